@@ -1,0 +1,136 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Assay.Wire;
+
+namespace Assay.Trust;
+
+/// <summary>What a path is for, which decides its roots and its leaf's shape.</summary>
+internal enum PathPurpose
+{
+    /// <summary>Never valid.</summary>
+    None,
+
+    /// <summary>A device identity chain: leaf key signs reports.</summary>
+    Device,
+
+    /// <summary>A RIM signer chain: leaf key signs RIMs.</summary>
+    RimSigner,
+}
+
+/// <summary>
+/// A chain of certificates proven to end at an anchor of the trust set, leaf first, the anchor last. The only way to get one is
+/// <see cref="TryCertify"/>. It says nothing about time or revocation: both are findings of their own, so that an expired chain is
+/// still explained in full.
+/// </summary>
+public sealed class CertificationPath
+{
+    private CertificationPath(ImmutableArray<Certificate> certificates, TrustAnchor anchor)
+    {
+        Certificates = certificates;
+        Anchor = anchor;
+        EarliestNotAfter = certificates.Min(certificate => certificate.NotAfter);
+        LatestNotBefore = certificates.Max(certificate => certificate.NotBefore);
+    }
+
+    /// <summary>Leaf first, the anchor's own certificate last.</summary>
+    public ImmutableArray<Certificate> Certificates { get; }
+
+    /// <summary>Where it ends.</summary>
+    public TrustAnchor Anchor { get; }
+
+    /// <summary>The certificate whose key signs reports or RIMs.</summary>
+    public Certificate Leaf => Certificates[0];
+
+    /// <summary>The path is valid until the first of its certificates ends.</summary>
+    public DateTimeOffset EarliestNotAfter { get; }
+
+    /// <summary>The path is valid from when the last of its certificates begins.</summary>
+    public DateTimeOffset LatestNotBefore { get; }
+
+    /// <summary>
+    /// Builds the path in the given order: each certificate issued by the next, by exact name and key; every issuer a CA that may sign
+    /// certificates, within its path length; no critical extension without a rule; the leaf no CA and of no other purpose; the last
+    /// the anchor itself.
+    /// </summary>
+    internal static bool TryCertify(
+        ImmutableArray<Certificate> chain,
+        TrustSet trust,
+        PathPurpose purpose,
+        VerifierCache cache,
+        [NotNullWhen(true)] out CertificationPath? path,
+        [NotNullWhen(false)] out string? whyNot)
+    {
+        path = null;
+        var anchors = purpose switch
+        {
+            PathPurpose.Device => trust.DeviceAnchors,
+            PathPurpose.RimSigner => trust.RimAnchors,
+            _ => [],
+        };
+        var anchor = chain.IsDefaultOrEmpty ? null : anchors.FirstOrDefault(candidate => candidate.Is(chain[^1]));
+        whyNot = WhyNoAnchor(chain, anchors, anchor) ?? WhyNotLeaf(chain, purpose);
+        for (var index = 0; whyNot is null && index < chain.Length; index++)
+        {
+            whyNot = WhyNotCertificate(chain, index, trust.Kind);
+        }
+
+        // Signatures last: they cost a thousand times more than everything above.
+        for (var index = chain.Length - 2; whyNot is null && index >= 0; index--)
+        {
+            whyNot = cache.IsSignedBy(chain[index], chain[index + 1])
+                ? null
+                : $"the signature of certificate {index} ({Name(chain[index])}) was not made by the key of certificate {index + 1} ({Name(chain[index + 1])})";
+        }
+
+        path = whyNot is null ? new CertificationPath(chain, anchor!) : null;
+        return path is not null;
+    }
+
+    private static string? WhyNoAnchor(ImmutableArray<Certificate> chain, ImmutableArray<TrustAnchor> anchors, TrustAnchor? anchor) =>
+        chain.IsDefaultOrEmpty || chain.Length < 2 ? "a chain of at least a leaf and its root is expected"
+        : anchor is not null ? null
+        : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})"))}";
+
+    private static string? WhyNotLeaf(ImmutableArray<Certificate> chain, PathPurpose purpose) =>
+        chain[0].BasicConstraints is { CertificateAuthority: true } ? "the leaf is a CA certificate"
+        : chain[0].KeyUsage is not { DigitalSignature: true } ? "the leaf's keyUsage does not allow digitalSignature"
+        // An OCSP responder's certificate has the same issuer as a RIM signer's: its purpose must keep it from signing RIMs.
+        : chain[0].Extensions.Find(Oids.ExtendedKeyUsage) is not null ? "the leaf has an extKeyUsage, which no device key or RIM signer has"
+        : chain.Any(certificate => certificate.SignatureAlgorithm is not SignatureAlgorithm.EcdsaSha384) ? $"{purpose} chains are signed with ecdsa-with-SHA384 alone"
+        : null;
+
+    private static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, TrustSetKind kind)
+    {
+        var certificate = chain[index];
+        var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
+        if (marked != (kind is TrustSetKind.Simulated))
+        {
+            return marked
+                ? $"certificate {index} ({Name(certificate)}) is of a simulator, and the trust set is not"
+                : $"certificate {index} ({Name(certificate)}) lacks the simulator's marker, and the trust set is simulated";
+        }
+
+        if (certificate.Extensions.UnknownCritical.FirstOrDefault() is { } unknown)
+        {
+            return $"certificate {index} ({Name(certificate)}) has the critical extension {Oids.ToText(unknown)}, for which there is no rule";
+        }
+
+        if (index == chain.Length - 1)
+        {
+            return null;
+        }
+
+        var issuer = chain[index + 1];
+        var authority = certificate.Extensions.AuthorityKeyIdentifier;
+        var subject = issuer.Extensions.SubjectKeyIdentifier;
+        return !certificate.Issuer.Equals(issuer.Subject) ? $"certificate {index} names the issuer \"{certificate.Issuer}\", certificate {index + 1} is \"{issuer.Subject}\""
+            : authority is not null && subject is not null && !authority.AsSpan().SequenceEqual(subject) ? $"certificate {index}'s authorityKeyIdentifier is not certificate {index + 1}'s subjectKeyIdentifier"
+            : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is no CA"
+            : issuer.KeyUsage is not { KeyCertSign: true } ? $"certificate {index + 1} ({Name(issuer)}) may not sign certificates (keyUsage)"
+            // index counts the CA certificates between this issuer and the leaf.
+            : issuer.BasicConstraints?.PathLength < index ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {index} follow"
+            : null;
+    }
+
+    private static string Name(Certificate certificate) => certificate.Subject.CommonName ?? certificate.Subject.ToString();
+}

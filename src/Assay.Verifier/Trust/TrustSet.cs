@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using Assay.Wire;
+
+namespace Assay.Trust;
+
+/// <summary>Where the anchors come from. Verdicts carry it (S-12).</summary>
+public enum TrustSetKind
+{
+    /// <summary>Not told: nothing verifies.</summary>
+    None,
+
+    /// <summary>NVIDIA's roots, compiled in.</summary>
+    BuiltIn,
+
+    /// <summary>The relying party's own roots for real devices.</summary>
+    Custom,
+
+    /// <summary>The roots of a simulator. Every certificate below them must carry the simulator's marker.</summary>
+    Simulated,
+}
+
+/// <summary>
+/// The one door by which trust enters: roots for device identities, and others for RIM signers. Wholly real or wholly simulated.
+/// </summary>
+public sealed class TrustSet
+{
+    private TrustSet(TrustSetKind kind, string name, ImmutableArray<TrustAnchor> devices, ImmutableArray<TrustAnchor> rims)
+    {
+        Kind = kind;
+        Name = name;
+        DeviceAnchors = devices;
+        RimAnchors = rims;
+        Identity = Digest.Sha256([(byte)kind, .. devices.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray()), 0xFF, .. rims.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray())]);
+    }
+
+    /// <summary>NVIDIA's compiled-in roots.</summary>
+    public static TrustSet Nvidia { get; } =
+        new(TrustSetKind.BuiltIn, "nvidia", [NvidiaAnchors.DeviceIdentity], [NvidiaAnchors.CorimSigning, NvidiaAnchors.Corim001]);
+
+    /// <summary>Real, custom or simulated.</summary>
+    public TrustSetKind Kind { get; }
+
+    /// <summary>What its file calls it.</summary>
+    public string Name { get; }
+
+    /// <summary>Roots of device identity chains.</summary>
+    public ImmutableArray<TrustAnchor> DeviceAnchors { get; }
+
+    /// <summary>Roots of RIM signer chains. They certify nothing else.</summary>
+    public ImmutableArray<TrustAnchor> RimAnchors { get; }
+
+    /// <summary>Distinguishes trust sets in cache keys.</summary>
+    internal Digest Identity { get; }
+
+    /// <summary>
+    /// Reads an anchors file: <c>{"version":1,"kind":"custom|simulated","name":…,"device":[PEM…],"rim":[PEM…]}</c>.
+    /// Whether the roots carry the simulator's marker must agree with <c>kind</c>.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out TrustSet? set, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        set = null;
+        var file = StrictJson.Read(json, out fault);
+        if (file is null || fault is not null)
+        {
+            fault ??= new ParseFault("anchors", 0, "empty");
+            return false;
+        }
+
+        using (file)
+        {
+            fault = ReadFile(file.RootElement, out set);
+        }
+
+        return fault is null;
+    }
+
+    private static ParseFault? ReadFile(JsonElement root, out TrustSet? set)
+    {
+        set = null;
+        if (root.ValueKind is not JsonValueKind.Object)
+        {
+            return new ParseFault("anchors", 0, "not a JSON object");
+        }
+
+        var unknown = root.EnumerateObject().FirstOrDefault(member => member.Name is not ("version" or "kind" or "name" or "device" or "rim"));
+        if (unknown.Value.ValueKind is not JsonValueKind.Undefined)
+        {
+            return new ParseFault("anchors", 0, $"unknown member \"{unknown.Name}\"");
+        }
+
+        if (!root.TryGetProperty("version", out var version) || version.ValueKind is not JsonValueKind.Number || !version.TryGetInt32(out var number) || number != 1)
+        {
+            return new ParseFault("version", 0, "1 is expected");
+        }
+
+        var kind = StrictJson.Text(root, "kind") switch
+        {
+            "custom" => TrustSetKind.Custom,
+            "simulated" => TrustSetKind.Simulated,
+            _ => TrustSetKind.None,
+        };
+        if (kind is TrustSetKind.None)
+        {
+            return new ParseFault("kind", 0, "\"custom\" or \"simulated\" is expected");
+        }
+
+        var rims = ImmutableArray<TrustAnchor>.Empty;
+        var fault = ReadRoots(root, "device", kind, out var devices);
+        fault ??= ReadRoots(root, "rim", kind, out rims);
+        if (fault is not null)
+        {
+            return fault;
+        }
+
+        var shared = devices.Any(device => rims.Any(rim => rim.Fingerprint == device.Fingerprint));
+        set = shared ? null : new TrustSet(kind, StrictJson.Text(root, "name") ?? "unnamed", devices, rims);
+        return shared ? new ParseFault("rim", 0, "a root stands under device and rim: RIM roots sign RIMs only") : null;
+    }
+
+    private static ParseFault? ReadRoots(JsonElement root, string member, TrustSetKind kind, out ImmutableArray<TrustAnchor> anchors)
+    {
+        anchors = [];
+        if (!root.TryGetProperty(member, out var list) || list.ValueKind is not JsonValueKind.Array || list.GetArrayLength() is 0 or > Limits.ChainCertificates)
+        {
+            return new ParseFault(member, 0, $"an array of 1 to {Limits.ChainCertificates} PEM certificates is expected");
+        }
+
+        var read = ImmutableArray.CreateBuilder<TrustAnchor>();
+        foreach (var item in list.EnumerateArray())
+        {
+            var text = item.ValueKind is JsonValueKind.String ? System.Text.Encoding.UTF8.GetBytes(item.GetString()!) : [];
+            if (!Pem.TryDecode(text, out var blocks, out var fault))
+            {
+                return fault.Within(member, 0);
+            }
+
+            if (blocks.Length != 1 || !Certificate.TryParse(blocks[0].Span, out var certificate, out fault))
+            {
+                return fault?.Within(member, 0) ?? new ParseFault(member, 0, "one certificate in each element is expected");
+            }
+
+            var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
+            if (marked != (kind is TrustSetKind.Simulated))
+            {
+                return new ParseFault(member, 0, marked ? "a simulated root in a custom set" : "a root without the simulator's marker in a simulated set");
+            }
+
+            read.Add(TrustAnchor.Of(certificate));
+        }
+
+        anchors = read.ToImmutable();
+        return null;
+    }
+}

@@ -1,0 +1,65 @@
+namespace Assay.Wire;
+
+/// <summary>Every bound on foreign input, in one place, with what it is measured against.</summary>
+public static class Limits
+{
+    /// <summary>An attestation report. NVML's own buffer for one is 8 KiB; recorded reports are 1.9 to 5.5 kB.</summary>
+    public const int ReportBytes = 16 * 1024;
+
+    /// <summary>A PEM chain. NVML's buffer is 5 KiB; recorded chains are 4.8 kB.</summary>
+    public const int ChainTextBytes = 32 * 1024;
+
+    /// <summary>One DER certificate. Recorded ones are below 1 kB; TDX PCK certificates reach 1.6 kB.</summary>
+    public const int CertificateBytes = 8 * 1024;
+
+    /// <summary>Certificates in one chain. Device chains have 5, RIM signer chains 4.</summary>
+    public const int ChainCertificates = 8;
+
+    /// <summary>X.509 extensions of one certificate. Recorded ones have at most 8.</summary>
+    public const int CertificateExtensions = 32;
+
+    /// <summary>Measurement blocks in a report: the wire index is one byte and zero names no block.</summary>
+    public const int MeasurementBlocks = 255;
+
+    /// <summary>Opaque data fields in a report. Recorded reports carry at most 18.</summary>
+    public const int OpaqueFields = 256;
+
+    /// <summary>A reference integrity manifest. Recorded ones are 20 to 26 kB.</summary>
+    public const int RimBytes = 1024 * 1024;
+
+    /// <summary>XML elements in a RIM: 64 resources and some forty others in recorded ones.</summary>
+    public const int RimElements = 8192;
+
+    /// <summary>XML nesting depth of a RIM: 6 in recorded ones.</summary>
+    public const int RimDepth = 16;
+
+    /// <summary>Attributes and namespace declarations on one XML element of a RIM: 13 in recorded ones.</summary>
+    public const int RimAttributes = 64;
+
+    /// <summary>Alternative golden values of one measurement: 4 in recorded ones.</summary>
+    public const int RimAlternatives = 64;
+
+    /// <summary>A RIM id, which becomes a file name and a URL segment.</summary>
+    public const int RimIdCharacters = 128;
+
+    /// <summary>A DER OCSP response, with its responder's certificates.</summary>
+    public const int OcspResponseBytes = 64 * 1024;
+
+    /// <summary>SingleResponses in one OCSP response. Responders answer one; pre-signed batches are refused beyond this.</summary>
+    public const int OcspSingleResponses = 64;
+
+    /// <summary>A DER certificate revocation list.</summary>
+    public const int CrlBytes = 8 * 1024 * 1024;
+
+    /// <summary>Entries of one certificate revocation list.</summary>
+    public const int CrlEntries = 200_000;
+
+    /// <summary>An evidence file: 256 devices of 24 kB base64 each, and room.</summary>
+    public const int EvidenceFileBytes = 16 * 1024 * 1024;
+
+    /// <summary>Devices judged in one call. An HGX machine has 12.</summary>
+    public const int Devices = 256;
+
+    /// <summary>Nesting of evidence JSON: 4 in every known form.</summary>
+    public const int EvidenceJsonDepth = 16;
+}

@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace Assay.Tests;
+
+/// <summary>
+/// An independent program that judges the same bytes. Absent peer: a failure where CI=true, a visible skip elsewhere.
+/// </summary>
+internal sealed class Peer
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private readonly string _path;
+
+    private Peer(string path) => _path = path;
+
+    public static Peer Require(string program)
+    {
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Select(folder => Path.Combine(folder, program))
+            .FirstOrDefault(File.Exists);
+        if (found is null && Environment.GetEnvironmentVariable("CI") == "true")
+        {
+            Assert.Fail($"{program} is not installed; eng/test installs it where it may");
+        }
+
+        Assert.SkipWhen(found is null, $"{program} is not installed");
+        return new Peer(found!);
+    }
+
+    /// <summary>Runs the program to its end; standard output and error come back as one text.</summary>
+    public (int ExitCode, string Output) Run(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(_path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(s_patience))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"{Path.GetFileName(_path)} did not end within {s_patience}");
+        }
+
+        return (process.ExitCode, output.Result + error.Result);
+    }
+}
