@@ -1,0 +1,44 @@
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>Whether revocation is asked about. The default is neither.</summary>
+public enum RevocationChecking
+{
+    /// <summary>Not chosen: refused.</summary>
+    None,
+
+    /// <summary>Every certificate below a root needs a current, authentic, good answer.</summary>
+    Required,
+
+    /// <summary>Nothing is asked: a revoked device or RIM signer passes. A weakening, named in the verdict.</summary>
+    DangerouslySkipped,
+}
+
+/// <summary>What the relying party expects. All of it is stated: there is no "skip if unset".</summary>
+public sealed record AppraisalExpectations
+{
+    /// <summary>The challenge that every report must answer. Null: freshness is not proven, and the verdict says so.</summary>
+    public required Nonce? Nonce { get; init; }
+
+    /// <summary>The instant of judgement.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Whose roots are believed.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Whether revocation is asked about.</summary>
+    public required RevocationChecking Revocation { get; init; }
+
+    /// <summary>
+    /// Tolerates certificateHold on RIM signers (never on device chains, S-19), which NVIDIA puts on pre-release drivers. A weakening.
+    /// </summary>
+    public bool DangerouslyAcceptHeldRimSigner { get; init; }
+
+    /// <summary>Refuses devices whose firmware reports no FWID, instead of showing not-applicable.</summary>
+    public bool RequireFwid { get; init; }
+
+    /// <summary>How old an OCSP answer may be even inside its window; null for the window alone.</summary>
+    public TimeSpan? MaximumOcspAge { get; init; }
+}

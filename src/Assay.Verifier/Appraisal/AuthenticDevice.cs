@@ -1,0 +1,276 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Assay.Evidence;
+using Assay.Evidence.Spdm;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// A device whose report is proven its own: the chain ends at a trusted root, the leaf's key signed the report, the report answers the
+/// nonce, and the firmware that the key belongs to is the one that the report names. Only <see cref="Authentication"/> makes one.
+/// </summary>
+public sealed class AuthenticDevice
+{
+    internal AuthenticDevice(SpdmReport report, CertificationPath path, DeviceIdentity identity, DeviceFields fields)
+    {
+        Report = report;
+        Path = path;
+        Identity = identity;
+        Fields = fields;
+    }
+
+    /// <summary>What the device said.</summary>
+    public SpdmReport Report { get; }
+
+    /// <summary>Who vouches for its key.</summary>
+    public CertificationPath Path { get; }
+
+    /// <summary>Which device.</summary>
+    public DeviceIdentity Identity { get; }
+
+    /// <summary>What its opaque fields say.</summary>
+    public DeviceFields Fields { get; }
+}
+
+/// <summary>From hostile bytes to an authentic device: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
+internal static class Authentication
+{
+    private const ulong HighestPlainVersion = 1;
+    private const ulong HighestHeaderVersion = 2;
+
+    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    private static readonly ImmutableArray<Check<Candidate>> s_parsing =
+    [
+        new("report.wellformed", ReportIsWellFormed),
+        new("device.chain.wellformed", ChainIsWellFormed),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
+    [
+        new("device.chain.trusted", ChainIsTrusted),
+        new("device.identity.known", IdentityIsKnown),
+        new("device.serial.consistent", SerialIsConsistent),
+        new("device.type.declared", TypeIsAsDeclared),
+        new("report.signature.valid", SignatureIsValid),
+        new("report.fields.wellformed", FieldsAreWellFormed),
+        new("report.version.supported", VersionIsSupported),
+        new("report.nonce.match", NonceMatches),
+        new("report.nonce.declared", NonceIsAsDeclared),
+        new("report.fwid.match", FwidMatches),
+    ];
+
+    /// <summary>Every id, in the order in which the checks run.</summary>
+    public static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
+
+    public static (AuthenticDevice? Device, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
+        DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
+    {
+        var candidate = new Candidate(evidence, expected, cache);
+        var findings = ImmutableArray.CreateBuilder<Finding>();
+        findings.AddRange(s_parsing.Select(check => check.Ask(candidate)));
+        var parsed = findings.All(finding => finding.State is CheckState.Held);
+        findings.AddRange(s_authenticity.Select(check => parsed
+            ? check.Ask(candidate)
+            : Outcome.Stopped("the evidence could not be read").Named(check.Id)));
+
+        var authentic = parsed && findings.All(finding => finding.State is not CheckState.Failed && finding.Cause is not NotCheckedCause.Stopped);
+        var device = authentic ? new AuthenticDevice(candidate.Report!, candidate.Path!, candidate.Identity!, candidate.Fields!) : null;
+        return (device, findings.ToImmutable(), !parsed);
+    }
+
+    private static Outcome ReportIsWellFormed(Candidate candidate)
+    {
+        if (!SpdmReport.TryParse(candidate.Evidence.Report.Span, out var report, out var fault))
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        candidate.Report = report;
+        return Outcome.Held($"SPDM 1.1, {report.Blocks.Length} measurements");
+    }
+
+    private static Outcome ChainIsWellFormed(Candidate candidate)
+    {
+        var key = Digest.Sha256(candidate.Evidence.Chain.Span);
+        if (candidate.Cache.TryGetAuthentic<CertificationPath>(key, candidate.Expected.Trust.Identity, out var known))
+        {
+            candidate.Path = known;
+            return Outcome.Held($"{known.Certificates.Length} certificates");
+        }
+
+        if (!Pem.TryDecode(candidate.Evidence.Chain.Span, out var blocks, out var fault))
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        var chain = ImmutableArray.CreateBuilder<Certificate>(blocks.Length);
+        foreach (var block in blocks)
+        {
+            if (!candidate.Cache.TryReadCertificate(block.Span, out var certificate, out fault))
+            {
+                return Outcome.Failed($"certificate {chain.Count}: {fault}");
+            }
+
+            chain.Add(certificate);
+        }
+
+        candidate.Chain = chain.ToImmutable();
+        candidate.ChainKey = key;
+        return Outcome.Held($"{chain.Count} certificates");
+    }
+
+    private static Outcome ChainIsTrusted(Candidate candidate)
+    {
+        if (candidate.Path is null)
+        {
+            var trust = candidate.Expected.Trust;
+            if (!CertificationPath.TryCertify(candidate.Chain, trust, PathPurpose.Device, candidate.Cache, out var path, out var whyNot))
+            {
+                return Outcome.Failed(whyNot);
+            }
+
+            candidate.Cache.AddAuthentic(candidate.ChainKey, trust.Identity, path);
+            candidate.Path = path;
+        }
+
+        return Outcome.Held($"to {candidate.Path.Anchor.Label}");
+    }
+
+    private static Outcome IdentityIsKnown(Candidate candidate)
+    {
+        if (candidate.Path is null)
+        {
+            return Outcome.Stopped("the chain is not trusted");
+        }
+
+        if (!DeviceIdentity.TryIdentify(candidate.Path, out var identity, out var whyNot))
+        {
+            return Outcome.Failed(whyNot);
+        }
+
+        candidate.Identity = identity;
+        return Outcome.Held($"{identity.HardwareModel}, ueid {identity.Ueid}");
+    }
+
+    private static Outcome SerialIsConsistent(Candidate candidate) => candidate.Identity switch
+    {
+        null => Outcome.Stopped("the chain is not trusted, or names no known device"),
+        _ when DeviceIdentity.WhyNotSerial(candidate.Path!.Certificates[1]) is { } whyNot => Outcome.Failed(whyNot),
+        { Pdi: { } pdi } => Outcome.Held($"PDI {pdi}"),
+        _ => Outcome.NotApplicable("chain[1]'s serial number carries no PDI"),
+    };
+
+    private static Outcome TypeIsAsDeclared(Candidate candidate)
+    {
+        if (candidate.Identity is not { } identity)
+        {
+            return Outcome.Stopped("the chain is not trusted, or names no known device");
+        }
+
+        var (architecture, kind) = (candidate.Evidence.DeclaredArchitecture, candidate.Evidence.DeclaredKind);
+        if (architecture is null && kind is DeviceKind.None)
+        {
+            return Outcome.NotApplicable("the evidence states no architecture");
+        }
+
+        var found = identity.Architecture.ToString().ToUpperInvariant();
+        var agrees = (architecture is null || architecture.Equals(found, StringComparison.OrdinalIgnoreCase))
+            && (kind is DeviceKind.None || kind == identity.Kind);
+        return agrees
+            ? Outcome.Held(found)
+            : Outcome.Failed("the evidence states another kind of device than its certificates", found, architecture ?? kind.ToString());
+    }
+
+    private static Outcome SignatureIsValid(Candidate candidate)
+    {
+        if (candidate.Path is null)
+        {
+            return Outcome.Stopped("the chain is not trusted");
+        }
+
+        var report = candidate.Report!;
+        candidate.Signed = candidate.Path.Leaf.Key.Verifies(
+            report.SignedBytes.Span, report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter);
+        return candidate.Signed
+            ? Outcome.Held("ECDSA P-384 with SHA-384")
+            : Outcome.Failed("the report was not signed by the leaf's key: it was altered, or the chain is of another device");
+    }
+
+    private static Outcome FieldsAreWellFormed(Candidate candidate)
+    {
+        if (!candidate.Signed || candidate.Identity is not { } identity)
+        {
+            return Outcome.Stopped("the report is not authentic");
+        }
+
+        var read = identity.Kind is DeviceKind.Switch
+            ? DeviceFields.TryReadSwitch(candidate.Report!.Opaque, out var fields, out var fault)
+            : DeviceFields.TryReadGpu(candidate.Report!.Opaque, out fields, out fault);
+        candidate.Fields = fields;
+        return read ? Outcome.Held($"{candidate.Report.Opaque.Fields.Length} opaque fields") : Outcome.Failed(fault!.ToString());
+    }
+
+    private static Outcome VersionIsSupported(Candidate candidate)
+    {
+        if (candidate.Fields is not { } fields)
+        {
+            return Outcome.Stopped("the report is not authentic");
+        }
+
+        var highest = candidate.Report!.Opaque.Form is OpaqueForm.Nvdaod ? HighestHeaderVersion : HighestPlainVersion;
+        return fields.OpaqueVersion <= highest
+            ? Outcome.Held($"{fields.OpaqueVersion}")
+            : Outcome.Failed("the firmware's opaque data is of a version that is not understood: a newer Assay may", $"{fields.OpaqueVersion}", $"at most {highest}");
+    }
+
+    private static Outcome NonceMatches(Candidate candidate) => candidate.Expected.Nonce switch
+    {
+        null => Outcome.Waived("no nonce was given: the report may be an old one"),
+        var expected when candidate.Report!.Nonce.Equals(expected) => Outcome.Held(expected.ToString()),
+        var expected => Outcome.Failed("the report answers another challenge: it is replayed, or of another session", candidate.Report!.Nonce.ToString(), expected.ToString()),
+    };
+
+    private static Outcome NonceIsAsDeclared(Candidate candidate) => candidate.Evidence.DeclaredNonce switch
+    {
+        null => Outcome.NotApplicable("the evidence states no nonce"),
+        var declared when candidate.Report!.Nonce.Equals(declared) => Outcome.Held(),
+        var declared => Outcome.Failed("the evidence states another nonce than its report", candidate.Report!.Nonce.ToString(), declared.ToString()),
+    };
+
+    private static Outcome FwidMatches(Candidate candidate)
+    {
+        if (candidate.Fields is not { } fields)
+        {
+            return Outcome.Stopped("the report is not authentic");
+        }
+
+        if (fields.Fwid is not { } reported)
+        {
+            const string reason = "the firmware reports no FWID";
+            return candidate.Expected.RequireFwid ? Outcome.Failed(reason + ", and one is required") : Outcome.NotApplicable(reason);
+        }
+
+        return !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out var whyNot) ? Outcome.Failed(whyNot)
+            : certified == reported ? Outcome.Held($"{Abbreviate(reported)}")
+            : Outcome.Failed("the report names another firmware than the certificate of its key", reported.ToString(), certified.ToString());
+    }
+
+    private static string Abbreviate(Digest digest) => digest.ToString()[..16] + "…";
+
+    /// <summary>A device on its way through the checks above; each may use only what an earlier one has set.</summary>
+    private sealed class Candidate(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
+    {
+        public DeviceEvidence Evidence => evidence;
+        public AppraisalExpectations Expected => expected;
+        public VerifierCache Cache => cache;
+        public SpdmReport? Report { get; set; }
+        public ImmutableArray<Certificate> Chain { get; set; } = [];
+        public Digest ChainKey { get; set; }
+        public CertificationPath? Path { get; set; }
+        public DeviceIdentity? Identity { get; set; }
+        public bool Signed { get; set; }
+        public DeviceFields? Fields { get; set; }
+    }
+}
