@@ -28,12 +28,12 @@ internal static class Fwid
         var faults = new DerFaults();
         var value = composite is not null ? ReadComposite(composite, faults) : ReadTcbInfo(tcbInfo!, faults);
         whyNot = faults.First is { } fault ? $"the leaf's FWID extension is malformed: {fault}" : null;
-        fwid = whyNot is null ? new Digest(value) : default;
+        fwid = whyNot is null ? value : default;
         return whyNot is null;
     }
 
     // CompositeDeviceID ::= SEQUENCE { version INTEGER, deviceID SubjectPublicKeyInfo, fwid FWID }
-    private static ReadOnlySpan<byte> ReadComposite(ReadOnlySpan<byte> value, DerFaults faults)
+    private static Digest ReadComposite(ReadOnlySpan<byte> value, DerFaults faults)
     {
         var reader = new DerReader(value, faults);
         var body = reader.Sequence("CompositeDeviceID");
@@ -47,11 +47,11 @@ internal static class Fwid
 
     // DiceTcbInfo ::= SEQUENCE { [0] vendor, [1] model, [2] version, [3] svn, [4] layer, [5] index, [6] fwids, [7] flags, [8] vendorInfo,
     // [9] type }, all IMPLICIT and optional, in rising order. The first FWID is the firmware's; recorded leaves pad with a zero one.
-    private static ReadOnlySpan<byte> ReadTcbInfo(ReadOnlySpan<byte> value, DerFaults faults)
+    private static Digest ReadTcbInfo(ReadOnlySpan<byte> value, DerFaults faults)
     {
         var reader = new DerReader(value, faults);
         var body = reader.Sequence("DiceTcbInfo");
-        ReadOnlySpan<byte> digest = [];
+        Digest digest = default;
         var last = -1;
         while (body.HasMore)
         {
@@ -74,18 +74,18 @@ internal static class Fwid
         }
 
         reader.End("DiceTcbInfo");
-        reader.Require(!digest.IsEmpty, "fwids", "absent");
+        reader.Require(digest.Length > 0, "fwids", "absent");
         return digest;
     }
 
     // FWID ::= SEQUENCE { hashAlg OBJECT IDENTIFIER, digest OCTET STRING }
-    private static ReadOnlySpan<byte> ReadFwid(ref DerReader outer)
+    private static Digest ReadFwid(ref DerReader outer)
     {
         var body = outer.Sequence("fwid");
         body.Require(body.Oid("hashAlg").SequenceEqual(Oids.Sha384), "hashAlg", "not SHA-384");
         var digest = body.Value(DerTag.OctetString, "digest");
         body.Require(digest.Length == Sha384Size, "digest", "not 48 bytes");
         body.End("fwid");
-        return digest;
+        return new Digest(digest);
     }
 }
