@@ -36,6 +36,14 @@ internal sealed record CertificateDraft
         return serial;
     }
 
+    /// <summary>The serial numbers of NVIDIA's RIM L2 and L3 have the top bit set, so their INTEGER starts with a zero byte.</summary>
+    public static byte[] RandomHighSerial()
+    {
+        var serial = RandomNumberGenerator.GetBytes(16);
+        serial[0] |= 0x80;
+        return serial;
+    }
+
     /// <summary>Clears the sign bit and sets the next, so that the INTEGER is positive and keeps its length: NVIDIA's rule too.</summary>
     public static byte AsPositive(byte first) => (byte)((first & 0x7F) | 0x40);
 

@@ -206,6 +206,7 @@ public sealed class SimulatedAuthority : IDisposable
         new CertificateDraft
         {
             Subject = name,
+            Serial = validity.AlwaysGeneralizedTime ? CertificateDraft.RandomHighSerial() : CertificateDraft.RandomSerial(16),
             Validity = validity,
             Extensions = (subject, issuer) =>
             [

@@ -33,7 +33,7 @@ internal sealed record SubjectName(ImmutableArray<(string Oid, string Value)> At
     ]);
 
     public static SubjectName OcspResponder(string issuer) =>
-        new([(Oids.CommonName, $"Assay Simulated OCSP Responder of {issuer}"[..Math.Min(64, 34 + issuer.Length)]), (Oids.Organization, Simulator)]);
+        new([(Oids.CommonName, $"Assay Simulated OCSP of {issuer}"), (Oids.Organization, Simulator)]);
 
     public byte[] Encode() => Der.Encode(writer =>
     {
