@@ -72,7 +72,7 @@ public sealed record RimDraft
             [
                 .. Enumerable.Range(0, Resources).Select(index => active.Contains(index)
                     ? Reference(profile, source, index)
-                    : new RimMeasurement(index, false, [new byte[Simulator.Measurements.Size]], NameOf(index))),
+                    : new RimMeasurement(index, false, [new byte[Simulator.Measurements.Size]], NameOf(MeasurementSource.None, index))),
             ],
         };
     }
@@ -90,7 +90,7 @@ public sealed record RimDraft
                     ? Simulator.Measurements.Reference(profile, source, index)
                     : Simulator.Measurements.Alternative(profile, source, index, number))),
             ],
-            NameOf(index));
+            NameOf(source, index));
     }
 
     /// <summary>How many values the recorded RIMs of each kind allow.</summary>
@@ -104,5 +104,17 @@ public sealed record RimDraft
         _ => 1,
     };
 
-    private static string NameOf(int index) => string.Create(CultureInfo.InvariantCulture, $"Measurement_{index}");
+    /// <summary>The names that recorded RIMs give to active measurements; they carry no meaning for the comparison.</summary>
+    private static string NameOf(MeasurementSource source, int index)
+    {
+        var number = index.ToString(CultureInfo.InvariantCulture);
+        return (source, index) switch
+        {
+            (MeasurementSource.SwitchBios, <= 3 or 27) or (MeasurementSource.Vbios, >= 1 and <= 6) => $"HashedMeasurement_{number}_FSP",
+            (MeasurementSource.Driver, 32 or 33 or >= 36 and <= 38) => $"HashedMeasurement_{number}_GSP",
+            (MeasurementSource.Driver, 34) => $"MixedHashedMeasurement_{number}",
+            (MeasurementSource.Driver, >= 21 and <= 31 and not 28 or 39 or 40) => $"MixedMeasurement_{number}",
+            _ => $"Measurement_{number}",
+        };
+    }
 }

@@ -35,18 +35,28 @@ public static class SimulatedOcsp
         return Envelope(OcspResponseStatus.Successful, basic);
     }
 
+    /// <summary>A nonce in the form that <see cref="OcspAnswer.NonceValue"/> takes: a DER OCTET STRING.</summary>
+    public static byte[] NonceValue(ReadOnlySpan<byte> nonce)
+    {
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        writer.WriteOctetString(nonce);
+        return writer.Encode();
+    }
+
     /// <summary>A response that only says why there is no answer, for example "try later".</summary>
     public static byte[] Refuse(OcspResponseStatus status) => Envelope(status, basicResponse: null);
 
     /// <summary>
-    /// Answers a DER OCSPRequest, echoing its nonce, about the certificates in <paramref name="known"/>.
-    /// <paramref name="answer"/> says what to say of each; its CertID hash and nonce are taken from the request.
+    /// Answers a DER OCSPRequest about the certificates in <paramref name="known"/>.
+    /// <paramref name="answer"/> says what to say of each; the CertID hash is the request's, and so is the nonce,
+    /// unless the answer brings its own or <paramref name="echoNonce"/> is false.
     /// An unreadable request is answered malformedRequest; one about nobody here, unauthorized.
     /// </summary>
     public static byte[] Answer(
         ReadOnlyMemory<byte> request,
         IReadOnlyCollection<SimulatedCertificate> known,
-        Func<SimulatedCertificate, OcspAnswer> answer)
+        Func<SimulatedCertificate, OcspAnswer> answer,
+        bool echoNonce = true)
     {
         ArgumentNullException.ThrowIfNull(known);
         ArgumentNullException.ThrowIfNull(answer);
@@ -60,7 +70,8 @@ public static class SimulatedOcsp
             .. from id in asked.Ids
                let certificate = known.FirstOrDefault(id.Means)
                where certificate is not null
-               select answer(certificate) with { CertIdHash = id.Hash, NonceValue = asked.NonceValue },
+               let made = answer(certificate)
+               select made with { CertIdHash = id.Hash, NonceValue = made.NonceValue ?? (echoNonce ? asked.NonceValue : null) },
         ];
         return answers.IsEmpty ? Refuse(OcspResponseStatus.Unauthorized) : Respond(answers);
     }

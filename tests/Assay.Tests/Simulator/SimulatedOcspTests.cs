@@ -122,6 +122,24 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     }
 
     [Fact]
+    public void A_nonce_can_be_another_or_none()
+    {
+        var brom = Brom();
+        var request = Path.Combine(simulator.Folder, "request-2.der");
+        Peer.Run("openssl", "ocsp", "-issuer", Save(Above(brom)), "-cert", Save(brom), "-nonce", "-reqout", request);
+        var asked = File.ReadAllBytes(request);
+
+        var silent = SimulatedOcsp.Answer(asked, [brom], Good, echoNonce: false);
+        var another = SimulatedOcsp.Answer(asked, [brom], certificate => Good(certificate) with { NonceValue = SimulatedOcsp.NonceValue("another"u8) });
+
+        Assert.Contains("no nonce in response", Read(silent), StringComparison.Ordinal);
+        Assert.Contains("Nonce Verify error", Read(another), StringComparison.Ordinal);
+        string Read(byte[] response) => Peer.Run(
+            "openssl", "ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request,
+            "-respin", simulator.Save(response), "-issuer", Save(Above(brom)), "-CAfile", Save(simulator.Authority.DeviceRoot)).Output;
+    }
+
+    [Fact]
     public void A_request_that_is_none_is_answered_malformed() =>
         Assert.Equal("30030A0101", Convert.ToHexString(SimulatedOcsp.Answer(new byte[] { 0x30, 0x01 }, [], Good)));
 

@@ -30,7 +30,7 @@ public class SimulatedRimTests(SimulatorFixture simulator) : IClassFixture<Simul
     public void Xmlsec_refuses_a_rim_in_which_one_character_changed(string id)
     {
         var rim = Signed(id);
-        var tampered = Encoding.UTF8.GetString(rim.Xml.Span).Replace("name=\"Measurement_5\"", "name=\"Measurement_6\"", StringComparison.Ordinal);
+        var tampered = Encoding.UTF8.GetString(rim.Xml.Span).Replace("name=\"Measurement_63\"", "name=\"Measurement_64\"", StringComparison.Ordinal);
 
         var answer = Verify(Encoding.UTF8.GetBytes(tampered), rim.Signer);
 
