@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>Something that was needed and could not be had.</summary>
+/// <param name="Kind"><c>rim</c>, <c>corim</c> or <c>ocsp</c>.</param>
+/// <param name="Id">The RIM id, or the certificate's name and serial number.</param>
+/// <param name="Reason">Why it could not be had, and what to do.</param>
+/// <param name="DeviceIndex">The first device that needs it.</param>
+public sealed record MissingItem(string Kind, string Id, string Reason, int DeviceIndex);
+
+/// <summary>The answers about a set of devices. It states no verdict: the Policy room does.</summary>
+public sealed record AppraisalResult
+{
+    /// <summary>In the order of the evidence.</summary>
+    public required ImmutableArray<DeviceResult> Devices { get; init; }
+
+    /// <summary>Findings about the set as a whole.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>What could not be had.</summary>
+    public required ImmutableArray<MissingItem> Missing { get; init; }
+
+    /// <summary>By which clock, and when.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Under whose anchors.</summary>
+    public required TrustSetKind Anchors { get; init; }
+
+    /// <summary>Whether every report answers the nonce that the relying party gave.</summary>
+    public required bool FreshnessProven { get; init; }
+
+    /// <summary>What was waived, by permanent names, sorted.</summary>
+    public required ImmutableArray<string> Weakened { get; init; }
+
+    /// <summary>All findings: the set's, then each device's.</summary>
+    public IEnumerable<Finding> AllFindings => Findings.Concat(Devices.SelectMany(device => device.Findings));
+
+    /// <summary>Whether some evidence could not even be read.</summary>
+    public bool Unparsable => Devices.Any(device => device.Unparsable);
+}

@@ -1,0 +1,199 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// What is known about a path at the evaluation time, in NVIDIA's words for the claim <c>…-cert-chain</c>, and in ours for the findings.
+/// </summary>
+public sealed record ChainStatus
+{
+    /// <summary>Earliest notAfter of the path.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Whether the evaluation time is past it. NVIDIA asks no more: notBefore does not count here.</summary>
+    public required bool IsExpired { get; init; }
+
+    /// <summary><c>good</c>, <c>revoked</c>, <c>unknown</c>, or <c>undefined</c> when nobody was asked.</summary>
+    public required string OcspStatus { get; init; }
+
+    /// <summary>OpenSSL's word for the reason; null without one.</summary>
+    public required string? RevocationReason { get; init; }
+
+    /// <summary>Whether every answer carries the nonce that was sent for it.</summary>
+    public required bool NonceMatches { get; init; }
+
+    /// <summary>Whether every answer is authentic.</summary>
+    public required bool ResponseValid { get; init; }
+
+    /// <summary>thisUpdate and producedAt of the authentic answers: no honest clock is earlier (S-13).</summary>
+    internal required DateTimeOffset LatestStatement { get; init; }
+
+    /// <summary>The status of the chain that nobody looked at.</summary>
+    internal static ChainStatus Unasked(CertificationPath path, DateTimeOffset at) => new()
+    {
+        ExpiresAt = path.EarliestNotAfter,
+        IsExpired = path.EarliestNotAfter < at,
+        OcspStatus = "undefined",
+        RevocationReason = null,
+        NonceMatches = false,
+        ResponseValid = false,
+        LatestStatement = DateTimeOffset.MinValue,
+    };
+}
+
+/// <summary>Judges a path at a time: validity of its certificates, and the revocation status of those that NVIDIA's responder knows.</summary>
+internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet collateral, VerifierCache cache)
+{
+    /// <summary>A device's own leaf is made by its firmware and known to no responder; RIM signers are asked about from the leaf up.</summary>
+    public static int FirstAsked(bool isDevice) => isDevice ? 1 : 0;
+
+    /// <summary>The certificates of a path that need an answer: all below the root, from <see cref="FirstAsked"/> on.</summary>
+    public static IEnumerable<RevocationQuery> Queries(CertificationPath path, bool isDevice) =>
+        Enumerable.Range(FirstAsked(isDevice), path.Certificates.Length - 1 - FirstAsked(isDevice))
+            .Select(index => new RevocationQuery(path.Certificates[index], path.Certificates[index + 1]));
+
+    public Outcome Current(CertificationPath path, bool isRim)
+    {
+        var at = expected.Time.Instant;
+        if (path.LatestNotBefore > at)
+        {
+            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", Text(at), $"from {Text(path.LatestNotBefore)}");
+        }
+
+        if (path.EarliestNotAfter >= at)
+        {
+            return Outcome.Held($"until {Text(path.EarliestNotAfter)}");
+        }
+
+        var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
+        return Outcome.Failed(
+            $"expired: {ended.Subject.CommonName} ended at {Text(ended.NotAfter)}"
+            + (isRim ? "; fetch the RIM again, NVIDIA signs the same id anew before its signer ends" : "; the device's certificates cannot be renewed in the field, ask its manufacturer"),
+            Text(at),
+            $"until {Text(path.EarliestNotAfter)}");
+    }
+
+    /// <summary>Asks about every certificate of the path, from the root down as NVIDIA does.</summary>
+    public (ChainStatus Status, Outcome NotRevoked, Outcome NotHeld) Revocation(CertificationPath path, bool isDevice)
+    {
+        var status = ChainStatus.Unasked(path, expected.Time.Instant);
+        if (expected.Revocation is not RevocationChecking.Required)
+        {
+            var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
+            return (status, waived, waived);
+        }
+
+        var answers = Queries(path, isDevice).Reverse().Select(Ask).ToImmutableArray();
+        status = status with
+        {
+            OcspStatus = answers.Select(answer => answer.Status).FirstOrDefault(word => word is not "good") ?? "good",
+            RevocationReason = answers.Select(answer => answer.Judgement?.Reason).FirstOrDefault(reason => reason is not null) is { } reason ? OpenSslWord(reason) : null,
+            NonceMatches = answers.All(answer => answer.NonceMatches),
+            ResponseValid = answers.All(answer => answer.Judgement is not null),
+            LatestStatement = answers.Select(answer => answer.LatestStatement).DefaultIfEmpty(DateTimeOffset.MinValue).Max(),
+        };
+        return (status, NotRevoked(answers, isDevice), NotHeld(answers, isDevice));
+    }
+
+    private static Outcome NotRevoked(ImmutableArray<Answer> answers, bool isDevice)
+    {
+        // The worst answer speaks: a revocation outranks an invalid answer, and both a missing one.
+        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (isDevice && answer.Judgement?.State is RevocationState.Hold))
+            ?? answers.FirstOrDefault(answer => answer.Judgement is { State: not (RevocationState.Good or RevocationState.Hold) })
+            // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.
+            ?? answers.FirstOrDefault(answer => answer.Judgement is { State: RevocationState.Hold, Currency: not RevocationCurrency.Current })
+            ?? answers.FirstOrDefault(answer => answer.WhyInvalid is not null);
+        if (bad is not null)
+        {
+            var stale = bad.Judgement is { State: RevocationState.Hold, Currency: not RevocationCurrency.Current } ? ", by an answer that is not current" : "";
+            return Outcome.Failed($"{bad.Name}: {bad.Judgement?.WhyNot ?? bad.WhyInvalid}{stale}");
+        }
+
+        return answers.FirstOrDefault(answer => answer.WhyMissing is not null) is { } missing
+            ? Outcome.Missing($"{missing.Name}: {missing.WhyMissing}")
+            : Outcome.Held(answers.All(answer => answer.NonceMatches) ? $"{answers.Length} answers with our nonces" : $"{answers.Length} current signed answers");
+    }
+
+    private Outcome NotHeld(ImmutableArray<Answer> answers, bool isDevice)
+    {
+        if (isDevice)
+        {
+            return Outcome.NotApplicable("a hold on a device chain counts as revoked");
+        }
+
+        var held = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Hold);
+        return held is null
+            ? answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an answer") : Outcome.Held()
+            : expected.DangerouslyAcceptHeldRimSigner ? Outcome.Waived($"{held.Name}: {held.Judgement!.WhyNot}, and holds are tolerated")
+            : Outcome.Failed($"{held.Name}: {held.Judgement!.WhyNot} (certificateHold; NVIDIA holds the signers of drivers that are not released)");
+    }
+
+    private Answer Ask(RevocationQuery query)
+    {
+        var name = query.Certificate.Subject.CommonName ?? query.Certificate.Subject.ToString();
+        if (!collateral.Ocsp.TryGetValue(query.Subject, out var items) || items.IsDefaultOrEmpty)
+        {
+            var why = collateral.OcspFaults.GetValueOrDefault(query.Subject) ?? $"no OCSP answer for serial number {query.Subject.SerialNumber}";
+            return new Answer(name, "undefined", null, null, why, false, DateTimeOffset.MinValue);
+        }
+
+        AuthenticOcspAnswer? newest = null;
+        OcspItem? newestItem = null;
+        string? whyInvalid = null;
+        foreach (var item in items)
+        {
+            if (!OcspResponse.TryParse(item.Response.Span, out var response, out var fault))
+            {
+                whyInvalid = $"the OCSP answer is malformed: {fault}";
+            }
+            else if (!AuthenticOcspAnswer.TryAuthenticate(response, query.Certificate, query.Issuer, expected.Trust.Kind, cache, out var answer, out var whyNot))
+            {
+                whyInvalid = $"the OCSP answer is not authentic: {whyNot}";
+            }
+            else if (newest is null || newest.IsOlderThan(answer))
+            {
+                // Of several authentic answers the newest counts (S-17): an older "good" never hides a newer "revoked".
+                (newest, newestItem) = (answer, item);
+            }
+        }
+
+        if (newest is null)
+        {
+            return new Answer(name, "undefined", null, whyInvalid, null, false, DateTimeOffset.MinValue);
+        }
+
+        var judgement = RevocationJudgement.Of(newest, expected.Time.Instant, expected.MaximumOcspAge);
+        var nonceMatches = !newestItem!.NonceSent.IsEmpty && newest.CompareNonce(newestItem.NonceSent.Span) is NonceMatch.Matches;
+        var statement = newest.ProducedAt > newest.ThisUpdate ? newest.ProducedAt : newest.ThisUpdate;
+        return new Answer(name, Word(newest.Status), judgement, null, null, nonceMatches, statement);
+    }
+
+    private static string Word(CertificateStatus status) => status switch
+    {
+        CertificateStatus.Good => "good",
+        CertificateStatus.Revoked => "revoked",
+        _ => "unknown",
+    };
+
+    private static string OpenSslWord(RevocationReason reason) => reason switch
+    {
+        RevocationReason.Unspecified => "unspecified",
+        RevocationReason.KeyCompromise => "keyCompromise",
+        RevocationReason.CaCompromise => "cACompromise",
+        RevocationReason.AffiliationChanged => "affiliationChanged",
+        RevocationReason.Superseded => "superseded",
+        RevocationReason.CessationOfOperation => "cessationOfOperation",
+        RevocationReason.CertificateHold => "certificateHold",
+        RevocationReason.RemoveFromCrl => "removeFromCRL",
+        RevocationReason.PrivilegeWithdrawn => "privilegeWithdrawn",
+        RevocationReason.AaCompromise => "aACompromise",
+        _ => "unspecified",
+    };
+
+    internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private sealed record Answer(
+        string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement);
+}

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>An OCSP response as it was had, and the nonce that was sent for it.</summary>
+/// <param name="Response">DER.</param>
+/// <param name="NonceSent">The nonce of the request; empty when none was sent, as for stored responses.</param>
+public sealed record OcspItem(ReadOnlyMemory<byte> Response, ReadOnlyMemory<byte> NonceSent);
+
+/// <summary>Bytes that were fetched for a verification, believed by nobody: the verifier checks every one of them.</summary>
+public sealed record CollateralSet
+{
+    /// <summary>Nothing at hand.</summary>
+    public static CollateralSet Empty { get; } = new();
+
+    /// <summary>RIM files by id.</summary>
+    public ImmutableDictionary<string, ReadOnlyMemory<byte>> Rims { get; init; } = ImmutableDictionary<string, ReadOnlyMemory<byte>>.Empty;
+
+    /// <summary>Why a RIM could not be had, by id: where it was asked for, and what came back.</summary>
+    public ImmutableDictionary<string, string> RimFaults { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>OCSP responses by the certificate that they are about.</summary>
+    public ImmutableDictionary<RevocationSubject, ImmutableArray<OcspItem>> Ocsp { get; init; } = ImmutableDictionary<RevocationSubject, ImmutableArray<OcspItem>>.Empty;
+
+    /// <summary>Why an OCSP answer could not be had, by certificate.</summary>
+    public ImmutableDictionary<RevocationSubject, string> OcspFaults { get; init; } = ImmutableDictionary<RevocationSubject, string>.Empty;
+
+    /// <summary>The ids that the RIM source lists, where it can list: a hint for people, never a proof.</summary>
+    public ImmutableArray<string> KnownRimIds { get; init; } = [];
+}
+
+/// <summary>A certificate whose revocation status is needed, with its issuer.</summary>
+/// <param name="Certificate">The one that is asked about.</param>
+/// <param name="Issuer">The one above it in its path.</param>
+public sealed record RevocationQuery(Certificate Certificate, Certificate Issuer)
+{
+    /// <summary>The key of answers to this query.</summary>
+    public RevocationSubject Subject => RevocationSubject.Of(Certificate, Issuer);
+}
+
+/// <summary>What a verification needs before it can be complete. Sorted, without repeats.</summary>
+/// <param name="RimIds">RIMs by id.</param>
+/// <param name="Revocation">Certificates whose status is needed.</param>
+public sealed record RequiredCollateral(ImmutableArray<string> RimIds, ImmutableArray<RevocationQuery> Revocation)
+{
+    /// <summary>Whether <paramref name="collateral"/> has an answer, or a reason for having none, to everything.</summary>
+    public RequiredCollateral Without(CollateralSet collateral)
+    {
+        ArgumentNullException.ThrowIfNull(collateral);
+        return new(
+            [.. RimIds.Where(id => !collateral.Rims.ContainsKey(id) && !collateral.RimFaults.ContainsKey(id))],
+            [.. Revocation.Where(query => !collateral.Ocsp.ContainsKey(query.Subject) && !collateral.OcspFaults.ContainsKey(query.Subject))]);
+    }
+
+    /// <summary>Whether nothing is needed.</summary>
+    public bool IsEmpty => RimIds.IsEmpty && Revocation.IsEmpty;
+}

@@ -1,0 +1,169 @@
+using System.Collections.Immutable;
+using Assay.Evidence;
+using Assay.Reference;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>What became of one RIM that a device needs.</summary>
+public sealed record RimResult
+{
+    /// <summary>Which one.</summary>
+    public required RimRequirement Requirement { get; init; }
+
+    /// <summary>Its checks.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>Whether the bytes were had.</summary>
+    public required bool Fetched { get; init; }
+
+    /// <summary>The proof of its signature; null when it is missing or forged.</summary>
+    public required AuthenticRim? Rim { get; init; }
+
+    /// <summary>Its signers at the evaluation time; null without <see cref="Rim"/>.</summary>
+    public required ChainStatus? Chain { get; init; }
+
+    /// <summary>Whether its golden values may be compared with this report: authentic, and of the report's version.</summary>
+    public bool IsUsable => Rim is not null && Findings.All(finding => !s_gates.Contains(finding.Id[Requirement.Prefix.Length..]) || finding.State is CheckState.Held);
+
+    private static readonly ImmutableHashSet<string> s_gates = [".available", ".wellformed", ".chain.trusted", ".signature.valid", ".edition.match", ".version.match"];
+}
+
+/// <summary>The questions put to a RIM. One that is missing stops what needs it, and nothing else.</summary>
+internal static class RimAppraisal
+{
+    private static readonly ImmutableArray<Check<Candidate>> s_checks =
+    [
+        new(".available", IsAvailable),
+        new(".wellformed", IsWellFormed),
+        new(".chain.trusted", ChainIsTrusted),
+        new(".signature.valid", SignatureIsValid),
+        new(".edition.match", EditionMatches),
+        new(".version.match", VersionMatches),
+        new(".chain.current", candidate => candidate.Rim is { } rim ? candidate.Judge.Current(rim.Path, isRim: true) : candidate.Stopped),
+        new(".chain.not-revoked", NotRevoked),
+        new(".chain.not-held", candidate => candidate.Rim is null ? candidate.Stopped : candidate.NotHeld),
+    ];
+
+    /// <summary>Every id with each prefix, in the order in which the checks run.</summary>
+    public static IEnumerable<string> CheckIds =>
+        from role in new[] { RimRole.Driver, RimRole.Vbios, RimRole.SwitchBios }
+        from check in s_checks
+        select new RimRequirement(role, null, null).Prefix + check.Id;
+
+    public static RimResult Appraise(RimRequirement requirement, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    {
+        var candidate = new Candidate(requirement, collateral, expected, cache);
+        ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Answer(candidate).Named(requirement.Prefix + check.Id))];
+        return new RimResult
+        {
+            Requirement = requirement,
+            Findings = findings,
+            Fetched = candidate.Bytes is not null,
+            Rim = candidate.Rim,
+            Chain = candidate.Status,
+        };
+    }
+
+    /// <summary>The authentic RIM of these bytes, or null: what is needed to know whose revocation to ask about.</summary>
+    public static AuthenticRim? TryAuthenticate(ReadOnlySpan<byte> xml, TrustSet trust, VerifierCache cache) =>
+        AuthenticRim.TryFromCache(xml, trust, cache, out var known) ? known
+        : RimDocument.TryParse(xml, out var document, out _) ? AuthenticRim.Authenticate(document, trust, cache).Rim
+        : null;
+
+    private static Outcome IsAvailable(Candidate candidate)
+    {
+        if (candidate.Requirement.Id is not { } id)
+        {
+            var why = candidate.Requirement.WhyNoId ?? "no RIM id";
+            return candidate.Requirement.CorimOnly ? Outcome.Missing(why) : Outcome.Failed(why);
+        }
+
+        if (candidate.Collateral.Rims.TryGetValue(id, out var bytes))
+        {
+            candidate.Bytes = bytes;
+            return Outcome.Held(id);
+        }
+
+        return Outcome.Missing($"{id} is missing: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked; give --rim-store or --rim-url"}");
+    }
+
+    private static Outcome IsWellFormed(Candidate candidate)
+    {
+        if (candidate.Bytes is not { } bytes)
+        {
+            return candidate.Stopped;
+        }
+
+        var (trust, cache) = (candidate.Expected.Trust, candidate.Cache);
+        if (AuthenticRim.TryFromCache(bytes.Span, trust, cache, out var known))
+        {
+            candidate.Authentication = new RimAuthentication(known, known.Path, null, null, DocumentDigestDiffers: false);
+            return Outcome.Held();
+        }
+
+        if (!RimDocument.TryParse(bytes.Span, out var document, out var fault))
+        {
+            return Outcome.Failed($"the RIM is malformed: {fault}");
+        }
+
+        candidate.Authentication = AuthenticRim.Authenticate(document, trust, cache);
+        return Outcome.Held();
+    }
+
+    private static Outcome ChainIsTrusted(Candidate candidate) => candidate.Authentication switch
+    {
+        null => candidate.Stopped,
+        { ChainFault: { } fault } => Outcome.Failed(fault),
+        var authentication => Outcome.Held($"to {authentication.Path!.Anchor.Label}"),
+    };
+
+    private static Outcome SignatureIsValid(Candidate candidate) => candidate.Authentication switch
+    {
+        null => candidate.Stopped,
+        { SignatureFault: { } fault } => Outcome.Failed(fault),
+        var authentication => Outcome.Held(authentication.Path?.Leaf.Subject.CommonName),
+    };
+
+    private static Outcome EditionMatches(Candidate candidate)
+    {
+        var expected = candidate.Requirement.Role is RimRole.SwitchBios ? "SWITCH" : "GPU";
+        return candidate.Rim is not { } rim ? candidate.Stopped
+            : rim.Document.Edition == expected ? Outcome.Held(expected)
+            : Outcome.Failed("the RIM is for another kind of device", rim.Document.Edition, expected);
+    }
+
+    private static Outcome VersionMatches(Candidate candidate) =>
+        candidate.Rim is not { } rim ? candidate.Stopped
+        : rim.Document.ColloquialVersion == candidate.Requirement.Version ? Outcome.Held(rim.Document.ColloquialVersion)
+        : Outcome.Failed("the RIM is of another version than the report", rim.Document.ColloquialVersion, candidate.Requirement.Version);
+
+    private static Outcome NotRevoked(Candidate candidate)
+    {
+        if (candidate.Rim is not { } rim)
+        {
+            return candidate.Stopped;
+        }
+
+        (candidate.Status, var notRevoked, candidate.NotHeld) = candidate.Judge.Revocation(rim.Path, isDevice: false);
+        return notRevoked;
+    }
+
+    private sealed class Candidate(RimRequirement requirement, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    {
+        public RimRequirement Requirement => requirement;
+        public CollateralSet Collateral => collateral;
+        public AppraisalExpectations Expected => expected;
+        public VerifierCache Cache => cache;
+        public ChainJudge Judge { get; } = new(expected, collateral, cache);
+        public ReadOnlyMemory<byte>? Bytes { get; set; }
+        public RimAuthentication? Authentication { get; set; }
+        public AuthenticRim? Rim => Authentication?.Rim;
+        public ChainStatus? Status { get; set; }
+        public Outcome NotHeld { get; set; }
+
+        public Outcome Stopped => Bytes is null
+            ? new(CheckState.NotChecked, "the RIM is missing", null, null, NotCheckedCause.Stopped)
+            : Outcome.Stopped("the RIM is not authentic");
+    }
+}

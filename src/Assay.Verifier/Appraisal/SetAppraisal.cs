@@ -1,0 +1,189 @@
+using System.Collections.Immutable;
+using Assay.Evidence;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// The verifier: evidence, collateral, expectations and time in, findings out. No network, disk, clock or log. Every program calls the
+/// three methods in this order; what lies between them is fetching.
+/// </summary>
+public static class SetAppraisal
+{
+    private static readonly ImmutableArray<Check<Candidate>> s_checks =
+    [
+        new("set.devices.present", candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
+        new("set.devices.distinct", DevicesAreDistinct),
+        new("set.nonce.same", NonceIsOne),
+        new("set.mode.same", ModeIsOne),
+        new("time.source.chosen", TimeIsChosen),
+        new("time.floor.respected", TimeIsPlausible),
+        new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name") : Outcome.Held()),
+    ];
+
+    /// <summary>Every check id there is, in the order in which checks run.</summary>
+    public static ImmutableArray<string> CheckIds { get; } =
+    [
+        .. s_checks.Select(check => check.Id),
+        .. Authentication.CheckIds,
+        .. DeviceAppraisal.CheckIds.Take(5),
+        .. RimAppraisal.CheckIds,
+        .. DeviceAppraisal.CheckIds.Skip(5),
+    ];
+
+    /// <summary>First: who speaks. Needs no collateral.</summary>
+    public static ImmutableArray<DeviceResult> Authenticate(IReadOnlyList<DeviceEvidence> evidence, AppraisalExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(evidence.Count, Wire.Limits.Devices);
+        return ForEach(evidence.Count, index =>
+        {
+            var (device, findings, unparsable) = Authentication.Authenticate(evidence[index], expected, cache);
+            return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device };
+        });
+    }
+
+    /// <summary>
+    /// Second: what is needed, given what is at hand. Ask again after fetching: a RIM brings signers whose revocation is a question too.
+    /// Only authentic devices and authentic RIMs need anything.
+    /// </summary>
+    public static RequiredCollateral RequiredCollateral(
+        ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(collateral);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        var devices = authenticated.Select(result => result.Device).OfType<AuthenticDevice>().ToArray();
+        ImmutableArray<string> ids = [.. devices.SelectMany(ReferencePlan.For).Select(need => need.Id).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        if (expected.Revocation is not RevocationChecking.Required)
+        {
+            return new RequiredCollateral(ids, []);
+        }
+
+        var rims = ids.Where(collateral.Rims.ContainsKey)
+            .Select(id => RimAppraisal.TryAuthenticate(collateral.Rims[id].Span, expected.Trust, cache)).OfType<Reference.AuthenticRim>();
+        var queries = devices.SelectMany(device => ChainJudge.Queries(device.Path, isDevice: true))
+            .Concat(rims.SelectMany(rim => ChainJudge.Queries(rim.Path, isDevice: false)));
+        return new RequiredCollateral(ids, [.. queries.DistinctBy(query => query.Subject)]);
+    }
+
+    /// <summary>Third: all questions that remain.</summary>
+    public static AppraisalResult Appraise(
+        ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(collateral);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        var devices = ForEach(authenticated.Length, index => DeviceAppraisal.Appraise(authenticated[index], collateral, expected, cache));
+        var candidate = new Candidate(devices, expected);
+        ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
+        var fresh = expected.Nonce is not null && !devices.IsEmpty
+            && devices.All(device => device.Device is not null && device.Findings.Any(finding => finding is { Id: "report.nonce.match", State: CheckState.Held }));
+        return new AppraisalResult
+        {
+            Devices = devices,
+            Findings = findings,
+            Missing = MissingItems(devices),
+            Time = expected.Time,
+            Anchors = expected.Trust.Kind,
+            FreshnessProven = fresh,
+            Weakened = Weakenings(devices, expected),
+        };
+    }
+
+    private static Outcome DevicesAreDistinct(Candidate candidate)
+    {
+        var repeated = candidate.Authentic.GroupBy(device => device.Device!.Identity.Id).FirstOrDefault(group => group.Count() > 1);
+        return repeated is null
+            ? Outcome.Held()
+            : Outcome.Failed($"devices {string.Join(", ", repeated.Select(device => device.Index))} are one and the same ({repeated.First().Device!.Identity.HardwareModel}, identity {repeated.Key.ToString()[..16]}…): a report was repeated");
+    }
+
+    private static Outcome NonceIsOne(Candidate candidate)
+    {
+        var nonces = candidate.Authentic.Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
+        return nonces.Length < 2
+            ? Outcome.Held()
+            : Outcome.Failed("the reports answer different challenges: they are not of one moment", string.Join(", ", nonces.Take(3).Select(nonce => nonce.ToString())), "one nonce for all");
+    }
+
+    private static Outcome ModeIsOne(Candidate candidate)
+    {
+        var modes = candidate.Authentic.Where(device => device.Kind is DeviceKind.Gpu && device.Device!.Fields.Mode is not GpuMode.NotReported)
+            .Select(device => device.Device!.Fields.Mode).Distinct().Order().ToArray();
+        return modes.Length < 2
+            ? Outcome.Held(modes is [var mode] ? mode.ToString().ToUpperInvariant() : null)
+            : Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all");
+    }
+
+    private static Outcome TimeIsChosen(Candidate candidate) => candidate.Expected.Time.Source switch
+    {
+        TimeSource.System => Outcome.Held("the system clock"),
+        TimeSource.Stated => Outcome.Held("stated by the relying party"),
+        _ => Outcome.Failed("nothing chosen is refused: say by which clock to judge"),
+    };
+
+    private static Outcome TimeIsPlausible(Candidate candidate)
+    {
+        var time = candidate.Expected.Time;
+        var floor = candidate.Devices.SelectMany(device => device.Rims.Select(rim => rim.Chain).Append(device.Chain)).OfType<ChainStatus>()
+            .Select(chain => chain.LatestStatement).Append(time.InitialFloor).Max();
+        return time.Instant >= floor - RevocationJudgement.ClockSkewTolerance
+            ? Outcome.Held(ChainJudge.Text(time.Instant))
+            : Outcome.Failed("the clock is behind what has already happened: set it", ChainJudge.Text(time.Instant), $"at least {ChainJudge.Text(floor)}");
+    }
+
+    private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)
+    {
+        var held = devices.SelectMany(device => device.Rims).SelectMany(rim => rim.Findings)
+            .Any(finding => finding.Id.EndsWith(".not-held", StringComparison.Ordinal) && finding.Cause is NotCheckedCause.Waived) && expected.DangerouslyAcceptHeldRimSigner;
+        (bool Applies, string Name)[] all =
+        [
+            (held && expected.Revocation is RevocationChecking.Required, "held-rim-signer-accepted"),
+            (expected.Nonce is null, "nonce-not-given"),
+            (expected.Revocation is RevocationChecking.DangerouslySkipped, "revocation-skipped"),
+            (expected.Time.Source is TimeSource.Stated, "time-stated"),
+        ];
+        return [.. all.Where(weakening => weakening.Applies).Select(weakening => weakening.Name)];
+    }
+
+    private static ImmutableArray<MissingItem> MissingItems(ImmutableArray<DeviceResult> devices) =>
+    [
+        .. devices.SelectMany(device => device.Rims.SelectMany(rim => rim.Findings)
+                .Where(finding => finding.Cause is NotCheckedCause.Missing)
+                .Select(finding => Item(device, finding, device.Rims.First(rim => finding.Id.StartsWith(rim.Requirement.Prefix, StringComparison.Ordinal)).Requirement))
+            .Concat(device.Findings.Where(finding => finding is { Id: "device.chain.not-revoked", Cause: NotCheckedCause.Missing })
+                .Select(finding => new MissingItem("ocsp", device.Device!.Identity.HardwareModel, finding.Reason!, device.Index))))
+            .DistinctBy(item => (item.Kind, item.Id)),
+    ];
+
+    private static MissingItem Item(DeviceResult device, Finding finding, RimRequirement need) =>
+        !finding.Id.EndsWith(".available", StringComparison.Ordinal) ? new MissingItem("ocsp", $"signers of {need.Id}", finding.Reason!, device.Index)
+        : need.CorimOnly ? new MissingItem("corim", $"{device.Device!.Identity.Chip} {need.Role}", finding.Reason!, device.Index)
+        : new MissingItem("rim", need.Id!, finding.Reason!, device.Index);
+
+    // One device is not worth a thread; several use every core.
+    private static ImmutableArray<DeviceResult> ForEach(int count, Func<int, DeviceResult> body)
+    {
+        var results = new DeviceResult[count];
+        if (count == 1)
+        {
+            results[0] = body(0);
+        }
+        else
+        {
+            Parallel.For(0, count, index => results[index] = body(index));
+        }
+
+        return [.. results];
+    }
+
+    private sealed class Candidate(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)
+    {
+        public ImmutableArray<DeviceResult> Devices => devices;
+        public AppraisalExpectations Expected => expected;
+        public IEnumerable<DeviceResult> Authentic => devices.Where(device => device.Device is not null);
+    }
+}
