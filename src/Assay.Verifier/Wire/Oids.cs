@@ -26,6 +26,9 @@ internal static class Oids
     public static ReadOnlySpan<byte> CrlNumber => [0x55, 0x1D, 0x14];
     public static ReadOnlySpan<byte> CrlReason => [0x55, 0x1D, 0x15];
     public static ReadOnlySpan<byte> InvalidityDate => [0x55, 0x1D, 0x18];
+    public static ReadOnlySpan<byte> DeltaCrlIndicator => [0x55, 0x1D, 0x1B];
+    public static ReadOnlySpan<byte> IssuingDistributionPoint => [0x55, 0x1D, 0x1C];
+    public static ReadOnlySpan<byte> CertificateIssuer => [0x55, 0x1D, 0x1D];
     public static ReadOnlySpan<byte> CrlDistributionPoints => [0x55, 0x1D, 0x1F];
     public static ReadOnlySpan<byte> AuthorityKeyIdentifier => [0x55, 0x1D, 0x23];
     public static ReadOnlySpan<byte> ExtendedKeyUsage => [0x55, 0x1D, 0x25];
