@@ -28,7 +28,7 @@ public sealed record ChainStatus
     public required bool ResponseValid { get; init; }
 
     /// <summary>thisUpdate and producedAt of the authentic answers: no honest clock is earlier (S-13).</summary>
-    internal required DateTimeOffset LatestStatement { get; init; }
+    public required DateTimeOffset LatestStatement { get; init; }
 
     /// <summary>The status of the chain that nobody looked at.</summary>
     internal static ChainStatus Unasked(CertificationPath path, DateTimeOffset at) => new()

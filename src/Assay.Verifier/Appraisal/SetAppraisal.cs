@@ -56,7 +56,7 @@ public static class SetAppraisal
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
         var devices = authenticated.Select(result => result.Device).OfType<AuthenticDevice>().ToArray();
-        ImmutableArray<string> ids = [.. devices.SelectMany(ReferencePlan.For).Select(need => need.Id).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        ImmutableArray<string> ids = [.. devices.SelectMany(device => ReferencePlan.For(device)).Select(need => need.Id).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
         if (expected.Revocation is not RevocationChecking.Required)
         {
             return new RequiredCollateral(ids, []);

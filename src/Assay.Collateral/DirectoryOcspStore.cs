@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using Assay.Appraisal;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Collateral;
+
+/// <summary>
+/// A folder with OCSP responses in DER, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;
+/// which ones is told when an answer is missing.
+/// </summary>
+public sealed class DirectoryOcspStore : IOcspSource
+{
+    private const int MostFiles = 10_000;
+
+    private readonly string _folder;
+    private readonly Lazy<(ImmutableArray<(OcspResponse Response, ReadOnlyMemory<byte> Bytes)> Responses, ImmutableArray<string> PassedOver)> _content;
+
+    /// <summary>Reads the folder at first use.</summary>
+    public DirectoryOcspStore(string folder)
+    {
+        _folder = folder;
+        _content = new(Read);
+    }
+
+    /// <inheritdoc/>
+    public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ImmutableArray<OcspItem> items =
+        [
+            .. _content.Value.Responses
+                .Where(candidate => candidate.Response.IsAbout(query.Certificate, query.Issuer))
+                .Select(candidate => new OcspItem(candidate.Bytes, ReadOnlyMemory<byte>.Empty)),
+        ];
+        var passedOver = _content.Value.PassedOver;
+        var note = passedOver.IsEmpty ? "" : $" (passed over: {string.Join(", ", passedOver.Take(3))}{(passedOver.Length > 3 ? ", …" : "")})";
+        return Task.FromResult(items.IsEmpty
+            ? OcspFetch.None($"{_folder} has no OCSP response for serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}{note}")
+            : OcspFetch.Of(items));
+    }
+
+    private (ImmutableArray<(OcspResponse, ReadOnlyMemory<byte>)>, ImmutableArray<string>) Read()
+    {
+        var responses = ImmutableArray.CreateBuilder<(OcspResponse, ReadOnlyMemory<byte>)>();
+        var passedOver = ImmutableArray.CreateBuilder<string>();
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(_folder).Take(MostFiles).Order(StringComparer.Ordinal))
+            {
+                var bytes = new FileInfo(file).Length <= Limits.OcspResponseBytes ? File.ReadAllBytes(file) : [];
+                if (OcspResponse.TryParse(bytes, out var response, out _))
+                {
+                    responses.Add((response, bytes));
+                }
+                else
+                {
+                    passedOver.Add(Path.GetFileName(file));
+                }
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            passedOver.Add(exception.Message);
+        }
+
+        return (responses.ToImmutable(), passedOver.ToImmutable());
+    }
+}

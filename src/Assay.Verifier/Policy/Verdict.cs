@@ -1,0 +1,144 @@
+using System.Collections.Immutable;
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Trust;
+
+namespace Assay.Policy;
+
+/// <summary>The relying party's answer. The default is the worst.</summary>
+public enum VerdictKind
+{
+    /// <summary>Something did not hold. Exit code 1.</summary>
+    Fail,
+
+    /// <summary>Nothing failed, but something that is needed is missing. Exit code 3.</summary>
+    Incomplete,
+
+    /// <summary>Everything held that was asked. Exit code 0.</summary>
+    Pass,
+}
+
+/// <summary>
+/// A verdict with everything that must be read beside it: how it was bound, by which clock, with which weakenings and under whose
+/// anchors. Made from an appraisal by <see cref="DefaultPolicy"/>.
+/// </summary>
+public sealed record Verdict
+{
+    /// <summary>Pass, fail or incomplete.</summary>
+    public required VerdictKind Kind { get; init; }
+
+    /// <summary>The appraisal that it follows from.</summary>
+    public required AppraisalResult Appraisal { get; init; }
+
+    /// <summary>NVIDIA's overall result, kept apart from ours (S-14).</summary>
+    public required bool NvidiaOverallResult { get; init; }
+
+    /// <summary>What the verdict proves, in sentences.</summary>
+    public required ImmutableArray<string> Proven { get; init; }
+
+    /// <summary>What it does not prove, in sentences.</summary>
+    public required ImmutableArray<string> NotProven { get; init; }
+
+    /// <summary>How the devices are bound to a confidential VM: <c>none</c>, for GPU evidence alone binds nothing (S-1).</summary>
+    public required string Binding { get; init; }
+
+    /// <summary><c>proven</c> when every report answers the nonce that the relying party gave.</summary>
+    public string Freshness => Appraisal.FreshnessProven ? "proven" : "not-proven";
+
+    /// <summary><c>pass</c>, <c>fail</c> or <c>incomplete</c>.</summary>
+    public string Word => Kind switch
+    {
+        VerdictKind.Pass => "pass",
+        VerdictKind.Incomplete => "incomplete",
+        _ => "fail",
+    };
+
+    /// <summary><c>built-in</c>, <c>custom</c> or <c>simulated</c>.</summary>
+    public string Anchors => Appraisal.Anchors switch
+    {
+        TrustSetKind.BuiltIn => "built-in",
+        TrustSetKind.Custom => "custom",
+        TrustSetKind.Simulated => "simulated",
+        _ => "none",
+    };
+
+    /// <summary><c>system</c> or <c>stated</c>.</summary>
+    public string TimeSource => Appraisal.Time.Source switch
+    {
+        Assay.Appraisal.TimeSource.System => "system",
+        Assay.Appraisal.TimeSource.Stated => "stated",
+        _ => "none",
+    };
+}
+
+/// <summary>The verdict where the relying party brings no policy: everything held, nothing expired or revoked.</summary>
+public static class DefaultPolicy
+{
+    /// <summary>
+    /// Fails when any finding failed or there is none; is incomplete when anything is missing; passes otherwise. What the relying party
+    /// waived by name does not count, and stands among the weakenings.
+    /// </summary>
+    public static Verdict Decide(AppraisalResult appraisal)
+    {
+        ArgumentNullException.ThrowIfNull(appraisal);
+        var findings = appraisal.AllFindings.ToArray();
+        var kind = appraisal.Devices.IsEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty) || findings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
+            : findings.Any(finding => finding.Cause is NotCheckedCause.Missing or NotCheckedCause.Stopped) ? VerdictKind.Incomplete
+            : VerdictKind.Pass;
+        return new Verdict
+        {
+            Kind = kind,
+            Appraisal = appraisal,
+            Binding = "none",
+            NvidiaOverallResult = NvidiaClaims.OverallResult(appraisal),
+            Proven = Proven(appraisal),
+            NotProven = NotProven(appraisal),
+        };
+    }
+
+    private static ImmutableArray<string> Proven(AppraisalResult appraisal)
+    {
+        var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
+        if (authentic.Length == 0)
+        {
+            return [];
+        }
+
+        var matched = authentic.Where(device => device.MeasurementsMatch).ToArray();
+        var whose = appraisal.Anchors is TrustSetKind.Simulated ? "a simulator" : appraisal.Anchors is TrustSetKind.Custom ? "roots that you named" : "NVIDIA";
+        (bool Applies, string Sentence)[] all =
+        [
+            (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
+            (appraisal.FreshnessProven, "The reports answer your nonce: they were made after you chose it."),
+            (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement that a signed reference manifest names has a value that it allows."),
+            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "set.devices.distinct", State: CheckState.Held }), "The devices are different ones."),
+        ];
+        return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
+    }
+
+    private static ImmutableArray<string> NotProven(AppraisalResult appraisal)
+    {
+        var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
+        (bool Applies, string Sentence)[] all =
+        [
+            (!appraisal.FreshnessProven, "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
+            (appraisal.Weakened.Contains("revocation-skipped"), "That no certificate was revoked: revocation was skipped."),
+            (appraisal.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
+            (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
+            (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
+            (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
+            (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
+        ];
+        return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
+    }
+
+    private static string Count(DeviceResult[] devices)
+    {
+        var gpus = devices.Count(device => device.Kind is DeviceKind.Gpu);
+        var switches = devices.Length - gpus;
+        string[] parts = [gpus == 0 ? "" : gpus == 1 ? "a GPU" : $"{gpus} GPUs", switches == 0 ? "" : switches == 1 ? "an NVSwitch" : $"{switches} NVSwitches"];
+        return Capitalised(string.Join(" and ", parts.Where(part => part.Length > 0)));
+
+        static string Capitalised(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+    }
+}

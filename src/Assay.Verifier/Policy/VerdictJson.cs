@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Evidence;
+
+namespace Assay.Policy;
+
+/// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/verdict.md).</summary>
+public static class VerdictJson
+{
+    /// <summary>UTF-8, indented, one object.</summary>
+    public static byte[] Write(Verdict verdict, ClaimsVersion version)
+    {
+        ArgumentNullException.ThrowIfNull(verdict);
+        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            Write(writer, verdict, version);
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void Write(Utf8JsonWriter writer, Verdict verdict, ClaimsVersion version)
+    {
+        var appraisal = verdict.Appraisal;
+        writer.WriteStartObject();
+        writer.WriteString("verdict", verdict.Word);
+        writer.WriteString("freshness", verdict.Freshness);
+        writer.WriteString("binding", verdict.Binding);
+        WriteStrings(writer, "weakened", appraisal.Weakened);
+        writer.WriteString("anchors", verdict.Anchors);
+        writer.WriteString("evaluatedAt", ChainJudge.Text(appraisal.Time.Instant));
+        writer.WriteString("timeSource", verdict.TimeSource);
+        writer.WriteBoolean("x-nvidia-overall-att-result", verdict.NvidiaOverallResult);
+        writer.WriteStartArray("devices");
+        foreach (var device in appraisal.Devices)
+        {
+            WriteDevice(writer, device, version);
+        }
+
+        writer.WriteEndArray();
+        WriteFindings(writer, appraisal.Findings);
+        writer.WriteStartArray("missing");
+        foreach (var item in appraisal.Missing)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("kind", item.Kind);
+            writer.WriteString("id", item.Id);
+            writer.WriteString("reason", item.Reason);
+            writer.WriteNumber("device", item.DeviceIndex);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartObject("assurance");
+        WriteStrings(writer, "proven", verdict.Proven);
+        WriteStrings(writer, "notProven", verdict.NotProven);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteDevice(Utf8JsonWriter writer, DeviceResult device, ClaimsVersion version)
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("index", device.Index);
+        writer.WriteString("type", device.Kind switch { DeviceKind.Gpu => "gpu", DeviceKind.Switch => "nvswitch", _ => "unknown" });
+        writer.WriteString("source", device.Source);
+        writer.WritePropertyName("claims");
+        if (device.Device is null)
+        {
+            writer.WriteNullValue();
+        }
+        else
+        {
+            NvidiaClaims.Write(writer, device, version);
+        }
+
+        if (device.Measurements is { } match)
+        {
+            writer.WriteStartObject("measurements");
+            writer.WriteNumber("compared", match.Compared);
+            writer.WriteNumber("matched", match.Matched);
+            WriteNumbers(writer, "skipped", match.Skipped);
+            WriteNumbers(writer, "unreferenced", match.Unreferenced);
+            writer.WriteEndObject();
+        }
+
+        WriteFindings(writer, device.Findings);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteFindings(Utf8JsonWriter writer, IEnumerable<Finding> findings)
+    {
+        writer.WriteStartArray("findings");
+        foreach (var finding in findings)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", finding.Id);
+            writer.WriteString("state", StateWord(finding.State));
+            writer.WriteString("reason", finding.Reason);
+            if (finding.Found is not null)
+            {
+                writer.WriteString("found", finding.Found);
+            }
+
+            if (finding.Expected is not null)
+            {
+                writer.WriteString("expected", finding.Expected);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    /// <summary><c>held</c>, <c>failed</c>, <c>not-applicable</c> or <c>not-checked</c>.</summary>
+    public static string StateWord(CheckState state) => state switch
+    {
+        CheckState.Held => "held",
+        CheckState.Failed => "failed",
+        CheckState.NotApplicable => "not-applicable",
+        _ => "not-checked",
+    };
+
+    private static void WriteStrings(Utf8JsonWriter writer, string name, IEnumerable<string> values)
+    {
+        writer.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            writer.WriteStringValue(value);
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter writer, string name, IEnumerable<int> values)
+    {
+        writer.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            writer.WriteNumberValue(value);
+        }
+
+        writer.WriteEndArray();
+    }
+}
