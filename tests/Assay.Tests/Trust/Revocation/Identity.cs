@@ -67,7 +67,7 @@ internal sealed class Identity
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         // The serial number's high bit is set, so that DER writes a leading zero.
         byte[] serial = [0x9A, parent is null ? (byte)0 : (byte)1, ++s_serial];
-        using var made = request.Create(issuer, X509SignatureGenerator.CreateForECDSA(signer), begin, end, serial);
+        using var made = request.Create(issuer, X509SignatureGenerator.CreateForECDsa(signer), begin, end, serial);
         Assert.True(Certificate.TryParse(made.RawData, out var certificate, out var fault), fault?.ToString());
         return new Identity(key, certificate!);
     }
