@@ -30,7 +30,7 @@ public sealed class DirectoryOcspStore : IOcspSource
         ImmutableArray<OcspItem> items =
         [
             .. _content.Value.Responses
-                .Where(candidate => candidate.Response.IsAbout(query.Certificate, query.Issuer))
+                .Where(candidate => candidate.Response.Basic?.Responses.Any(single => single.CertId.Matches(query.Certificate, query.Issuer)) ?? false)
                 .Select(candidate => new OcspItem(candidate.Bytes, ReadOnlyMemory<byte>.Empty)),
         ];
         var passedOver = _content.Value.PassedOver;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Reference;
 using Assay.Wire;
 
 namespace Assay.Collateral;
@@ -12,7 +13,7 @@ public sealed class DirectoryRimStore(string folder) : IRimSource
     public async Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation)
     {
         // The id follows from what a device said: it must not leave the folder.
-        if (!RimIdentifier.IsSafe(id))
+        if (!RimIds.IsSafe(id))
         {
             return RimAnswer.None("the id is no file name");
         }

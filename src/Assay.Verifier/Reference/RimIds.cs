@@ -7,7 +7,7 @@ namespace Assay.Reference;
 /// The ids by which RIMs are asked for (NVIDIA attestation SDK, RIM service). The parts come from reports, and ids become file names and
 /// URL segments: a part is letters and digits alone, a version those and single dots.
 /// </summary>
-internal static class RimIds
+public static class RimIds
 {
     /// <summary>The constant parts of an LS10 switch: project, project SKU, chip SKU.</summary>
     private const string SwitchParts = "5612_0002_890";
