@@ -161,8 +161,9 @@ internal static class CrlReader
             {
                 body.Require(false, "deltaCRLIndicator", "a delta list, which has no rule here");
             }
-            else if (extension.Critical && oid.SequenceEqual(Oids.IssuingDistributionPoint))
+            else if (oid.SequenceEqual(Oids.IssuingDistributionPoint))
             {
+                // Also when it is not critical, against RFC 5280 §5.2.5: absence from a part of the list would pass for good.
                 body.Require(false, "issuingDistributionPoint", "a partial or indirect list, which has no rule here");
             }
             else if (extension.Critical && !oid.SequenceEqual(Oids.AuthorityKeyIdentifier))

@@ -114,6 +114,37 @@ public class AuthenticOcspAnswerTests
     }
 
     [Fact]
+    public void Nocheck_counts_when_it_is_critical_too()
+    {
+        var responder = s_root.Issue("r", Identity.Signs, Identity.OcspSigning, new X509Extension(Identity.NoCheck.Oid!, Identity.NoCheck.RawData, critical: true));
+
+        Assert.Equal(CertificateStatus.Good, Authentic(new Answer(responder, s_good) { Certificates = [responder.Certificate] }).Status);
+    }
+
+    [Fact]
+    public void A_response_full_of_false_delegates_costs_a_bounded_number_of_signatures()
+    {
+        var twin = Identity.Root("Assay Test CA");
+        var cache = new VerifierCache();
+        var falseOnes = Enumerable.Range(0, 4).Select(_ => twin.IssueBare("r", Identity.Begin, Identity.End, Identity.OcspSigning, Identity.NoCheck).Certificate);
+        var idleOnes = Enumerable.Range(0, 4).Select(_ => s_root.Issue("r", Identity.OcspSigning, Identity.NoCheck).Certificate);
+        Certificate[] all = [.. falseOnes, .. idleOnes];
+
+        Assert.Equal(
+            "the delegated responder's certificate was not signed by the key of the certificate's issuer",
+            Refused((new Answer(s_other, s_good) { Named = all[0], Certificates = all }).Encode(), cache));
+        Assert.Equal(4 + 2 * 4, cache.Meter.SignatureVerifications);
+    }
+
+    [Fact]
+    public void The_delegate_that_signed_is_found_behind_another_of_its_name()
+    {
+        var namesake = s_root.Issue("responder", Identity.Signs, Identity.OcspSigning, Identity.NoCheck);
+
+        Assert.Equal(CertificateStatus.Good, Authentic(s_byDelegate with { Certificates = [namesake.Certificate, s_responder.Certificate] }).Status);
+    }
+
+    [Fact]
     public void A_simulated_trust_set_accepts_marked_responders_alone()
     {
         var root = Identity.Root("Simulated", Identity.Authority, Identity.SignsCertificatesAndLists, Identity.Marker);

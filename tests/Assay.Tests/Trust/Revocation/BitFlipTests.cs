@@ -55,6 +55,26 @@ public class BitFlipTests
         Assert.Empty(Flips(whole, bytes => JudgedList(bytes, cache)));
     }
 
+    [Fact]
+    public void No_awkward_byte_anywhere_makes_a_reader_throw()
+    {
+        var response = new Answer(s_responder, new Single(s_device.Certificate, s_root.Certificate)) { Certificates = [s_responder.Certificate] }.Encode();
+        var list = new RevokedList(s_root) { Entries = [([1, 2], 6, []), ([3], null, [])] }.Encode();
+
+        foreach (var awkward in (byte[])[0x00, 0x01, 0x1F, 0x30, 0x7F, 0x80, 0x81, 0x82, 0x83, 0x84, 0xA0, 0xFF])
+        {
+            for (var offset = 0; offset < Math.Max(response.Length, list.Length); offset++)
+            {
+                var replaced = (byte[])response.Clone();
+                replaced[Math.Min(offset, replaced.Length - 1)] = awkward;
+                Assert.Equal(OcspResponse.TryParse(replaced, out var read, out var why), why is null && read is not null);
+                replaced = (byte[])list.Clone();
+                replaced[Math.Min(offset, replaced.Length - 1)] = awkward;
+                Assert.Equal(CertificateRevocationList.TryParse(replaced, out var crl, out why), why is null && crl is not null);
+            }
+        }
+    }
+
     private static List<(int Offset, string Outcome)> Flips(byte[] whole, Func<byte[], string?> judge)
     {
         var survivors = new List<(int, string)>();
