@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Assay.Cli.Demo;
+using Assay.Cli.Inspection;
+using Assay.Cli.Verify;
+
+namespace Assay.Cli;
+
+/// <summary>The command <c>assay</c>: it parses arguments and prints, nothing else.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var root = new RootCommand("Proves that a GPU is genuine, in confidential mode and running known firmware.")
+        {
+            VerifyCommand.Create(),
+            InspectCommand.Create(),
+            DemoCommand.Create(),
+            CompletionCommand.Create(),
+            VersionCommand.Create(),
+        };
+        AddExamples(root);
+
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                Output.Error("cli.arguments", error.Message);
+            }
+
+            await Console.Error.WriteLineAsync("Try: assay --help").ConfigureAwait(false);
+            return ExitCode.Unusable;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            Output.Error("cli.cancelled", "interrupted; no verdict was reached");
+            return ExitCode.Internal;
+        }
+#pragma warning disable CA1031 // The last line of defence: whatever it is, it is no verdict.
+        catch (Exception exception)
+        {
+            Output.Error("cli.internal", $"this is a bug, please report it: {exception}");
+            return ExitCode.Internal;
+        }
+#pragma warning restore CA1031
+    }
+
+    // Help without examples makes people guess; the library prints none, so they follow its text.
+    private static void AddExamples(RootCommand root)
+    {
+        foreach (var option in root.Options.OfType<HelpOption>())
+        {
+            if (option.Action is HelpAction help)
+            {
+                option.Action = new HelpWithExamples(help);
+            }
+        }
+    }
+
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        private static readonly Dictionary<string, string[]> s_examples = new()
+        {
+            ["assay"] =
+            [
+                "assay demo",
+                "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
+            ],
+            ["verify"] =
+            [
+                "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
+                "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
+                "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
+            ],
+            ["inspect"] = ["assay inspect gpu.json", "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json"],
+            ["demo"] = ["assay demo"],
+            ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],
+        };
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var result = help.Invoke(parseResult);
+            if (s_examples.TryGetValue(parseResult.CommandResult.Command is RootCommand ? "assay" : parseResult.CommandResult.Command.Name, out var examples))
+            {
+                Console.Out.WriteLine("Examples:");
+                foreach (var example in examples)
+                {
+                    Console.Out.WriteLine($"  {example}");
+                }
+
+                Console.Out.WriteLine();
+            }
+
+            if (parseResult.CommandResult.Command is RootCommand or { Name: "verify" })
+            {
+                Console.Out.WriteLine("Exit codes: 0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing · 70 internal error");
+            }
+
+            return result;
+        }
+    }
+}

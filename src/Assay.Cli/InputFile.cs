@@ -1,0 +1,40 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Assay.Cli;
+
+/// <summary>Reads a file, or standard input for <c>-</c>, up to a size.</summary>
+internal static class InputFile
+{
+    public static string NameOf(string path) => path == "-" ? "standard input" : Path.GetFileName(path);
+
+    public static bool TryRead(string path, int most, [NotNullWhen(true)] out byte[]? bytes, [NotNullWhen(false)] out string? whyNot)
+    {
+        bytes = null;
+        try
+        {
+            using var stream = path == "-" ? Console.OpenStandardInput() : File.OpenRead(path);
+            using var buffer = new MemoryStream();
+            var chunk = new byte[64 * 1024];
+            int read;
+            while ((read = stream.Read(chunk)) > 0)
+            {
+                if (buffer.Length + read > most)
+                {
+                    whyNot = $"{path}: larger than {most} bytes";
+                    return false;
+                }
+
+                buffer.Write(chunk, 0, read);
+            }
+
+            bytes = buffer.ToArray();
+            whyNot = null;
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
+            return false;
+        }
+    }
+}

@@ -1,0 +1,163 @@
+using System.Globalization;
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Policy;
+using Spectre.Console;
+
+namespace Assay.Cli.Verify;
+
+/// <summary>A verdict for people: one line for each check with found and expected, what to do about what failed, and what is (not) proven.</summary>
+internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
+{
+    // More devices than this, and checks that held are counted instead of listed.
+    private const int Listed = 2;
+    private const int IdWidth = 34;
+
+    public void Print(Verdict verdict)
+    {
+        var appraisal = verdict.Appraisal;
+        PrintHeadline(verdict);
+        var all = verbose || appraisal.Devices.Length <= Listed;
+        foreach (var device in appraisal.Devices)
+        {
+            PrintDevice(device, all);
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]All devices together[/]");
+        PrintFindings(appraisal.Findings, all);
+        PrintMissing(appraisal);
+        PrintAdvice(verdict);
+        PrintList("This verdict proves", "+", "green", verdict.Proven);
+        PrintList("It does not prove", "-", "yellow", verdict.NotProven);
+    }
+
+    private void PrintHeadline(Verdict verdict)
+    {
+        var appraisal = verdict.Appraisal;
+        var (word, colour) = verdict.Kind switch
+        {
+            VerdictKind.Pass => ("PASS", "green"),
+            VerdictKind.Incomplete => ("INCOMPLETE", "yellow"),
+            _ => ("FAIL", "red"),
+        };
+        console.MarkupLine($"[bold {colour}]{word}[/]");
+        var at = appraisal.Time.Instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
+        Row("anchors", verdict.Anchors);
+        Row("freshness", verdict.Freshness);
+        Row("binding to a CVM", verdict.Binding);
+        Row("weakened", appraisal.Weakened.IsEmpty ? "no" : string.Join(", ", appraisal.Weakened));
+    }
+
+    private void Row(string label, string value) => console.WriteLine($"  {label,-18}{value}");
+
+    private void PrintDevice(DeviceResult device, bool all)
+    {
+        console.WriteLine();
+        var name = device.Device is { } authentic
+            ? $"{(device.Kind is DeviceKind.Switch ? "NVSwitch" : "GPU")} {authentic.Identity.HardwareModel}"
+            : "not authentic";
+        console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {name}  ({device.Source})");
+        PrintFindings(device.Findings, all);
+        if (device.Measurements is { } match)
+        {
+            console.WriteLine($"  {match.Matched} of {match.Compared} measurements match"
+                + (match.Unreferenced.IsEmpty ? "" : $"; no RIM names index {string.Join(", ", match.Unreferenced)}"));
+            foreach (var mismatch in match.Mismatches)
+            {
+                console.MarkupLineInterpolated($"  [red]index {mismatch.Index}[/] {mismatch.Name} ({mismatch.Source})");
+                console.WriteLine($"    found     {mismatch.RuntimeValue}");
+                console.WriteLine($"    expected  {mismatch.GoldenValue}");
+            }
+        }
+    }
+
+    private void PrintFindings(IEnumerable<Finding> findings, bool all)
+    {
+        var held = 0;
+        foreach (var finding in findings)
+        {
+            if (!all && finding.State is CheckState.Held or CheckState.NotApplicable)
+            {
+                held++;
+                continue;
+            }
+
+            PrintFinding(finding);
+        }
+
+        if (held > 0)
+        {
+            console.WriteLine($"  {held} checks held or do not apply (--verbose lists them)");
+        }
+    }
+
+    private void PrintFinding(Finding finding)
+    {
+        var (mark, colour) = finding.State switch
+        {
+            CheckState.Held => ("held", "green"),
+            CheckState.Failed => ("FAILED", "red"),
+            CheckState.NotApplicable => ("n/a", "grey"),
+            _ => ("not checked", "yellow"),
+        };
+        var text = finding.Reason ?? finding.Found ?? "";
+        console.Markup($"  [{colour}]{mark,-12}[/]");
+        console.WriteLine($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd());
+        // Measurements are listed value by value behind the findings.
+        if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
+        {
+            console.WriteLine($"    found     {finding.Found}");
+            console.WriteLine($"    expected  {finding.Expected}");
+        }
+    }
+
+    private void PrintMissing(AppraisalResult appraisal)
+    {
+        if (appraisal.Missing.IsEmpty)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]Missing[/]");
+        foreach (var item in appraisal.Missing)
+        {
+            console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{item.Id}[/]");
+            console.WriteLine($"        {item.Reason}");
+        }
+    }
+
+    private void PrintAdvice(Verdict verdict)
+    {
+        var advice = Advice.For(verdict);
+        if (advice.Count == 0)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]What to do[/]");
+        foreach (var line in advice)
+        {
+            console.WriteLine($"  * {line}");
+        }
+    }
+
+    private void PrintList(string title, string mark, string colour, IReadOnlyCollection<string> sentences)
+    {
+        if (sentences.Count == 0)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLine($"[bold]{title}[/]");
+        foreach (var sentence in sentences)
+        {
+            console.Markup($"  [{colour}]{mark}[/] ");
+            console.WriteLine(sentence);
+        }
+    }
+}

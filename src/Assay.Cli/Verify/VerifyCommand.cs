@@ -1,0 +1,102 @@
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Policy;
+using Assay.Trust;
+using Spectre.Console;
+
+namespace Assay.Cli.Verify;
+
+/// <summary><c>assay verify</c>.</summary>
+internal static class VerifyCommand
+{
+    public static Command Create()
+    {
+        var options = new VerifyOptions();
+        var command = new Command("verify", "Verifies evidence of GPUs and switches. Nothing is fetched unless a URL is given.");
+        foreach (var option in options.All)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, cancellation) => RunAsync(options, parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(VerifyOptions options, ParseResult parsed, CancellationToken cancellation)
+    {
+        if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults))
+        {
+            foreach (var (id, message) in faults)
+            {
+                Output.Error(id, message);
+            }
+
+            return ExitCode.Unusable;
+        }
+
+        using (request)
+        {
+            var appraiser = new Appraiser(request.Rims, request.Ocsp, new VerifierCache());
+            var appraisal = await WithProgressAsync(request.UsesNetwork, progress =>
+                appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
+            var verdict = DefaultPolicy.Decide(appraisal);
+            Print(verdict, request);
+            return CodeOf(verdict);
+        }
+    }
+
+    /// <summary>Evidence that cannot be read is no verdict about a device; 1 beats 3.</summary>
+    internal static int CodeOf(Verdict verdict) => verdict switch
+    {
+        { Appraisal.Unparsable: true } => ExitCode.Unusable,
+        { Kind: VerdictKind.Pass } => ExitCode.Verified,
+        { Kind: VerdictKind.Incomplete } => ExitCode.Incomplete,
+        _ => ExitCode.Refused,
+    };
+
+    private static void Print(Verdict verdict, VerifyRequest request)
+    {
+        foreach (var device in verdict.Appraisal.Devices.Where(device => device.Unparsable))
+        {
+            var fault = device.Findings.First(finding => finding.State is CheckState.Failed);
+            Output.Error(fault.Id, $"{device.Source}: {fault.Reason}");
+        }
+
+        if (request.Json)
+        {
+            using var output = Console.OpenStandardOutput();
+            output.Write(VerdictJson.Write(verdict, request.Claims));
+            output.Write("\n"u8);
+        }
+        else
+        {
+            new VerdictPrinter(Output.Out, request.Verbose).Print(verdict);
+        }
+    }
+
+    // Only the network takes longer than a moment; on a pipe a bar would be noise.
+    private static async Task<AppraisalResult> WithProgressAsync(bool usesNetwork, Func<IProgress<AppraisalProgress>?, Task<AppraisalResult>> run)
+    {
+        if (!usesNetwork || Console.IsErrorRedirected)
+        {
+            return await run(null).ConfigureAwait(false);
+        }
+
+        return await Output.Err.Progress().AutoClear(true).StartAsync(async context =>
+        {
+            var task = context.AddTask("collateral");
+            return await run(new Bar(task)).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    private sealed class Bar(ProgressTask task) : IProgress<AppraisalProgress>
+    {
+        public void Report(AppraisalProgress value)
+        {
+            task.MaxValue = Math.Max(1, value.Total);
+            task.Value = value.Done;
+            task.Description = Markup.Escape(value.Item);
+        }
+    }
+}

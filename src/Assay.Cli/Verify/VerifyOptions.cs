@@ -1,0 +1,51 @@
+using System.CommandLine;
+
+namespace Assay.Cli.Verify;
+
+/// <summary>The options of <c>assay verify</c>.</summary>
+internal sealed class VerifyOptions
+{
+    public VerifyOptions() => Claims.AcceptOnlyFromAmong("4.0", "3.0");
+
+    public Option<string[]> Evidence { get; } = new("--evidence")
+    {
+        Description = "evidence files: nvattest JSON, CMW JSON or a bundle; - for standard input",
+        AllowMultipleArgumentsPerToken = true,
+        HelpName = "FILE",
+    };
+
+    public Option<string?> Report { get; } = new("--report") { Description = "a report alone: binary, hexadecimal or base64", HelpName = "FILE" };
+
+    public Option<string?> Chain { get; } = new("--chain") { Description = "the PEM chain of --report", HelpName = "FILE" };
+
+    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every report must answer; without it freshness is not proven", HelpName = "HEX" };
+
+    public Option<string?> RimStore { get; } = new("--rim-store") { Description = "folder with <id>.xml", HelpName = "DIR" };
+
+    public Option<string?> RimUrl { get; } = new("--rim-url") { Description = "RIM service; nvidia names NVIDIA's", HelpName = "URL" };
+
+    public Option<string?> OcspUrl { get; } = new("--ocsp-url") { Description = "OCSP responder; nvidia names NVIDIA's", HelpName = "URL" };
+
+    public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "folder with OCSP responses in DER, found by CertID", HelpName = "DIR" };
+
+    public Option<bool> SkipRevocation { get; } = new("--dangerously-skip-revocation") { Description = "do not ask about revocation; the verdict says so" };
+
+    public Option<bool> AcceptHeld { get; } = new("--dangerously-accept-held-rim-signer") { Description = "tolerate certificateHold on RIM signers; the verdict says so" };
+
+    public Option<bool> RequireFwid { get; } = new("--require-fwid") { Description = "refuse firmware that reports no FWID" };
+
+    public Option<string?> At { get; } = new("--at") { Description = "judge at this instant instead of now; the verdict says so", HelpName = "RFC3339" };
+
+    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of NVIDIA's", HelpName = "FILE" };
+
+    public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's GPU claims in JSON: 4.0 or 3.0", DefaultValueFactory = _ => "4.0" };
+
+    public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
+
+    public Option<string> Format { get; } = Options.Format();
+
+    public IEnumerable<Option> All =>
+    [
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Verbose, Format,
+    ];
+}

@@ -1,0 +1,256 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Evidence;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Verify;
+
+/// <summary>A command line that makes sense, with its files read. All of its faults are found before one is reported.</summary>
+internal sealed class VerifyRequest : IDisposable
+{
+    private const string RequiredHere = "give evidence: --evidence FILE…, or --report FILE with --chain FILE";
+
+    private VerifyRequest()
+    {
+    }
+
+    public required ImmutableArray<DeviceEvidence> Evidence { get; init; }
+    public required AppraisalExpectations Expectations { get; init; }
+    public required IRimSource? Rims { get; init; }
+    public required IOcspSource? Ocsp { get; init; }
+    public required bool UsesNetwork { get; init; }
+    public required ClaimsVersion Claims { get; init; }
+    public required bool Json { get; init; }
+    public required bool Verbose { get; init; }
+
+    public static bool TryRead(
+        VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults)
+    {
+        var reader = new Reader(options, parsed);
+        var evidence = reader.Evidence();
+        var expectations = reader.Expectations(clock);
+        var (rims, ocsp) = (reader.Rims(), reader.Ocsp());
+        faults = [.. reader.Faults];
+        request = faults.IsEmpty
+            ? new VerifyRequest
+            {
+                Evidence = evidence,
+                Expectations = expectations,
+                Rims = rims,
+                Ocsp = ocsp,
+                UsesNetwork = parsed.GetValue(options.RimUrl) is not null || parsed.GetValue(options.OcspUrl) is not null,
+                Claims = parsed.GetValue(options.Claims) == "3.0" ? ClaimsVersion.V3 : ClaimsVersion.V4,
+                Json = parsed.GetValue(options.Format) == Options.Json,
+                Verbose = parsed.GetValue(options.Verbose),
+            }
+            : null;
+        return request is not null;
+    }
+
+    public void Dispose()
+    {
+        (Rims as IDisposable)?.Dispose();
+        (Ocsp as IDisposable)?.Dispose();
+    }
+
+    private sealed class Reader(VerifyOptions options, ParseResult parsed)
+    {
+        public List<(string Id, string Message)> Faults { get; } = [];
+
+        public ImmutableArray<DeviceEvidence> Evidence()
+        {
+            var files = parsed.GetValue(options.Evidence) ?? [];
+            var (report, chain) = (parsed.GetValue(options.Report), parsed.GetValue(options.Chain));
+            if (files.Length == 0 && report is null && chain is null)
+            {
+                Refuse("cli.evidence", RequiredHere);
+                return [];
+            }
+
+            if ((report is null) != (chain is null))
+            {
+                Refuse("cli.evidence", "--report and --chain belong together");
+                return [];
+            }
+
+            var devices = ImmutableArray.CreateBuilder<DeviceEvidence>();
+            foreach (var file in files)
+            {
+                if (InputFile.TryRead(file, Limits.EvidenceFileBytes, out var bytes, out var whyNot) is false)
+                {
+                    Refuse("cli.file", whyNot);
+                }
+                else if (!EvidenceFile.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
+                {
+                    Refuse("evidence.malformed", $"{file}: {fault}");
+                }
+                else
+                {
+                    devices.AddRange(read);
+                }
+            }
+
+            if (devices.Count > Limits.Devices)
+            {
+                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
+            }
+
+            if (report is not null && Alone(report, chain!) is { } alone)
+            {
+                devices.Add(alone);
+            }
+
+            return devices.ToImmutable();
+        }
+
+        public AppraisalExpectations Expectations(TimeProvider clock) => new()
+        {
+            Nonce = ReadNonce(),
+            Time = ReadTime(clock),
+            Trust = ReadAnchors(),
+            Revocation = parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
+            DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
+            RequireFwid = parsed.GetValue(options.RequireFwid),
+        };
+
+        public IRimSource? Rims()
+        {
+            var (folder, url) = (parsed.GetValue(options.RimStore), parsed.GetValue(options.RimUrl));
+            if (folder is not null && url is not null)
+            {
+                Refuse("cli.rim", "give --rim-store or --rim-url, not both");
+                return null;
+            }
+
+            return folder is not null ? new DirectoryRimStore(RequireFolder("--rim-store", folder))
+                : url is not null && ReadUrl("--rim-url", url, RimServiceClient.NvidiaBaseAddress) is { } address ? new RimServiceClient(address, new CollateralHttpOptions())
+                : null;
+        }
+
+        public IOcspSource? Ocsp()
+        {
+            var (folder, url) = (parsed.GetValue(options.OcspStore), parsed.GetValue(options.OcspUrl));
+            var chosen = (folder is null ? 0 : 1) + (url is null ? 0 : 1) + (parsed.GetValue(options.SkipRevocation) ? 1 : 0);
+            if (chosen > 1)
+            {
+                Refuse("cli.ocsp", "give one of --ocsp-url, --ocsp-store and --dangerously-skip-revocation");
+                return null;
+            }
+
+            return folder is not null ? new DirectoryOcspStore(RequireFolder("--ocsp-store", folder))
+                : url is not null && ReadUrl("--ocsp-url", url, OcspClient.NvidiaAddress) is { } address ? new OcspClient(address, new CollateralHttpOptions())
+                : null;
+        }
+
+        private DeviceEvidence? Alone(string report, string chain)
+        {
+            if (!InputFile.TryRead(report, 2 * Limits.ReportBytes, out var reportFile, out var whyNot)
+                | !InputFile.TryRead(chain, Limits.ChainTextBytes, out var chainFile, out var whyNotChain))
+            {
+                Refuse("cli.file", whyNot ?? whyNotChain!);
+                return null;
+            }
+
+            if (!EvidenceText.TryReadReport(reportFile, out var bytes, out var fault))
+            {
+                Refuse("report.malformed", $"{report}: {fault}");
+                return null;
+            }
+
+            return new DeviceEvidence { Source = InputFile.NameOf(report), Report = bytes, Chain = chainFile };
+        }
+
+        private Nonce? ReadNonce()
+        {
+            var text = parsed.GetValue(options.Nonce);
+            if (text is null)
+            {
+                return null;
+            }
+
+            if (!Nonce.TryParse(text, out var nonce, out var fault))
+            {
+                Refuse("cli.nonce", $"--nonce: {fault.Problem}");
+            }
+
+            return nonce;
+        }
+
+        private EvaluationTime ReadTime(TimeProvider clock)
+        {
+            var text = parsed.GetValue(options.At);
+            if (text is null)
+            {
+                return new EvaluationTime(clock.GetUtcNow(), TimeSource.System);
+            }
+
+            string[] forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+            var zoned = text.EndsWith('Z') || (text.Length > 6 && text[^6] is '+' or '-');
+            if (!zoned || !DateTimeOffset.TryParseExact(text, forms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var at))
+            {
+                Refuse("cli.at", $"--at: RFC 3339 with an offset is expected, for instance 2026-11-01T00:00:00Z, found \"{text}\"");
+                return new EvaluationTime(default, TimeSource.None);
+            }
+
+            return new EvaluationTime(at.ToUniversalTime(), TimeSource.Stated);
+        }
+
+        private TrustSet ReadAnchors()
+        {
+            const int most = 256 * 1024;
+            var file = parsed.GetValue(options.Anchors);
+            if (file is null)
+            {
+                return TrustSet.Nvidia;
+            }
+
+            if (!InputFile.TryRead(file, most, out var bytes, out var whyNot))
+            {
+                Refuse("cli.file", whyNot);
+            }
+            else if (TrustSet.TryParse(bytes, out var trust, out var fault))
+            {
+                return trust;
+            }
+            else
+            {
+                Refuse("anchors.malformed", $"{file}: {fault}");
+            }
+
+            return TrustSet.Nvidia;
+        }
+
+        private string RequireFolder(string option, string folder)
+        {
+            if (!Directory.Exists(folder))
+            {
+                Refuse("cli.folder", $"{option}: the folder {folder} does not exist");
+            }
+
+            return folder;
+        }
+
+        private Uri? ReadUrl(string option, string text, Uri nvidia)
+        {
+            if (text == "nvidia")
+            {
+                return nvidia;
+            }
+
+            var usable = Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+            if (!usable)
+            {
+                Refuse("cli.url", $"{option}: an https URL is expected (http on loopback only), or nvidia; found \"{text}\"");
+            }
+
+            return usable ? url : null;
+        }
+
+        private void Refuse(string id, string message) => Faults.Add((id, message));
+    }
+}

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Text.Json;
+using Assay.Appraisal;
+
+namespace Assay.Cli;
+
+/// <summary><c>assay version</c>.</summary>
+internal static class VersionCommand
+{
+    public static string Text => typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
+
+    public static Command Create()
+    {
+        var format = Options.Format();
+        var command = new Command("version", "Shows the version and the release date, which no honest clock precedes.") { format };
+        command.SetAction(parsed =>
+        {
+            var released = EvaluationTime.ReleaseDate.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+            if (parsed.GetValue(format) == Options.Json)
+            {
+                using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+                writer.WriteStartObject();
+                writer.WriteString("version", Text);
+                writer.WriteString("released", released);
+                writer.WriteEndObject();
+                writer.Flush();
+                Console.Out.WriteLine();
+            }
+            else
+            {
+                Console.Out.WriteLine($"assay {Text}, released {released}");
+            }
+
+            return ExitCode.Verified;
+        });
+        return command;
+    }
+}
