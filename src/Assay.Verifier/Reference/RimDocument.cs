@@ -68,7 +68,7 @@ public sealed class RimDocument
     /// <summary>Canonical ds:SignedInfo, which <see cref="SignatureValue"/> signs.</summary>
     internal ReadOnlyMemory<byte> SignedInfo { get; init; }
 
-    /// <summary>R‖S, 48 bytes each, big-endian (RFC 4050 §3.3, RFC 9231 §2.3.6).</summary>
+    /// <summary>R‖S, 48 bytes each, big-endian (XML Signature 1.1 §6.4.3).</summary>
     internal ReadOnlyMemory<byte> SignatureValue { get; init; }
 
     /// <summary>Reads a RIM from its file. Whatever is not exactly the known shape is a fault.</summary>

@@ -52,26 +52,39 @@ internal ref partial struct RimReader
     private GoldenMeasurement ReadMeasurement(int index)
     {
         // Blocks are numbered 1 to 255 (DSP0274), golden values from 0.
-        Require(index < Limits.MeasurementBlocks, "Resource.index", $"{index} names neither a measurement block nor an opaque data field");
+        if (index >= Limits.MeasurementBlocks)
+        {
+            _xml.Refuse("Resource.index", $"{index} names neither a measurement block nor an opaque data field");
+        }
+
         TakeExactly(XmlNamespace.None, "type"u8, "Measurement"u8, "Resource.type");
         var active = TakeActive();
         var name = TakeText("name"u8, "Resource.name");
         var size = TakeDecimal("size"u8, "Resource.size");
         var count = TakeDecimal("alternatives"u8, "Resource.alternatives");
-        Require(size is > 0 and <= LargestValue, "Resource.size", $"{size} is not within 1..{LargestValue}");
-        Require(count is > 0 and <= Limits.RimAlternatives, "Resource.alternatives", $"{count} is not within 1..{Limits.RimAlternatives}");
-        if (Fault is not null)
+        if (size is <= 0 or > LargestValue)
         {
-            return new GoldenMeasurement(index, active, [], name, 0);
+            _xml.Refuse("Resource.size", $"{size} is not within 1..{LargestValue}");
         }
 
+        if (count is <= 0 or > Limits.RimAlternatives)
+        {
+            _xml.Refuse("Resource.alternatives", $"{count} is not within 1..{Limits.RimAlternatives}");
+        }
+
+        var alternatives = Fault is null ? TakeHashes(count, size) : [];
+        return new GoldenMeasurement(index, active, alternatives, name, size);
+    }
+
+    private ImmutableArray<Digest> TakeHashes(int count, int size)
+    {
         var alternatives = ImmutableArray.CreateBuilder<Digest>(count);
         for (var number = 0; number < count; number++)
         {
             alternatives.Add(TakeHash(number, size));
         }
 
-        return new GoldenMeasurement(index, active, alternatives.MoveToImmutable(), name, size);
+        return alternatives.MoveToImmutable();
     }
 
     private Digest TakeHash(int number, int size)
@@ -80,7 +93,11 @@ internal ref partial struct RimReader
         "Hash"u8.CopyTo(name);
         System.Buffers.Text.Utf8Formatter.TryFormat(number, name[4..], out var digits);
         var text = Take(XmlNamespace.Sha384, name[..(4 + digits)], "Resource.Hash");
-        Require(text.Length == 2 * size, "Resource.Hash", $"{text.Length} hexadecimal digits, and size is {size} bytes");
+        if (text.Length != 2 * size)
+        {
+            _xml.Refuse("Resource.Hash", $"{text.Length} hexadecimal digits, and size is {size} bytes");
+        }
+
         Span<byte> value = stackalloc byte[LargestValue];
         var decoded = Fault is null && Convert.FromHexString(text, value, out _, out _) is OperationStatus.Done;
         Require(decoded, "Resource.Hash", "not hexadecimal");

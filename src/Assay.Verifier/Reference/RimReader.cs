@@ -61,7 +61,7 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
         };
     }
 
-    // A corpus, patch or supplemental tag describes something else than an installed version (ISO/IEC 19770-2 §8.5.1).
+    // A corpus, patch or supplemental tag describes something else than an installed version (ISO/IEC 19770-2).
     private string ReadIdentity()
     {
         TakeExactly(XmlNamespace.None, "corpus"u8, "false"u8, "SoftwareIdentity.corpus");
@@ -78,7 +78,7 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
 
     private (string Product, string Edition, string Revision, string ColloquialVersion, string ManufacturerId) ReadMeta()
     {
-        // PayloadType "indirect" would mean that the measurements stand elsewhere (TCG RIM information model, Table 1).
+        // PayloadType "indirect" would mean that the measurements stand elsewhere (TCG RIM information model).
         TakeExactly(XmlNamespace.None, "PayloadType"u8, "direct"u8, "Meta.PayloadType");
         TakeExactly(XmlNamespace.TcgRim, "BindingSpec"u8, "RIMIM"u8, "Meta.BindingSpec");
         Take(XmlNamespace.TcgRim, "BindingSpecVersion"u8, "Meta.BindingSpecVersion", required: false);
@@ -122,7 +122,11 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
     private void Open(XmlNamespace space, ReadOnlySpan<byte> local, string field)
     {
         var node = StepToTag(field);
-        Require(node is XmlNode.Start && IsAt(space, local), field, node is XmlNode.Start ? $"expected here, and {Found()} is found" : "missing");
+        if (node is not XmlNode.Start || !IsAt(space, local))
+        {
+            _xml.Refuse(field, node is XmlNode.Start ? $"expected here, and {Found()} is found" : "missing");
+        }
+
         _taken = 0;
     }
 
@@ -164,8 +168,10 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
 
     private void TakeExactly(XmlNamespace space, ReadOnlySpan<byte> local, ReadOnlySpan<byte> value, string field)
     {
-        var found = Take(space, local, field);
-        Require(found.SequenceEqual(value), field, $"\"{Encoding.ASCII.GetString(value)}\" is expected");
+        if (!Take(space, local, field).SequenceEqual(value))
+        {
+            _xml.Refuse(field, $"\"{Encoding.ASCII.GetString(value)}\" is expected");
+        }
     }
 
     private string TakeText(ReadOnlySpan<byte> local, string field)
@@ -205,6 +211,7 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
         Require(_taken == all, field, "an attribute that is not known here");
     }
 
+    // For problems that cost nothing to word; others are worded where they are found, as every RIM passes there hundreds of times.
     private void Require(bool holds, string field, string problem)
     {
         if (!holds)
