@@ -75,22 +75,51 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
 
     private void PrintFindings(IEnumerable<Finding> findings, bool all)
     {
-        var held = 0;
+        var hidden = 0;
+        var stopped = new List<Finding>();
         foreach (var finding in findings)
         {
+            // One cause, one line: what was stopped by the same thing says so once.
+            if (!verbose && finding.Cause is NotCheckedCause.Stopped)
+            {
+                if (stopped.Count > 0 && stopped[0].Reason != finding.Reason)
+                {
+                    PrintStopped(stopped);
+                }
+
+                stopped.Add(finding);
+                continue;
+            }
+
+            PrintStopped(stopped);
             if (!all && finding.State is CheckState.Held or CheckState.NotApplicable)
             {
-                held++;
+                hidden++;
                 continue;
             }
 
             PrintFinding(finding);
         }
 
-        if (held > 0)
+        PrintStopped(stopped);
+        if (hidden > 0)
         {
-            console.WriteLine($"  {held} checks held or do not apply (--verbose lists them)");
+            console.WriteLine($"  {hidden} checks held or do not apply (--verbose lists them)");
         }
+    }
+
+    private void PrintStopped(List<Finding> stopped)
+    {
+        if (stopped.Count == 1)
+        {
+            PrintFinding(stopped[0]);
+        }
+        else if (stopped.Count > 1)
+        {
+            PrintFinding(stopped[0] with { Reason = $"{stopped[0].Reason} (as for the {stopped.Count - 1} checks up to {stopped[^1].Id})" });
+        }
+
+        stopped.Clear();
     }
 
     private void PrintFinding(Finding finding)

@@ -117,7 +117,7 @@ internal static class DeviceAppraisal
 
     private static Outcome NvDec0IsReported(Candidate candidate) => candidate.Device switch
     {
-        { Fields.NvDec0Enabled: { } enabled } => Outcome.Held(enabled ? "enabled" : "disabled: index 35 does not count"),
+        { Fields.NvDec0Enabled: { } enabled } => Outcome.Held(enabled ? "enabled" : "disabled: a difference at index 35 does not count"),
         { Report.Opaque.Form: OpaqueForm.Absent } => Outcome.NotApplicable("the report has no opaque data"),
         _ => Outcome.Failed("NVDEC0_STATUS is absent: whether index 35 counts cannot be told", "absent", "0xAA or 0x55"),
     };

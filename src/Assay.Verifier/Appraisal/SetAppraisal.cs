@@ -97,7 +97,7 @@ public static class SetAppraisal
     {
         var repeated = candidate.Authentic.GroupBy(device => device.Device!.Identity.Id).FirstOrDefault(group => group.Count() > 1);
         return repeated is null
-            ? Outcome.Held()
+            ? Outcome.Held($"{candidate.Authentic.Count()}")
             : Outcome.Failed($"devices {string.Join(", ", repeated.Select(device => device.Index))} are one and the same ({repeated.First().Device!.Identity.HardwareModel}, identity {repeated.Key.ToString()[..16]}…): a report was repeated");
     }
 
@@ -130,7 +130,7 @@ public static class SetAppraisal
         var time = candidate.Expected.Time;
         var floor = candidate.Devices.SelectMany(device => device.Rims.Select(rim => rim.Chain).Append(device.Chain)).OfType<ChainStatus>()
             .Select(chain => chain.LatestStatement).Append(time.InitialFloor).Max();
-        return time.Instant >= floor - RevocationJudgement.ClockSkewTolerance
+        return floor - time.Instant <= RevocationJudgement.ClockSkewTolerance
             ? Outcome.Held(ChainJudge.Text(time.Instant))
             : Outcome.Failed("the clock is behind what has already happened: set it", ChainJudge.Text(time.Instant), $"at least {ChainJudge.Text(floor)}");
     }

@@ -104,7 +104,9 @@ public static class DefaultPolicy
             return [];
         }
 
-        var matched = authentic.Where(device => device.MeasurementsMatch).ToArray();
+        // A manifest that is expired or revoked says nothing that may be repeated here.
+        var matched = authentic.Where(device => device.MeasurementsMatch
+            && device.Rims.SelectMany(rim => rim.Findings).All(finding => finding.State is not CheckState.Failed)).ToArray();
         var whose = appraisal.Anchors is TrustSetKind.Simulated ? "a simulator" : appraisal.Anchors is TrustSetKind.Custom ? "roots that you named" : "NVIDIA";
         (bool Applies, string Sentence)[] all =
         [

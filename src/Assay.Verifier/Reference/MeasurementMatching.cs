@@ -29,7 +29,7 @@ public sealed record MeasurementMatch
     /// <summary>Those of them that the report meets.</summary>
     public int Matched { get; init; }
 
-    /// <summary>Active golden values that were not compared, because the hardware they measure is off.</summary>
+    /// <summary>Active golden values whose difference does not count, because the hardware that they measure is off.</summary>
     public ImmutableArray<int> Skipped { get; init; } = [];
 
     /// <summary>Driver first, ascending by index.</summary>
@@ -89,16 +89,19 @@ internal static class MeasurementMatching
 
         (string Source, GoldenMeasurement Golden)[] all =
             [.. driverActive.Select(golden => (Driver, golden)), .. firmwareActive.Select(golden => (Firmware, golden))];
-        var compared = all.Where(item => !IsSkipped(item.Golden, nvdec0Status)).ToArray();
-        ImmutableArray<MeasurementMismatch> mismatches = [.. compared.Select(item => WhyNot(item.Golden, item.Source, runtime)).OfType<MeasurementMismatch>()];
+        // A disabled engine excuses a difference; a value that is met counts as met, so that nothing is hidden.
+        var answers = all.Select(item => (item.Golden, Mismatch: WhyNot(item.Golden, item.Source, runtime))).ToArray();
+        var skipped = answers.Where(answer => answer.Mismatch is not null && IsSkipped(answer.Golden, nvdec0Status)).Select(answer => answer.Golden.Index).ToImmutableArray();
+        var compared = all.Length - skipped.Length;
+        ImmutableArray<MeasurementMismatch> mismatches = [.. answers.Select(answer => answer.Mismatch).OfType<MeasurementMismatch>().Where(mismatch => !skipped.Contains(mismatch.Index))];
         var referenced = all.Select(item => item.Golden.Index).ToHashSet();
         var others = runtime.Where(block => !referenced.Contains(block.Key)).OrderBy(block => block.Key).ToLookup(block => block.Value.Span.ContainsAnyExcept((byte)0), block => block.Key);
         return new MeasurementMatch
         {
-            Fault = compared.Length == 0 ? "no active golden value is left to compare" : null,
-            Compared = compared.Length,
-            Matched = compared.Length - mismatches.Length,
-            Skipped = [.. all.Where(item => IsSkipped(item.Golden, nvdec0Status)).Select(item => item.Golden.Index)],
+            Fault = compared == 0 ? "no active golden value is left to compare" : null,
+            Compared = compared,
+            Matched = compared - mismatches.Length,
+            Skipped = skipped,
             Mismatches = mismatches,
             Unreferenced = [.. others[true]],
             UnreferencedZero = [.. others[false]],
