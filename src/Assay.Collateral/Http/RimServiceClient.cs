@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Assay.Reference;
+using Assay.Wire;
+
+namespace Assay.Collateral;
+
+/// <summary>
+/// NVIDIA's RIM service, or a proxy with the same shape: <c>GET {base}/v1/rim/{id}</c> with
+/// <c>{"id","rim":base64,"sha256":hex,"rim_format":"TCG"}</c>, and <c>GET {base}/v1/rim/ids</c> with <c>{"ids":[…]}</c>.
+/// Its digest finds broken proxies, nothing more: trust comes from the RIM's own signature.
+/// </summary>
+public sealed class RimServiceClient : IRimSource, IDisposable
+{
+    /// <summary>A RIM in base64, and room for the other members: newer services add a second form of the same content.</summary>
+    private const int MostAnswerBytes = (Limits.RimBytes + 2) / 3 * 4 + 512 * 1024;
+
+    /// <summary>A list of some thousand ids takes a tenth of a megabyte.</summary>
+    private const int MostListBytes = 8 * 1024 * 1024;
+
+    private const int MostIds = 100_000;
+    private const int JsonDepth = 8;
+
+    private static readonly JsonDocumentOptions s_json = new() { MaxDepth = JsonDepth, AllowDuplicateProperties = false };
+
+    private readonly ServiceAddress _base;
+    private readonly CollateralHttp _http;
+
+    /// <summary>Asks the service at this address. A query in it is left out.</summary>
+    public RimServiceClient(ServiceAddress baseAddress, CollateralHttpOptions options)
+    {
+        _http = new CollateralHttp(baseAddress, options);
+        _base = baseAddress;
+    }
+
+    /// <summary>NVIDIA's service.</summary>
+    public static ServiceAddress NvidiaBaseAddress { get; } = ServiceAddress.Known("https://rim.attestation.nvidia.com");
+
+    /// <inheritdoc/>
+    public async Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation)
+    {
+        // The id follows from what a device said: it must stay one segment of the URL.
+        if (!RimIds.IsSafe(id))
+        {
+            return RimAnswer.None("the id is no URL segment");
+        }
+
+        var uri = _base.Below($"/v1/rim/{id}");
+        var answer = await _http.SendAsync(() => Get(uri), MostAnswerBytes, cancellation).ConfigureAwait(false);
+        ReadOnlyMemory<byte> rim = default;
+        var whyNot = answer.Status is HttpStatusCode.NotFound ? $"the service has no RIM {id}: new firmware, or an id that was never published; ask again later, or compare with the ids that it lists"
+            : answer.Body is { } body ? ReadRim(body, answer.MediaType, id, out rim)
+            : answer.WhyNot;
+        return whyNot is null ? RimAnswer.Of(rim) : RimAnswer.None($"{ServiceAddress.Show(uri)}: {whyNot}");
+    }
+
+    /// <inheritdoc/>
+    public async Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation)
+    {
+        var answer = await _http.SendAsync(() => Get(_base.Below("/v1/rim/ids")), MostListBytes, cancellation).ConfigureAwait(false);
+        using var document = answer.Body is { } body ? Read(body) : null;
+        var isList = document?.RootElement.ValueKind is JsonValueKind.Object
+            && document.RootElement.TryGetProperty("ids", out var ids) && ids.ValueKind is JsonValueKind.Array && ids.GetArrayLength() <= MostIds;
+        return isList
+            ? [.. document!.RootElement.GetProperty("ids").EnumerateArray().Select(Text).OfType<string>().Where(RimIds.IsSafe).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)]
+            : [];
+    }
+
+    /// <summary>Closes its connections.</summary>
+    public void Dispose() => _http.Dispose();
+
+    private static HttpRequestMessage Get(Uri uri)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, uri);
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        return request;
+    }
+
+    private static string? ReadRim(ReadOnlyMemory<byte> json, string? mediaType, string id, out ReadOnlyMemory<byte> rim)
+    {
+        rim = default;
+        using var document = Read(json);
+        if (document is not { RootElement: { ValueKind: JsonValueKind.Object } root })
+        {
+            return $"the answer is no JSON object{(mediaType is null or "application/json" ? "" : $" but {mediaType}")}: check the URL";
+        }
+
+        if (Member(root, "id") != id)
+        {
+            return "the answer is about another id";
+        }
+
+        if (root.TryGetProperty("rim_format", out var format) && Text(format) is not "TCG")
+        {
+            return Text(format) is "CORIM" ? "the service has it as CoRIM only, which this version does not read" : "rim_format: \"TCG\" is expected";
+        }
+
+        if (Member(root, "rim") is not { } base64 || !TryDecode(base64, out var bytes))
+        {
+            return "rim: canonical base64 is expected";
+        }
+
+        rim = bytes;
+        return bytes.Length == 0 ? "rim: empty"
+            : bytes.Length > Limits.RimBytes ? $"rim: larger than {Limits.RimBytes} bytes"
+            : Convert.ToHexString(SHA256.HashData(bytes)).Equals(Member(root, "sha256"), StringComparison.OrdinalIgnoreCase) ? null
+            : "sha256 is not that of rim: the service, or a proxy before it, spoils what it stores";
+    }
+
+    private static JsonDocument? Read(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            return JsonDocument.Parse(json, s_json);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // The latter for names with half a surrogate pair, which cannot be compared.
+            return null;
+        }
+    }
+
+    private static string? Member(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? Text(value) : null;
+
+    private static string? Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair is JSON, and no text.
+            return null;
+        }
+    }
+
+    // The framework forgives white space and stray bits: what encodes to the same text again has neither.
+    private static bool TryDecode(string base64, out byte[] bytes)
+    {
+        bytes = new byte[base64.Length / 4 * 3 + 3];
+        var isBase64 = Convert.TryFromBase64String(base64, bytes, out var written);
+        bytes = bytes[..written];
+        return isBase64 && Convert.ToBase64String(bytes).Equals(base64, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using Assay.Wire;
+
+namespace Assay.Collateral;
+
+/// <summary>
+/// Where a service is asked: https, or http on this machine itself, without credentials or fragment. Its text leaves out the query,
+/// which may carry a token.
+/// </summary>
+public sealed class ServiceAddress : IEquatable<ServiceAddress>
+{
+    private const int MostCharacters = 2048;
+
+    private ServiceAddress(Uri uri) => Uri = uri;
+
+    /// <summary>The whole address.</summary>
+    public Uri Uri { get; }
+
+    /// <summary>Whether it is on this machine: a numeric loopback address, or the name localhost.</summary>
+    public bool IsLoopback => IsOnThisMachine(Uri);
+
+    /// <summary>Reads an absolute URL.</summary>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out ServiceAddress? address, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        fault = WhyNot(text, out var uri);
+        address = fault is null ? new ServiceAddress(uri!) : null;
+        return address is not null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(ServiceAddress? other) => other is not null && Uri.Equals(other.Uri);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as ServiceAddress);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Uri.GetHashCode();
+
+    /// <summary>Scheme, host, port and path.</summary>
+    public override string ToString() => Show(Uri);
+
+    internal static string Show(Uri uri) => uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/');
+
+    /// <summary>A path below this address, of segments that need no escaping.</summary>
+    internal Uri Below(string path) => new(Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + path);
+
+    internal static ServiceAddress Known(string text) => TryParse(text, out var address, out var fault) ? address : throw new ArgumentException(fault.ToString(), nameof(text));
+
+    private static ParseFault? WhyNot(string? text, out Uri? uri)
+    {
+        uri = null;
+        return string.IsNullOrEmpty(text) ? new ParseFault("URL", 0, "empty")
+            : text.Length > MostCharacters ? new ParseFault("URL", MostCharacters, $"longer than {MostCharacters} characters")
+            : !Uri.TryCreate(text, UriKind.Absolute, out uri) || uri.Scheme is not ("https" or "http") ? new ParseFault("URL", 0, "an absolute URL is expected, for example https://host/path")
+            : uri.UserInfo.Length > 0 ? new ParseFault("URL", 0, "user and password do not belong into a URL, which is logged: use a service key")
+            : uri.Fragment.Length > 0 ? new ParseFault("URL", 0, "a fragment is never sent: leave out what follows \"#\"")
+            : uri.Scheme is "http" && !IsOnThisMachine(uri) ? new ParseFault("URL", 0, $"plain http to {uri.IdnHost} would show to the network which devices are asked about, and the service key: use https")
+            : null;
+    }
+
+    // Uri.IsLoopback also counts the name "loopback", which any DNS server may resolve to any address.
+    private static bool IsOnThisMachine(Uri uri) =>
+        uri.IdnHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(uri.DnsSafeHost, out var ip) && IPAddress.IsLoopback(ip));
+}
