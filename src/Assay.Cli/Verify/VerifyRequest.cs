@@ -235,20 +235,19 @@ internal sealed class VerifyRequest : IDisposable
             return folder;
         }
 
-        private Uri? ReadUrl(string option, string text, Uri nvidia)
+        private ServiceAddress? ReadUrl(string option, string text, ServiceAddress nvidia)
         {
             if (text == "nvidia")
             {
                 return nvidia;
             }
 
-            var usable = Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
-            if (!usable)
+            if (!ServiceAddress.TryParse(text, out var address, out var fault))
             {
-                Refuse("cli.url", $"{option}: an https URL is expected (http on loopback only), or nvidia; found \"{text}\"");
+                Refuse("cli.url", $"{option}: {fault.Problem}; nvidia names NVIDIA's");
             }
 
-            return usable ? url : null;
+            return address;
         }
 
         private void Refuse(string id, string message) => Faults.Add((id, message));

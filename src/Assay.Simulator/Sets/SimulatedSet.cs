@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Assay.Simulator;
 
@@ -13,6 +14,8 @@ public sealed class SimulatedSet
 
     private readonly SimulatedAuthority _authority;
     private readonly string _name;
+    private readonly DateTimeOffset _now;
+    private readonly ReadOnlyMemory<byte> _nonce;
 
     private SimulatedSet(
         SimulatedAuthority authority,
@@ -21,7 +24,7 @@ public sealed class SimulatedSet
         ImmutableArray<SimulatedDevice> devices,
         ReadOnlySpan<byte> nonce)
     {
-        (_authority, _name) = (authority, name);
+        (_authority, _name, _now, _nonce) = (authority, name, now, nonce.ToArray());
         var evidence = ImmutableArray.CreateBuilder<SimulatedEvidence>();
         foreach (var device in devices)
         {
@@ -63,7 +66,8 @@ public sealed class SimulatedSet
 
     /// <summary>
     /// Writes <c>gpu_evidence.json</c> and <c>switch_evidence.json</c> (those that have devices), <c>rims/&lt;id&gt;.xml</c>,
-    /// <c>ocsp/&lt;serial number of the certificate in hex&gt;.der</c> and <c>anchors.json</c>.
+    /// <c>ocsp/&lt;serial number of the certificate in hex&gt;.der</c>, <c>anchors.json</c>, and <c>set.json</c> with the time of making and
+    /// the nonce.
     /// </summary>
     public void Write(string folder)
     {
@@ -74,6 +78,8 @@ public sealed class SimulatedSet
         WriteEvidence(Path.Combine(folder, "gpu_evidence.json"), [.. Evidence.Where(entry => entry.Arch != switchArch)]);
         WriteEvidence(Path.Combine(folder, "switch_evidence.json"), [.. Evidence.Where(entry => entry.Arch == switchArch)]);
         File.WriteAllBytes(Path.Combine(folder, "anchors.json"), SimulatedAnchors.ToJson(_authority, _name));
+        var created = _now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        File.WriteAllText(Path.Combine(folder, "set.json"), $$"""{"created":"{{created}}","nonce":"{{Convert.ToHexStringLower(_nonce.Span)}}"}""" + "\n");
         foreach (var rim in Rims)
         {
             File.WriteAllBytes(Path.Combine(rims, $"{rim.Id}.xml"), rim.Xml.Span);

@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>The simulated set in vectors/simulated/ls10 of a checkout; a published command has none.</summary>
+internal static class ShippedSet
+{
+    public static DemoScene? TryFind()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Assay.slnx")))
+        {
+            folder = Path.GetDirectoryName(folder);
+        }
+
+        var set = folder is null ? null : Path.Combine(folder, "vectors", "simulated", "ls10");
+        return Directory.Exists(set) ? Load(set) : null;
+    }
+
+    private static DemoScene Load(string set)
+    {
+        using var about = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(set, "set.json")));
+        var created = DateTimeOffset.ParseExact(about.RootElement.GetProperty("created").GetString()!, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+        if (!TrustSet.TryParse(File.ReadAllBytes(Path.Combine(set, "anchors.json")), out var trust, out var fault)
+            || !Nonce.TryParse(about.RootElement.GetProperty("nonce").GetString(), out var nonce, out fault))
+        {
+            throw new InvalidDataException($"{set}: {fault}");
+        }
+
+        return new DemoScene(
+            File.ReadAllBytes(Path.Combine(set, "switch_evidence.json")),
+            DemoStage.Expect(nonce, trust, created) with { Time = new EvaluationTime(created, TimeSource.Stated) },
+            new DirectoryRimStore(Path.Combine(set, "rims")),
+            new DirectoryOcspStore(Path.Combine(set, "ocsp")));
+    }
+}
