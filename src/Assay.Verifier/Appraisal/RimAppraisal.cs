@@ -24,14 +24,15 @@ public sealed record RimResult
     public required ChainStatus? Chain { get; init; }
 
     /// <summary>Whether its golden values may be compared with this report: authentic, and of the report's version.</summary>
-    public bool IsUsable => Rim is not null && Findings.All(finding => !s_gates.Contains(finding.Id[Requirement.Prefix.Length..]) || finding.State is CheckState.Held);
-
-    private static readonly ImmutableHashSet<string> s_gates = [".available", ".wellformed", ".chain.trusted", ".signature.valid", ".edition.match", ".version.match"];
+    public required bool IsUsable { get; init; }
 }
 
 /// <summary>The questions put to a RIM. One that is missing stops what needs it, and nothing else.</summary>
 internal static class RimAppraisal
 {
+    // The first checks decide whether the golden values may be used at all; time and revocation are answered beside the comparison.
+    private const int Gates = 6;
+
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new(".available", IsAvailable),
@@ -45,20 +46,30 @@ internal static class RimAppraisal
         new(".chain.not-held", candidate => candidate.Rim is null ? candidate.Stopped : candidate.NotHeld),
     ];
 
+    private static readonly ImmutableArray<string> s_driverIds = MakeIds(RimRole.Driver);
+    private static readonly ImmutableArray<string> s_vbiosIds = MakeIds(RimRole.Vbios);
+    private static readonly ImmutableArray<string> s_switchIds = MakeIds(RimRole.SwitchBios);
+
     /// <summary>Every id with each prefix, in the order in which the checks run.</summary>
-    public static IEnumerable<string> CheckIds =>
-        from role in new[] { RimRole.Driver, RimRole.Vbios, RimRole.SwitchBios }
-        from check in s_checks
-        select new RimRequirement(role, null, null).Prefix + check.Id;
+    public static IEnumerable<string> CheckIds => [.. s_driverIds, .. s_vbiosIds, .. s_switchIds];
 
     public static RimResult Appraise(RimRequirement requirement, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
         var candidate = new Candidate(requirement, collateral, expected, cache);
-        ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Answer(candidate).Named(requirement.Prefix + check.Id))];
+        var findings = ImmutableArray.CreateBuilder<Finding>(s_checks.Length);
+        var usable = true;
+        for (var index = 0; index < s_checks.Length; index++)
+        {
+            var outcome = s_checks[index].Answer(candidate);
+            usable &= index >= Gates || outcome.State is CheckState.Held;
+            findings.Add(outcome.Named(IdsOf(requirement.Role)[index]));
+        }
+
         return new RimResult
         {
             Requirement = requirement,
-            Findings = findings,
+            Findings = findings.ToImmutable(),
+            IsUsable = usable,
             Fetched = candidate.Bytes is not null,
             Rim = candidate.Rim,
             Chain = candidate.Status,
@@ -70,6 +81,16 @@ internal static class RimAppraisal
         AuthenticRim.TryFromCache(xml, trust, cache, out var known) ? known
         : RimDocument.TryParse(xml, out var document, out _) ? AuthenticRim.Authenticate(document, trust, cache).Rim
         : null;
+
+    private static ImmutableArray<string> MakeIds(RimRole role) =>
+        [.. s_checks.Select(check => new RimRequirement(role, null, null).Prefix + check.Id)];
+
+    private static ImmutableArray<string> IdsOf(RimRole role) => role switch
+    {
+        RimRole.Driver => s_driverIds,
+        RimRole.Vbios => s_vbiosIds,
+        _ => s_switchIds,
+    };
 
     private static Outcome IsAvailable(Candidate candidate)
     {

@@ -77,7 +77,7 @@ internal static class MeasurementMatching
     {
         var driverActive = Active(driver);
         var firmwareActive = Active(firmware);
-        ImmutableArray<int> conflicts = [.. driverActive.Select(golden => golden.Index).Intersect(firmwareActive.Select(golden => golden.Index)).Order()];
+        var conflicts = Conflicts(driverActive, firmwareActive);
         var fault = WhyNothingToMatch(driver, driverActive, Driver) ?? WhyNothingToMatch(firmware, firmwareActive, Firmware)
             ?? (driver is null && firmware is null ? "no RIM is given" : null)
             ?? (conflicts.IsEmpty ? null : $"indexes {string.Join(", ", conflicts)} are active in both RIMs")
@@ -87,32 +87,93 @@ internal static class MeasurementMatching
             return new MeasurementMatch { Fault = fault, Conflicts = conflicts };
         }
 
-        (string Source, GoldenMeasurement Golden)[] all =
-            [.. driverActive.Select(golden => (Driver, golden)), .. firmwareActive.Select(golden => (Firmware, golden))];
-        // A disabled engine excuses a difference; a value that is met counts as met, so that nothing is hidden.
-        var answers = all.Select(item => (item.Golden, Mismatch: WhyNot(item.Golden, item.Source, runtime))).ToArray();
-        var skipped = answers.Where(answer => answer.Mismatch is not null && IsSkipped(answer.Golden, nvdec0Status)).Select(answer => answer.Golden.Index).ToImmutableArray();
-        var compared = all.Length - skipped.Length;
-        ImmutableArray<MeasurementMismatch> mismatches = [.. answers.Select(answer => answer.Mismatch).OfType<MeasurementMismatch>().Where(mismatch => !skipped.Contains(mismatch.Index))];
-        var referenced = all.Select(item => item.Golden.Index).ToHashSet();
-        var others = runtime.Where(block => !referenced.Contains(block.Key)).OrderBy(block => block.Key).ToLookup(block => block.Value.Span.ContainsAnyExcept((byte)0), block => block.Key);
+        var mismatches = ImmutableArray.CreateBuilder<MeasurementMismatch>();
+        var skipped = ImmutableArray.CreateBuilder<int>();
+        Compare(driverActive, Driver, runtime, nvdec0Status, mismatches, skipped);
+        Compare(firmwareActive, Firmware, runtime, nvdec0Status, mismatches, skipped);
+        var compared = driverActive.Count + firmwareActive.Count - skipped.Count;
+        var (unreferenced, zero) = Unreferenced(driverActive, firmwareActive, runtime);
         return new MeasurementMatch
         {
             Fault = compared == 0 ? "no active golden value is left to compare" : null,
             Compared = compared,
-            Matched = compared - mismatches.Length,
-            Skipped = skipped,
-            Mismatches = mismatches,
-            Unreferenced = [.. others[true]],
-            UnreferencedZero = [.. others[false]],
+            Matched = compared - mismatches.Count,
+            Skipped = skipped.ToImmutable(),
+            Mismatches = mismatches.ToImmutable(),
+            Unreferenced = unreferenced,
+            UnreferencedZero = zero,
         };
     }
 
-    private static GoldenMeasurement[] Active(ImmutableArray<GoldenMeasurement>? rim) =>
-        rim is not { IsDefault: false } measurements ? [] : [.. measurements.Where(golden => golden.Active).OrderBy(golden => golden.Index)];
+    // A disabled engine excuses a difference; a value that is met counts as met, so that nothing is hidden.
+    private static void Compare(
+        List<GoldenMeasurement> active,
+        string source,
+        IReadOnlyDictionary<int, ReadOnlyMemory<byte>> runtime,
+        byte? nvdec0Status,
+        ImmutableArray<MeasurementMismatch>.Builder mismatches,
+        ImmutableArray<int>.Builder skipped)
+    {
+        foreach (var golden in active)
+        {
+            if (WhyNot(golden, source, runtime) is not { } mismatch)
+            {
+                continue;
+            }
 
-    private static string? WhyNothingToMatch(ImmutableArray<GoldenMeasurement>? rim, GoldenMeasurement[] active, string source) =>
-        rim is null || active.Length > 0 ? null : $"the {source} RIM has no active golden value";
+            if (IsSkipped(golden, nvdec0Status))
+            {
+                skipped.Add(golden.Index);
+            }
+            else
+            {
+                mismatches.Add(mismatch);
+            }
+        }
+    }
+
+    private static ImmutableArray<int> Conflicts(List<GoldenMeasurement> driver, List<GoldenMeasurement> firmware)
+    {
+        var driverIndexes = driver.Select(golden => golden.Index).ToHashSet();
+        return [.. firmware.Select(golden => golden.Index).Where(driverIndexes.Contains).Order()];
+    }
+
+    private static (ImmutableArray<int> Used, ImmutableArray<int> Zero) Unreferenced(
+        List<GoldenMeasurement> driver, List<GoldenMeasurement> firmware, IReadOnlyDictionary<int, ReadOnlyMemory<byte>> runtime)
+    {
+        var referenced = driver.Concat(firmware).Select(golden => golden.Index).ToHashSet();
+        var used = ImmutableArray.CreateBuilder<int>();
+        var zero = ImmutableArray.CreateBuilder<int>();
+        foreach (var (index, value) in runtime)
+        {
+            if (!referenced.Contains(index))
+            {
+                (value.Span.ContainsAnyExcept((byte)0) ? used : zero).Add(index);
+            }
+        }
+
+        used.Sort();
+        zero.Sort();
+        return (used.ToImmutable(), zero.ToImmutable());
+    }
+
+    private static List<GoldenMeasurement> Active(ImmutableArray<GoldenMeasurement>? rim)
+    {
+        var active = new List<GoldenMeasurement>();
+        foreach (var golden in rim is { IsDefault: false } measurements ? measurements : [])
+        {
+            if (golden.Active)
+            {
+                active.Add(golden);
+            }
+        }
+
+        active.Sort((one, other) => one.Index.CompareTo(other.Index));
+        return active;
+    }
+
+    private static string? WhyNothingToMatch(ImmutableArray<GoldenMeasurement>? rim, List<GoldenMeasurement> active, string source) =>
+        rim is null || active.Count > 0 ? null : $"the {source} RIM has no active golden value";
 
     private static bool IsSkipped(GoldenMeasurement golden, byte? nvdec0Status) => golden.Index == Nvdec0Index && nvdec0Status is Nvdec0Disabled;
 

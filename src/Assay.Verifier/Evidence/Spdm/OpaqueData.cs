@@ -32,15 +32,12 @@ public sealed class OpaqueData
     private const int HeaderSize = 12;
     private const ushort Profile = 0;
 
-    private readonly ImmutableDictionary<ushort, OpaqueField> _byType;
-
     private OpaqueData(OpaqueForm form, byte major, byte minor, ImmutableArray<OpaqueField> fields)
     {
         Form = form;
         Major = major;
         Minor = minor;
         Fields = fields;
-        _byType = fields.ToImmutableDictionary(field => field.Type);
     }
 
     /// <summary>Which of the three forms.</summary>
@@ -58,11 +55,24 @@ public sealed class OpaqueData
     private static ReadOnlySpan<byte> Magic => "NVDAOD"u8;
 
     /// <summary>The field of this number, or null.</summary>
-    public OpaqueField? Find(ushort type) => _byType.GetValueOrDefault(type);
+    public OpaqueField? Find(ushort type)
+    {
+        // Some twenty fields: looking along them costs less than a table of them.
+        foreach (var field in Fields)
+        {
+            if (field.Type == type)
+            {
+                return field;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Reads opaque data in any of its forms, told apart by the magic.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out OpaqueData? opaque, [NotNullWhen(false)] out ParseFault? fault)
+    public static bool TryParse(ReadOnlyMemory<byte> memory, [NotNullWhen(true)] out OpaqueData? opaque, [NotNullWhen(false)] out ParseFault? fault)
     {
+        var source = memory.Span;
         var wire = new WireReader(source);
         byte major = 0, minor = 0;
         // Shorter than a header it cannot be one; a plain list may begin with any two bytes of the magic, but not with all six.
@@ -78,24 +88,32 @@ public sealed class OpaqueData
             wire.U16("reserved");
         }
 
-        var fields = ReadFields(ref wire, form is OpaqueForm.Nvdaod);
+        var fields = ReadFields(ref wire, memory, form is OpaqueForm.Nvdaod);
         fault = wire.Fault;
         opaque = fault is null ? new OpaqueData(form, major, minor, fields) : null;
         return opaque is not null;
     }
 
-    private static ImmutableArray<OpaqueField> ReadFields(ref WireReader wire, bool withValueType)
+    private static ImmutableArray<OpaqueField> ReadFields(ref WireReader wire, ReadOnlyMemory<byte> memory, bool withValueType)
     {
         var fields = ImmutableArray.CreateBuilder<OpaqueField>();
-        var seen = new HashSet<ushort>();
         while (wire.HasMore)
         {
-            wire.Require(fields.Count < Limits.OpaqueFields, "DataType", $"more than {Limits.OpaqueFields} fields");
             var type = wire.U16("DataType");
-            wire.Require(seen.Add(type), "DataType", $"{type} is repeated");
+            var repeated = false;
+            foreach (var field in fields)
+            {
+                repeated |= field.Type == type;
+            }
+
+            if (repeated || fields.Count >= Limits.OpaqueFields)
+            {
+                wire.Require(false, "DataType", repeated ? $"{type} is repeated" : $"more than {Limits.OpaqueFields} fields");
+            }
+
             ushort? valueType = withValueType ? wire.U16("ValueType") : null;
-            var size = wire.U16("DataSize");
-            fields.Add(new OpaqueField(type, valueType, wire.Bytes(size, $"Data of type {type}").ToArray()));
+            var size = wire.Bytes(wire.U16("DataSize"), "Data").Length;
+            fields.Add(new OpaqueField(type, valueType, memory.Slice(wire.Offset - size, size)));
         }
 
         return fields.ToImmutable();

@@ -30,14 +30,13 @@ public sealed class SpdmReport
 
     private readonly byte[] _bytes;
 
-    private SpdmReport(byte[] bytes, Nonce nonce, ImmutableArray<MeasurementBlock> blocks, byte[] responderNonce, OpaqueData opaque)
+    private SpdmReport(byte[] bytes, Nonce nonce, ImmutableArray<MeasurementBlock> blocks, ReadOnlyMemory<byte> responderNonce, OpaqueData opaque)
     {
         _bytes = bytes;
         Nonce = nonce;
         Blocks = blocks;
         ResponderNonce = responderNonce;
         Opaque = opaque;
-        BlockByIndex = blocks.ToImmutableDictionary(block => block.Index);
     }
 
     /// <summary>The requester's nonce: what the relying party asked with.</summary>
@@ -61,8 +60,6 @@ public sealed class SpdmReport
     /// <summary>R‖S, 48 bytes each, big-endian.</summary>
     public ReadOnlyMemory<byte> Signature => _bytes.AsMemory(^SignatureSize..);
 
-    internal ImmutableDictionary<byte, MeasurementBlock> BlockByIndex { get; }
-
     /// <summary>Reads a whole report; every byte must have its place.</summary>
     public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out SpdmReport? report, [NotNullWhen(false)] out ParseFault? fault)
     {
@@ -73,9 +70,11 @@ public sealed class SpdmReport
             return false;
         }
 
-        var wire = new WireReader(source);
+        // One copy; measurements and opaque data are slices of it.
+        var bytes = source.ToArray();
+        var wire = new WireReader(bytes);
         var nonce = ReadRequest(ref wire);
-        var (blocks, responderNonce, opaqueBytes) = ReadResponse(ref wire);
+        var (blocks, responderNonce, opaqueBytes) = ReadResponse(ref wire, bytes);
         wire.Bytes(SignatureSize, "Signature");
         wire.End("report");
         fault = wire.Fault;
@@ -86,7 +85,7 @@ public sealed class SpdmReport
         }
 
         _ = Nonce.TryCreate(nonce, out var requesterNonce);
-        report = new SpdmReport(source.ToArray(), requesterNonce!, blocks, responderNonce, opaque);
+        report = new SpdmReport(bytes, requesterNonce!, blocks, responderNonce, opaque);
         return true;
     }
 
@@ -101,7 +100,8 @@ public sealed class SpdmReport
         return nonce;
     }
 
-    private static (ImmutableArray<MeasurementBlock> Blocks, byte[] ResponderNonce, byte[] Opaque) ReadResponse(ref WireReader wire)
+    private static (ImmutableArray<MeasurementBlock> Blocks, ReadOnlyMemory<byte> ResponderNonce, ReadOnlyMemory<byte> Opaque) ReadResponse(
+        ref WireReader wire, ReadOnlyMemory<byte> report)
     {
         wire.Require(wire.U8("response.SPDMVersion") is Version11, "response.SPDMVersion", "not SPDM 1.1 (0x11)");
         wire.Require(wire.U8("response.RequestResponseCode") is Measurements, "response.RequestResponseCode", "not MEASUREMENTS (0x60)");
@@ -109,19 +109,20 @@ public sealed class SpdmReport
         wire.Require(wire.U8("response.Param2") <= HighestSlot, "response.Param2", "no certificate slot (0 to 7)");
         var count = wire.U8("NumberOfBlocks");
         wire.Require(count > 0, "NumberOfBlocks", "zero");
-        var recordStart = wire.Offset + 3;
-        var record = wire.Bytes(wire.U24("MeasurementRecordLength"), "MeasurementRecord");
-        var blocks = ReadBlocks(record, count, recordStart, ref wire);
-        var responderNonce = wire.Bytes(Nonce.Size, "response.Nonce").ToArray();
-        var opaque = wire.Bytes(wire.U16("OpaqueLength"), "OpaqueData").ToArray();
-        return (blocks, responderNonce, opaque);
+        var record = wire.Bytes(wire.U24("MeasurementRecordLength"), "MeasurementRecord").Length;
+        var recordStart = wire.Offset - record;
+        var blocks = ReadBlocks(report.Slice(recordStart, record), count, recordStart, ref wire);
+        var responderNonce = wire.Bytes(Nonce.Size, "response.Nonce").Length;
+        var nonceStart = wire.Offset - responderNonce;
+        var opaque = wire.Bytes(wire.U16("OpaqueLength"), "OpaqueData").Length;
+        return (blocks, report.Slice(nonceStart, responderNonce), report.Slice(wire.Offset - opaque, opaque));
     }
 
-    private static ImmutableArray<MeasurementBlock> ReadBlocks(ReadOnlySpan<byte> record, int count, int start, ref WireReader outer)
+    private static ImmutableArray<MeasurementBlock> ReadBlocks(ReadOnlyMemory<byte> record, int count, int start, ref WireReader outer)
     {
         var blocks = ImmutableArray.CreateBuilder<MeasurementBlock>(count);
         Span<bool> seen = stackalloc bool[Limits.MeasurementBlocks + 1];
-        var wire = new WireReader(record);
+        var wire = new WireReader(record.Span);
 
         while (wire.HasMore)
         {
@@ -135,10 +136,15 @@ public sealed class SpdmReport
             var valueSize = wire.U16("DMTFSpecMeasurementValueSize");
             wire.Require(valueSize > 0, "DMTFSpecMeasurementValueSize", "zero");
             wire.Require(size == DmtfHeaderSize + valueSize, "MeasurementSize", "disagrees with the value that it frames");
-            blocks.Add(new MeasurementBlock(index, type, wire.Bytes(valueSize, "DMTFSpecMeasurementValue").ToArray()));
+            var value = wire.Bytes(valueSize, "DMTFSpecMeasurementValue").Length;
+            blocks.Add(new MeasurementBlock(index, type, record.Slice(wire.Offset - value, value)));
         }
 
-        wire.Require(blocks.Count == count, "NumberOfBlocks", $"{count} are announced, {blocks.Count} stand in the record");
+        if (blocks.Count != count)
+        {
+            wire.Require(false, "NumberOfBlocks", $"{count} are announced, {blocks.Count} stand in the record");
+        }
+
         if (wire.Fault is { } fault)
         {
             outer.Require(false, $"MeasurementRecord.{fault.Field}", $"{fault.Problem}, at byte {start + fault.Offset} of the report");

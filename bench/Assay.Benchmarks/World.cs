@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Evidence;
+using Assay.Simulator;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Benchmarks;
+
+/// <summary>Simulated Hopper GPUs of one machine type, with all their collateral in memory.</summary>
+internal sealed class World : IRimSource, IOcspSource
+{
+    private readonly Dictionary<string, ReadOnlyMemory<byte>> _rims = [];
+    private readonly Dictionary<string, ReadOnlyMemory<byte>> _ocsp = [];
+
+    public World(int gpus)
+    {
+        var now = EvaluationTime.ReleaseDate.AddDays(1);
+        var authority = SimulatedAuthority.Create(now);
+        var nonce = RandomNumberGenerator.GetBytes(Nonce.Size);
+        var evidence = new List<SimulatedEvidence>();
+        for (var index = 0; index < gpus; index++)
+        {
+            var set = SimulatedSet.Of(authority, SimulatedDevice.Create(authority, DeviceProfile.Hopper580), nonce, now);
+            evidence.AddRange(set.Evidence);
+            foreach (var (certificate, response) in set.Ocsp)
+            {
+                _ocsp[certificate.SerialNumber.ToUpperInvariant().TrimStart('0')] = response;
+            }
+
+            // The first device's RIMs serve all: one firmware, signed once.
+            foreach (var rim in index == 0 ? set.Rims : [])
+            {
+                _rims[rim.Id] = rim.Xml;
+            }
+        }
+
+        _ = TrustSet.TryParse(SimulatedAnchors.ToJson(authority, "bench"), out var trust, out _);
+        _ = Nonce.TryCreate(nonce, out var parsed);
+        _ = EvidenceFile.TryParse(SimulatedEvidence.ToJson(evidence), "bench", out var devices, out _);
+        Evidence = [.. devices];
+        Skipping = new AppraisalExpectations
+        {
+            Nonce = parsed,
+            Time = new EvaluationTime(now, TimeSource.System),
+            Trust = trust!,
+            Revocation = RevocationChecking.DangerouslySkipped,
+        };
+    }
+
+    public DeviceEvidence[] Evidence { get; }
+
+    /// <summary>Expectations without revocation; the product's default asks for it.</summary>
+    public AppraisalExpectations Skipping { get; }
+
+    public AppraisalExpectations WithOcsp => Skipping with { Revocation = RevocationChecking.Required };
+
+    public AppraisalResult Verify(DeviceEvidence[] evidence, AppraisalExpectations expected, VerifierCache cache)
+    {
+        var result = new Appraiser(this, this, cache).AppraiseAsync(evidence, expected, null, CancellationToken.None).GetAwaiter().GetResult();
+        return Policy.DefaultPolicy.Decide(result).Kind is Policy.VerdictKind.Pass
+            ? result
+            : throw new InvalidOperationException("the benchmark's own evidence was refused: " + string.Join("; ", result.AllFindings.Where(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing).Select(finding => $"{finding.Id}: {finding.Reason}")));
+    }
+
+    Task<RimAnswer> IRimSource.FetchAsync(string id, CancellationToken cancellation) =>
+        Task.FromResult(_rims.TryGetValue(id, out var bytes) ? RimAnswer.Of(bytes) : RimAnswer.None("not in the benchmark's world"));
+
+    Task<System.Collections.Immutable.ImmutableArray<string>> IRimSource.ListAsync(CancellationToken cancellation) =>
+        Task.FromResult(System.Collections.Immutable.ImmutableArray<string>.Empty);
+
+    Task<OcspFetch> IOcspSource.FetchAsync(RevocationQuery query, CancellationToken cancellation) =>
+        Task.FromResult(_ocsp.TryGetValue(query.Subject.SerialNumber.ToUpperInvariant().TrimStart('0'), out var response)
+            ? OcspFetch.Of(new OcspItem(response, ReadOnlyMemory<byte>.Empty))
+            : OcspFetch.None("not in the benchmark's world"));
+}
