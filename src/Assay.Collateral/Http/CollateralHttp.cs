@@ -114,7 +114,7 @@ internal sealed class CollateralHttp : IDisposable
         if (!options.TlsRoots.IsDefaultOrEmpty)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.AddRange(new X509Certificate2Collection([.. options.TlsRoots]));
+            policy.CustomTrustStore.AddRange(options.TlsRoots.ToArray());
             tls.CertificateChainPolicy = policy;
         }
 
