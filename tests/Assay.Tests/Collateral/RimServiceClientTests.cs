@@ -340,16 +340,16 @@ public class RimServiceClientTests
     [Fact]
     public async Task A_body_that_declares_too_much_is_refused_before_it_is_read()
     {
-        var sent = 0L;
+        // Not one byte of the body ever comes: whoever waited for it would time out.
         await using var server = await Loopback.StartAsync(async context =>
         {
             context.Response.ContentLength = 1L << 40;
-            sent = await EndlessAsync(context);
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
 
         Assert.Contains("the answer has 1099511627776 bytes, and ", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
         Assert.Single(server.Requests);
-        Assert.True(sent < 16 << 20, $"{sent} bytes left the server");
     }
 
     [Fact]
@@ -499,24 +499,20 @@ public class RimServiceClientTests
     });
 
     // Ends with the connection, or after more than any limit.
-    private static async Task<long> EndlessAsync(HttpContext context)
+    private static async Task EndlessAsync(HttpContext context)
     {
         const int most = 64 << 20;
-        var sent = 0L;
         var chunk = new byte[1 << 16];
         Array.Fill(chunk, (byte)' ');
         try
         {
-            while (sent < most && !context.RequestAborted.IsCancellationRequested)
+            for (var sent = 0; sent < most; sent += chunk.Length)
             {
                 await context.Response.Body.WriteAsync(chunk, context.RequestAborted);
-                sent += chunk.Length;
             }
         }
         catch (OperationCanceledException)
         {
         }
-
-        return sent;
     }
 }
