@@ -53,9 +53,6 @@ internal sealed class CollateralHttp : IDisposable
     private const int HeaderKilobytes = 16;
     private const int Connections = 8;
 
-    // A service that must not be asked twice for the same thing within this time does not exist; it only bounds the arithmetic.
-    private const int MostDoublings = 16;
-
     private readonly CollateralHttpOptions _options;
     private readonly HttpClient _client;
     private readonly ResiliencePipeline<HttpAnswer> _pipeline;
@@ -139,7 +136,7 @@ internal sealed class CollateralHttp : IDisposable
             return asked < options.LongestDelay ? asked : options.LongestDelay;
         }
 
-        var longest = Math.Min(options.LongestDelay.TotalMilliseconds, options.BaseDelay.TotalMilliseconds * (1 << Math.Min(attempt, MostDoublings)));
+        var longest = Math.Min(options.LongestDelay.TotalMilliseconds, options.BaseDelay.TotalMilliseconds * (1 << attempt));
         return TimeSpan.FromMilliseconds(longest * RandomNumberGenerator.GetInt32(1001) / 1000);
     }
 
@@ -152,9 +149,14 @@ internal sealed class CollateralHttp : IDisposable
             using var request = make();
             request.Headers.Authorization = _options.ServiceKey?.ToBearer();
             using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
-            return response.StatusCode is HttpStatusCode.OK
-                ? await ReadBodyAsync(response, mostBytes, either.Token).ConfigureAwait(false)
-                : await ReadRefusalAsync(response, either.Token).ConfigureAwait(false);
+            if (response.StatusCode is HttpStatusCode.OK)
+            {
+                return await ReadBodyAsync(response, mostBytes, either.Token).ConfigureAwait(false);
+            }
+
+            var refusal = await ReadRefusalAsync(response, either.Token).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
+            return refusal;
         }
         catch (OperationCanceledException)
         {
@@ -245,8 +247,9 @@ internal sealed class CollateralHttp : IDisposable
         {
             (bytes, _) = await ReadAsync(response, QuotedBytes, cancellation).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is IOException or HttpRequestException)
+        catch (Exception exception) when (exception is IOException or HttpRequestException or OperationCanceledException)
         {
+            // The status is known: it says more than that its text never came.
             return "";
         }
 

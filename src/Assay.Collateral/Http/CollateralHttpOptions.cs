@@ -35,6 +35,7 @@ public sealed record CollateralHttpOptions
     /// <summary>Throws where a setting cannot be meant.</summary>
     internal void ThrowIfUnusable()
     {
+        // The pause doubles with each: the tenth would already be a thousand times the first.
         const int mostRetries = 10;
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(ConnectTimeout, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RequestTimeout, TimeSpan.Zero);

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
 using Assay.Wire;
 
 namespace Assay.Collateral;
@@ -18,7 +17,7 @@ public sealed class ServiceAddress : IEquatable<ServiceAddress>
     public Uri Uri { get; }
 
     /// <summary>Whether it is on this machine: a numeric loopback address, or the name localhost.</summary>
-    public bool IsLoopback => IsOnThisMachine(Uri);
+    public bool IsLoopback => Uri.IsLoopback;
 
     /// <summary>Reads an absolute URL.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out ServiceAddress? address, [NotNullWhen(false)] out ParseFault? fault)
@@ -55,11 +54,7 @@ public sealed class ServiceAddress : IEquatable<ServiceAddress>
             : !Uri.TryCreate(text, UriKind.Absolute, out uri) || uri.Scheme is not ("https" or "http") ? new ParseFault("URL", 0, "an absolute URL is expected, for example https://host/path")
             : uri.UserInfo.Length > 0 ? new ParseFault("URL", 0, "user and password do not belong into a URL, which is logged: use a service key")
             : uri.Fragment.Length > 0 ? new ParseFault("URL", 0, "a fragment is never sent: leave out what follows \"#\"")
-            : uri.Scheme is "http" && !IsOnThisMachine(uri) ? new ParseFault("URL", 0, $"plain http to {uri.IdnHost} would show to the network which devices are asked about, and the service key: use https")
+            : uri.Scheme is "http" && !uri.IsLoopback ? new ParseFault("URL", 0, $"plain http to {uri.IdnHost} would show to the network which devices are asked about, and the service key: use https")
             : null;
     }
-
-    // Uri.IsLoopback also counts the name "loopback", which any DNS server may resolve to any address.
-    private static bool IsOnThisMachine(Uri uri) =>
-        uri.IdnHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(uri.DnsSafeHost, out var ip) && IPAddress.IsLoopback(ip));
 }
