@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Assay.Reference;
 using Assay.Wire;
@@ -106,9 +107,15 @@ public sealed class RimServiceClient : IRimSource, IDisposable
         rim = bytes;
         return bytes.Length == 0 ? "rim: empty"
             : bytes.Length > Limits.RimBytes ? $"rim: larger than {Limits.RimBytes} bytes"
-            : Convert.ToHexString(SHA256.HashData(bytes)).Equals(Member(root, "sha256"), StringComparison.OrdinalIgnoreCase) ? null
+            : IsDigestOf(Member(root, "sha256"), bytes, base64) ? null
             : "sha256 is not that of rim: the service, or a proxy before it, spoils what it stores";
     }
+
+    // Leniency: no document says whether the service hashes the file or its base64 text, and NVIDIA's client ignores the member. It only
+    // tells a spoilt transfer early; belief comes from the RIM's own signature.
+    private static bool IsDigestOf(string? sha256, ReadOnlySpan<byte> file, string base64) =>
+        Convert.ToHexString(SHA256.HashData(file)).Equals(sha256, StringComparison.OrdinalIgnoreCase)
+        || Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(base64))).Equals(sha256, StringComparison.OrdinalIgnoreCase);
 
     private static JsonDocument? Read(ReadOnlyMemory<byte> json)
     {

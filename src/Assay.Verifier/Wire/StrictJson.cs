@@ -18,9 +18,23 @@ internal static class StrictJson
     public static JsonDocument? Read(ReadOnlySpan<byte> json, out ParseFault? fault)
     {
         fault = null;
+        JsonDocument? document = null;
         try
         {
-            return JsonDocument.Parse(json.ToArray(), s_options);
+            document = JsonDocument.Parse(json.ToArray(), s_options);
+            if (json.IndexOf("\\u"u8) >= 0)
+            {
+                RequireText(document.RootElement);
+            }
+
+            return document;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair is valid JSON and no text: the parser lets it pass, and every later reading of it throws.
+            document?.Dispose();
+            fault = new ParseFault("JSON", 0, "a string holds half a surrogate pair");
+            return null;
         }
         catch (JsonException exception)
         {
@@ -28,6 +42,33 @@ internal static class StrictJson
             var place = (exception.LineNumber ?? 0) + 1;
             fault = new ParseFault("JSON", (int)Math.Min(exception.BytePositionInLine ?? 0, int.MaxValue), $"malformed, or a member stands twice, at line {place}");
             return null;
+        }
+    }
+
+    private static void RequireText(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    RequireText(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in element.EnumerateObject())
+                {
+                    _ = member.Name;
+                    RequireText(member.Value);
+                }
+
+                break;
+            default:
+                break;
         }
     }
 
