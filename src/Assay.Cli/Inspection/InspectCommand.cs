@@ -1,9 +1,54 @@
 using System.CommandLine;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 
 /// <summary><c>assay inspect</c>.</summary>
 internal static class InspectCommand
 {
-    public static Command Create() => new("inspect", "Shows an evidence file, report, chain, RIM or OCSP response field by field.");
+    public static Command Create()
+    {
+        var file = new Argument<string>("file") { Description = "evidence, report, certificates, RIM, OCSP response, CRL or anchors; - for standard input" };
+        var format = Options.Format();
+        var command = new Command("inspect", "Shows an evidence file, report, chain, RIM or OCSP response field by field. Verifies nothing.") { file, format };
+        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(format) == Options.Json));
+        return command;
+    }
+
+    private static int Run(string path, bool json)
+    {
+        if (!InputFile.TryRead(path, Limits.EvidenceFileBytes, out var bytes, out var whyNot))
+        {
+            Output.Error("cli.file", Printable.Of(whyNot));
+            return ExitCode.Unusable;
+        }
+
+        var faults = new FaultLog();
+        var shown = Inspector.Inspect(bytes, InputFile.NameOf(path), faults);
+        if (shown is not null)
+        {
+            Print(shown, json);
+        }
+
+        foreach (var (id, message) in faults.Faults)
+        {
+            Output.Error(id, message);
+        }
+
+        return faults.Faults.Count == 0 ? ExitCode.Verified : ExitCode.Unusable;
+    }
+
+    private static void Print(InspectionNode shown, bool json)
+    {
+        if (json)
+        {
+            using var output = Console.OpenStandardOutput();
+            InspectionJson.Write(shown, output);
+            output.Write("\n"u8);
+        }
+        else
+        {
+            new InspectionPrinter(Output.Out).Print(shown);
+        }
+    }
 }

@@ -6,22 +6,45 @@ using Assay.Evidence.Spdm;
 namespace Assay.Evidence;
 
 /// <summary>NVIDIA's numbers for the fields of opaque data, and their encodings.</summary>
-internal static class OpaqueFields
+public static class OpaqueFields
 {
+    /// <summary>ASCII, GPUs only.</summary>
     public const ushort DriverVersion = 3;
+
+    /// <summary>Eight bytes on a GPU (<see cref="TryGpuVbios"/>), ASCII on a switch.</summary>
     public const ushort VbiosVersion = 6;
+
+    /// <summary>0xAA enabled, 0x55 disabled.</summary>
     public const ushort NvDec0Status = 11;
+
+    /// <summary>ASCII.</summary>
     public const ushort ChipSku = 15;
+
+    /// <summary>ASCII.</summary>
     public const ushort Project = 17;
+
+    /// <summary>ASCII.</summary>
     public const ushort ProjectSku = 18;
+
+    /// <summary>SHA-384 over the firmware.</summary>
     public const ushort Fwid = 20;
+
+    /// <summary>0xAA on, 0x55 off.</summary>
     public const ushort ProtectedPcieStatus = 21;
 
     /// <summary>18 × 8 bytes of switch PDIs on a GPU; the switch's own 8 bytes on LS10.</summary>
     public const ushort SwitchPdi = 22;
+
+    /// <summary>Eight PDIs of GPUs, then one byte for each of 64 ports; switches only.</summary>
     public const ushort SwitchGpuPdis = 26;
+
+    /// <summary>A number; superseded by the header of the NVDAOD form.</summary>
     public const ushort OpaqueDataVersion = 34;
+
+    /// <summary>ASCII, for instance GB100.</summary>
     public const ushort ChipInfo = 35;
+
+    /// <summary>0 SPT, 1 MPT, 2 PPCIE.</summary>
     public const ushort FeatureFlag = 36;
 
     /// <summary>The value type of a security version number: DMTF type 7 with the raw bit.</summary>

@@ -60,16 +60,16 @@ public sealed class RimDocument
     public Digest Content { get; internal init; }
 
     /// <summary>SHA-384 of the canonical document without its signature.</summary>
-    internal Digest DocumentDigest { get; init; }
+    public Digest DocumentDigest { get; internal init; }
 
     /// <summary>What DigestValue claims <see cref="DocumentDigest"/> to be.</summary>
-    internal Digest ClaimedDigest { get; init; }
+    public Digest ClaimedDigest { get; internal init; }
 
     /// <summary>Canonical ds:SignedInfo, which <see cref="SignatureValue"/> signs.</summary>
     internal ReadOnlyMemory<byte> SignedInfo { get; init; }
 
     /// <summary>R‖S, 48 bytes each, big-endian (XML Signature 1.1 §6.4.3).</summary>
-    internal ReadOnlyMemory<byte> SignatureValue { get; init; }
+    public ReadOnlyMemory<byte> SignatureValue { get; internal init; }
 
     /// <summary>Reads a RIM from its file. Whatever is not exactly the known shape is a fault.</summary>
     public static bool TryParse(ReadOnlySpan<byte> xml, [NotNullWhen(true)] out RimDocument? document, [NotNullWhen(false)] out ParseFault? fault)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Security.Cryptography;
@@ -76,6 +77,10 @@ public sealed class Certificate
     /// <summary>Decoded basicConstraints; null when the extension is absent.</summary>
     public BasicConstraints? BasicConstraints => Extensions.BasicConstraints;
 
+    /// <summary>Every extension in the order of the certificate, known or not.</summary>
+    public ImmutableArray<ExtensionText> ExtensionTexts =>
+        [.. Extensions.All.Select(extension => new ExtensionText(ExtensionName.Of(extension.Oid), extension.Critical, extension.Value))];
+
     internal ReadOnlyMemory<byte> PublicKeyBits { get; }
 
     internal CertificateExtensions Extensions { get; }
@@ -105,6 +110,9 @@ public sealed class Certificate
         fault ??= new ParseFault("Certificate", 0, "unreadable");
         return false;
     }
+
+    /// <summary>The firmware identifier of a device's leaf, or why there is none.</summary>
+    public bool TryReadFwid(out Digest fwid, [NotNullWhen(false)] out string? whyNot) => Fwid.TryRead(this, out fwid, out whyNot);
 
     /// <summary>Whether the issuer's key made this certificate's signature. Names are the caller's to compare.</summary>
     internal bool IsSignedBy(VerificationKey issuer, OperationMeter meter) =>

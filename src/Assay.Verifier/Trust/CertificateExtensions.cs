@@ -9,6 +9,12 @@ public readonly record struct KeyUsage(bool DigitalSignature, bool KeyCertSign, 
 /// <summary>CA flag and the number of CA certificates that may follow below (RFC 5280 §4.2.1.9).</summary>
 public readonly record struct BasicConstraints(bool CertificateAuthority, int? PathLength);
 
+/// <summary>One X.509 extension as it stands, for people to look at. Path rules use none of this.</summary>
+/// <param name="Oid">extnID in dotted decimal.</param>
+/// <param name="Critical">critical.</param>
+/// <param name="Value">The DER that extnValue holds.</param>
+public sealed record ExtensionText(string Oid, bool Critical, ReadOnlyMemory<byte> Value);
+
 /// <summary>One X.509 extension: identifier content octets, criticality, DER of its value.</summary>
 internal sealed record CertificateExtension(byte[] Oid, bool Critical, byte[] Value);
 

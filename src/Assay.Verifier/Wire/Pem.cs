@@ -7,11 +7,12 @@ namespace Assay.Wire;
 /// PEM certificates one after the other (RFC 7468 §5), strictly: the label CERTIFICATE, lines of base64 ended by LF or CRLF,
 /// nothing between, before or after the blocks but empty lines.
 /// </summary>
-internal static class Pem
+public static class Pem
 {
     private static ReadOnlySpan<byte> Begin => "-----BEGIN CERTIFICATE-----"u8;
     private static ReadOnlySpan<byte> Close => "-----END CERTIFICATE-----"u8;
 
+    /// <summary>The DER of each block in the order of the text, 1 to <see cref="Limits.ChainCertificates"/> of them, or the first fault.</summary>
     public static bool TryDecode(ReadOnlySpan<byte> text, out ImmutableArray<ReadOnlyMemory<byte>> blocks, [NotNullWhen(false)] out ParseFault? fault)
     {
         var read = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>();

@@ -21,7 +21,11 @@ public enum OpaqueForm
 /// <param name="Type">The vendor's number.</param>
 /// <param name="ValueType">A DMTF value type, or another number of the vendor's; null in the plain form.</param>
 /// <param name="Data">The bytes as they stand.</param>
-public sealed record OpaqueField(ushort Type, ushort? ValueType, ReadOnlyMemory<byte> Data);
+public sealed record OpaqueField(ushort Type, ushort? ValueType, ReadOnlyMemory<byte> Data)
+{
+    /// <summary>NVIDIA's name of a GPU's field, or its number. Switches give 22 to 26 another meaning.</summary>
+    public string Name => OpaqueFields.NameOf(Type);
+}
 
 /// <summary>
 /// The vendor's part of a MEASUREMENTS response (little-endian; NVIDIA attestation-sdk, checked against recorded reports).

@@ -43,6 +43,10 @@ public sealed class CertificateRevocationList
     /// <summary>signatureAlgorithm.</summary>
     public SignatureAlgorithm SignatureAlgorithm => _fields.Algorithm;
 
+    /// <summary>The entries, ascending by serial number. Each is read again when it is asked for.</summary>
+    public IEnumerable<RevokedSerialNumber> Entries =>
+        _fields.Entries.Select(entry => new RevokedSerialNumber(entry.SerialNumber(_raw).ToArray(), CrlReader.StatusAt(_raw, entry.Offset)));
+
     internal byte[]? AuthorityKeyIdentifier => _fields.AuthorityKeyIdentifier;
 
     /// <summary>Reads one list. Trailing bytes are a fault.</summary>
@@ -91,6 +95,11 @@ public sealed class CertificateRevocationList
         return null;
     }
 }
+
+/// <summary>One entry of a list.</summary>
+/// <param name="SerialNumber">userCertificate, big-endian, without a leading zero octet.</param>
+/// <param name="Status">Since when it is revoked, and why.</param>
+public sealed record RevokedSerialNumber(ReadOnlyMemory<byte> SerialNumber, RevocationStatus Status);
 
 /// <summary>Where an entry of revokedCertificates stands in the list, and its serial number within it.</summary>
 internal readonly record struct CrlEntry(int Offset, byte SerialNumberStart, byte SerialNumberLength)
