@@ -17,6 +17,9 @@ internal static class Output
     /// <summary>An error with its permanent id, on standard error.</summary>
     public static void Error(string id, string message)
     {
+        // Names of files, certificates and servers come from strangers: none of them draws on a terminal.
+        // A stack trace keeps its lines, set in so that a line of a stranger's never looks like one of ours.
+        message = string.Join("\n    ", message.Split('\n').Select(line => Printable.Of(line.TrimEnd('\r'))));
         if (Console.IsErrorRedirected)
         {
             Console.Error.WriteLine($"assay: {id}: {message}");

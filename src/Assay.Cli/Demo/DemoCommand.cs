@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Assay.Appraisal;
 using Assay.Cli.Verify;
 using Assay.Collateral;
@@ -22,9 +23,48 @@ internal static class DemoCommand
     {
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
-        var command = new Command("demo", "Verifies a simulated switch, then shows attacks refused. Needs no hardware and no network.") { output, verbose };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(output), parsed.GetValue(verbose), cancellation));
+        var format = Options.Format();
+        var command = new Command("demo", "Verifies a simulated switch, then shows attacks refused. Needs no hardware and no network.") { output, verbose, format };
+        command.SetAction((parsed, cancellation) => parsed.GetValue(format) == Options.Json
+            ? RunAsJsonAsync(cancellation)
+            : RunAsync(parsed.GetValue(output), parsed.GetValue(verbose), cancellation));
         return command;
+    }
+
+    private static async Task<int> RunAsJsonAsync(CancellationToken cancellation)
+    {
+        using var stage = DemoStage.Create(TimeProvider.System.GetUtcNow());
+        var honest = await DemoStage.VerifyAsync(stage.Honest, cancellation).ConfigureAwait(false);
+        var asExpected = honest.Kind is VerdictKind.Pass;
+        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteString("honest", honest.Word);
+        writer.WriteStartArray("attacks");
+        foreach (var attack in DemoAttacks.All)
+        {
+            var (caught, finding) = await AttackAsync(stage, attack, cancellation).ConfigureAwait(false);
+            asExpected &= caught;
+            writer.WriteStartObject();
+            writer.WriteString("attack", attack.Title);
+            writer.WriteBoolean("refused", caught);
+            writer.WriteString("finding", attack.Finding);
+            writer.WriteString("reason", finding?.Reason);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteBoolean("asExpected", asExpected);
+        writer.WriteEndObject();
+        await writer.FlushAsync(cancellation).ConfigureAwait(false);
+        await Console.Out.WriteLineAsync().ConfigureAwait(false);
+        return asExpected ? ExitCode.Verified : ExitCode.Refused;
+    }
+
+    private static async Task<(bool Caught, Finding? Finding)> AttackAsync(DemoStage stage, DemoAttacks.Attack attack, CancellationToken cancellation)
+    {
+        var refused = await DemoStage.VerifyAsync(attack.Stage(stage), cancellation).ConfigureAwait(false);
+        var finding = refused.Appraisal.AllFindings.FirstOrDefault(item => item.Id == attack.Finding);
+        return (refused.Kind is not VerdictKind.Pass && finding is not null && finding.State is not (CheckState.Held or CheckState.NotApplicable), finding);
     }
 
     private static async Task<int> RunAsync(string? folder, bool verbose, CancellationToken cancellation)
@@ -45,9 +85,7 @@ internal static class DemoCommand
         console.MarkupLine("[bold]Attacks, each refused for its own reason[/]");
         foreach (var attack in DemoAttacks.All)
         {
-            var refused = await DemoStage.VerifyAsync(attack.Stage(stage), cancellation).ConfigureAwait(false);
-            var finding = refused.Appraisal.AllFindings.FirstOrDefault(item => item.Id == attack.Finding);
-            var caught = refused.Kind is not VerdictKind.Pass && finding is not null && finding.State is not (CheckState.Held or CheckState.NotApplicable);
+            var (caught, finding) = await AttackAsync(stage, attack, cancellation).ConfigureAwait(false);
             asExpected &= caught;
             console.MarkupLineInterpolated($"  [{(caught ? "green" : "red")}]{(caught ? "refused" : "PASSED")}[/]  {attack.Title}");
             console.WriteLine($"           {attack.Finding}: {finding?.Reason ?? "not found"}");

@@ -58,7 +58,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         var name = device.Device is { } authentic
             ? $"{(device.Kind is DeviceKind.Switch ? "NVSwitch" : "GPU")} {authentic.Identity.HardwareModel}"
             : "not authentic";
-        console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {name}  ({device.Source})");
+        console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {Printable.Of(name)}  ({Printable.Of(device.Source)})");
         PrintFindings(device.Findings, all);
         if (device.Measurements is { } match)
         {
@@ -66,7 +66,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
                 + (match.Unreferenced.IsEmpty ? "" : $"; no RIM names index {string.Join(", ", match.Unreferenced)}"));
             foreach (var mismatch in match.Mismatches)
             {
-                console.MarkupLineInterpolated($"  [red]index {mismatch.Index}[/] {mismatch.Name} ({mismatch.Source})");
+                console.MarkupLineInterpolated($"  [red]index {mismatch.Index}[/] {Printable.Of(mismatch.Name)} ({mismatch.Source})");
                 console.WriteLine($"    found     {mismatch.RuntimeValue}");
                 console.WriteLine($"    expected  {mismatch.GoldenValue}");
             }
@@ -131,14 +131,14 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             CheckState.NotApplicable => ("n/a", "grey"),
             _ => ("not checked", "yellow"),
         };
-        var text = finding.Reason ?? finding.Found ?? "";
+        var text = Printable.Of(finding.Reason ?? finding.Found ?? "");
         console.Markup($"  [{colour}]{mark,-12}[/]");
         console.WriteLine($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd());
         // Measurements are listed value by value behind the findings.
         if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
         {
-            console.WriteLine($"    found     {finding.Found}");
-            console.WriteLine($"    expected  {finding.Expected}");
+            console.WriteLine($"    found     {Printable.Of(finding.Found ?? "")}");
+            console.WriteLine($"    expected  {Printable.Of(finding.Expected)}");
         }
     }
 
@@ -153,8 +153,8 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]Missing[/]");
         foreach (var item in appraisal.Missing)
         {
-            console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{item.Id}[/]");
-            console.WriteLine($"        {item.Reason}");
+            console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{Printable.Of(item.Id)}[/]");
+            console.WriteLine($"        {Printable.Of(item.Reason)}");
         }
     }
 
