@@ -8,8 +8,8 @@ using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
 using Assay.Trust;
 using Assay.Wire;
-using SpdmReport = Assay.Evidence.Spdm.SpdmReport;
 using OpaqueData = Assay.Evidence.Spdm.OpaqueData;
+using SpdmReport = Assay.Evidence.Spdm.SpdmReport;
 
 namespace Assay.Tests.Fuzz;
 
