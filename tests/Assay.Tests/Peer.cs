@@ -2,6 +2,12 @@ using System.Diagnostics;
 
 namespace Assay.Tests;
 
+/// <summary>What another program answered: its exit code, and both its outputs as one text.</summary>
+internal sealed record PeerAnswer(int ExitCode, string Output)
+{
+    public bool Accepted => ExitCode == 0;
+}
+
 /// <summary>
 /// An independent program that judges the same bytes. Absent peer: a failure where CI=true, a visible skip elsewhere.
 /// </summary>
@@ -26,8 +32,8 @@ internal sealed class Peer
         return new Peer(found!);
     }
 
-    /// <summary>Runs the program to its end; standard output and error come back as one text.</summary>
-    public (int ExitCode, string Output) Run(params string[] arguments)
+    /// <summary>Runs the program to its end.</summary>
+    public PeerAnswer Run(params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(_path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         using var process = Process.Start(start)!;
@@ -40,6 +46,6 @@ internal sealed class Peer
             Assert.Fail($"{Path.GetFileName(_path)} did not end within {s_patience}");
         }
 
-        return (process.ExitCode, output.Result + error.Result);
+        return new PeerAnswer(process.ExitCode, output.Result + error.Result);
     }
 }

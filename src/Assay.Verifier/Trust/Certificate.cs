@@ -34,7 +34,7 @@ public sealed class Certificate
         PublicKeyBits = fields.PublicKeyBits;
         SignatureAlgorithm = fields.Algorithm;
         Extensions = fields.Extensions;
-        Key = VerificationKey.FromCertificate(raw);
+        Key = VerificationKey.FromCertificate(raw, fields.SubjectPublicKeyInfo);
         _keyIdentity = new Lazy<Digest>(() => Digest.Sha384(fields.SubjectPublicKeyInfo));
     }
 

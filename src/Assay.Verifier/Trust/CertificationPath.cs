@@ -75,7 +75,7 @@ public sealed class CertificationPath
         }
 
         // Signatures last: they cost a thousand times more than everything above.
-        for (var index = chain.Length - 2; whyNot is null && index >= 0; index--)
+        for (var index = whyNot is null ? chain.Length - 2 : -1; whyNot is null && index >= 0; index--)
         {
             whyNot = cache.IsSignedBy(chain[index], chain[index + 1])
                 ? null

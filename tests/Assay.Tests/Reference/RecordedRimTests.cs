@@ -125,7 +125,7 @@ public class RecordedRimTests
     }
 
     // xmlsec judges time, and we leave that to a check of its own: an hour after the last certificate began suits every RIM.
-    private static (int ExitCode, string Output) Xmlsec(string file)
+    private static PeerAnswer Xmlsec(string file)
     {
         var path = AuthenticRim.Authenticate(Parse(File.ReadAllBytes(file)), TrustSet.Nvidia, new VerifierCache()).Path!;
         var time = path.LatestNotBefore.AddHours(1).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);

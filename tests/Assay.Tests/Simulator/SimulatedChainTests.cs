@@ -116,9 +116,7 @@ public class SimulatedChainTests(SimulatorFixture simulator) : IClassFixture<Sim
 
     private PeerAnswer Verify(SimulatedCertificate leaf, params IEnumerable<string> options) => Verify(leaf, leaf.Chain[^1], options);
 
-    private PeerAnswer Verify(SimulatedCertificate leaf, SimulatedCertificate root, params IEnumerable<string> options) => Peer.Run(
-        "openssl",
-        [
+    private PeerAnswer Verify(SimulatedCertificate leaf, SimulatedCertificate root, params IEnumerable<string> options) => Peer.Require("openssl").Run([
             "verify", .. options, "-attime", SimulatorFixture.UnixTime, "-CAfile", simulator.Save(root.Pem),
             "-untrusted", simulator.Save(leaf.Chain[1].ChainPem), simulator.Save(leaf.Pem),
         ]);

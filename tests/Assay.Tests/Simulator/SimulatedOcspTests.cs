@@ -109,11 +109,10 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     {
         var brom = Brom();
         var request = Path.Combine(simulator.Folder, "request.der");
-        var made = Peer.Run("openssl", "ocsp", "-issuer", Save(Above(brom)), "-cert", Save(brom), "-nonce", "-reqout", request);
+        var made = Peer.Require("openssl").Run("ocsp", "-issuer", Save(Above(brom)), "-cert", Save(brom), "-nonce", "-reqout", request);
         var response = SimulatedOcsp.Answer(File.ReadAllBytes(request), [Brom(), brom], Good);
 
-        var judged = Peer.Run(
-            "openssl", "ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request, "-respin", simulator.Save(response),
+        var judged = Peer.Require("openssl").Run("ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request, "-respin", simulator.Save(response),
             "-issuer", Save(Above(brom)), "-CAfile", Save(simulator.Authority.DeviceRoot));
 
         Assert.True(made.Accepted, made.Output);
@@ -126,7 +125,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     {
         var brom = Brom();
         var request = Path.Combine(simulator.Folder, "request-2.der");
-        Peer.Run("openssl", "ocsp", "-issuer", Save(Above(brom)), "-cert", Save(brom), "-nonce", "-reqout", request);
+        Peer.Require("openssl").Run("ocsp", "-issuer", Save(Above(brom)), "-cert", Save(brom), "-nonce", "-reqout", request);
         var asked = File.ReadAllBytes(request);
 
         var silent = SimulatedOcsp.Answer(asked, [brom], Good, echoNonce: false);
@@ -134,8 +133,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
 
         Assert.Contains("no nonce in response", Read(silent), StringComparison.Ordinal);
         Assert.Contains("Nonce Verify error", Read(another), StringComparison.Ordinal);
-        string Read(byte[] response) => Peer.Run(
-            "openssl", "ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request,
+        string Read(byte[] response) => Peer.Require("openssl").Run("ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request,
             "-respin", simulator.Save(response), "-issuer", Save(Above(brom)), "-CAfile", Save(simulator.Authority.DeviceRoot)).Output;
     }
 
@@ -149,7 +147,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
         var brom = Brom();
         var crl = SimulatedCrl.Issue(Above(brom), 7, Now, Now.AddDays(7), new RevokedCertificate(brom, Now, RevocationReason.KeyCompromise));
 
-        var judged = Peer.Run("openssl", "crl", "-inform", "DER", "-in", simulator.Save(crl), "-CAfile", Save(Above(brom)), "-noout", "-text");
+        var judged = Peer.Require("openssl").Run("crl", "-inform", "DER", "-in", simulator.Save(crl), "-CAfile", Save(Above(brom)), "-noout", "-text");
 
         Assert.Contains("verify OK", judged.Output, StringComparison.Ordinal);
         Assert.Contains($"Serial Number: {brom.SerialNumber}", judged.Output, StringComparison.Ordinal);
@@ -181,9 +179,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     private PeerAnswer Ask(OcspAnswer answer, params IEnumerable<string> options) => Ask(answer.Certificate, SimulatedOcsp.Respond(answer), options);
 
     // The options come before -cert: a hash option holds for the certificates named after it.
-    private PeerAnswer Ask(SimulatedCertificate certificate, byte[] response, params IEnumerable<string> options) => Peer.Run(
-        "openssl",
-        [
+    private PeerAnswer Ask(SimulatedCertificate certificate, byte[] response, params IEnumerable<string> options) => Peer.Require("openssl").Run([
             "ocsp", "-attime", SimulatorFixture.UnixTime, .. options, "-issuer", Save(Above(certificate)), "-cert", Save(certificate),
             "-respin", simulator.Save(response), "-no_nonce", "-validity_period", Tolerance, "-CAfile", Save(certificate.Chain[^1]),
             "-verify_other", simulator.Save(Above(certificate).ChainPem),

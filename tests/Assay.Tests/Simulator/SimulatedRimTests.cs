@@ -51,7 +51,7 @@ public class SimulatedRimTests(SimulatorFixture simulator) : IClassFixture<Simul
     {
         var rim = Signed(s_drafts[0].Id);
 
-        var answer = Peer.Run("xmlsec1", "--verify", "--trusted-pem", simulator.Save(simulator.Authority.RimRoot.Pem), simulator.Save(rim.Xml));
+        var answer = Peer.Require("xmlsec1").Run("--verify", "--trusted-pem", simulator.Save(simulator.Authority.RimRoot.Pem), simulator.Save(rim.Xml));
 
         Assert.False(answer.Accepted);
         Assert.Contains("unhandled critical extension", answer.Output, StringComparison.Ordinal);
@@ -115,6 +115,5 @@ public class SimulatedRimTests(SimulatorFixture simulator) : IClassFixture<Simul
     }
 
     /// <summary>With the key given and KeyInfo's certificates left alone, since their mark would be refused.</summary>
-    private PeerAnswer Verify(ReadOnlyMemory<byte> xml, SimulatedCertificate signer) => Peer.Run(
-        "xmlsec1", "--verify", "--enabled-key-data", "key-name", "--pubkey-cert-pem", simulator.Save(signer.Pem), simulator.Save(xml));
+    private PeerAnswer Verify(ReadOnlyMemory<byte> xml, SimulatedCertificate signer) => Peer.Require("xmlsec1").Run("--verify", "--enabled-key-data", "key-name", "--pubkey-cert-pem", simulator.Save(signer.Pem), simulator.Save(xml));
 }

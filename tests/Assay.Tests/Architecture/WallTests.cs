@@ -1,0 +1,136 @@
+using System.Reflection;
+
+namespace Assay.Tests.Architecture;
+
+/// <summary>The walls of design/architecture.md, held against the compiled assemblies: what is written in no project file counts too.</summary>
+public class WallTests
+{
+    /// <summary>What each project may reference of ours. A project that exists and stands not here fails.</summary>
+    private static readonly Dictionary<string, string[]> s_direction = new(StringComparer.Ordinal)
+    {
+        ["Assay.Rego"] = [],
+        ["Assay.Verifier"] = [],
+        ["Assay.Sealing"] = [],
+        ["Assay.HostTools"] = [],
+        ["Assay.Simulator"] = [],
+        ["Assay.Models"] = ["Assay.Sealing"],
+        ["Assay.Collateral"] = ["Assay.Verifier"],
+        ["Assay.Client"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Sealing"],
+        ["Assay.Guest"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models"],
+        ["Assay.Cli"] = ["Assay.Rego", "Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models", "Assay.Simulator"],
+    };
+
+    /// <summary>The rooms of the verifier: a type may use those of rooms before it, and its own.</summary>
+    private static readonly string[] s_rooms = ["Wire", "Evidence", "Trust", "Reference", "Binding", "Appraisal", "Policy", "Tokens", "Log"];
+
+    // The verifier takes bytes, collateral, expectations and time as arguments.
+    private static readonly string[] s_outside =
+    [
+        "System.Net.", "System.IO.File", "System.IO.Directory", "System.IO.Path", "System.IO.Drive", "System.IO.Pipes.", "System.IO.RandomAccess", "System.Diagnostics.Process", "System.Diagnostics.Stopwatch",
+        "System.Console", "System.TimeProvider", "System.Random", "System.Security.Cryptography.RandomNumberGenerator",
+        "System.Security.Cryptography.X509Certificates.X509Chain", "System.Security.Cryptography.X509Certificates.X509Store", "System.Xml.", "System.Threading.Timer",
+        "Microsoft.Extensions.",
+    ];
+
+    private static readonly string[] s_outsideMembers =
+    [
+        "System.DateTime.get_Now", "System.DateTime.get_UtcNow", "System.DateTime.get_Today", "System.DateTimeOffset.get_Now", "System.DateTimeOffset.get_UtcNow",
+        "System.Guid.NewGuid", "System.Security.Cryptography.X509Certificates.X509CertificateLoader.LoadCertificateFromFile", "System.Threading.Thread.Sleep",
+    ];
+
+    public static TheoryData<string> Projects =>
+        [.. Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src")).Where(folder => Directory.EnumerateFiles(folder, "*.csproj").Any()).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+
+    private static Assembly Verifier => typeof(Assay.Wire.Nonce).Assembly;
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void A_project_references_only_what_it_may(string project)
+    {
+        Assert.True(s_direction.TryGetValue(project, out var allowed), $"{project} has no row in the table of directions");
+        var name = project == "Assay.Cli" && File.Exists(Path.Combine(AppContext.BaseDirectory, "assay.dll")) ? "assay" : project;
+        var assembly = Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"));
+        var ours = assembly.GetReferencedAssemblies().Select(reference => reference.Name!).Where(reference => reference.StartsWith("Assay", StringComparison.Ordinal));
+
+        Assert.Empty(ours.Except(allowed));
+        // The compiler leaves out references that nothing uses; the project file shows them.
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "src", project, $"{project}.csproj"));
+        var written = System.Text.RegularExpressions.Regex.Matches(text, "ProjectReference Include=\"[^\"]*?([A-Za-z.]+)\\.csproj\"").Select(match => match.Groups[1].Value);
+        Assert.Empty(written.Except(allowed));
+    }
+
+    [Fact]
+    public void A_room_uses_only_rooms_before_it()
+    {
+        var wrong = new SortedSet<string>(StringComparer.Ordinal);
+        var uses = 0;
+        foreach (var (user, used) in CompiledCode.UsesOf(Verifier))
+        {
+            foreach (var type in CompiledCode.TypesIn(used).Where(type => type.Assembly == Verifier).Select(CompiledCode.Outermost).Where(type => !type.Name.StartsWith('<')))
+            {
+                uses++;
+                if (Room(type) > Room(user))
+                {
+                    wrong.Add($"{user.FullName} uses {type.FullName}");
+                }
+            }
+        }
+
+        Assert.Empty(wrong);
+        // The walk saw bodies and not only signatures.
+        Assert.InRange(uses, 1000, int.MaxValue);
+    }
+
+    [Fact]
+    public void Every_type_of_the_verifier_stands_in_a_room()
+    {
+        var homeless = Verifier.GetTypes().Select(CompiledCode.Outermost)
+            .Where(type => !type.Name.StartsWith('<') && type.Namespace is { } home && home.StartsWith("Assay", StringComparison.Ordinal) && Room(type) < 0);
+
+        Assert.Empty(homeless.Distinct());
+    }
+
+    [Fact]
+    public void The_folders_of_the_verifier_are_its_rooms()
+    {
+        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src", "Assay.Verifier")).Select(folder => Path.GetFileName(folder)!).Where(folder => folder is not ("bin" or "obj"));
+
+        Assert.Empty(folders.Except(s_rooms));
+    }
+
+    [Fact]
+    public void The_verifier_reaches_no_network_disk_clock_or_chance()
+    {
+        var wrong = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var (user, used) in CompiledCode.UsesOf(Verifier))
+        {
+            var outside = CompiledCode.TypesIn(used).Where(type => type.Assembly != Verifier && s_outside.Any(start => type.FullName!.StartsWith(start, StringComparison.Ordinal)));
+            wrong.UnionWith(outside.Select(type => $"{user.FullName} uses {type.FullName}"));
+            var member = $"{used.DeclaringType?.FullName}.{used.Name}";
+            if (s_outsideMembers.Contains(member) || (used.DeclaringType == typeof(Environment) && used.Name is not "get_ProcessorCount"))
+            {
+                wrong.Add($"{user.FullName} uses {member}");
+            }
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void The_walk_sees_what_a_body_uses()
+    {
+        // A wall that sees nothing holds nothing: this test's own body reads a file through a lambda and a generic.
+        Func<string> reads = () => File.ReadAllText("nowhere");
+        Assert.NotNull(reads);
+        var uses = CompiledCode.UsesOf(typeof(WallTests).Assembly).Where(use => use.User == typeof(WallTests)).Select(use => use.Used).ToArray();
+
+        Assert.Contains(uses, used => used is MethodInfo { Name: nameof(File.ReadAllText) });
+        Assert.Contains(uses, used => used is FieldInfo { Name: nameof(s_rooms) });
+    }
+
+    private static int Room(Type type)
+    {
+        var words = (type.Namespace ?? "").Split('.');
+        return words is ["Assay", var room, ..] ? Array.IndexOf(s_rooms, room) : -1;
+    }
+}

@@ -1,0 +1,79 @@
+using System.Text.RegularExpressions;
+using Assay.Appraisal;
+
+namespace Assay.Tests.Docs;
+
+/// <summary>Documents are compared with the code that they are about.</summary>
+public partial class DocumentationTests
+{
+    private static string Root => Repository.Root;
+
+    [Fact]
+    public void Every_check_is_documented_and_no_other()
+    {
+        var documented = CheckRow().Matches(File.ReadAllText(Path.Combine(Root, "docs", "checks.md"))).Select(match => match.Groups[1].Value).ToArray();
+
+        Assert.Empty(SetAppraisal.CheckIds.Except(documented));
+        Assert.Empty(documented.Except(SetAppraisal.CheckIds));
+        Assert.Equal(documented.Length, documented.Distinct().Count());
+    }
+
+    [Fact]
+    public void Every_check_id_has_the_form_of_one() => Assert.All(SetAppraisal.CheckIds, id => Assert.Matches("^[a-z0-9]+([.-][a-z0-9]+)+$", id));
+
+    [Fact]
+    public void Every_snippet_in_the_documents_is_compiled()
+    {
+        var regions = Region().Matches(File.ReadAllText(Path.Combine(Root, "tests", "Assay.Tests", "Docs", "Snippets.cs")).ReplaceLineEndings("\n"))
+            .ToDictionary(match => match.Groups[1].Value, match => Unindented(match.Groups[2].Value));
+        Assert.NotEmpty(regions);
+
+        foreach (var document in Documents())
+        {
+            var text = File.ReadAllText(document).ReplaceLineEndings("\n");
+            foreach (Match snippet in Snippet().Matches(text))
+            {
+                var name = snippet.Groups[1].Value;
+                Assert.True(name.Length > 0, $"{document}: a csharp snippet without <!-- test: Name --> on the line before it");
+                Assert.True(regions.TryGetValue(name, out var code), $"{document}: Snippets.cs has no region {name}");
+                Assert.Equal(code, snippet.Groups[2].Value.TrimEnd('\n'));
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_command_of_the_README_is_one_of_ours()
+    {
+        var readme = Path.Combine(Root, "README.md");
+        Assert.SkipUnless(File.Exists(readme), "README.md is not written yet");
+        foreach (Match block in Console().Matches(File.ReadAllText(readme).ReplaceLineEndings("\n")))
+        {
+            var commands = block.Groups[1].Value.Split('\n').Where(line => line.StartsWith("$ ", StringComparison.Ordinal) || line.StartsWith("./", StringComparison.Ordinal)).ToArray();
+            Assert.True(commands.Length > 0, "a console block without a command");
+            Assert.All(commands, command => Assert.Matches(@"^(\$ )?\./(assay|eng/)", command));
+        }
+    }
+
+    private static IEnumerable<string> Documents() =>
+        new[] { Path.Combine(Root, "README.md") }.Where(File.Exists)
+            .Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories));
+
+    private static string Unindented(string code)
+    {
+        var lines = code.Trim('\n').TrimEnd().Split('\n');
+        var indent = lines.Where(line => line.Trim().Length > 0).Min(line => line.Length - line.TrimStart().Length);
+        return string.Join('\n', lines.Select(line => line.Length >= indent ? line[indent..] : line.TrimStart()));
+    }
+
+    [GeneratedRegex(@"^\| `([^`]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex CheckRow();
+
+    [GeneratedRegex(@"^ *#region (\w+)\n(.*?)^ *#endregion", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Region();
+
+    [GeneratedRegex(@"(?:<!-- test: (\w+) -->\n)?```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Snippet();
+
+    [GeneratedRegex(@"```console\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Console();
+}

@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Policy;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tests.Docs;
+
+/// <summary>The code that the documents show, compiled and run. A snippet there is a region here, word for word.</summary>
+public class Snippets
+{
+    [Fact]
+    public void Verify_offline_gives_a_verdict()
+    {
+        var file = Recorded.Bytes("nvidia/switch/ls10_96.10.55.00.01_full_offline/switch_evidence_ls10.json");
+        var rims = new Appraisal.Judged().WithRimsOf("rims/fsstore_switch").Rims;
+
+        var verdict = VerifyOffline(file, rims, new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero));
+
+        Assert.Equal(VerdictKind.Pass, verdict.Kind);
+    }
+
+    private static Verdict VerifyOffline(byte[] file, ImmutableDictionary<string, ReadOnlyMemory<byte>> rims, DateTimeOffset now)
+    {
+        #region VerifyOffline
+        if (!EvidenceFile.TryParse(file, "evidence.json", out var evidence, out var fault))
+        {
+            throw new InvalidDataException(fault?.ToString());
+        }
+
+        var expected = new AppraisalExpectations
+        {
+            Nonce = null, // better: the challenge that you chose, Nonce.TryParse(…)
+            Time = new EvaluationTime(now, TimeSource.Stated),
+            Trust = TrustSet.Nvidia,
+            Revocation = RevocationChecking.DangerouslySkipped,
+        };
+        var cache = new VerifierCache();
+        var devices = SetAppraisal.Authenticate(evidence, expected, cache);
+        var result = SetAppraisal.Appraise(devices, new CollateralSet { Rims = rims }, expected, cache);
+        var verdict = DefaultPolicy.Decide(result);
+        #endregion
+        return verdict;
+    }
+}
