@@ -83,22 +83,36 @@ public sealed record DeviceProfile
     /// <summary>Hopper of 2023 (545.00): no FWID, no field 21, no opaque version.</summary>
     public static DeviceProfile HopperEarly { get; } = new()
     {
-        Family = DeviceFamily.Hopper, DriverVersion = "545.00", VbiosVersion = "96.00.5E.00.01",
-        Project = "1010", ChipSku = "882", BoardId = 945, ShortSkuFields = true, ReportsFwid = false, ReportsProtectedPcie = false,
+        Family = DeviceFamily.Hopper,
+        DriverVersion = "545.00",
+        VbiosVersion = "96.00.5E.00.01",
+        Project = "1010",
+        ChipSku = "882",
+        BoardId = 945,
+        ShortSkuFields = true,
+        ReportsFwid = false,
+        ReportsProtectedPcie = false,
     };
 
     /// <summary>Hopper with driver 570: fields 20 and 21.</summary>
     public static DeviceProfile Hopper570 { get; } = new()
     {
-        Family = DeviceFamily.Hopper, DriverVersion = "570.86.10", VbiosVersion = "96.00.AF.00.01",
-        Project = "1010", ChipSku = "882", BoardId = 945,
+        Family = DeviceFamily.Hopper,
+        DriverVersion = "570.86.10",
+        VbiosVersion = "96.00.AF.00.01",
+        Project = "1010",
+        ChipSku = "882",
+        BoardId = 945,
     };
 
     /// <summary>Hopper with driver 580: also fields 34 and 36.</summary>
     public static DeviceProfile Hopper580 { get; } = new()
     {
-        Family = DeviceFamily.Hopper, DriverVersion = "580.95.05", VbiosVersion = "96.00.A5.00.01",
-        OpaqueDataVersion = 1, Mode = GpuMode.SinglePassthrough,
+        Family = DeviceFamily.Hopper,
+        DriverVersion = "580.95.05",
+        VbiosVersion = "96.00.A5.00.01",
+        OpaqueDataVersion = 1,
+        Mode = GpuMode.SinglePassthrough,
     };
 
     /// <summary>Hopper of an HGX machine under protected PCIe; field 22 comes from <see cref="SimulatedMachine"/>.</summary>
@@ -107,22 +121,41 @@ public sealed record DeviceProfile
     /// <summary>Hopper with driver 620: NVDAOD header, NVDEC0 enabled, field 37.</summary>
     public static DeviceProfile HopperNvdaod { get; } = new()
     {
-        Family = DeviceFamily.Hopper, DriverVersion = "620.12", VbiosVersion = "96.00.D9.00.0F",
-        ProjectSku = "0201", ChipSku = "884", BoardId = 1077, Layout = OpaqueLayout.Nvdaod,
-        OpaqueDataVersion = 0x0200, Mode = GpuMode.SinglePassthrough, Nvdec0Status = 0xAA, FspUcodeSvn = 5,
+        Family = DeviceFamily.Hopper,
+        DriverVersion = "620.12",
+        VbiosVersion = "96.00.D9.00.0F",
+        ProjectSku = "0201",
+        ChipSku = "884",
+        BoardId = 1077,
+        Layout = OpaqueLayout.Nvdaod,
+        OpaqueDataVersion = 0x0200,
+        Mode = GpuMode.SinglePassthrough,
+        Nvdec0Status = 0xAA,
+        FspUcodeSvn = 5,
     };
 
     /// <summary>Blackwell with opaque data version 1: fields 20, 33, 34, 35 and 36.</summary>
     public static DeviceProfile Blackwell { get; } = new()
     {
-        Family = DeviceFamily.Blackwell, DriverVersion = "580.95.05", VbiosVersion = "97.00.88.00.0F",
-        Project = "G525", ProjectSku = "0220", ChipSku = "886", BoardId = 1647, ReportsProtectedPcie = false,
-        OpaqueDataVersion = 1, Mode = GpuMode.SinglePassthrough, ChipInfo = "GB100",
+        Family = DeviceFamily.Blackwell,
+        DriverVersion = "580.95.05",
+        VbiosVersion = "97.00.88.00.0F",
+        Project = "G525",
+        ProjectSku = "0220",
+        ChipSku = "886",
+        BoardId = 1647,
+        ReportsProtectedPcie = false,
+        OpaqueDataVersion = 1,
+        Mode = GpuMode.SinglePassthrough,
+        ChipInfo = "GB100",
     };
 
     /// <summary>The LS10 switch of the recorded set.</summary>
     public static DeviceProfile Ls10 { get; } = new()
     {
-        Family = DeviceFamily.Ls10, VbiosVersion = "96.10.55.00.01", ReportsFwid = false, ReportsProtectedPcie = false,
+        Family = DeviceFamily.Ls10,
+        VbiosVersion = "96.10.55.00.01",
+        ReportsFwid = false,
+        ReportsProtectedPcie = false,
     };
 }

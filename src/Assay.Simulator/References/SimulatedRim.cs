@@ -141,14 +141,16 @@ public sealed class SimulatedRim
                 Algorithm("Transform", SignatureUri + "enveloped-signature"),
                 Algorithm("Transform", CanonicalXml)),
             Algorithm("DigestMethod", "http://www.w3.org/2001/04/xmldsig-more#sha384"),
-            Signed("DigestValue", Convert.ToBase64String(digest))) with { Attributes = Plain(("URI", string.Empty)) });
+            Signed("DigestValue", Convert.ToBase64String(digest))) with
+        { Attributes = Plain(("URI", string.Empty)) });
 
     private static XmlElement Signature(XmlElement signedInfo, byte[] signature, SimulatedCertificate signer) => Signed(
         "Signature",
         signedInfo,
         Signed("SignatureValue", Convert.ToBase64String(signature)),
         Signed("KeyInfo", Signed("X509Data", [.. signer.Chain.Select(certificate => Signed("X509Certificate", Lines(certificate)))])))
-        with { Namespaces = [("ds", SignatureUri)] };
+        with
+    { Namespaces = [("ds", SignatureUri)] };
 
     private static XmlElement Signed(string name, params ImmutableArray<object> content) => new($"ds:{name}") { Content = content };
 

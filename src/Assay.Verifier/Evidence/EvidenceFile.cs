@@ -65,6 +65,13 @@ public static class EvidenceFile
             }
             else if (root.TryGetProperty("evidences", out var collected))
             {
+                // What collect-evidence prints, and nothing else: a second list beside it would go unjudged in silence.
+                var other = root.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member is not ("evidences" or "result_code" or "result_message"));
+                if (other is not null)
+                {
+                    Refuse(other, "unknown member beside \"evidences\"");
+                }
+
                 ReadList(collected, "evidences", DeviceKind.None);
             }
             else if (root.TryGetProperty(CmwType, out _))

@@ -58,6 +58,9 @@ internal ref struct WireReader(ReadOnlySpan<byte> source)
         }
     }
 
+    /// <summary>Takes over the fault of a structure inside this one, its offset already counted from here.</summary>
+    public void Adopt(ParseFault fault) => Fault ??= fault;
+
     /// <summary>Trailing bytes are a fault (S-26).</summary>
     public void End(string structure) => Require(Remaining == 0, structure, "trailing bytes");
 }

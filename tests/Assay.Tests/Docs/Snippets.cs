@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Appraisal;
+using Assay.Collateral;
 using Assay.Evidence;
 using Assay.Policy;
 using Assay.Trust;
@@ -40,6 +41,33 @@ public class Snippets
         var devices = SetAppraisal.Authenticate(evidence, expected, cache);
         var result = SetAppraisal.Appraise(devices, new CollateralSet { Rims = rims }, expected, cache);
         var verdict = DefaultPolicy.Decide(result);
+        #endregion
+        return verdict;
+    }
+
+    [Fact]
+    public async Task Verify_in_code_gives_a_verdict()
+    {
+        Assert.True(EvidenceFile.TryParse(File.ReadAllBytes(Path.Combine(Repository.Root, "vectors", "simulated", "ls10", "switch_evidence.json")), "file", out var evidence, out _));
+
+        var verdict = await VerifyInCodeAsync([.. evidence], evidence[0].DeclaredNonce!, TimeProvider.System, TestContext.Current.CancellationToken);
+
+        // A simulated switch, and NVIDIA's roots: refused.
+        Assert.Equal(VerdictKind.Fail, verdict.Kind);
+    }
+
+    private static async Task<Verdict> VerifyInCodeAsync(DeviceEvidence[] evidence, Nonce nonce, TimeProvider clock, CancellationToken cancellation)
+    {
+        #region VerifyInCode
+        var expected = new AppraisalExpectations
+        {
+            Nonce = nonce,
+            Time = new EvaluationTime(clock.GetUtcNow(), TimeSource.System),
+            Trust = TrustSet.Nvidia,
+            Revocation = RevocationChecking.Required,
+        };
+        var appraiser = new Appraiser(new DirectoryRimStore("rims"), new DirectoryOcspStore("ocsp"), new VerifierCache());
+        var verdict = DefaultPolicy.Decide(await appraiser.AppraiseAsync(evidence, expected, progress: null, cancellation));
         #endregion
         return verdict;
     }

@@ -50,7 +50,7 @@ public class PrefixTests
     [Fact]
     public void The_empty_opaque_data_has_no_prefix_and_no_field()
     {
-        Assert.True(OpaqueData.TryParse([], out var opaque, out _));
+        Assert.True(OpaqueData.TryParse(ReadOnlyMemory<byte>.Empty, out var opaque, out _));
         Assert.Equal((OpaqueForm.Absent, 0), (opaque.Form, opaque.Fields.Length));
     }
 

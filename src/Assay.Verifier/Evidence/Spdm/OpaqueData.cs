@@ -35,6 +35,7 @@ public sealed class OpaqueData
 {
     private const int HeaderSize = 12;
     private const ushort Profile = 0;
+    private static readonly string s_tooMany = $"more than {Limits.OpaqueFields} fields";
 
     private OpaqueData(OpaqueForm form, byte major, byte minor, ImmutableArray<OpaqueField> fields)
     {
@@ -103,6 +104,7 @@ public sealed class OpaqueData
         var fields = ImmutableArray.CreateBuilder<OpaqueField>();
         while (wire.HasMore)
         {
+            wire.Require(fields.Count < Limits.OpaqueFields, "DataType", s_tooMany);
             var type = wire.U16("DataType");
             var repeated = false;
             foreach (var field in fields)
@@ -110,13 +112,14 @@ public sealed class OpaqueData
                 repeated |= field.Type == type;
             }
 
-            if (repeated || fields.Count >= Limits.OpaqueFields)
+            if (repeated)
             {
-                wire.Require(false, "DataType", repeated ? $"{type} is repeated" : $"more than {Limits.OpaqueFields} fields");
+                wire.Require(false, "DataType", $"{type} is repeated");
             }
 
             ushort? valueType = withValueType ? wire.U16("ValueType") : null;
-            var size = wire.Bytes(wire.U16("DataSize"), "Data").Length;
+            int size = wire.U16("DataSize");
+            size = wire.Bytes(size, size <= wire.Remaining ? "Data" : $"Data of type {type}").Length;
             fields.Add(new OpaqueField(type, valueType, memory.Slice(wire.Offset - size, size)));
         }
 

@@ -147,7 +147,7 @@ public sealed class SpdmReport
 
         if (wire.Fault is { } fault)
         {
-            outer.Require(false, $"MeasurementRecord.{fault.Field}", $"{fault.Problem}, at byte {start + fault.Offset} of the report");
+            outer.Adopt(fault.Within("MeasurementRecord", start));
         }
 
         return blocks.ToImmutable();
