@@ -16,6 +16,8 @@ public static class SetAppraisal
         new("set.devices.distinct", DevicesAreDistinct),
         new("set.nonce.same", NonceIsOne),
         new("set.mode.same", ModeIsOne),
+        new("topology.gpus.match", candidate => Topology.SwitchesNameTheGpus(candidate.Devices)),
+        new("topology.switches.match", candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
         new("time.source.chosen", TimeIsChosen),
         new("time.floor.respected", TimeIsPlausible),
         new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name") : Outcome.Held()),
