@@ -12,7 +12,7 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Proves that a GPU is genuine, in confidential mode and running known firmware.")
+        var root = new RootCommand("Proves that a GPU is genuine and runs known firmware, and says what it could not prove.")
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
@@ -46,7 +46,12 @@ internal static class CommandLine
 #pragma warning disable CA1031 // The last line of defence: whatever it is, it is no verdict.
         catch (Exception exception)
         {
-            Output.Error("cli.internal", $"this is a bug, please report it: {exception}");
+            Output.Error("cli.internal", $"this is a bug, please report it: {exception.GetType()}: {exception.Message}");
+            foreach (var line in (exception.StackTrace ?? "").Split('\n'))
+            {
+                await Console.Error.WriteLineAsync(Printable.Of(line.TrimEnd('\r'))).ConfigureAwait(false);
+            }
+
             return ExitCode.Internal;
         }
 #pragma warning restore CA1031

@@ -14,9 +14,10 @@ internal static class Output
 
     public static bool IsTerminal => !Console.IsOutputRedirected;
 
-    /// <summary>An error with its permanent id, on standard error.</summary>
+    /// <summary>An error with its permanent id, on standard error. The message may quote foreign input.</summary>
     public static void Error(string id, string message)
     {
+        message = Printable.Of(message);
         if (Console.IsErrorRedirected)
         {
             Console.Error.WriteLine($"assay: {id}: {message}");

@@ -65,6 +65,12 @@ public static class EvidenceFile
             }
             else if (root.TryGetProperty("evidences", out var collected))
             {
+                // A reader of another form would see devices here that this one leaves unjudged.
+                if (root.EnumerateObject().Any(member => member.Name is CmwType or "version" or "gpus" or "switches" or "cpu" or "key"))
+                {
+                    Refuse("evidence", "\"evidences\" stands beside members of another form");
+                }
+
                 ReadList(collected, "evidences", DeviceKind.None);
             }
             else if (root.TryGetProperty(CmwType, out _))

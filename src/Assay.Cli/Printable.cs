@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Cli;
 
 /// <summary>
 /// Text from a file of unknown origin, made harmless to a terminal: control characters, which move the cursor or recolour, and format
