@@ -63,6 +63,27 @@ public sealed class InputTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     public void An_instant_that_is_none_is_refused_by_name(string at) =>
         Assert.Contains(Faults("--evidence", "/", "--at", at), fault => fault.Id == "cli.at");
 
+    [Fact]
+    public async Task The_name_of_an_evidence_file_chooses_no_option()
+    {
+        var folder = Directory.CreateTempSubdirectory("assay-attacks-");
+        try
+        {
+            // What a shell makes of --evidence * in a folder with this hidden file and an empty file of the same name behind an @.
+            nvidia.Set.Write(folder.FullName);
+            var chosen = Path.Combine(folder.FullName, ".x.json");
+            File.WriteAllLines(chosen, [
+                Directory.GetFiles(folder.FullName, "*evidence.json").Single(), "--anchors", Path.Combine(folder.FullName, "anchors.json"),
+                "--rim-store", Path.Combine(folder.FullName, "rims"), "--dangerously-skip-revocation", "--at", "2026-11-22T12:00:00Z"]);
+
+            Assert.Equal(2, await Assay.Cli.CommandLine.RunAsync(["verify", "--evidence", "@" + chosen]));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static (string Id, string Message)[] Faults(params string[] arguments)
     {
         var options = new VerifyOptions();
