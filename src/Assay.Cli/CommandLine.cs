@@ -22,7 +22,8 @@ internal static class CommandLine
         };
         AddExamples(root);
 
-        var parsed = root.Parse(arguments);
+        // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors)
