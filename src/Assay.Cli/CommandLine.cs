@@ -12,7 +12,7 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Proves that a GPU is genuine, in confidential mode and running known firmware.")
+        var root = new RootCommand("Proves that a GPU is genuine and runs known firmware, and says what it could not prove.")
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
@@ -22,7 +22,8 @@ internal static class CommandLine
         };
         AddExamples(root);
 
-        var parsed = root.Parse(arguments);
+        // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors)
@@ -46,7 +47,12 @@ internal static class CommandLine
 #pragma warning disable CA1031 // The last line of defence: whatever it is, it is no verdict.
         catch (Exception exception)
         {
-            Output.Error("cli.internal", $"this is a bug, please report it: {exception}");
+            Output.Error("cli.internal", $"this is a bug, please report it: {exception.GetType()}: {exception.Message}");
+            foreach (var line in (exception.StackTrace ?? "").Split('\n'))
+            {
+                await Console.Error.WriteLineAsync(Printable.Of(line.TrimEnd('\r'))).ConfigureAwait(false);
+            }
+
             return ExitCode.Internal;
         }
 #pragma warning restore CA1031

@@ -31,8 +31,9 @@ internal static class InputFile
             whyNot = null;
             return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
+            // The last for paths that are none: empty, as of an unset variable, or with a NUL.
             whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
             return false;
         }

@@ -3,7 +3,7 @@ using Assay.Policy;
 
 namespace Assay.Cli.Verify;
 
-/// <summary>What to do about a check that did not hold, by the end of its id. docs/troubleshooting.md says more.</summary>
+/// <summary>What to do about a check that did not hold, by the end of its id.</summary>
 internal static class Advice
 {
     private static readonly (string Check, string Text)[] s_failed =

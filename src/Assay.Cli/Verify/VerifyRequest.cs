@@ -95,14 +95,14 @@ internal sealed class VerifyRequest : IDisposable
                 }
             }
 
-            if (devices.Count > Limits.Devices)
-            {
-                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
-            }
-
             if (report is not null && Alone(report, chain!) is { } alone)
             {
                 devices.Add(alone);
+            }
+
+            if (devices.Count > Limits.Devices)
+            {
+                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
             }
 
             return devices.ToImmutable();

@@ -85,7 +85,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             return (status, waived, waived);
         }
 
-        var answers = Queries(path, isDevice).Reverse().Select(Ask).ToImmutableArray();
+        var answers = Queries(path, isDevice).Reverse().Select(query => Ask(query) with { MayBeHeld = !isDevice && query.Certificate == path.Leaf }).ToImmutableArray();
         status = status with
         {
             OcspStatus = answers.Select(answer => answer.Status).FirstOrDefault(word => word is not "good") ?? "good",
@@ -94,13 +94,13 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             ResponseValid = answers.All(answer => answer.Judgement is not null),
             LatestStatement = answers.Select(answer => answer.LatestStatement).DefaultIfEmpty(DateTimeOffset.MinValue).Max(),
         };
-        return (status, NotRevoked(answers, isDevice), NotHeld(answers, isDevice));
+        return (status, NotRevoked(answers), NotHeld(answers, isDevice));
     }
 
-    private static Outcome NotRevoked(ImmutableArray<Answer> answers, bool isDevice)
+    private static Outcome NotRevoked(ImmutableArray<Answer> answers)
     {
         // The worst answer speaks: a revocation outranks an invalid answer, and both a missing one.
-        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (isDevice && answer.Judgement?.State is RevocationState.Hold))
+        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (!answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold))
             ?? answers.FirstOrDefault(answer => answer.Judgement is { State: not (RevocationState.Good or RevocationState.Hold) })
             // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.
             ?? answers.FirstOrDefault(answer => answer.Judgement is { State: RevocationState.Hold, Currency: not RevocationCurrency.Current })
@@ -123,7 +123,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             return Outcome.NotApplicable("a hold on a device chain counts as revoked");
         }
 
-        var held = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Hold);
+        var held = answers.FirstOrDefault(answer => answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold);
         return held is null
             ? answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an answer") : Outcome.Held()
             : expected.DangerouslyAcceptHeldRimSigner ? Outcome.Waived($"{held.Name}: {held.Judgement!.WhyNot}, and holds are tolerated")
@@ -195,5 +195,9 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
     internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private sealed record Answer(
-        string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement);
+        string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement)
+    {
+        /// <summary>Whether a hold is a question of its own (S-19): of the signer of a RIM, not of an authority above it, nor of a device.</summary>
+        public bool MayBeHeld { get; init; }
+    }
 }

@@ -41,7 +41,7 @@ public static class SetAppraisal
         return ForEach(evidence.Count, index =>
         {
             var (device, findings, unparsable) = Authentication.Authenticate(evidence[index], expected, cache);
-            return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device };
+            return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device, Asked = expected };
         });
     }
 
@@ -70,12 +70,20 @@ public static class SetAppraisal
     }
 
     /// <summary>Third: all questions that remain.</summary>
+    /// <exception cref="ArgumentException">
+    /// The devices were authenticated with another nonce, trust set or FWID rule: the verdict would state what nobody asked. A mistake of the caller.
+    /// </exception>
     public static AppraisalResult Appraise(
         ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
+        if (!authenticated.All(device => device.Asked is { } asked && WereAskedAlike(asked, expected)))
+        {
+            throw new ArgumentException("the devices were authenticated under other expectations", nameof(expected));
+        }
+
         var devices = ForEach(authenticated.Length, index => DeviceAppraisal.Appraise(authenticated[index], collateral, expected, cache));
         var candidate = new Candidate(devices, expected);
         ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
@@ -92,6 +100,10 @@ public static class SetAppraisal
             Weakened = Weakenings(devices, expected),
         };
     }
+
+    // What authentication uses. Time and revocation are asked about only here.
+    private static bool WereAskedAlike(AppraisalExpectations asked, AppraisalExpectations expected) =>
+        Equals(asked.Nonce, expected.Nonce) && asked.Trust.Identity == expected.Trust.Identity && asked.RequireFwid == expected.RequireFwid;
 
     private static Outcome DevicesAreDistinct(Candidate candidate)
     {
