@@ -32,9 +32,11 @@ internal static class DeviceAppraisal
         new("measurements.switch.match", candidate => Match(candidate, RimRole.SwitchBios)),
     ];
 
-    /// <summary>Every id, in the order in which the checks run; those of RIMs are <see cref="RimAppraisal.CheckIds"/>.</summary>
-    public static IEnumerable<string> CheckIds =>
-        s_state.Concat(s_gpuMeasurements).Concat(s_switchMeasurements).Select(check => check.Id);
+    /// <summary>The ids of the questions about the device itself.</summary>
+    public static IEnumerable<string> StateCheckIds => s_state.Select(check => check.Id);
+
+    /// <summary>The ids of the questions that follow those about RIMs.</summary>
+    public static IEnumerable<string> MeasurementCheckIds => s_gpuMeasurements.Concat(s_switchMeasurements).Select(check => check.Id);
 
     public static DeviceResult Appraise(DeviceResult authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
@@ -47,7 +49,7 @@ internal static class DeviceAppraisal
 
         var candidate = new Candidate(device, collateral, new ChainJudge(expected, collateral, cache))
         {
-            Rims = [.. ReferencePlan.For(device).Select(requirement => RimAppraisal.Appraise(requirement, collateral, expected, cache))],
+            Rims = [.. ReferencePlan.For(device).Select(requirement => RimAppraisal.Appraise(requirement, device.Identity, collateral, expected, cache))],
         };
         candidate.Compare();
         var measurements = device.Identity.Kind is DeviceKind.Switch ? s_switchMeasurements : s_gpuMeasurements;

@@ -26,9 +26,9 @@ public static class SetAppraisal
     [
         .. s_checks.Select(check => check.Id),
         .. Authentication.CheckIds,
-        .. DeviceAppraisal.CheckIds.Take(5),
+        .. DeviceAppraisal.StateCheckIds,
         .. RimAppraisal.CheckIds,
-        .. DeviceAppraisal.CheckIds.Skip(5),
+        .. DeviceAppraisal.MeasurementCheckIds,
     ];
 
     /// <summary>First: who speaks. Needs no collateral.</summary>
@@ -121,13 +121,21 @@ public static class SetAppraisal
             : Outcome.Failed("the reports answer different challenges: they are not of one moment", string.Join(", ", nonces.Take(3).Select(nonce => nonce.ToString())), "one nonce for all");
     }
 
+    // FEATURE_FLAG tells the mode from driver 580 on, and one driver serves all GPUs of a VM: some telling and others not are of
+    // different machines. Older reports tell protected PCIe alone.
     private static Outcome ModeIsOne(Candidate candidate)
     {
-        var modes = candidate.Authentic.Where(device => device.Kind is DeviceKind.Gpu && device.Device!.Fields.Mode is not GpuMode.NotReported)
-            .Select(device => device.Device!.Fields.Mode).Distinct().Order().ToArray();
-        return modes.Length < 2
-            ? Outcome.Held(modes is [var mode] ? mode.ToString().ToUpperInvariant() : null)
-            : Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all");
+        var modes = candidate.Authentic.Where(device => device.Kind is DeviceKind.Gpu)
+            .Select(device => device.Device!.Fields)
+            .Select(fields => fields is { Mode: GpuMode.NotReported, ProtectedPcie: true } ? GpuMode.Ppcie : fields.Mode)
+            .Distinct().Order().ToArray();
+        return modes switch
+        {
+            [] => Outcome.NotApplicable("no GPU is authentic"),
+            [GpuMode.NotReported] => Outcome.NotApplicable("the reports do not tell the mode"),
+            [var mode] => Outcome.Held(mode.ToString().ToUpperInvariant()),
+            _ => Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all"),
+        };
     }
 
     private static Outcome TimeIsChosen(Candidate candidate) => candidate.Expected.Time.Source switch
