@@ -24,14 +24,23 @@ internal static class CommandLine
 
         // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        // Who asks for help gets it, whatever else is missing; a bare command is a question too.
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
-            foreach (var error in parsed.Errors)
+            if (arguments.Length == 0)
             {
-                Output.Error("cli.arguments", error.Message);
+                await root.Parse("--help").InvokeAsync().ConfigureAwait(false);
+                return ExitCode.Unusable;
             }
 
-            await Console.Error.WriteLineAsync("Try: assay --help").ConfigureAwait(false);
+            foreach (var error in parsed.Errors)
+            {
+                // The library lists allowed values on lines of their own.
+                Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
+            }
+
+            var command = parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {parsed.CommandResult.Command.Name}";
+            await Console.Error.WriteLineAsync($"Try: {command} --help").ConfigureAwait(false);
             return ExitCode.Unusable;
         }
 

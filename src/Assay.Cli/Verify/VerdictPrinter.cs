@@ -41,7 +41,8 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             VerdictKind.Incomplete => ("INCOMPLETE", "yellow"),
             _ => ("FAIL", "red"),
         };
-        console.MarkupLine($"[bold {colour}]{word}[/]");
+        var weakened = verdict.Kind is VerdictKind.Pass && !appraisal.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", appraisal.Weakened)}[/]" : "";
+        console.MarkupLine($"[bold {colour}]{word}[/]{weakened}");
         var at = appraisal.Time.Instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
@@ -51,7 +52,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     }
 
     // Reasons quote evidence, certificates, RIMs, file names and services: none of them may move the cursor or begin a line.
-    private void Line(string text) => console.WriteLine(Printable.Of(text));
+    private void Line(string text) => console.WriteLine(Folded.To(Printable.Of(text), console.Profile.Width));
 
     private void Row(string label, string value) => Line($"  {label,-18}{value}");
 
@@ -119,7 +120,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         }
         else if (stopped.Count > 1)
         {
-            PrintFinding(stopped[0] with { Reason = $"{stopped[0].Reason} (as for the {stopped.Count - 1} checks up to {stopped[^1].Id})" });
+            PrintFinding(stopped[0] with { Reason = $"{stopped[0].Reason} (likewise {stopped.Count - 1} more, up to {stopped[^1].Id})" });
         }
 
         stopped.Clear();
@@ -135,8 +136,9 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             _ => ("not checked", "yellow"),
         };
         var text = finding.Reason ?? finding.Found ?? "";
+        const int markWidth = 14;
         console.Markup($"  [{colour}]{mark,-12}[/]");
-        Line($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd());
+        console.WriteLine(Folded.To(Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width - markWidth).Replace("\n", "\n" + new string(' ', markWidth), StringComparison.Ordinal));
         // Measurements are listed value by value behind the findings.
         if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
         {

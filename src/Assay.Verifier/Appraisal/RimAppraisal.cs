@@ -47,7 +47,8 @@ internal static class RimAppraisal
     [
         new(".chain.current", candidate => candidate.Rim is { } rim ? candidate.Judge.Current(rim.Path, isRim: true) : candidate.Stopped),
         new(".chain.not-revoked", NotRevoked),
-        new(".chain.not-held", candidate => candidate.Rim is null ? candidate.Stopped : candidate.NotHeld),
+        new(".chain.status-current", candidate => candidate.Revocation is { } known ? known.StatusCurrent : candidate.Stopped),
+        new(".chain.not-held", candidate => candidate.Revocation is { } known ? known.NotHeld : candidate.Stopped),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_checks = [.. s_gates, .. s_beside];
@@ -78,7 +79,7 @@ internal static class RimAppraisal
             IsUsable = usable,
             Fetched = candidate.Bytes is not null,
             Rim = candidate.Rim,
-            Chain = candidate.Status,
+            Chain = candidate.Revocation?.Status,
         };
     }
 
@@ -182,13 +183,8 @@ internal static class RimAppraisal
 
     private static Outcome NotRevoked(Candidate candidate)
     {
-        if (candidate.Rim is not { } rim)
-        {
-            return candidate.Stopped;
-        }
-
-        (candidate.Status, var notRevoked, candidate.NotHeld) = candidate.Judge.Revocation(rim.Path, isDevice: false);
-        return notRevoked;
+        candidate.Revocation = candidate.Rim is { } rim ? candidate.Judge.Revocation(rim.Path, isDevice: false) : null;
+        return candidate.Revocation?.NotRevoked ?? candidate.Stopped;
     }
 
     private sealed class Candidate(
@@ -203,8 +199,7 @@ internal static class RimAppraisal
         public ReadOnlyMemory<byte>? Bytes { get; set; }
         public RimAuthentication? Authentication { get; set; }
         public AuthenticRim? Rim => Authentication?.Rim;
-        public ChainStatus? Status { get; set; }
-        public Outcome NotHeld { get; set; }
+        public RevocationOutcomes? Revocation { get; set; }
 
         public Outcome Stopped => Bytes is null
             ? new(CheckState.NotChecked, "the RIM is missing", null, null, NotCheckedCause.Stopped)

@@ -13,9 +13,9 @@ public static class SetAppraisal
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new("set.devices.present", candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
-        new("set.devices.distinct", DevicesAreDistinct),
-        new("set.nonce.same", NonceIsOne),
-        new("set.mode.same", ModeIsOne),
+        new("set.devices.distinct", candidate => candidate.OfAll(DevicesAreDistinct(candidate))),
+        new("set.nonce.same", candidate => candidate.OfAll(NonceIsOne(candidate))),
+        new("set.mode.same", candidate => candidate.OfAll(ModeIsOne(candidate))),
         new("time.source.chosen", TimeIsChosen),
         new("time.floor.respected", TimeIsPlausible),
         new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name") : Outcome.Held()),
@@ -204,6 +204,11 @@ public static class SetAppraisal
     {
         public ImmutableArray<DeviceResult> Devices => devices;
         public AppraisalExpectations Expected => expected;
+
+        /// <summary>What held among the authentic devices says nothing about the others.</summary>
+        public Outcome OfAll(Outcome among) =>
+            among.State is not CheckState.Failed && devices.Any(device => device.Device is null) ? Outcome.Stopped("not every device is authentic") : among;
+
         public IEnumerable<DeviceResult> Authentic => devices.Where(device => device.Device is not null);
     }
 }
