@@ -2,28 +2,21 @@ using System.Diagnostics;
 
 namespace Assay.Benchmarks;
 
-/// <summary>Process CPU time, wall time and allocations of some rounds of work.</summary>
+/// <summary>Process CPU time, wall time and allocations of some work.</summary>
 internal readonly record struct Cost(double CpuMilliseconds, double WallMilliseconds, double AllocatedKilobytes)
 {
-    public static Cost Of(int rounds, Action work)
+    public static Cost Of(Action work)
     {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        using var process = Process.GetCurrentProcess();
-        var cpu = process.TotalProcessorTime;
+        // Not Process.TotalProcessorTime, which counts in steps of 10 ms on Linux.
+        var cpu = Environment.CpuUsage.TotalTime;
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
         var watch = Stopwatch.StartNew();
-        for (var round = 0; round < rounds; round++)
-        {
-            work();
-        }
-
+        work();
         watch.Stop();
-        process.Refresh();
         return new Cost(
-            (process.TotalProcessorTime - cpu).TotalMilliseconds / rounds,
-            watch.Elapsed.TotalMilliseconds / rounds,
-            (GC.GetTotalAllocatedBytes(precise: true) - allocated) / 1024.0 / rounds);
+            (Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds,
+            watch.Elapsed.TotalMilliseconds,
+            (GC.GetTotalAllocatedBytes(precise: true) - allocated) / 1024.0);
     }
 }
 
@@ -31,9 +24,9 @@ internal readonly record struct Cost(double CpuMilliseconds, double WallMillisec
 /// <param name="Name">What is done.</param>
 /// <param name="Verifications">ECDSA P-384 verifications in it.</param>
 /// <param name="Imports">Public keys imported in it.</param>
-/// <param name="Cpu">Process CPU time, milliseconds, median of rounds.</param>
-/// <param name="Wall">Wall time, milliseconds, median of rounds.</param>
-/// <param name="Ratio">CPU time divided by that of the same number of bare verifications in the same round, median of rounds.</param>
+/// <param name="Cpu">Process CPU time, milliseconds, median.</param>
+/// <param name="Wall">Wall time, milliseconds, median.</param>
+/// <param name="Ratio">CPU time divided by that of the same number of bare verifications measured right after it, median.</param>
 /// <param name="Kilobytes">Allocated.</param>
 /// <param name="Target">The bound for the ratio (or as <paramref name="Unit"/> says); null without one.</param>
 /// <param name="Unit">What the ratio is.</param>

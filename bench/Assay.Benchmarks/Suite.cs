@@ -7,13 +7,12 @@ namespace Assay.Benchmarks;
 
 /// <summary>
 /// Ratios to the raw cost: each round measures bare ECDSA P-384 verifications with an imported key, then the work, in process CPU time,
-/// so that a noisy machine disturbs both alike. Where the work runs on several threads, so do the bare verifications. The median of the
-/// rounds' ratios counts.
+/// so that a noisy machine disturbs both alike: the two alternate every few milliseconds, and the median of the pairs' ratios counts. Where the
+/// work runs on several threads, so do the bare verifications.
 /// </summary>
 internal static class Suite
 {
-    private const int Rounds = 9;
-    private const int Repeats = 12;
+    private const int Pairs = 60;
 
     public static int Run(string[] arguments)
     {
@@ -68,42 +67,63 @@ internal static class Suite
         var verifications = counted.Meter.SignatureVerifications - verificationsBefore;
         var imports = counted.Meter.KeyImports - importsBefore;
         var raw = new RawVerification();
-        var rounds = Enumerable.Range(0, Rounds).Select(_ =>
-        {
-            var caches = new Queue<VerifierCache>(Enumerable.Range(0, Repeats).Select(_ => prepare()));
-            var bare = Cost.Of(Repeats, () => raw.Verify(verifications, devices));
-            var cost = Cost.Of(Repeats, () => work(caches.Dequeue()));
-            return (cost, Ratio: cost.CpuMilliseconds / bare.CpuMilliseconds);
-        }).ToArray();
+        var pairs = Pair(() => raw.Verify(verifications, devices), prepare, work);
         return new Row(
             name, verifications, imports,
-            Median(rounds.Select(round => round.cost.CpuMilliseconds)),
-            Median(rounds.Select(round => round.cost.WallMilliseconds)),
-            Median(rounds.Select(round => round.Ratio)),
-            Median(rounds.Select(round => round.cost.AllocatedKilobytes)),
+            Median(pairs.Select(pair => pair.Work.CpuMilliseconds)),
+            Median(pairs.Select(pair => pair.Work.WallMilliseconds)),
+            Median(pairs.Select(pair => pair.Work.CpuMilliseconds / pair.Bare.CpuMilliseconds)),
+            Median(pairs.Select(pair => pair.Work.AllocatedKilobytes)),
             target);
+    }
+
+    private static (Cost Work, Cost Bare)[] Pair(Action bare, Func<VerifierCache> prepare, Action<VerifierCache> work)
+    {
+        // Until the compiler has come to rest: it recompiles what runs often, on a thread of its own, and that is CPU time too.
+        for (var round = 0; round < 4; round++)
+        {
+            for (var time = 0; time < 40; time++)
+            {
+                work(prepare());
+            }
+
+            Thread.Sleep(300);
+        }
+
+        var pairs = new (Cost Work, Cost Bare)[Pairs];
+        for (var index = 0; index < Pairs; index++)
+        {
+            var cache = prepare();
+            pairs[index] = (Cost.Of(() => work(cache)), Cost.Of(bare));
+        }
+
+        return pairs;
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted[sorted.Length / 2];
     }
 
     // Everything is cached but the report's own signature, whose bare cost is taken off: what is left is parsing, matching and findings.
     private static Row BesidesCrypto(World world, Evidence.DeviceEvidence[] first)
     {
-        const int many = 60;
+        const int many = 10;
         var cache = Warm(world, first);
         var raw = new RawVerification();
-        var rounds = Enumerable.Range(0, Rounds).Select(_ =>
-        {
-            var bare = Cost.Of(many, () => raw.Verify(1, devices: 1));
-            var cost = Cost.Of(many, () => world.Verify(first, world.Skipping, cache));
-            return (Milliseconds: cost.CpuMilliseconds - bare.CpuMilliseconds, cost.AllocatedKilobytes);
-        }).ToArray();
-        var milliseconds = Median(rounds.Select(round => round.Milliseconds));
-        return new Row("parsing and appraisal without crypto, per GPU", 0, 0, milliseconds, milliseconds, milliseconds, Median(rounds.Select(round => round.AllocatedKilobytes)), 0.3, "ms");
-    }
-
-    internal static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[sorted.Length / 2];
+        var pairs = Pair(
+            () => raw.Verify(many, devices: 1),
+            () => cache,
+            warm =>
+            {
+                for (var time = 0; time < many; time++)
+                {
+                    world.Verify(first, world.Skipping, warm);
+                }
+            });
+        var milliseconds = Median(pairs.Select(pair => pair.Work.CpuMilliseconds - pair.Bare.CpuMilliseconds)) / many;
+        return new Row("parsing and appraisal without crypto, per GPU", 0, 0, milliseconds, milliseconds, milliseconds, pairs[0].Work.AllocatedKilobytes / many, 0.3, "ms");
     }
 
     private static string Table(Row[] rows)

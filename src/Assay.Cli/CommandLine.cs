@@ -12,7 +12,7 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Proves that a GPU is genuine, in confidential mode and running known firmware.")
+        var root = new RootCommand("Proves that a GPU is genuine and runs known firmware, and says what it could not prove.")
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
@@ -22,15 +22,25 @@ internal static class CommandLine
         };
         AddExamples(root);
 
-        var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        // Who asks for help gets it, whatever else is missing; a bare command is a question too.
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
-            foreach (var error in parsed.Errors)
+            if (arguments.Length == 0)
             {
-                Output.Error("cli.arguments", error.Message);
+                await root.Parse("--help").InvokeAsync().ConfigureAwait(false);
+                return ExitCode.Unusable;
             }
 
-            await Console.Error.WriteLineAsync("Try: assay --help").ConfigureAwait(false);
+            foreach (var error in parsed.Errors)
+            {
+                // The library lists allowed values on lines of their own.
+                Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
+            }
+
+            var command = parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {parsed.CommandResult.Command.Name}";
+            await Console.Error.WriteLineAsync($"Try: {command} --help").ConfigureAwait(false);
             return ExitCode.Unusable;
         }
 
@@ -46,7 +56,12 @@ internal static class CommandLine
 #pragma warning disable CA1031 // The last line of defence: whatever it is, it is no verdict.
         catch (Exception exception)
         {
-            Output.Error("cli.internal", $"this is a bug, please report it: {exception}");
+            Output.Error("cli.internal", $"this is a bug, please report it: {exception.GetType()}: {exception.Message}");
+            foreach (var line in (exception.StackTrace ?? "").Split('\n'))
+            {
+                await Console.Error.WriteLineAsync(Printable.Of(line.TrimEnd('\r'))).ConfigureAwait(false);
+            }
+
             return ExitCode.Internal;
         }
 #pragma warning restore CA1031

@@ -8,10 +8,10 @@ internal static class CompletionCommand
     private const string Bash = """
         _assay() {
             local IFS=$'\n'
-            COMPREPLY=($(compgen -W "$(assay "[suggest:${COMP_POINT}]" "${COMP_LINE}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+            COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "[suggest:${COMP_POINT}]" "${COMP_LINE}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
             [ "${#COMPREPLY[@]}" -gt 0 ] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
         }
-        complete -o filenames -F _assay assay
+        complete -o filenames -F _assay assay ./assay
         """;
 
     private const string Zsh = """

@@ -10,6 +10,12 @@ internal static class InputFile
     public static bool TryRead(string path, int most, [NotNullWhen(true)] out byte[]? bytes, [NotNullWhen(false)] out string? whyNot)
     {
         bytes = null;
+        if (path.Length == 0 || Directory.Exists(path))
+        {
+            whyNot = path.Length == 0 ? "the name of a file is empty, as of a variable that is not set" : $"{path}: is a folder, a file is expected";
+            return false;
+        }
+
         try
         {
             using var stream = path == "-" ? Console.OpenStandardInput() : File.OpenRead(path);
@@ -28,11 +34,12 @@ internal static class InputFile
             }
 
             bytes = buffer.ToArray();
-            whyNot = null;
-            return true;
+            whyNot = bytes.Length == 0 ? $"{NameOf(path)}: is empty" : null;
+            return bytes.Length > 0;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
+            // The last for paths that are none: empty, as of an unset variable, or with a NUL.
             whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
             return false;
         }

@@ -14,7 +14,7 @@ internal static class Output
 
     public static bool IsTerminal => !Console.IsOutputRedirected;
 
-    /// <summary>An error with its permanent id, on standard error.</summary>
+    /// <summary>An error with its permanent id, on standard error. The message may quote foreign input.</summary>
     public static void Error(string id, string message)
     {
         // Names of files, certificates and servers come from strangers: none of them draws on a terminal.

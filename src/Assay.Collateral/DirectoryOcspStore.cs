@@ -46,10 +46,16 @@ public sealed class DirectoryOcspStore : IOcspSource
         var passedOver = ImmutableArray.CreateBuilder<string>();
         try
         {
-            foreach (var file in Directory.EnumerateFiles(_folder).Take(MostFiles).Order(StringComparer.Ordinal))
+            string[] files = [.. Directory.EnumerateFiles(_folder).Take(MostFiles + 1).Order(StringComparer.Ordinal)];
+            if (files.Length > MostFiles)
             {
-                var bytes = new FileInfo(file).Length <= Limits.OcspResponseBytes ? File.ReadAllBytes(file) : [];
-                if (OcspResponse.TryParse(bytes, out var response, out _))
+                // Some of them may be newer than those that would be read, and say "revoked".
+                return ([], [$"all, for there are more than {MostFiles} files"]);
+            }
+
+            foreach (var file in files)
+            {
+                if (BoundedFile.TryRead(file, Limits.OcspResponseBytes, out var bytes, out _) && OcspResponse.TryParse(bytes.Span, out var response, out _))
                 {
                     responses.Add((response, bytes));
                 }

@@ -10,7 +10,24 @@ public sealed class DirectoryRimStore(string folder) : IRimSource
     private const string Extension = ".xml";
 
     /// <inheritdoc/>
-    public async Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation)
+    public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) => Task.FromResult(Fetch(id));
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation)
+    {
+        const int most = 10_000;
+        try
+        {
+            ImmutableArray<string> ids = [.. Directory.EnumerateFiles(folder, "*" + Extension).Take(most).Select(file => Path.GetFileNameWithoutExtension(file)).Where(RimIds.IsSafe).Order(StringComparer.Ordinal)];
+            return Task.FromResult(ids);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Task.FromResult(ImmutableArray<string>.Empty);
+        }
+    }
+
+    private RimAnswer Fetch(string id)
     {
         // The id follows from what a device said: it must not leave the folder.
         if (!RimIds.IsSafe(id))
@@ -19,40 +36,12 @@ public sealed class DirectoryRimStore(string folder) : IRimSource
         }
 
         var path = Path.Combine(folder, id + Extension);
-        var file = new FileInfo(path);
-        if (!file.Exists)
+        if (!File.Exists(path))
         {
             var corim = File.Exists(Path.Combine(folder, id + ".corim"));
             return RimAnswer.None(corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
         }
 
-        if (file.Length > Limits.RimBytes)
-        {
-            return RimAnswer.None($"{path} is larger than {Limits.RimBytes} bytes");
-        }
-
-        try
-        {
-            return RimAnswer.Of(await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return RimAnswer.None($"{path} cannot be read: {exception.Message}");
-        }
-    }
-
-    /// <inheritdoc/>
-    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation)
-    {
-        const int most = 10_000;
-        try
-        {
-            ImmutableArray<string> ids = [.. Directory.EnumerateFiles(folder, "*" + Extension).Take(most).Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)];
-            return Task.FromResult(ids);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return Task.FromResult(ImmutableArray<string>.Empty);
-        }
+        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? RimAnswer.Of(bytes) : RimAnswer.None(whyNot!);
     }
 }

@@ -69,6 +69,12 @@ internal static class DemoCommand
 
     private static async Task<int> RunAsync(string? folder, bool verbose, CancellationToken cancellation)
     {
+        if (folder is not null && (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())))
+        {
+            Output.Error("cli.folder", $"--out: {folder} exists and is not an empty folder");
+            return ExitCode.Unusable;
+        }
+
         var console = Output.Out;
         var now = TimeProvider.System.GetUtcNow();
         using var stage = DemoStage.Create(now);
@@ -93,10 +99,21 @@ internal static class DemoCommand
 
         if (folder is not null)
         {
-            stage.Write(folder);
+            try
+            {
+                stage.Write(folder);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                Output.Error("cli.folder", $"--out: {exception.Message}");
+                return ExitCode.Unusable;
+            }
+
             console.WriteLine();
             console.WriteLine($"Written to {folder}. Try:");
-            console.WriteLine($"  assay verify --evidence {folder}/switch_evidence.json --anchors {folder}/anchors.json --rim-store {folder}/rims --ocsp-store {folder}/ocsp --nonce {stage.Nonce}");
+            var quoted = $"'{folder.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+            var command = Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "assay";
+            console.WriteLine($"  {command} verify --evidence {quoted}/switch_evidence.json --anchors {quoted}/anchors.json --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --nonce {stage.Nonce}");
         }
 
         console.WriteLine();

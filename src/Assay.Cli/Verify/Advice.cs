@@ -3,7 +3,7 @@ using Assay.Policy;
 
 namespace Assay.Cli.Verify;
 
-/// <summary>What to do about a check that did not hold, by the end of its id. docs/troubleshooting.md says more.</summary>
+/// <summary>What to do about a check that did not hold, by the end of its id.</summary>
 internal static class Advice
 {
     private static readonly (string Check, string Text)[] s_failed =
@@ -15,11 +15,17 @@ internal static class Advice
         ("report.nonce.match", "Collect evidence with the nonce that you pass as --nonce; an old recording never matches."),
         ("report.fwid.match", "Do not use this device: its firmware is not the one that its key was made for. Power-cycle it and collect again."),
         ("device.chain.current", "A device certificate is outside its time: check the clock, or --at."),
-        ("device.chain.not-revoked", "Drain this device and ask its manufacturer: its certificate was revoked, or its status has no valid answer."),
+        ("device.chain.not-revoked", "Drain this device and ask its manufacturer: its certificate was revoked, or no valid answer says that it was not."),
+        ("device.chain.status-current", "Fetch the OCSP answers again (--ocsp-url nvidia), or check the clock: they are not of this time."),
         (".signature.valid", "The RIM was altered: delete it and fetch it again from the RIM service."),
         (".chain.trusted", "The RIM is signed by nobody you trust: delete it and fetch it again from the RIM service."),
         (".chain.current", "The RIM's signer is outside its time: fetch the RIM again (NVIDIA signs the same id anew), or check the clock."),
-        (".chain.not-revoked", "The RIM's signer was revoked, or its status has no valid answer: fetch the RIM again."),
+        (".chain.not-revoked", "The RIM's signer was revoked, or no valid answer says that it was not: fetch the RIM again."),
+        (".chain.status-current", "Fetch the OCSP answers again (--ocsp-url nvidia), or check the clock: they are not of this time."),
+        (".wellformed", "The RIM's file is damaged: delete it and fetch it again."),
+        (".edition.match", "The RIM's file is that of another device: delete it and fetch it again by its id."),
+        (".product.match", "The RIM's file is that of another chip: delete it and fetch it again by its id."),
+        (".version.match", "The RIM's file is that of another version: delete it and fetch it again by its id."),
         (".chain.not-held", "The RIM's signer is on hold, as for drivers that are not released: install a released driver."),
         ("measurements.driver.match", "The driver does not run as released: reboot the host (a CC mode toggle can leave index 52 wrong), or reinstall the driver of this version."),
         ("measurements.vbios.match", "The VBIOS does not match its RIM: power-cycle the GPU (index 9 is known to differ after a warm reboot), then update the VBIOS."),

@@ -41,7 +41,8 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             VerdictKind.Incomplete => ("INCOMPLETE", "yellow"),
             _ => ("FAIL", "red"),
         };
-        console.MarkupLine($"[bold {colour}]{word}[/]");
+        var weakened = verdict.Kind is VerdictKind.Pass && !appraisal.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", appraisal.Weakened)}[/]" : "";
+        console.MarkupLine($"[bold {colour}]{word}[/]{weakened}");
         var at = appraisal.Time.Instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
@@ -50,7 +51,10 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         Row("weakened", appraisal.Weakened.IsEmpty ? "no" : string.Join(", ", appraisal.Weakened));
     }
 
-    private void Row(string label, string value) => console.WriteLine($"  {label,-18}{value}");
+    // Reasons quote evidence, certificates, RIMs, file names and services: none of them may move the cursor or begin a line.
+    private void Line(string text) => console.WriteLine(Folded.To(Printable.Of(text), console.Profile.Width));
+
+    private void Row(string label, string value) => Line($"  {label,-18}{value}");
 
     private void PrintDevice(DeviceResult device, bool all)
     {
@@ -62,13 +66,13 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         PrintFindings(device.Findings, all);
         if (device.Measurements is { } match)
         {
-            console.WriteLine($"  {match.Matched} of {match.Compared} measurements match"
+            Line($"  {match.Matched} of {match.Compared} measurements match"
                 + (match.Unreferenced.IsEmpty ? "" : $"; no RIM names index {string.Join(", ", match.Unreferenced)}"));
             foreach (var mismatch in match.Mismatches)
             {
                 console.MarkupLineInterpolated($"  [red]index {mismatch.Index}[/] {Printable.Of(mismatch.Name)} ({mismatch.Source})");
-                console.WriteLine($"    found     {mismatch.RuntimeValue}");
-                console.WriteLine($"    expected  {mismatch.GoldenValue}");
+                Line($"    found     {mismatch.RuntimeValue}");
+                Line($"    expected  {mismatch.GoldenValue}");
             }
         }
     }
@@ -104,7 +108,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         PrintStopped(stopped);
         if (hidden > 0)
         {
-            console.WriteLine($"  {hidden} checks held or do not apply (--verbose lists them)");
+            Line($"  {hidden} checks held or do not apply (--verbose lists them)");
         }
     }
 
@@ -116,7 +120,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         }
         else if (stopped.Count > 1)
         {
-            PrintFinding(stopped[0] with { Reason = $"{stopped[0].Reason} (as for the {stopped.Count - 1} checks up to {stopped[^1].Id})" });
+            PrintFinding(stopped[0] with { Reason = $"{stopped[0].Reason} (likewise {stopped.Count - 1} more, up to {stopped[^1].Id})" });
         }
 
         stopped.Clear();
@@ -131,14 +135,15 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             CheckState.NotApplicable => ("n/a", "grey"),
             _ => ("not checked", "yellow"),
         };
-        var text = Printable.Of(finding.Reason ?? finding.Found ?? "");
+        var text = finding.Reason ?? finding.Found ?? "";
+        const int markWidth = 14;
         console.Markup($"  [{colour}]{mark,-12}[/]");
-        console.WriteLine($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd());
+        console.WriteLine(Folded.To(Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width - markWidth).Replace("\n", "\n" + new string(' ', markWidth), StringComparison.Ordinal));
         // Measurements are listed value by value behind the findings.
         if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
         {
-            console.WriteLine($"    found     {Printable.Of(finding.Found ?? "")}");
-            console.WriteLine($"    expected  {Printable.Of(finding.Expected)}");
+            Line($"    found     {finding.Found}");
+            Line($"    expected  {finding.Expected}");
         }
     }
 
@@ -154,7 +159,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         foreach (var item in appraisal.Missing)
         {
             console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{Printable.Of(item.Id)}[/]");
-            console.WriteLine($"        {Printable.Of(item.Reason)}");
+            Line($"        {item.Reason}");
         }
     }
 
@@ -170,7 +175,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]What to do[/]");
         foreach (var line in advice)
         {
-            console.WriteLine($"  * {line}");
+            Line($"  * {line}");
         }
     }
 
@@ -186,7 +191,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         foreach (var sentence in sentences)
         {
             console.Markup($"  [{colour}]{mark}[/] ");
-            console.WriteLine(sentence);
+            Line(sentence);
         }
     }
 }

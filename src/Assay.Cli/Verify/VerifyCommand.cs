@@ -96,7 +96,7 @@ internal static class VerifyCommand
         {
             task.MaxValue = Math.Max(1, value.Total);
             task.Value = value.Done;
-            task.Description = Markup.Escape(value.Item);
+            task.Description = Markup.Escape(Printable.Of(value.Item));
         }
     }
 }

@@ -87,7 +87,10 @@ internal sealed class VerifyRequest : IDisposable
                 }
                 else if (!EvidenceFile.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
                 {
-                    Refuse("evidence.malformed", $"{file}: {fault}");
+                    var isJson = bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..];
+                    Refuse("evidence.malformed", isJson
+                        ? $"{InputFile.NameOf(file)}: {fault}"
+                        : $"{InputFile.NameOf(file)}: not JSON; a report alone is given as --report FILE with --chain FILE");
                 }
                 else
                 {
@@ -95,14 +98,14 @@ internal sealed class VerifyRequest : IDisposable
                 }
             }
 
-            if (devices.Count > Limits.Devices)
-            {
-                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
-            }
-
             if (report is not null && Alone(report, chain!) is { } alone)
             {
                 devices.Add(alone);
+            }
+
+            if (devices.Count > Limits.Devices)
+            {
+                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
             }
 
             return devices.ToImmutable();
@@ -229,7 +232,7 @@ internal sealed class VerifyRequest : IDisposable
         {
             if (!Directory.Exists(folder))
             {
-                Refuse("cli.folder", $"{option}: the folder {folder} does not exist");
+                Refuse("cli.folder", File.Exists(folder) ? $"{option}: {folder} is a file, a folder is expected" : $"{option}: the folder {folder} does not exist");
             }
 
             return folder;

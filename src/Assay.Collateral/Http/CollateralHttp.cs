@@ -221,7 +221,8 @@ internal sealed class CollateralHttp : IDisposable
 
     private string Target(HttpResponseMessage response)
     {
-        var target = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } asked ? new Uri(asked, location) : null;
+        // A Location that is a relative reference by itself may still make no address with the one that was asked.
+        var target = response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } asked && Uri.TryCreate(asked, location, out var joined) ? joined : null;
         return target is null ? "an address that it does not name" : Printable(ServiceAddress.Show(target)) is { Length: > 0 } shown && !Repeats(shown) ? shown : "another address";
     }
 

@@ -43,6 +43,13 @@ public sealed record ChainStatus
     };
 }
 
+/// <summary>The answers about a path's revocation.</summary>
+/// <param name="Status">For the claims.</param>
+/// <param name="NotRevoked">Whether every certificate is good.</param>
+/// <param name="StatusCurrent">Whether every answer is within its times.</param>
+/// <param name="NotHeld">Whether the signer is free of certificateHold.</param>
+internal sealed record RevocationOutcomes(ChainStatus Status, Outcome NotRevoked, Outcome StatusCurrent, Outcome NotHeld);
+
 /// <summary>Judges a path at a time: validity of its certificates, and the revocation status of those that NVIDIA's responder knows.</summary>
 internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet collateral, VerifierCache cache)
 {
@@ -76,16 +83,17 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
     }
 
     /// <summary>Asks about every certificate of the path, from the root down as NVIDIA does.</summary>
-    public (ChainStatus Status, Outcome NotRevoked, Outcome NotHeld) Revocation(CertificationPath path, bool isDevice)
+    public RevocationOutcomes Revocation(CertificationPath path, bool isDevice)
     {
         var status = ChainStatus.Unasked(path, expected.Time.Instant);
         if (expected.Revocation is not RevocationChecking.Required)
         {
             var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
-            return (status, waived, waived);
+            return new RevocationOutcomes(status, waived, waived, waived);
         }
 
-        var answers = Queries(path, isDevice).Reverse().Select(Ask).ToImmutableArray();
+        var answers = Queries(path, isDevice).Reverse()
+            .Select(query => Ask(query) with { MayBeHeld = !isDevice && query.Certificate == path.Leaf }).ToImmutableArray();
         status = status with
         {
             OcspStatus = answers.Select(answer => answer.Status).FirstOrDefault(word => word is not "good") ?? "good",
@@ -94,27 +102,38 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             ResponseValid = answers.All(answer => answer.Judgement is not null),
             LatestStatement = answers.Select(answer => answer.LatestStatement).DefaultIfEmpty(DateTimeOffset.MinValue).Max(),
         };
-        return (status, NotRevoked(answers, isDevice), NotHeld(answers, isDevice));
+        return new RevocationOutcomes(status, NotRevoked(answers), StatusIsCurrent(answers), NotHeld(answers, isDevice));
     }
 
-    private static Outcome NotRevoked(ImmutableArray<Answer> answers, bool isDevice)
+    // The worst answer speaks: a revocation outranks an unknown status, that an invalid answer, and all of them a missing one.
+    private static Outcome NotRevoked(ImmutableArray<Answer> answers)
     {
-        // The worst answer speaks: a revocation outranks an invalid answer, and both a missing one.
-        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (isDevice && answer.Judgement?.State is RevocationState.Hold))
-            ?? answers.FirstOrDefault(answer => answer.Judgement is { State: not (RevocationState.Good or RevocationState.Hold) })
-            // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.
-            ?? answers.FirstOrDefault(answer => answer.Judgement is { State: RevocationState.Hold, Currency: not RevocationCurrency.Current })
+        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (!answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold))
+            ?? answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Unknown or RevocationState.None)
             ?? answers.FirstOrDefault(answer => answer.WhyInvalid is not null);
         if (bad is not null)
         {
-            var stale = bad.Judgement is { State: RevocationState.Hold, Currency: not RevocationCurrency.Current } ? ", by an answer that is not current" : "";
-            return Outcome.Failed($"{bad.Name}: {bad.Judgement?.WhyNot ?? bad.WhyInvalid}{stale}");
+            return Outcome.Failed($"{bad.Name}: {bad.Judgement?.WhyNot ?? bad.WhyInvalid}");
         }
 
-        return answers.FirstOrDefault(answer => answer.WhyMissing is not null) is { } missing
-            ? Outcome.Missing($"{missing.Name}: {missing.WhyMissing}")
+        var missing = answers.Where(answer => answer.WhyMissing is not null).ToArray();
+        return missing.Length > 0 ? Outcome.Missing($"{missing[0].Name}: {missing[0].WhyMissing}{Others(missing)}")
+            : answers.Any(IsStale) ? Outcome.Stopped("the answers are not current")
             : Outcome.Held(answers.All(answer => answer.NonceMatches) ? $"{answers.Length} answers with our nonces" : $"{answers.Length} current signed answers");
     }
+
+    // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.
+    private static Outcome StatusIsCurrent(ImmutableArray<Answer> answers) =>
+        answers.FirstOrDefault(IsStale) is { } stale ? Outcome.Failed($"{stale.Name}: {stale.Judgement!.WhyNot ?? "the answer is not current"}")
+        : answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an authentic answer")
+        : Outcome.Held();
+
+    private static bool IsStale(Answer answer) => answer.Judgement is
+        { State: RevocationState.Good or RevocationState.Hold or RevocationState.NotYetValid or RevocationState.Expired or RevocationState.ResponderNotValid or RevocationState.TooOld or RevocationState.Inconsistent,
+          Currency: not RevocationCurrency.Current };
+
+    private static string Others(Answer[] missing) =>
+        missing.Length == 1 ? "" : $"; nor for {string.Join(", ", missing[1..].Select(answer => answer.Name))}";
 
     private Outcome NotHeld(ImmutableArray<Answer> answers, bool isDevice)
     {
@@ -123,7 +142,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             return Outcome.NotApplicable("a hold on a device chain counts as revoked");
         }
 
-        var held = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Hold);
+        var held = answers.FirstOrDefault(answer => answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold);
         return held is null
             ? answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an answer") : Outcome.Held()
             : expected.DangerouslyAcceptHeldRimSigner ? Outcome.Waived($"{held.Name}: {held.Judgement!.WhyNot}, and holds are tolerated")
@@ -195,5 +214,9 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
     internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private sealed record Answer(
-        string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement);
+        string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement)
+    {
+        /// <summary>Whether a hold is a question of its own (S-19): of the signer of a RIM, not of an authority above it, nor of a device.</summary>
+        public bool MayBeHeld { get; init; }
+    }
 }

@@ -13,6 +13,7 @@ internal static class DeviceAppraisal
     [
         new("device.chain.current", candidate => candidate.Judge.Current(candidate.Device.Path, isRim: false)),
         new("device.chain.not-revoked", NotRevoked),
+        new("device.chain.status-current", candidate => candidate.Revocation!.StatusCurrent),
         new("device.mode.consistent", ModeIsConsistent),
         new("switch.pdi.match", SwitchPdiMatches),
         new("device.vbios.known", VbiosIsKnown),
@@ -32,9 +33,11 @@ internal static class DeviceAppraisal
         new("measurements.switch.match", candidate => Match(candidate, RimRole.SwitchBios)),
     ];
 
-    /// <summary>Every id, in the order in which the checks run; those of RIMs are <see cref="RimAppraisal.CheckIds"/>.</summary>
-    public static IEnumerable<string> CheckIds =>
-        s_state.Concat(s_gpuMeasurements).Concat(s_switchMeasurements).Select(check => check.Id);
+    /// <summary>The ids of the questions about the device itself.</summary>
+    public static IEnumerable<string> StateCheckIds => s_state.Select(check => check.Id);
+
+    /// <summary>The ids of the questions that follow those about RIMs.</summary>
+    public static IEnumerable<string> MeasurementCheckIds => s_gpuMeasurements.Concat(s_switchMeasurements).Select(check => check.Id);
 
     public static DeviceResult Appraise(DeviceResult authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
@@ -47,7 +50,7 @@ internal static class DeviceAppraisal
 
         var candidate = new Candidate(device, collateral, new ChainJudge(expected, collateral, cache))
         {
-            Rims = [.. ReferencePlan.For(device).Select(requirement => RimAppraisal.Appraise(requirement, collateral, expected, cache))],
+            Rims = [.. ReferencePlan.For(device).Select(requirement => RimAppraisal.Appraise(requirement, device.Identity, collateral, expected, cache))],
         };
         candidate.Compare();
         var measurements = device.Identity.Kind is DeviceKind.Switch ? s_switchMeasurements : s_gpuMeasurements;
@@ -60,7 +63,7 @@ internal static class DeviceAppraisal
                 .. candidate.Rims.SelectMany(rim => rim.Findings),
                 .. measurements.Select(check => check.Ask(candidate)),
             ],
-            Chain = candidate.Status,
+            Chain = candidate.Revocation?.Status,
             Rims = candidate.Rims,
             Measurements = candidate.Measurements,
             MinimumSvns = candidate.MinimumSvns,
@@ -69,8 +72,8 @@ internal static class DeviceAppraisal
 
     private static Outcome NotRevoked(Candidate candidate)
     {
-        (candidate.Status, var outcome, _) = candidate.Judge.Revocation(candidate.Device.Path, isDevice: true);
-        return outcome;
+        candidate.Revocation = candidate.Judge.Revocation(candidate.Device.Path, isDevice: true);
+        return candidate.Revocation.NotRevoked;
     }
 
     // Two fields say the same of protected PCIe; a report that contradicts itself is of no known firmware (S-8).
@@ -112,7 +115,7 @@ internal static class DeviceAppraisal
             .Order(StringComparer.Ordinal).ToArray();
         return newer.Length > 0
             ? Outcome.Missing($"VBIOS {need.Version} is outdated: the RIM source has no RIM for it, and lists {string.Join(", ", newer.Take(3))} for the same board; update the VBIOS")
-            : Outcome.Missing($"the RIM source knows no RIM for VBIOS {need.Version}");
+            : Outcome.Missing($"no RIM for VBIOS {need.Version} was had: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked"}");
     }
 
     private static Outcome NvDec0IsReported(Candidate candidate) => candidate.Device switch
@@ -170,7 +173,7 @@ internal static class DeviceAppraisal
         public CollateralSet Collateral => collateral;
         public ChainJudge Judge => judge;
         public required ImmutableArray<RimResult> Rims { get; init; }
-        public ChainStatus? Status { get; set; }
+        public RevocationOutcomes? Revocation { get; set; }
         public MeasurementMatch? Measurements { get; private set; }
         public MinimumSvnMatch? MinimumSvns { get; private set; }
 

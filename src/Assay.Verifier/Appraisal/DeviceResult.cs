@@ -22,6 +22,9 @@ public sealed record DeviceResult
     /// <summary>The proof; null when the evidence is not authentic, and then nothing below is set.</summary>
     public AuthenticDevice? Device { get; init; }
 
+    /// <summary>What it was authenticated with: nothing else may be asked of it afterwards.</summary>
+    internal AppraisalExpectations? Asked { get; init; }
+
     /// <summary>Its own chain at the evaluation time.</summary>
     public ChainStatus? Chain { get; init; }
 

@@ -30,22 +30,28 @@ public sealed record RimResult
 /// <summary>The questions put to a RIM. One that is missing stops what needs it, and nothing else.</summary>
 internal static class RimAppraisal
 {
-    // The first checks decide whether the golden values may be used at all; time and revocation are answered beside the comparison.
-    private const int Gates = 6;
-
-    private static readonly ImmutableArray<Check<Candidate>> s_checks =
+    // These decide whether the golden values may be used at all.
+    private static readonly ImmutableArray<Check<Candidate>> s_gates =
     [
         new(".available", IsAvailable),
         new(".wellformed", IsWellFormed),
         new(".chain.trusted", ChainIsTrusted),
         new(".signature.valid", SignatureIsValid),
         new(".edition.match", EditionMatches),
+        new(".product.match", ProductMatches),
         new(".version.match", VersionMatches),
-        new(".chain.current", candidate => candidate.Rim is { } rim ? candidate.Judge.Current(rim.Path, isRim: true) : candidate.Stopped),
-        new(".chain.not-revoked", NotRevoked),
-        new(".chain.not-held", candidate => candidate.Rim is null ? candidate.Stopped : candidate.NotHeld),
     ];
 
+    // Time and revocation are answered beside the comparison, so that one bad answer does not hide another.
+    private static readonly ImmutableArray<Check<Candidate>> s_beside =
+    [
+        new(".chain.current", candidate => candidate.Rim is { } rim ? candidate.Judge.Current(rim.Path, isRim: true) : candidate.Stopped),
+        new(".chain.not-revoked", NotRevoked),
+        new(".chain.status-current", candidate => candidate.Revocation is { } known ? known.StatusCurrent : candidate.Stopped),
+        new(".chain.not-held", candidate => candidate.Revocation is { } known ? known.NotHeld : candidate.Stopped),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_checks = [.. s_gates, .. s_beside];
     private static readonly ImmutableArray<string> s_driverIds = MakeIds(RimRole.Driver);
     private static readonly ImmutableArray<string> s_vbiosIds = MakeIds(RimRole.Vbios);
     private static readonly ImmutableArray<string> s_switchIds = MakeIds(RimRole.SwitchBios);
@@ -53,15 +59,16 @@ internal static class RimAppraisal
     /// <summary>Every id with each prefix, in the order in which the checks run.</summary>
     public static IEnumerable<string> CheckIds => [.. s_driverIds, .. s_vbiosIds, .. s_switchIds];
 
-    public static RimResult Appraise(RimRequirement requirement, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    public static RimResult Appraise(
+        RimRequirement requirement, DeviceIdentity device, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
-        var candidate = new Candidate(requirement, collateral, expected, cache);
+        var candidate = new Candidate(requirement, device, collateral, expected, cache);
         var findings = ImmutableArray.CreateBuilder<Finding>(s_checks.Length);
         var usable = true;
         for (var index = 0; index < s_checks.Length; index++)
         {
             var outcome = s_checks[index].Answer(candidate);
-            usable &= index >= Gates || outcome.State is CheckState.Held;
+            usable &= index >= s_gates.Length || outcome.State is CheckState.Held or CheckState.NotApplicable;
             findings.Add(outcome.Named(IdsOf(requirement.Role)[index]));
         }
 
@@ -72,7 +79,7 @@ internal static class RimAppraisal
             IsUsable = usable,
             Fetched = candidate.Bytes is not null,
             Rim = candidate.Rim,
-            Chain = candidate.Status,
+            Chain = candidate.Revocation?.Status,
         };
     }
 
@@ -154,6 +161,21 @@ internal static class RimAppraisal
             : Outcome.Failed("the RIM is for another kind of device", rim.Document.Edition, expected);
     }
 
+    // Recorded manifests name the product GH100 and LS10. What those of Blackwell name was never seen, so it is not held against them.
+    private static Outcome ProductMatches(Candidate candidate)
+    {
+        var expected = candidate.Device.Architecture switch
+        {
+            DeviceArchitecture.Hopper => candidate.Device.Chip,
+            DeviceArchitecture.Ls10 => "LS10",
+            _ => null,
+        };
+        return candidate.Rim is not { } rim ? candidate.Stopped
+            : expected is null ? Outcome.NotApplicable($"the RIM names {rim.Document.Product}; what it should name for {candidate.Device.Chip} is not known")
+            : rim.Document.Product == expected ? Outcome.Held(expected)
+            : Outcome.Failed("the RIM is for another chip", rim.Document.Product, expected);
+    }
+
     private static Outcome VersionMatches(Candidate candidate) =>
         candidate.Rim is not { } rim ? candidate.Stopped
         : rim.Document.ColloquialVersion == candidate.Requirement.Version ? Outcome.Held(rim.Document.ColloquialVersion)
@@ -161,18 +183,15 @@ internal static class RimAppraisal
 
     private static Outcome NotRevoked(Candidate candidate)
     {
-        if (candidate.Rim is not { } rim)
-        {
-            return candidate.Stopped;
-        }
-
-        (candidate.Status, var notRevoked, candidate.NotHeld) = candidate.Judge.Revocation(rim.Path, isDevice: false);
-        return notRevoked;
+        candidate.Revocation = candidate.Rim is { } rim ? candidate.Judge.Revocation(rim.Path, isDevice: false) : null;
+        return candidate.Revocation?.NotRevoked ?? candidate.Stopped;
     }
 
-    private sealed class Candidate(RimRequirement requirement, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    private sealed class Candidate(
+        RimRequirement requirement, DeviceIdentity device, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
         public RimRequirement Requirement => requirement;
+        public DeviceIdentity Device => device;
         public CollateralSet Collateral => collateral;
         public AppraisalExpectations Expected => expected;
         public VerifierCache Cache => cache;
@@ -180,8 +199,7 @@ internal static class RimAppraisal
         public ReadOnlyMemory<byte>? Bytes { get; set; }
         public RimAuthentication? Authentication { get; set; }
         public AuthenticRim? Rim => Authentication?.Rim;
-        public ChainStatus? Status { get; set; }
-        public Outcome NotHeld { get; set; }
+        public RevocationOutcomes? Revocation { get; set; }
 
         public Outcome Stopped => Bytes is null
             ? new(CheckState.NotChecked, "the RIM is missing", null, null, NotCheckedCause.Stopped)

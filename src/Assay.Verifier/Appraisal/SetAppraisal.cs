@@ -13,9 +13,9 @@ public static class SetAppraisal
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new("set.devices.present", candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
-        new("set.devices.distinct", DevicesAreDistinct),
-        new("set.nonce.same", NonceIsOne),
-        new("set.mode.same", ModeIsOne),
+        new("set.devices.distinct", candidate => candidate.OfAll(DevicesAreDistinct(candidate))),
+        new("set.nonce.same", candidate => candidate.OfAll(NonceIsOne(candidate))),
+        new("set.mode.same", candidate => candidate.OfAll(ModeIsOne(candidate))),
         new("topology.gpus.match", candidate => Topology.SwitchesNameTheGpus(candidate.Devices)),
         new("topology.switches.match", candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
         new("time.source.chosen", TimeIsChosen),
@@ -28,9 +28,9 @@ public static class SetAppraisal
     [
         .. s_checks.Select(check => check.Id),
         .. Authentication.CheckIds,
-        .. DeviceAppraisal.CheckIds.Take(5),
+        .. DeviceAppraisal.StateCheckIds,
         .. RimAppraisal.CheckIds,
-        .. DeviceAppraisal.CheckIds.Skip(5),
+        .. DeviceAppraisal.MeasurementCheckIds,
     ];
 
     /// <summary>First: who speaks. Needs no collateral.</summary>
@@ -43,7 +43,7 @@ public static class SetAppraisal
         return ForEach(evidence.Count, index =>
         {
             var (device, findings, unparsable) = Authentication.Authenticate(evidence[index], expected, cache);
-            return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device };
+            return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device, Asked = expected };
         });
     }
 
@@ -72,12 +72,20 @@ public static class SetAppraisal
     }
 
     /// <summary>Third: all questions that remain.</summary>
+    /// <exception cref="ArgumentException">
+    /// The devices were authenticated with another nonce, trust set or FWID rule: the verdict would state what nobody asked. A mistake of the caller.
+    /// </exception>
     public static AppraisalResult Appraise(
         ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
+        if (!authenticated.All(device => device.Asked is { } asked && WereAskedAlike(asked, expected)))
+        {
+            throw new ArgumentException("the devices were authenticated under other expectations", nameof(expected));
+        }
+
         var devices = ForEach(authenticated.Length, index => DeviceAppraisal.Appraise(authenticated[index], collateral, expected, cache));
         var candidate = new Candidate(devices, expected);
         ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
@@ -95,6 +103,10 @@ public static class SetAppraisal
         };
     }
 
+    // What authentication uses. Time and revocation are asked about only here.
+    private static bool WereAskedAlike(AppraisalExpectations asked, AppraisalExpectations expected) =>
+        Equals(asked.Nonce, expected.Nonce) && asked.Trust.Identity == expected.Trust.Identity && asked.RequireFwid == expected.RequireFwid;
+
     private static Outcome DevicesAreDistinct(Candidate candidate)
     {
         var repeated = candidate.Authentic.GroupBy(device => device.Device!.Identity.Id).FirstOrDefault(group => group.Count() > 1);
@@ -111,13 +123,21 @@ public static class SetAppraisal
             : Outcome.Failed("the reports answer different challenges: they are not of one moment", string.Join(", ", nonces.Take(3).Select(nonce => nonce.ToString())), "one nonce for all");
     }
 
+    // FEATURE_FLAG tells the mode from driver 580 on, and one driver serves all GPUs of a VM: some telling and others not are of
+    // different machines. Older reports tell protected PCIe alone.
     private static Outcome ModeIsOne(Candidate candidate)
     {
-        var modes = candidate.Authentic.Where(device => device.Kind is DeviceKind.Gpu && device.Device!.Fields.Mode is not GpuMode.NotReported)
-            .Select(device => device.Device!.Fields.Mode).Distinct().Order().ToArray();
-        return modes.Length < 2
-            ? Outcome.Held(modes is [var mode] ? mode.ToString().ToUpperInvariant() : null)
-            : Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all");
+        var modes = candidate.Authentic.Where(device => device.Kind is DeviceKind.Gpu)
+            .Select(device => device.Device!.Fields)
+            .Select(fields => fields is { Mode: GpuMode.NotReported, ProtectedPcie: true } ? GpuMode.Ppcie : fields.Mode)
+            .Distinct().Order().ToArray();
+        return modes switch
+        {
+            [] => Outcome.NotApplicable("no GPU is authentic"),
+            [GpuMode.NotReported] => Outcome.NotApplicable("the reports do not tell the mode"),
+            [var mode] => Outcome.Held(mode.ToString().ToUpperInvariant()),
+            _ => Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all"),
+        };
     }
 
     private static Outcome TimeIsChosen(Candidate candidate) => candidate.Expected.Time.Source switch
@@ -186,6 +206,11 @@ public static class SetAppraisal
     {
         public ImmutableArray<DeviceResult> Devices => devices;
         public AppraisalExpectations Expected => expected;
+
+        /// <summary>What held among the authentic devices says nothing about the others.</summary>
+        public Outcome OfAll(Outcome among) =>
+            among.State is not CheckState.Failed && devices.Any(device => device.Device is null) ? Outcome.Stopped("not every device is authentic") : among;
+
         public IEnumerable<DeviceResult> Authentic => devices.Where(device => device.Device is not null);
     }
 }

@@ -136,6 +136,11 @@ public static class EvidenceFile
                 var evidence = ReadBase64(element, "evidence", place);
                 var certificate = ReadBase64(element, "certificate", place);
                 var nonce = ReadNonce(element, place);
+                if (Fault is null && element.TryGetProperty("arch", out var architecture) && architecture.ValueKind is not JsonValueKind.String)
+                {
+                    Refuse($"{place}.arch", "a string is expected");
+                }
+
                 if (Fault is null)
                 {
                     Add(place, evidence!, certificate!, StrictJson.Text(element, "arch"), nonce ?? shared, kind);

@@ -47,8 +47,6 @@ public static class OpaqueFields
     /// <summary>0 SPT, 1 MPT, 2 PPCIE.</summary>
     public const ushort FeatureFlag = 36;
 
-    /// <summary>The value type of a security version number: DMTF type 7 with the raw bit.</summary>
-    public const ushort SecurityVersionValueType = 0x87;
 
     private static readonly Dictionary<ushort, string> s_names = new()
     {

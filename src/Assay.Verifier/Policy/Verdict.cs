@@ -81,9 +81,10 @@ public static class DefaultPolicy
     public static Verdict Decide(AppraisalResult appraisal)
     {
         ArgumentNullException.ThrowIfNull(appraisal);
-        var findings = appraisal.AllFindings.ToArray();
-        var kind = appraisal.Devices.IsEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty) || findings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
-            : findings.Any(finding => finding.Cause is NotCheckedCause.Missing or NotCheckedCause.Stopped) ? VerdictKind.Incomplete
+        var unasked = appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty);
+        Finding[] findings = unasked ? [] : [.. appraisal.AllFindings];
+        var kind = unasked || findings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
+            : findings.Any(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) ? VerdictKind.Incomplete
             : VerdictKind.Pass;
         return new Verdict
         {
@@ -98,20 +99,23 @@ public static class DefaultPolicy
 
     private static ImmutableArray<string> Proven(AppraisalResult appraisal)
     {
-        var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
+        // Whoever holds a revoked key may have signed what he liked: nothing that it signed is proven.
+        var authentic = appraisal.Devices.Where(device => device.Device is not null
+            && !device.Findings.IsDefaultOrEmpty && !device.Findings.Any(finding => finding is { Id: "device.chain.not-revoked", State: CheckState.Failed })).ToArray();
+        // A report that is given twice is one device's.
+        authentic = [.. authentic.DistinctBy(device => device.Device!.Identity.Id)];
         if (authentic.Length == 0)
         {
             return [];
         }
 
         // A manifest that is expired or revoked says nothing that may be repeated here.
-        var matched = authentic.Where(device => device.MeasurementsMatch
-            && device.Rims.SelectMany(rim => rim.Findings).All(finding => finding.State is not CheckState.Failed)).ToArray();
+        var matched = authentic.Where(HasKnownFirmware).ToArray();
         var whose = appraisal.Anchors is TrustSetKind.Simulated ? "a simulator" : appraisal.Anchors is TrustSetKind.Custom ? "roots that you named" : "NVIDIA";
         (bool Applies, string Sentence)[] all =
         [
             (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
-            (appraisal.FreshnessProven, "The reports answer your nonce: they were made after you chose it."),
+            (appraisal.FreshnessProven && authentic.Length == appraisal.Devices.Length, "The reports answer your nonce: they were made after you chose it."),
             (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement that a signed reference manifest names has a value that it allows."),
             (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "set.devices.distinct", State: CheckState.Held }), "The devices are different ones."),
         ];
@@ -123,16 +127,22 @@ public static class DefaultPolicy
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
         [
-            (!appraisal.FreshnessProven, "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
+            (appraisal.Weakened.Contains("nonce-not-given"), "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
+            (!appraisal.FreshnessProven && !appraisal.Weakened.Contains("nonce-not-given"), "That the reports are fresh: not every one of them is authentic and answers your nonce."),
             (appraisal.Weakened.Contains("revocation-skipped"), "That no certificate was revoked: revocation was skipped."),
+            (appraisal.Weakened.Contains("held-rim-signer-accepted"), "That the manifests are released: the signer of one is on hold, and you tolerate that."),
             (appraisal.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
+            (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
             (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
+
+    private static bool HasKnownFirmware(DeviceResult device) =>
+        device.MeasurementsMatch && device.Rims.SelectMany(rim => rim.Findings).All(finding => finding.State is not CheckState.Failed);
 
     private static string Count(DeviceResult[] devices)
     {

@@ -77,7 +77,7 @@ public sealed class CertificationPath
         // Signatures last: they cost a thousand times more than everything above.
         for (var index = whyNot is null ? chain.Length - 2 : -1; whyNot is null && index >= 0; index--)
         {
-            whyNot = cache.IsSignedBy(chain[index], chain[index + 1])
+            whyNot = cache.IsSignedBy(chain[index], chain[index + 1], index == chain.Length - 2 ? anchor!.KeyOf(chain[^1]) : null)
                 ? null
                 : $"the signature of certificate {index} ({Name(chain[index])}) was not made by the key of certificate {index + 1} ({Name(chain[index + 1])})";
         }

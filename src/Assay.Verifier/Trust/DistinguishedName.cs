@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Wire;
@@ -85,12 +86,17 @@ public sealed class DistinguishedName : IEquatable<DistinguishedName>
         var known = tag is DerTag.Utf8String or DerTag.PrintableString or DerTag.Ia5String;
         foreach (var octet in value)
         {
-            // A control character in a name would let a certificate draw on the reader's terminal.
-            known &= octet is >= 0x20 and not 0x7F && (octet < 0x80 || tag is DerTag.Utf8String);
+            known &= octet < 0x80 || tag is DerTag.Utf8String;
         }
 
-        return known && System.Text.Unicode.Utf8.IsValid(value) ? Encoding.UTF8.GetString(value) : null;
+        var text = known && System.Text.Unicode.Utf8.IsValid(value) ? Encoding.UTF8.GetString(value) : null;
+        return text is not null && text.EnumerateRunes().All(IsPrintable) ? text : null;
     }
+
+    // A control character in a name would let a certificate draw on the reader's terminal, U+0080 to U+009F like those of ASCII; a
+    // format character would let it reverse what follows.
+    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
     private static string Label(ReadOnlySpan<byte> type) => type switch
     {

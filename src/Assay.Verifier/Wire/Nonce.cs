@@ -29,7 +29,10 @@ public sealed class Nonce : IEquatable<Nonce>
         var digits = text.AsSpan();
         digits = digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? digits[2..] : digits;
         nonce = digits.Length == 2 * Size && Hex.TryDecode(digits, out var bytes) ? new Nonce(bytes) : null;
-        fault = nonce is null ? new ParseFault("nonce", 0, $"64 hexadecimal digits are expected, {digits.Length} characters are given") : null;
+        fault = nonce is not null ? null
+            : new ParseFault("nonce", 0, digits.Length != 2 * Size
+                ? $"64 hexadecimal digits are expected, {digits.Length} characters are given"
+                : "64 hexadecimal digits are expected, one of the characters is none");
         return nonce is not null;
     }
 

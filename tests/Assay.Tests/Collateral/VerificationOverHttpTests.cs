@@ -167,7 +167,7 @@ public sealed class VerificationOverHttpTests(NvidiaServices nvidia) : IClassFix
 
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
         Assert.Equal(3, Failed(verdict).Length);
-        Assert.All(Failed(verdict), id => Assert.EndsWith(".chain.not-revoked", id, StringComparison.Ordinal));
+        Assert.All(Failed(verdict), id => Assert.EndsWith(".chain.status-current", id, StringComparison.Ordinal));
     }
 
     [Fact]
