@@ -59,12 +59,9 @@ public static class OverallClaims
         _ => null,
     };
 
-    private static IEnumerable<string> SubmoduleNames(DeviceResult[] devices)
+    private static string[] SubmoduleNames(DeviceResult[] devices)
     {
         var (gpus, switches) = (0, 0);
-        foreach (var device in devices)
-        {
-            yield return device.Kind is DeviceKind.Switch ? $"SWITCH-{switches++}" : $"GPU-{gpus++}";
-        }
+        return [.. devices.Select(device => device.Kind is DeviceKind.Switch ? $"SWITCH-{switches++}" : $"GPU-{gpus++}")];
     }
 }

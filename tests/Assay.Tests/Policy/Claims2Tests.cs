@@ -63,7 +63,7 @@ public class Claims2Tests(PolicyWorld world) : IClassFixture<PolicyWorld>
             }
         }
 
-        AssertFalse(world.GpuScene.Appraise().Devices[0], "measurements.no-conflict", [Gpu + "vbios-index-no-conflict"]);
+        AssertFalse(world.HonestGpu.Devices[0], "measurements.no-conflict", [Gpu + "vbios-index-no-conflict"]);
     }
 
     [Fact]
@@ -98,8 +98,8 @@ public class Claims2Tests(PolicyWorld world) : IClassFixture<PolicyWorld>
 
     private (DeviceResult Device, string Prefix, (string Rim, string Name)[] Rims)[] Devices() =>
     [
-        (world.GpuScene.Appraise().Devices[0], Gpu, [("rim.driver", Gpu + "driver-rim"), ("rim.vbios", Gpu + "vbios-rim")]),
-        (world.SwitchScene.Appraise().Devices[0], Switch, [("rim.switch", Switch + "bios-rim")]),
+        (world.HonestGpu.Devices[0], Gpu, [("rim.driver", Gpu + "driver-rim"), ("rim.vbios", Gpu + "vbios-rim")]),
+        (world.HonestSwitch.Devices[0], Switch, [("rim.switch", Switch + "bios-rim")]),
     ];
 
     private static void AssertFalse(DeviceResult device, string check, IEnumerable<string> claims)

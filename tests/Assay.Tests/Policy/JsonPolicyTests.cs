@@ -65,7 +65,7 @@ public class JsonPolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [InlineData("\"x-nvidia-gpu-driver-rim-cert-chain\":{\"x-nvidia-cert-ocsp-status\":\"good\",\"no-such-member\":true}", false)]
     [InlineData("\"x-nvidia-gpu-driver-rim-cert-chain\":\"valid\"", false)]
     public void A_rule_is_satisfied_by_a_claim_of_its_type_and_value(string rule, bool allowed) =>
-        Assert.Equal(allowed, Policies.Decide(Policies.Flat(rule), world.GpuScene.Appraise()).Allowed);
+        Assert.Equal(allowed, Policies.Decide(Policies.Flat(rule), world.HonestGpu).Allowed);
 
     [Theory]
     [InlineData("22", true)]
@@ -88,7 +88,7 @@ public class JsonPolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     {
         var policy = Policies.Detached("\"x-nvidia-ver\":\"3.0\"", "\"measres\":\"success\",\"x-nvidia-gpu-vbios-rim-cert-chain\":{\"x-nvidia-cert-ocsp-status\":\"revoked\"}");
 
-        var difference = Assert.Single(Policies.Decide(policy, world.GpuScene.Appraise()).Differences);
+        var difference = Assert.Single(Policies.Decide(policy, world.HonestGpu).Differences);
 
         Assert.Equal((3, "detached-claims.x-nvidia-gpu-vbios-rim-cert-chain.x-nvidia-cert-ocsp-status", 0), (difference.Rule, difference.Path, difference.DeviceIndex));
         Assert.Equal(("\"good\"", "\"revoked\""), (difference.Found, difference.Expected));
@@ -126,7 +126,7 @@ public class JsonPolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     public void Rules_that_tell_no_version_see_the_claims_that_were_chosen()
     {
         var policy = Policies.Flat("\"measres\":\"success\",\"x-nvidia-device-type\":\"gpu\"");
-        var appraisal = world.GpuScene.Appraise();
+        var appraisal = world.HonestGpu;
 
         Assert.True(Policies.Decide(policy, appraisal, ClaimsVersion.V3).Allowed);
         Assert.Equal(["x-nvidia-device-type"], Policies.Paths(Policies.Decide(policy, appraisal, ClaimsVersion.V2)));

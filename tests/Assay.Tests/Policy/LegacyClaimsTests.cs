@@ -73,7 +73,7 @@ public class LegacyClaimsTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [Fact]
     public void The_names_are_the_28_rules_and_the_later_name_of_the_one_with_inverted_sense()
     {
-        var names = Policies.Claims(world.GpuScene.Appraise().Devices[0], ClaimsVersion.Legacy).EnumerateObject().Select(claim => claim.Name);
+        var names = Policies.Claims(world.HonestGpu.Devices[0], ClaimsVersion.Legacy).EnumerateObject().Select(claim => claim.Name);
 
         Assert.Equal(28, s_rules.Length);
         Assert.Equal(s_rules.Append("vbios-index-no-conflict").Select(name => "x-nv-gpu-" + name).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
@@ -95,7 +95,7 @@ public class LegacyClaimsTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [MemberData(nameof(Checks))]
     public void A_check_that_did_not_hold_turns_exactly_the_claims_that_rest_on_it_false(string check)
     {
-        var honest = world.GpuScene.Appraise().Devices[0];
+        var honest = world.HonestGpu.Devices[0];
         var resting = s_resting.Single(row => row.Check == check).Claims;
 
         foreach (var state in new[] { CheckState.Failed, CheckState.NotChecked, CheckState.NotApplicable })
@@ -117,7 +117,7 @@ public class LegacyClaimsTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     public void A_rule_that_demands_the_contrary_refuses_for_itself_alone(string rule)
     {
         var rules = s_rules.Select(name => $"\"x-nv-gpu-{name}\":{(name == rule ? "false" : "true")}");
-        var honest = world.GpuScene.Appraise();
+        var honest = world.HonestGpu;
 
         var decision = Policies.Decide(Policies.Flat(string.Join(',', rules)), honest);
 
@@ -132,14 +132,14 @@ public class LegacyClaimsTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     {
         var policy = Policies.Flat("\"x-nv-gpu-vbios-index-conflict\":true");
 
-        Assert.True(Policies.Decide(policy, world.GpuScene.Appraise()).Allowed);
+        Assert.True(Policies.Decide(policy, world.HonestGpu).Allowed);
         Assert.False(Policies.Decide(policy, world.GpuScene.WithSigned(Conflicting()).Appraise()).Allowed);
     }
 
     [Fact]
     public void A_switch_has_no_legacy_claims_and_no_legacy_policy_allows_it()
     {
-        var appraisal = world.SwitchScene.Appraise();
+        var appraisal = world.HonestSwitch;
 
         Assert.Equal("{}", Policies.Claims(appraisal.Devices[0], ClaimsVersion.Legacy).GetRawText());
         Assert.False(Policies.Decide(Policies.Flat("\"x-nv-gpu-available\":true"), appraisal).Allowed);

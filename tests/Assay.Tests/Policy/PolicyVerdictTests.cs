@@ -95,7 +95,7 @@ public class PolicyVerdictTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [Fact]
     public void A_policy_may_refuse_what_everything_else_holds_of()
     {
-        var verdict = Policies.Verdict(world.GpuScene.Appraise(), Policies.Flat("\"measres\":\"success\",\"x-nvidia-gpu-driver-version\":\"999.0\""));
+        var verdict = Policies.Verdict(world.HonestGpu, Policies.Flat("\"measres\":\"success\",\"x-nvidia-gpu-driver-version\":\"999.0\""));
 
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
         Assert.Equal(1, Assay.Cli.Verify.VerifyCommand.CodeOf(verdict));
@@ -108,7 +108,7 @@ public class PolicyVerdictTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [Fact]
     public void A_policy_that_holds_of_a_device_that_passes_weakens_nothing()
     {
-        var verdict = Policies.Verdict(world.GpuScene.Appraise(), Lenient);
+        var verdict = Policies.Verdict(world.HonestGpu, Lenient);
 
         Assert.Equal(VerdictKind.Pass, verdict.Kind);
         Assert.Empty(verdict.AllowedAlthough);
@@ -144,7 +144,7 @@ public class PolicyVerdictTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     {
         var policy = new RelyingPartyPolicy("confused", Digest.Sha256(SHA256.HashData("x"u8)), _ => new PolicyDecision { Allowed = true, Reason = "", Differences = [new PolicyDifference(1, "x", 0, "differs", null, null)] });
 
-        Assert.Equal(VerdictKind.Fail, Verdict.Of(world.GpuScene.Appraise(), policy, ClaimsVersion.V4).Kind);
+        Assert.Equal(VerdictKind.Fail, Verdict.Of(world.HonestGpu, policy, ClaimsVersion.V4).Kind);
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public class PolicyVerdictTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [Fact]
     public void Without_a_policy_the_default_one_is_named()
     {
-        using var json = JsonDocument.Parse(VerdictJson.Write(DefaultPolicy.Decide(world.GpuScene.Appraise()), ClaimsVersion.V2));
+        using var json = JsonDocument.Parse(VerdictJson.Write(DefaultPolicy.Decide(world.HonestGpu), ClaimsVersion.V2));
 
         Assert.Equal("""{"id":"default","digest":null}""", JsonSerializer.Serialize(json.RootElement.GetProperty("policy")));
         Assert.Equal(0, json.RootElement.GetProperty("allowedAlthough").GetArrayLength());

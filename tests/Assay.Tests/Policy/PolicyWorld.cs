@@ -19,6 +19,10 @@ public sealed class PolicyWorld : IDisposable
     {
         Gpu = SimulatedDevice.Create(Authority, DeviceProfile.Hopper580);
         Switch = SimulatedDevice.Create(Authority, DeviceProfile.Ls10);
+        GpuScene = PolicyScene.Of(Authority, Gpu);
+        SwitchScene = PolicyScene.Of(Authority, Switch);
+        HonestGpu = GpuScene.Appraise();
+        HonestSwitch = SwitchScene.Appraise();
     }
 
     public static DateTimeOffset Now { get; } = new(2026, 11, 22, 12, 0, 0, TimeSpan.Zero);
@@ -31,9 +35,13 @@ public sealed class PolicyWorld : IDisposable
 
     internal SimulatedDevice Switch { get; }
 
-    internal PolicyScene GpuScene => PolicyScene.Of(Authority, Gpu);
+    internal PolicyScene GpuScene { get; }
 
-    internal PolicyScene SwitchScene => PolicyScene.Of(Authority, Switch);
+    internal PolicyScene SwitchScene { get; }
+
+    internal AppraisalResult HonestGpu { get; }
+
+    internal AppraisalResult HonestSwitch { get; }
 
     public void Dispose()
     {

@@ -77,7 +77,7 @@ public class SamplePolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     {
         var sample = s_samples[name];
         var policy = Load(name);
-        var appraisal = (sample.ForGpu ? world.GpuScene : world.SwitchScene).Appraise();
+        var appraisal = sample.ForGpu ? world.HonestGpu : world.HonestSwitch;
 
         var decision = Policies.Decide(policy, appraisal);
         var verdict = Policies.Verdict(appraisal, policy);
@@ -112,7 +112,7 @@ public class SamplePolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [MemberData(nameof(Names))]
     public void A_policy_for_the_other_kind_of_device_allows_nothing(string name)
     {
-        var appraisal = (s_samples[name].ForGpu ? world.SwitchScene : world.GpuScene).Appraise();
+        var appraisal = s_samples[name].ForGpu ? world.HonestSwitch : world.HonestGpu;
 
         Assert.False(Policies.Decide(Load(name), appraisal).Allowed);
     }
@@ -127,7 +127,7 @@ public class SamplePolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
         {
             var isSwitch = Path.GetFileName(file).StartsWith("switch", StringComparison.Ordinal);
             Assert.True(JsonPolicy.TryParse(File.ReadAllBytes(file), out var policy, out var fault), $"{file}: {fault}");
-            var decision = Policies.Decide(policy, (isSwitch ? world.SwitchScene : world.GpuScene).Appraise());
+            var decision = Policies.Decide(policy, isSwitch ? world.HonestSwitch : world.HonestGpu);
             Assert.True(decision.Allowed, $"{file}: {decision.Reason}");
             Assert.False(Policies.Decide(policy, (isSwitch ? world.SwitchScene.WithoutRim("SWITCH") : LegacyClaimsTests.Deviating(world, 22)).Appraise()).Allowed);
         }
