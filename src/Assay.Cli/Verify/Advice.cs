@@ -32,12 +32,13 @@ internal static class Advice
         ("measurements.switch.match", "The switch BIOS does not match its RIM: power-cycle the host, then update the switch firmware."),
         ("measurements.min-svn.met", "Update the GPU's firmware: a component is older than NVIDIA allows."),
         ("set.devices.distinct", "Give each device's evidence once; a repeated report hides a device that did not answer."),
+        ("policy.rules.satisfied", "Your policy refuses: compare the rules above with the claims (--format json), and see docs/policies.md for rules that only NVIDIA's own verifiers can satisfy."),
         ("time.floor.respected", "Set the clock: it is behind what has verifiably happened."),
     ];
 
     public static List<string> For(Verdict verdict)
     {
-        var failed = verdict.Appraisal.AllFindings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
+        var failed = verdict.Appraisal.AllFindings.Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed
             .Select(id => s_failed.FirstOrDefault(entry => entry.Check == id || (entry.Check[0] == '.' && id.StartsWith("rim.", StringComparison.Ordinal) && id.EndsWith(entry.Check, StringComparison.Ordinal))).Text)
             .OfType<string>().Distinct().ToList();

@@ -26,6 +26,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.WriteLine();
         console.MarkupLine("[bold]All devices together[/]");
         PrintFindings(appraisal.Findings, all);
+        PrintPolicy(verdict);
         PrintMissing(appraisal);
         PrintAdvice(verdict);
         PrintList("This verdict proves", "+", "green", verdict.Proven);
@@ -48,7 +49,20 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         Row("anchors", verdict.Anchors);
         Row("freshness", verdict.Freshness);
         Row("binding to a CVM", verdict.Binding);
-        Row("weakened", appraisal.Weakened.IsEmpty ? "no" : string.Join(", ", appraisal.Weakened));
+        Row("weakened", verdict.Weakened.IsEmpty ? "no" : string.Join(", ", verdict.Weakened));
+        if (verdict.Policy is { IsBrought: true } policy)
+        {
+            Row("policy", $"{Printable.Of(policy.Id)} (SHA-256 {policy.Digest})");
+        }
+
+        if (!verdict.AllowedAlthough.IsEmpty)
+        {
+            console.MarkupLine("[yellow]Allowed by policy although:[/]");
+            foreach (var item in verdict.AllowedAlthough)
+            {
+                console.WriteLine($"  device {item.DeviceIndex}: {item.Finding.Id}  {Printable.Of(item.Finding.Reason ?? "")}".TrimEnd());
+            }
+        }
     }
 
     // Reasons quote evidence, certificates, RIMs, file names and services: none of them may move the cursor or begin a line.
@@ -144,6 +158,16 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         {
             Line($"    found     {finding.Found}");
             Line($"    expected  {finding.Expected}");
+        }
+    }
+
+    private void PrintPolicy(Verdict verdict)
+    {
+        if (!verdict.PolicyFindings.IsEmpty)
+        {
+            console.WriteLine();
+            console.MarkupLine("[bold]Policy[/]");
+            PrintFindings(verdict.PolicyFindings, all: true);
         }
     }
 

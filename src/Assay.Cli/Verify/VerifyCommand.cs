@@ -40,7 +40,7 @@ internal static class VerifyCommand
             var appraiser = new Appraiser(request.Rims, request.Ocsp, new VerifierCache());
             var appraisal = await WithProgressAsync(request.UsesNetwork, progress =>
                 appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
-            var verdict = DefaultPolicy.Decide(appraisal);
+            var verdict = Verdict.Of(appraisal, request.Policy, request.Claims);
             Print(verdict, request);
             return CodeOf(verdict);
         }

@@ -5,7 +5,7 @@ namespace Assay.Cli.Verify;
 /// <summary>The options of <c>assay verify</c>.</summary>
 internal sealed class VerifyOptions
 {
-    public VerifyOptions() => Claims.AcceptOnlyFromAmong("4.0", "3.0");
+    public VerifyOptions() => Claims.AcceptOnlyFromAmong("4.0", "3.0", "2.0", "legacy");
 
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
@@ -38,7 +38,9 @@ internal sealed class VerifyOptions
 
     public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of NVIDIA's", HelpName = "FILE" };
 
-    public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's GPU claims in JSON: 4.0 or 3.0", DefaultValueFactory = _ => "4.0" };
+    public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's claims in JSON: 4.0, 3.0, 2.0 or legacy (x-nv-gpu-*)", DefaultValueFactory = _ => "4.0" };
+
+    public Option<string?> Policy { get; } = new("--policy") { Description = "decide by this JSON policy (authorization-rules) about what claims show; the verdict says what it allowed", HelpName = "FILE" };
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
 
@@ -46,6 +48,6 @@ internal sealed class VerifyOptions
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Verbose, Format,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy, Verbose, Format,
     ];
 }

@@ -5,6 +5,7 @@ using System.Globalization;
 using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Evidence;
+using Assay.Policy;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -25,6 +26,7 @@ internal sealed class VerifyRequest : IDisposable
     public required IOcspSource? Ocsp { get; init; }
     public required bool UsesNetwork { get; init; }
     public required ClaimsVersion Claims { get; init; }
+    public required RelyingPartyPolicy Policy { get; init; }
     public required bool Json { get; init; }
     public required bool Verbose { get; init; }
 
@@ -35,6 +37,7 @@ internal sealed class VerifyRequest : IDisposable
         var evidence = reader.Evidence();
         var expectations = reader.Expectations(clock);
         var (rims, ocsp) = (reader.Rims(), reader.Ocsp());
+        var policy = reader.Policy();
         faults = [.. reader.Faults];
         request = faults.IsEmpty
             ? new VerifyRequest
@@ -44,7 +47,8 @@ internal sealed class VerifyRequest : IDisposable
                 Rims = rims,
                 Ocsp = ocsp,
                 UsesNetwork = parsed.GetValue(options.RimUrl) is not null || parsed.GetValue(options.OcspUrl) is not null,
-                Claims = parsed.GetValue(options.Claims) == "3.0" ? ClaimsVersion.V3 : ClaimsVersion.V4,
+                Claims = ClaimsOf(parsed.GetValue(options.Claims)),
+                Policy = policy,
                 Json = parsed.GetValue(options.Format) == Options.Json,
                 Verbose = parsed.GetValue(options.Verbose),
             }
@@ -57,6 +61,14 @@ internal sealed class VerifyRequest : IDisposable
         (Rims as IDisposable)?.Dispose();
         (Ocsp as IDisposable)?.Dispose();
     }
+
+    private static ClaimsVersion ClaimsOf(string? word) => word switch
+    {
+        "2.0" => ClaimsVersion.V2,
+        "3.0" => ClaimsVersion.V3,
+        "legacy" => ClaimsVersion.Legacy,
+        _ => ClaimsVersion.V4,
+    };
 
     private sealed class Reader(VerifyOptions options, ParseResult parsed)
     {
@@ -148,6 +160,35 @@ internal sealed class VerifyRequest : IDisposable
             return folder is not null ? new DirectoryOcspStore(RequireFolder("--ocsp-store", folder))
                 : url is not null && ReadUrl("--ocsp-url", url, OcspClient.NvidiaAddress) is { } address ? new OcspClient(address, new CollateralHttpOptions())
                 : null;
+        }
+
+        public RelyingPartyPolicy Policy()
+        {
+            var file = parsed.GetValue(options.Policy);
+            if (file is null)
+            {
+                return RelyingPartyPolicy.Default;
+            }
+
+            // Told by the name alone, so that a policy in another language is not called malformed JSON.
+            if (Path.GetExtension(file) is not (".json" or ".plc"))
+            {
+                Refuse("cli.policy", $"--policy: a .json or .plc file with authorization-rules is expected, found {file}");
+            }
+            else if (!InputFile.TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
+            {
+                Refuse("cli.file", whyNot);
+            }
+            else if (JsonPolicy.TryParse(bytes, out var policy, out var fault))
+            {
+                return policy.Named(InputFile.NameOf(file));
+            }
+            else
+            {
+                Refuse("policy.malformed", $"{file}: {fault}");
+            }
+
+            return RelyingPartyPolicy.Default;
         }
 
         private DeviceEvidence? Alone(string report, string chain)

@@ -14,6 +14,12 @@ public enum ClaimsVersion
 
     /// <summary>As attestation-sdk 2.x writes and demands them: 3.0 with attester claims and opaque data mismatches.</summary>
     V4,
+
+    /// <summary>As NVIDIA's Python verifiers write them: one boolean for each chain.</summary>
+    V2,
+
+    /// <summary>The booleans of 2023, <c>x-nv-gpu-*</c>. GPUs only.</summary>
+    Legacy,
 }
 
 /// <summary>
@@ -25,13 +31,26 @@ public static class NvidiaClaims
 {
     /// <summary>Writes one JSON object.</summary>
     /// <exception cref="ArgumentException">The device is not authentic: nothing may be claimed about it.</exception>
-    public static void Write(Utf8JsonWriter writer, DeviceResult result, ClaimsVersion version)
+    public static void Write(Utf8JsonWriter writer, DeviceResult result, ClaimsVersion version) =>
+        Write(writer, result, version, withSchemaValidated: false);
+
+    /// <summary>
+    /// The same, on demand with <c>…-rim-schema-validated</c>: NVIDIA's remote service and Python verifier have it in 3.0 and its SDK has
+    /// not, so that policies made for the former rule on it.
+    /// </summary>
+    internal static void Write(Utf8JsonWriter writer, DeviceResult result, ClaimsVersion version, bool withSchemaValidated)
     {
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(result);
         if (result.Device is null || version is ClaimsVersion.None)
         {
             throw new ArgumentException("claims are written about authentic devices, in a chosen version", nameof(result));
+        }
+
+        if (version is ClaimsVersion.V2 or ClaimsVersion.Legacy)
+        {
+            WriteOlder(writer, result, version);
+            return;
         }
 
         var claims = new SortedDictionary<string, Action<Utf8JsonWriter>>(StringComparer.Ordinal);
@@ -45,6 +64,11 @@ public static class NvidiaClaims
             AddGpu(claims, result, version);
         }
 
+        if (withSchemaValidated)
+        {
+            AddSchemaValidated(claims, result);
+        }
+
         writer.WriteStartObject();
         foreach (var (name, write) in claims)
         {
@@ -53,6 +77,18 @@ public static class NvidiaClaims
         }
 
         writer.WriteEndObject();
+    }
+
+    private static void WriteOlder(Utf8JsonWriter writer, DeviceResult result, ClaimsVersion version)
+    {
+        if (version is ClaimsVersion.V2)
+        {
+            NvidiaClaims2.Write(writer, result);
+        }
+        else
+        {
+            LegacyClaims.Write(writer, result);
+        }
     }
 
     /// <summary>
@@ -140,6 +176,15 @@ public static class NvidiaClaims
         Add(claims, $"{prefix}-version-match", Held(".version.match"));
         Add(claims, $"{prefix}-measurements-available", rim?.IsUsable ?? false);
         claims.Add($"{prefix}-cert-chain", writer => WriteChain(writer, rim?.Chain));
+    }
+
+    private static void AddSchemaValidated(SortedDictionary<string, Action<Utf8JsonWriter>> claims, DeviceResult result)
+    {
+        foreach (var rim in result.Rims)
+        {
+            var name = rim.Requirement.Role switch { RimRole.Driver => "gpu-driver", RimRole.Vbios => "gpu-vbios", _ => "switch-bios" };
+            Add(claims, $"x-nvidia-{name}-rim-schema-validated", rim.Findings.Any(finding => finding.State is CheckState.Held && finding.Id == rim.Requirement.Prefix + ".wellformed"));
+        }
     }
 
     private static void WriteChain(Utf8JsonWriter writer, ChainStatus? chain)

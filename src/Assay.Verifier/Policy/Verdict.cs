@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Assay.Appraisal;
 using Assay.Evidence;
 using Assay.Trust;
@@ -20,7 +21,7 @@ public enum VerdictKind
 
 /// <summary>
 /// A verdict with everything that must be read beside it: how it was bound, by which clock, with which weakenings and under whose
-/// anchors. Made from an appraisal by <see cref="DefaultPolicy"/>.
+/// anchors. Made from an appraisal by <see cref="Of"/>.
 /// </summary>
 public sealed record Verdict
 {
@@ -41,6 +42,23 @@ public sealed record Verdict
 
     /// <summary>How the devices are bound to a confidential VM: <c>none</c>, for GPU evidence alone binds nothing (S-1).</summary>
     public required string Binding { get; init; }
+
+    /// <summary>The policy that it follows from.</summary>
+    public RelyingPartyPolicy Policy { get; init; } = RelyingPartyPolicy.Default;
+
+    /// <summary>
+    /// <c>policy.rules.satisfied</c>, and each rule that is not; empty without a policy of the relying party's. They are about the policy,
+    /// and stand apart from the checks of devices.
+    /// </summary>
+    public ImmutableArray<Finding> PolicyFindings { get; init; } = [];
+
+    /// <summary>What failed and the relying party's policy allows nevertheless; empty otherwise.</summary>
+    public ImmutableArray<AllowedFinding> AllowedAlthough { get; init; } = [];
+
+    /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
+    public ImmutableArray<string> Weakened => AllowedAlthough.IsEmpty
+        ? Appraisal.Weakened
+        : [.. Appraisal.Weakened.Append("policy-allowed").Order(StringComparer.Ordinal)];
 
     /// <summary><c>proven</c> when every report answers the nonce that the relying party gave.</summary>
     public string Freshness => Appraisal.FreshnessProven ? "proven" : "not-proven";
@@ -69,35 +87,100 @@ public sealed record Verdict
         Assay.Appraisal.TimeSource.Stated => "stated",
         _ => "none",
     };
+
+    /// <summary>
+    /// The verdict that follows from an appraisal under a policy. The policy is asked only about authentic devices with nothing missing and
+    /// no failure that claims do not show; for the rest fail and incomplete stand as they are.
+    /// </summary>
+    /// <param name="appraisal">The answers.</param>
+    /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>.</param>
+    /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
+    /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
+    public static Verdict Of(AppraisalResult appraisal, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    {
+        ArgumentNullException.ThrowIfNull(appraisal);
+        ArgumentNullException.ThrowIfNull(policy);
+        var whyNotAsked = PolicyGate.WhyNotAsked(appraisal);
+        var decision = whyNotAsked is null ? policy.Decide(new PolicyInput { Appraisal = appraisal, Claims = claims, Issuer = issuer }) : null;
+        var allowed = decision is { Allowed: true, Differences.IsEmpty: true };
+        ImmutableArray<AllowedFinding> although = allowed ? AllFailed(appraisal) : [];
+        return new Verdict
+        {
+            Kind = decision is null ? WithoutPolicy(appraisal) : allowed ? VerdictKind.Pass : VerdictKind.Fail,
+            Appraisal = appraisal,
+            Binding = "none",
+            NvidiaOverallResult = NvidiaClaims.OverallResult(appraisal),
+            Proven = Assurance.Proven(appraisal),
+            NotProven = Assurance.NotProven(appraisal, although),
+            Policy = policy,
+            PolicyFindings = policy.IsBrought ? FindingsOf(decision, allowed, whyNotAsked) : [],
+            AllowedAlthough = although,
+        };
+    }
+
+    // A policy that was not asked has excused nothing, so this can be no pass.
+    private static VerdictKind WithoutPolicy(AppraisalResult appraisal) =>
+        appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty)
+            || appraisal.AllFindings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
+        : VerdictKind.Incomplete;
+
+    private static ImmutableArray<AllowedFinding> AllFailed(AppraisalResult appraisal) =>
+    [
+        .. appraisal.Devices.SelectMany(device => device.Findings
+            .Where(finding => finding.State is CheckState.Failed)
+            .Select(finding => new AllowedFinding(device.Index, finding))),
+    ];
+
+    private static ImmutableArray<Finding> FindingsOf(PolicyDecision? decision, bool allowed, string? whyNotAsked)
+    {
+        const string id = "policy.rules.satisfied";
+        if (decision is null)
+        {
+            return [Outcome.Stopped(whyNotAsked!).Named(id)];
+        }
+
+        if (allowed)
+        {
+            return [Outcome.Held(decision.Reason).Named(id)];
+        }
+
+        // The rules stand under the one permanent id: their numbers are the policy's, and mean nothing without it.
+        return
+        [
+            Outcome.Failed(decision.Reason).Named(id),
+            .. decision.Differences.Select(difference =>
+                Outcome.Failed(difference.Reason, difference.Found ?? "absent", difference.Expected).Named(string.Create(CultureInfo.InvariantCulture, $"policy.rule.{difference.Rule}"))),
+        ];
+    }
 }
 
-/// <summary>The verdict where the relying party brings no policy: everything held, nothing expired or revoked.</summary>
+/// <summary>A check that failed, and that the relying party's policy allows.</summary>
+/// <param name="DeviceIndex">Of which device.</param>
+/// <param name="Finding">The check.</param>
+public sealed record AllowedFinding(int DeviceIndex, Finding Finding);
+
+/// <summary>The policy where the relying party brings none: everything held, nothing expired or revoked.</summary>
 public static class DefaultPolicy
 {
     /// <summary>
     /// Fails when any finding failed or there is none; is incomplete when anything is missing; passes otherwise. What the relying party
     /// waived by name does not count, and stands among the weakenings.
     /// </summary>
-    public static Verdict Decide(AppraisalResult appraisal)
-    {
-        ArgumentNullException.ThrowIfNull(appraisal);
-        var unasked = appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty);
-        Finding[] findings = unasked ? [] : [.. appraisal.AllFindings];
-        var kind = unasked || findings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
-            : findings.Any(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) ? VerdictKind.Incomplete
-            : VerdictKind.Pass;
-        return new Verdict
-        {
-            Kind = kind,
-            Appraisal = appraisal,
-            Binding = "none",
-            NvidiaOverallResult = NvidiaClaims.OverallResult(appraisal),
-            Proven = Proven(appraisal),
-            NotProven = NotProven(appraisal),
-        };
-    }
+    public static Verdict Decide(AppraisalResult appraisal) => Verdict.Of(appraisal, RelyingPartyPolicy.Default, ClaimsVersion.V4);
 
-    private static ImmutableArray<string> Proven(AppraisalResult appraisal)
+    /// <summary>Allows what has no failed check.</summary>
+    public static PolicyDecision Decide(PolicyInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var failed = input.Appraisal.AllFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
+        return new PolicyDecision { Allowed = failed is null, Reason = failed is null ? "every check held" : $"{failed.Id} failed" };
+    }
+}
+
+/// <summary>What a verdict says in sentences.</summary>
+internal static class Assurance
+{
+    public static ImmutableArray<string> Proven(AppraisalResult appraisal)
     {
         // Whoever holds a revoked key may have signed what he liked: nothing that it signed is proven.
         var authentic = appraisal.Devices.Where(device => device.Device is not null
@@ -122,7 +205,7 @@ public static class DefaultPolicy
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
 
-    private static ImmutableArray<string> NotProven(AppraisalResult appraisal)
+    public static ImmutableArray<string> NotProven(AppraisalResult appraisal, ImmutableArray<AllowedFinding> allowed)
     {
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
@@ -134,6 +217,7 @@ public static class DefaultPolicy
             (appraisal.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
+            (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
             (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),

@@ -28,10 +28,11 @@ public static class VerdictJson
         writer.WriteString("verdict", verdict.Word);
         writer.WriteString("freshness", verdict.Freshness);
         writer.WriteString("binding", verdict.Binding);
-        WriteStrings(writer, "weakened", appraisal.Weakened);
+        WriteStrings(writer, "weakened", verdict.Weakened);
         writer.WriteString("anchors", verdict.Anchors);
         writer.WriteString("evaluatedAt", ChainJudge.Text(appraisal.Time.Instant));
         writer.WriteString("timeSource", verdict.TimeSource);
+        WritePolicy(writer, verdict);
         writer.WriteBoolean("x-nvidia-overall-att-result", verdict.NvidiaOverallResult);
         writer.WriteStartArray("devices");
         foreach (var device in appraisal.Devices)
@@ -40,7 +41,7 @@ public static class VerdictJson
         }
 
         writer.WriteEndArray();
-        WriteFindings(writer, appraisal.Findings);
+        WriteFindings(writer, appraisal.Findings.Concat(verdict.PolicyFindings));
         writer.WriteStartArray("missing");
         foreach (var item in appraisal.Missing)
         {
@@ -58,6 +59,25 @@ public static class VerdictJson
         WriteStrings(writer, "notProven", verdict.NotProven);
         writer.WriteEndObject();
         writer.WriteEndObject();
+    }
+
+    private static void WritePolicy(Utf8JsonWriter writer, Verdict verdict)
+    {
+        writer.WriteStartObject("policy");
+        writer.WriteString("id", verdict.Policy.Id);
+        writer.WriteString("digest", verdict.Policy.Digest?.ToString());
+        writer.WriteEndObject();
+        writer.WriteStartArray("allowedAlthough");
+        foreach (var item in verdict.AllowedAlthough)
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("device", item.DeviceIndex);
+            writer.WriteString("id", item.Finding.Id);
+            writer.WriteString("reason", item.Finding.Reason);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 
     private static void WriteDevice(Utf8JsonWriter writer, DeviceResult device, ClaimsVersion version)

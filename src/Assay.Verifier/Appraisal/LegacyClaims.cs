@@ -1,0 +1,79 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Assay.Evidence;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// The claims of NVIDIA's first local verifier (2023, <c>x-nv-gpu-*</c>), which NVFlare's CC manager compares with 28 rules. All are
+/// booleans. <c>x-nv-gpu-vbios-index-conflict</c> has the inverted sense, as there: true says that there is no conflict. Later
+/// releases called it <c>x-nv-gpu-vbios-index-no-conflict</c>; both are written. Switches have no claims of this set.
+/// </summary>
+internal static class LegacyClaims
+{
+    /// <summary>How every name begins.</summary>
+    public const string Prefix = "x-nv-gpu-";
+
+    private sealed record Claim(string Name, Func<ClaimsBasis, bool> Holds);
+
+    // In the order of the verifier's own list. That verifier knew no claim about the revocation or expiry of RIM signers apart from the
+    // RIM's signature, so these rest on both: whoever rules on the signature asked about the signer.
+    private static readonly ImmutableArray<Claim> s_claims =
+    [
+        new("available", basis => basis.Held("report.signature.valid")),
+        new("attestation-report-available", basis => basis.Held("report.wellformed")),
+        new("info-fetched", InfoIsFetched),
+        new("arch-check", basis => basis.Held("device.identity.known")),
+        new("root-cert-available", basis => basis.Held("device.chain.trusted")),
+        new("cert-chain-verified", basis => basis.AllHeld("device.chain.trusted", "device.chain.current")),
+        new("ocsp-cert-chain-verified", OcspIsAuthentic),
+        new("ocsp-signature-verified", OcspIsAuthentic),
+        new("cert-ocsp-nonce-match", basis => OcspIsAuthentic(basis) && basis.Result.Chain is { NonceMatches: true }),
+        new("cert-check-complete", basis => basis.DeviceChainValidated),
+        new("measurement-available", basis => basis.Held("report.wellformed") && !basis.Result.Device!.Report.Blocks.IsEmpty),
+        new("attestation-report-parsed", basis => basis.AllHeld("report.wellformed", "report.fields.wellformed")),
+        new("nonce-match", basis => basis.Held("report.nonce.match")),
+        new("attestation-report-driver-version-match", basis => basis.Held("rim.driver.version.match")),
+        new("attestation-report-vbios-version-match", basis => basis.Held("rim.vbios.version.match")),
+        new("attestation-report-verified", basis => basis.AllHeld("report.signature.valid", "report.version.supported", "device.chain.trusted")),
+        new("driver-rim-schema-fetched", basis => basis.Held("rim.driver.available")),
+        new("driver-rim-schema-validated", basis => basis.Held("rim.driver.wellformed")),
+        new("driver-rim-cert-extracted", basis => basis.Held("rim.driver.chain.trusted")),
+        new("driver-rim-signature-verified", basis => basis.Held("rim.driver.signature.valid") && basis.RimChainValidated("rim.driver")),
+        new("driver-rim-driver-measurements-available", basis => basis.GoldenValuesAvailable(RimRole.Driver)),
+        new("driver-vbios-rim-fetched", basis => basis.Held("rim.vbios.available")),
+        new("vbios-rim-schema-validated", basis => basis.Held("rim.vbios.wellformed")),
+        new("vbios-rim-cert-extracted", basis => basis.Held("rim.vbios.chain.trusted")),
+        new("vbios-rim-signature-verified", basis => basis.Held("rim.vbios.signature.valid") && basis.RimChainValidated("rim.vbios")),
+        new("vbios-rim-driver-measurements-available", basis => basis.GoldenValuesAvailable(RimRole.Vbios)),
+        new("vbios-index-conflict", basis => basis.Held("measurements.no-conflict")),
+        new("vbios-index-no-conflict", basis => basis.Held("measurements.no-conflict")),
+        new("measurements-match", basis => basis.Result.MeasurementsMatch),
+    ];
+
+    /// <summary>Every name, in the order of the verifier's own list.</summary>
+    public static ImmutableArray<string> Names { get; } = [.. s_claims.Select(claim => Prefix + claim.Name)];
+
+    /// <summary>Writes one JSON object about an authentic device: empty for a switch.</summary>
+    public static void Write(Utf8JsonWriter writer, DeviceResult result)
+    {
+        writer.WriteStartObject();
+        if (result.Kind is DeviceKind.Gpu)
+        {
+            var basis = new ClaimsBasis(result);
+            foreach (var claim in s_claims.OrderBy(claim => claim.Name, StringComparer.Ordinal))
+            {
+                writer.WriteBoolean(Prefix + claim.Name, claim.Holds(basis));
+            }
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static bool InfoIsFetched(ClaimsBasis basis) =>
+        basis.AllHeld("report.wellformed", "device.chain.wellformed", "report.fields.wellformed")
+        && basis.Result.Device!.Fields is { DriverVersion: not null, VbiosVersion: not null };
+
+    // No finding is about the answers' signatures alone; this is what the chain's status says of all of them. False where nobody was asked.
+    private static bool OcspIsAuthentic(ClaimsBasis basis) => basis.Result.Chain is { ResponseValid: true };
+}

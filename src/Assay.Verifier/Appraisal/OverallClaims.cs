@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Assay.Evidence;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// The claims about a set of devices together: what the overall token of a detached EAT bundle carries, without what a token adds when it
+/// is signed (iat, nbf, exp, jti, and the digests of submodules, which stand here as null).
+/// </summary>
+public static class OverallClaims
+{
+    /// <summary>The value of <c>sub</c>.</summary>
+    public const string Subject = "NVIDIA-PLATFORM-ATTESTATION";
+
+    /// <summary>Writes one JSON object.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="result">About what.</param>
+    /// <param name="version">Of the device claims beside it.</param>
+    /// <param name="issuer">Whose statement it will be; null leaves <c>iss</c> out.</param>
+    public static void Write(Utf8JsonWriter writer, AppraisalResult result, ClaimsVersion version, string? issuer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(result);
+        var authentic = result.Devices.Where(device => device.Device is not null).ToArray();
+        var nonces = authentic.Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
+        writer.WriteStartObject();
+        if (nonces is [var nonce])
+        {
+            writer.WriteString("eat_nonce", nonce.ToString());
+        }
+
+        if (issuer is not null)
+        {
+            writer.WriteString("iss", issuer);
+        }
+
+        writer.WriteString("sub", Subject);
+        writer.WriteStartObject("submods");
+        foreach (var name in SubmoduleNames(authentic))
+        {
+            writer.WriteNull(name);
+        }
+
+        writer.WriteEndObject();
+        writer.WriteBoolean("x-nvidia-overall-att-result", NvidiaClaims.OverallResult(result));
+        if (VersionOf(version) is { } word)
+        {
+            writer.WriteString("x-nvidia-ver", word);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    /// <summary><c>x-nvidia-ver</c>; the first verifier had no overall claims, and so no version of them. It stays 3.0 beside device claims 4.0.</summary>
+    public static string? VersionOf(ClaimsVersion version) => version switch
+    {
+        ClaimsVersion.V2 => "2.0",
+        ClaimsVersion.V3 or ClaimsVersion.V4 => "3.0",
+        _ => null,
+    };
+
+    private static string[] SubmoduleNames(DeviceResult[] devices)
+    {
+        var (gpus, switches) = (0, 0);
+        return [.. devices.Select(device => device.Kind is DeviceKind.Switch ? $"SWITCH-{switches++}" : $"GPU-{gpus++}")];
+    }
+}

@@ -1,0 +1,38 @@
+using Assay.Appraisal;
+
+namespace Assay.Policy;
+
+/// <summary>
+/// What comes before any policy. A policy sees claims, and can knowingly allow only what claims show: expiry, revocation and measurements.
+/// Whatever else failed is not its to excuse, and checks of later versions are not until they are named here. Where collateral is missing
+/// there is nothing to decide about yet.
+/// </summary>
+internal static class PolicyGate
+{
+    private static readonly HashSet<string> s_shownByClaims = new(StringComparer.Ordinal)
+    {
+        "device.chain.current", "device.chain.not-revoked",
+        "rim.driver.chain.current", "rim.driver.chain.not-revoked", "rim.driver.chain.not-held",
+        "rim.vbios.chain.current", "rim.vbios.chain.not-revoked", "rim.vbios.chain.not-held",
+        "rim.switch.chain.current", "rim.switch.chain.not-revoked", "rim.switch.chain.not-held",
+        "measurements.driver.match", "measurements.vbios.match", "measurements.switch.match", "measurements.min-svn.met",
+    };
+
+    /// <summary>Why no policy is asked about this; null when one is.</summary>
+    public static string? WhyNotAsked(AppraisalResult appraisal)
+    {
+        if (appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty || device.Device is null))
+        {
+            return "a policy is asked about authentic devices only";
+        }
+
+        if (appraisal.AllFindings.FirstOrDefault(finding => finding.State is CheckState.Failed && !s_shownByClaims.Contains(finding.Id)) is { } failed)
+        {
+            return $"{failed.Id} failed, which no policy can allow";
+        }
+
+        return appraisal.AllFindings.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open
+            ? $"{open.Id} could not be checked: what is missing comes first"
+            : null;
+    }
+}
