@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -66,8 +65,8 @@ public sealed class JsonWebKey
         writer.WriteEndObject();
     }
 
-    /// <summary>The public half of a key on a named curve.</summary>
-    internal static bool TryRead(ECDsa ecdsa, [NotNullWhen(true)] out JsonWebKey? key)
+    /// <summary>The public half of a key on one of the two curves, named; null of any other.</summary>
+    internal static JsonWebKey? OfKey(ECDsa ecdsa)
     {
         var point = ecdsa.ExportParameters(includePrivateParameters: false);
         var algorithm = !point.Curve.IsNamed ? SignatureAlgorithm.None : point.Curve.Oid.Value switch
@@ -76,8 +75,7 @@ public sealed class JsonWebKey
             P256Oid => SignatureAlgorithm.EcdsaSha256,
             _ => SignatureAlgorithm.None,
         };
-        key = algorithm is SignatureAlgorithm.None ? null : new JsonWebKey(algorithm, point, ecdsa.ExportSubjectPublicKeyInfo(), keyId: null);
-        return key is not null;
+        return algorithm is SignatureAlgorithm.None ? null : new JsonWebKey(algorithm, point, ecdsa.ExportSubjectPublicKeyInfo(), keyId: null);
     }
 
     /// <summary>From the coordinates of a JWK: exactly as long as the curve's field, and on the curve.</summary>

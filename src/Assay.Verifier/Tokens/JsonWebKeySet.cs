@@ -193,10 +193,11 @@ public sealed class JsonWebKeySet
         {
             using var certificate = X509CertificateLoader.LoadCertificate(der);
             using var its = certificate.GetECDsaPublicKey();
-            return its is not null && JsonWebKey.TryRead(its, out var same) && same.Info == key.Info;
+            return its is not null && JsonWebKey.OfKey(its)?.Info == key.Info;
         }
-        catch (CryptographicException)
+        catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)
         {
+            // The latter for curves that the platform does not know.
             return false;
         }
     }

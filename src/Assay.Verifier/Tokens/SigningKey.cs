@@ -108,12 +108,12 @@ public sealed class SigningKey : IDisposable
                 return new ParseFault("key", read, "bytes follow the key");
             }
 
-            // The file may carry a public half that is not this private one's: tokens under it would never verify.
-            if (!JsonWebKey.TryRead(ecdsa, out var publicKey))
+            if (JsonWebKey.OfKey(ecdsa) is not { } publicKey)
             {
                 return new ParseFault("key", 0, "a P-384 or P-256 key is expected, by the name of its curve");
             }
 
+            // The file may carry a public half that is not this private one's: tokens under it would never verify.
             var made = new SigningKey(ecdsa, publicKey);
             if (!publicKey.Verifies("trial"u8, made.Sign("trial"u8)))
             {
@@ -123,8 +123,9 @@ public sealed class SigningKey : IDisposable
             key = made;
             return null;
         }
-        catch (CryptographicException)
+        catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)
         {
+            // The latter for curves that the platform does not know.
             return new ParseFault("key", 0, $"no {(label == Pkcs8 ? "PKCS#8" : "SEC1")} private key of an elliptic curve that is understood");
         }
         finally

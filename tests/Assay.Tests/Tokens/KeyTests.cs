@@ -34,9 +34,12 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
         using var rsa = RSA.Create(2048);
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         var good = p384.ExportPkcs8PrivateKeyPem();
+        // secp384r1 with one bit changed names a curve that no platform has.
+        var unknown = p384.ExportPkcs8PrivateKey();
+        unknown[unknown.AsSpan().IndexOf([0x2B, 0x81, 0x04, 0x00, 0x22]) + 4] = 0x7F;
         string[] wrong =
         [
-            "", "x", p521.ExportPkcs8PrivateKeyPem(), rsa.ExportPkcs8PrivateKeyPem(), p384.ExportSubjectPublicKeyInfoPem(),
+            "", "x", PemEncoding.WriteString("PRIVATE KEY", unknown), p521.ExportPkcs8PrivateKeyPem(), rsa.ExportPkcs8PrivateKeyPem(), p384.ExportSubjectPublicKeyInfoPem(),
             p384.ExportEncryptedPkcs8PrivateKeyPem("x", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1)),
             good + "\n" + good, good + "x", "x" + good, good[..^10], good.Replace("PRIVATE KEY", "EC PRIVATE KEY", StringComparison.Ordinal),
             "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n" + p384.ExportECPrivateKeyPem(),

@@ -25,7 +25,6 @@ public sealed class TamperedTokenTests(TokenFixture fixture) : IClassFixture<Tok
     [InlineData("HS384")]
     public void A_MAC_under_the_public_key_is_refused_by_name(string algorithm)
     {
-        using var ecdsa = ECDsa.Create();
         var secret = fixture.Keys.ToJson();
         var bundle = Reforged.Of(fixture.Bundle(), fixture.Key, _ => { }, (_, header) => header["alg"] = algorithm, (_, token) =>
         {
@@ -134,10 +133,8 @@ public sealed class TamperedTokenTests(TokenFixture fixture) : IClassFixture<Tok
         {
             var holder = name == "overall" ? root[0]! : root[1]!;
             var token = (name == "overall" ? holder[1] : holder[name])!.GetValue<string>();
-            var middle = token.IndexOf('.', StringComparison.Ordinal) + 5;
             var payload = System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]);
             var altered = Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(payload).Replace("127.0.0.1", "127.0.0.2", StringComparison.Ordinal));
-            Assert.InRange(middle, 0, token.Length);
             var again = string.Join('.', token.Split('.')[0], System.Buffers.Text.Base64Url.EncodeToString(altered), token.Split('.')[2]);
             if (name == "overall")
             {
