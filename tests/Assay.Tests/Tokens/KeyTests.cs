@@ -36,7 +36,7 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
         var good = p384.ExportPkcs8PrivateKeyPem();
         // secp384r1 with one bit changed names a curve that no platform has.
         var unknown = p384.ExportPkcs8PrivateKey();
-        unknown[unknown.AsSpan().IndexOf([0x2B, 0x81, 0x04, 0x00, 0x22]) + 4] = 0x7F;
+        unknown[unknown.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x2B, 0x81, 0x04, 0x00, 0x22]) + 4] = 0x7F;
         string[] wrong =
         [
             "", "x", PemEncoding.WriteString("PRIVATE KEY", unknown), p521.ExportPkcs8PrivateKeyPem(), rsa.ExportPkcs8PrivateKeyPem(), p384.ExportSubjectPublicKeyInfoPem(),
