@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Assay.Cli.Demo;
 using Assay.Cli.Inspection;
+using Assay.Cli.Tokens;
 using Assay.Cli.Verify;
 
 namespace Assay.Cli;
@@ -16,6 +18,7 @@ internal static class CommandLine
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
+            TokenCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
@@ -95,6 +98,14 @@ internal static class CommandLine
                 "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
             ],
             ["inspect"] = ["assay inspect gpu.json", "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json"],
+            ["token"] =
+            [
+                "assay token keygen --out issuer.pem && assay token jwks --signing-key issuer.pem > jwks.json",
+                "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE --eat-out eat.json --signing-key issuer.pem --issuer https://verifier.example",
+                "assay token verify eat.json --jwks jwks.json --nonce $NONCE --issuer https://verifier.example",
+                "assay token show eat.json",
+            ],
+            ["token verify"] = ["assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example"],
             ["demo"] = ["assay demo"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],
         };
@@ -102,7 +113,7 @@ internal static class CommandLine
         public override int Invoke(ParseResult parseResult)
         {
             var result = help.Invoke(parseResult);
-            if (s_examples.TryGetValue(parseResult.CommandResult.Command is RootCommand ? "assay" : parseResult.CommandResult.Command.Name, out var examples))
+            if (s_examples.TryGetValue(NameOf(parseResult.CommandResult), out var examples))
             {
                 Console.Out.WriteLine("Examples:");
                 foreach (var example in examples)
@@ -120,5 +131,13 @@ internal static class CommandLine
 
             return result;
         }
+
+        // The words behind "assay": the same word may stand under several commands.
+        private static string NameOf(CommandResult command) => command switch
+        {
+            { Command: RootCommand } => "assay",
+            { Parent: CommandResult { Command: not RootCommand } outer } => $"{NameOf(outer)} {command.Command.Name}",
+            _ => command.Command.Name,
+        };
     }
 }

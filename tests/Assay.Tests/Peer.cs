@@ -32,6 +32,20 @@ internal sealed class Peer
         return new Peer(found!);
     }
 
+    /// <summary>An interpreter that has a module. Debian's own, because modules of the distribution are not seen by others.</summary>
+    public static Peer RequireModule(string interpreter, string module, string package)
+    {
+        var peer = new Peer(interpreter);
+        var present = File.Exists(interpreter) && peer.Run("-c", $"import {module}").Accepted;
+        if (!present && Environment.GetEnvironmentVariable("CI") == "true")
+        {
+            Assert.Fail($"{package} is not installed; eng/test installs it where it may");
+        }
+
+        Assert.SkipUnless(present, $"{package} is not installed");
+        return peer;
+    }
+
     /// <summary>Runs the program to its end.</summary>
     public PeerAnswer Run(params IEnumerable<string> arguments)
     {

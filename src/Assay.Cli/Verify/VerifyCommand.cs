@@ -42,7 +42,9 @@ internal static class VerifyCommand
                 appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
             var verdict = Verdict.Of(appraisal, request.Policy, request.Claims);
             Print(verdict, request);
-            return CodeOf(verdict);
+            // A pass whose token is not there is not what was asked for.
+            var written = request.Token is null || request.Token.TryWrite(verdict, TimeProvider.System);
+            return CodeOf(verdict) is var code && code == ExitCode.Verified && !written ? ExitCode.Unusable : code;
         }
     }
 

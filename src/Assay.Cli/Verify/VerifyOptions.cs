@@ -5,7 +5,11 @@ namespace Assay.Cli.Verify;
 /// <summary>The options of <c>assay verify</c>.</summary>
 internal sealed class VerifyOptions
 {
-    public VerifyOptions() => Claims.AcceptOnlyFromAmong("4.0", "3.0", "2.0", "legacy");
+    public VerifyOptions()
+    {
+        Claims.AcceptOnlyFromAmong("4.0", "3.0", "2.0", "legacy");
+        TokenFormat.AcceptOnlyFromAmong("eat", "nvidia-ear", "trustee-ear");
+    }
 
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
@@ -42,12 +46,25 @@ internal sealed class VerifyOptions
 
     public Option<string?> Policy { get; } = new("--policy") { Description = "decide by this JSON policy (authorization-rules) about what claims show; the verdict says what it allowed", HelpName = "FILE" };
 
+    public Option<string?> EatOut { get; } = new("--eat-out") { Description = "also write the verdict as a signed token", HelpName = "FILE" };
+
+    public Option<string?> SigningKey { get; } = new("--signing-key") { Description = "the key that signs it: P-384 or P-256, PEM", HelpName = "FILE" };
+
+    public Option<string?> Issuer { get; } = new("--issuer") { Description = "who it says it is from: an https URL", HelpName = "URI" };
+
+    public Option<string?> Audience { get; } = new("--audience") { Description = "whom it is for", HelpName = "A" };
+
+    public Option<int> TokenLifetime { get; } = new("--token-lifetime") { Description = "how long it lives, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 };
+
+    public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat, nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
+
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
 
     public Option<string> Format { get; } = Options.Format();
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy, Verbose, Format,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy,
+        EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, Verbose, Format,
     ];
 }

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using Assay.Appraisal;
+using Assay.Cli.Tokens;
 using Assay.Collateral;
 using Assay.Evidence;
 using Assay.Policy;
@@ -30,6 +30,9 @@ internal sealed class VerifyRequest : IDisposable
     public required bool Json { get; init; }
     public required bool Verbose { get; init; }
 
+    /// <summary>Null when no token is asked for.</summary>
+    public required TokenOutput? Token { get; init; }
+
     public static bool TryRead(
         VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults)
     {
@@ -38,6 +41,7 @@ internal sealed class VerifyRequest : IDisposable
         var expectations = reader.Expectations(clock);
         var (rims, ocsp) = (reader.Rims(), reader.Ocsp());
         var policy = reader.Policy();
+        var token = reader.Token(expectations.Trust);
         faults = [.. reader.Faults];
         request = faults.IsEmpty
             ? new VerifyRequest
@@ -51,8 +55,14 @@ internal sealed class VerifyRequest : IDisposable
                 Policy = policy,
                 Json = parsed.GetValue(options.Format) == Options.Json,
                 Verbose = parsed.GetValue(options.Verbose),
+                Token = token,
             }
             : null;
+        if (request is null)
+        {
+            token?.Dispose();
+        }
+
         return request is not null;
     }
 
@@ -60,6 +70,7 @@ internal sealed class VerifyRequest : IDisposable
     {
         (Rims as IDisposable)?.Dispose();
         (Ocsp as IDisposable)?.Dispose();
+        Token?.Dispose();
     }
 
     private static ClaimsVersion ClaimsOf(string? word) => word switch
@@ -191,6 +202,8 @@ internal sealed class VerifyRequest : IDisposable
             return RelyingPartyPolicy.Default;
         }
 
+        public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, Refuse);
+
         private DeviceEvidence? Alone(string report, string chain)
         {
             if (!InputFile.TryRead(report, 2 * Limits.ReportBytes, out var reportFile, out var whyNot)
@@ -233,15 +246,13 @@ internal sealed class VerifyRequest : IDisposable
                 return new EvaluationTime(clock.GetUtcNow(), TimeSource.System);
             }
 
-            string[] forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
-            var zoned = text.EndsWith('Z') || (text.Length > 6 && text[^6] is '+' or '-');
-            if (!zoned || !DateTimeOffset.TryParseExact(text, forms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var at))
+            if (!Instant.TryRead(text, out var at, out var whyNot))
             {
-                Refuse("cli.at", $"--at: RFC 3339 with an offset is expected, for instance 2026-11-01T00:00:00Z, found \"{text}\"");
+                Refuse("cli.at", $"--at: {whyNot}");
                 return new EvaluationTime(default, TimeSource.None);
             }
 
-            return new EvaluationTime(at.ToUniversalTime(), TimeSource.Stated);
+            return new EvaluationTime(at, TimeSource.Stated);
         }
 
         private TrustSet ReadAnchors()

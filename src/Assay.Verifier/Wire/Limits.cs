@@ -62,4 +62,28 @@ public static class Limits
 
     /// <summary>Nesting of evidence JSON: 4 in every known form.</summary>
     public const int EvidenceJsonDepth = 16;
+
+    /// <summary>A compact JWS. The claims of a device take 6 kB; one whose every measurement differs takes ten times that.</summary>
+    public const int JwsCharacters = 256 * 1024;
+
+    /// <summary>A detached EAT bundle: 256 devices of 8 kB each, and room.</summary>
+    public const int EatBundleBytes = 8 * 1024 * 1024;
+
+    /// <summary>The name of a submodule; ours and NVIDIA's are like <c>SWITCH-0</c>.</summary>
+    public const int SubmoduleNameCharacters = 64;
+
+    /// <summary>A JSON Web Key Set. NVIDIA's has a certificate chain of some kilobytes with each key.</summary>
+    public const int KeySetBytes = 256 * 1024;
+
+    /// <summary>Keys in a JSON Web Key Set.</summary>
+    public const int KeySetKeys = 64;
+
+    /// <summary>A key identifier: a thumbprint has 43 characters, NVIDIA's 67.</summary>
+    public const int KeyIdCharacters = 256;
+
+    /// <summary>A PEM file with one private key: 400 bytes for P-384.</summary>
+    public const int SigningKeyBytes = 8 * 1024;
+
+    /// <summary>An issuer or an audience, which are URIs or short names.</summary>
+    public const int TokenNameCharacters = 512;
 }

@@ -6,6 +6,7 @@ using Assay.Reference;
 using Assay.Simulator;
 using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
+using Assay.Tokens;
 using Assay.Trust;
 using Assay.Wire;
 using OpaqueData = Assay.Evidence.Spdm.OpaqueData;
@@ -87,6 +88,22 @@ internal static class FuzzTargets
             new("StrictBase64.TryDecode", [texts[1]], input => StrictBase64.TryDecode(input, out var bytes) ? new(true, null, Again(input, Convert.ToBase64String(bytes))) : new(false, null, "")),
             new("StrictBase64.TryDecodeUrl", [Encoding.ASCII.GetBytes(System.Buffers.Text.Base64Url.EncodeToString(reports[2]))], input =>
                 StrictBase64.TryDecodeUrl(input, out var bytes) ? new(true, null, Again(input, System.Buffers.Text.Base64Url.EncodeToString(bytes))) : new(false, null, "")),
+            new("SigningKey.TryParse", [.. PrivateKeys()], input =>
+            {
+                var read = SigningKey.TryParse(input, out var key, out var fault);
+                using (key)
+                {
+                    return read ? Ok(key!.PublicKey.KeyId, fault is not null) : Bad(fault);
+                }
+            }),
+            new("JsonWebKeySet.TryParse", [KeySet()], input =>
+                JsonWebKeySet.TryParse(input, out var set, out var fault) ? Ok(string.Join(' ', set.Keys.Select(key => $"{key.KeyId} {key.Thumbprint}")), fault is not null) : Bad(fault)),
+            new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
+                CompactJws.TryParse(Encoding.Latin1.GetString(input), out var jws, out var fault) ? Ok($"{jws.Header} {jws.Payload} {jws.Signature.Length}", fault is not null) : Bad(fault)),
+            new("EatBundle.TryParse", [Encoding.ASCII.GetBytes($$"""[["JWT","{{Token()}}"],{"GPU-0":"{{Token()}}"}]""")], input =>
+                EatBundle.TryParse(input, out var bundle, out var fault) ? Ok($"{bundle.Overall.Text} {string.Join(' ', bundle.Submodules)}", fault is not null) : Bad(fault)),
+            new("TokenIssuer.TryParse", [Encoding.ASCII.GetBytes("https://verifier.example:8443/tenant"), Encoding.ASCII.GetBytes("http://127.0.0.1")], input =>
+                TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
             new("StrictJson.Read", [.. EvidenceFiles(devices), Simulated.Anchors], input =>
@@ -175,6 +192,35 @@ internal static class FuzzTargets
         using var device = SimulatedDevice.Create(Simulated.Authority, DeviceProfile.Ls10);
         return [.. SimulatedSet.Of(Simulated.Authority, device, SimulatorFixture.Nonce, SimulatorFixture.Now).Ocsp.Values.Take(3).Select(response => response.ToArray())];
     }
+
+    // Always the same keys: a failure names a seed, and the seed repeats it.
+    private const string PrivateKey = """
+        -----BEGIN PRIVATE KEY-----
+        MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDA7EGG6fUCgC5zMybrP
+        vszNOfbLwLMWJadYfkpVp9DpKGxEfoI0MfyvEaWmO5tYSBuhZANiAARkq/6VQoU+
+        0noZ2EvsR4e5VYGgI6iCd0t/v7ci7uDKowM3Txh2k4pHAD7SYNi7jceDmJmfCUNb
+        A30RSH4JMXzW+sbm6KhsU0127VG/u2FFzk0QCNfQ25vQ5LnK5B/c3lQ=
+        -----END PRIVATE KEY-----
+        """;
+
+    private const string SmallPrivateKey = """
+        -----BEGIN EC PRIVATE KEY-----
+        MHcCAQEEIHYAeExULEt2qr57y1hrnbJ5MImuLNre0da+//VOZRmnoAoGCCqGSM49
+        AwEHoUQDQgAE7qTJ4nyM+aMlShYx1VknT6FweTQyT6g7ajCuDqKzrJvn57+TvliU
+        Wd900BTcD/Olqwl+8hgCfXOTMx9sgYyJDQ==
+        -----END EC PRIVATE KEY-----
+        """;
+
+    private static IEnumerable<byte[]> PrivateKeys() => [Encoding.ASCII.GetBytes(PrivateKey), Encoding.ASCII.GetBytes(SmallPrivateKey)];
+
+    private static byte[] KeySet()
+    {
+        var keys = PrivateKeys().Select(pem => SigningKey.TryParse(pem, out var key, out var fault) ? key : throw new InvalidOperationException(fault.ToString())).ToArray();
+        return JsonWebKeySet.Of(keys.Select(key => key.PublicKey)).ToJson();
+    }
+
+    private static string Token() =>
+        $"{Assay.Tests.Tokens.Reforged.Url("""{"alg":"ES384","kid":"k","typ":"JWT"}""")}.{Assay.Tests.Tokens.Reforged.Url("""{"iss":"https://verifier.example","exp":1}""")}.{new string('A', 128)}";
 
     private static byte[] RevocationList()
     {

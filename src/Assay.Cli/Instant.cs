@@ -1,0 +1,20 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Assay.Cli;
+
+/// <summary>An instant on the command line: RFC 3339 with an offset.</summary>
+internal static class Instant
+{
+    private static readonly string[] s_forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+
+    public static bool TryRead(string text, out DateTimeOffset instant, [NotNullWhen(false)] out string? whyNot)
+    {
+        instant = default;
+        var zoned = text.EndsWith('Z') || (text.Length > 6 && text[^6] is '+' or '-');
+        var read = zoned && DateTimeOffset.TryParseExact(text, s_forms, CultureInfo.InvariantCulture, DateTimeStyles.None, out instant);
+        instant = instant.ToUniversalTime();
+        whyNot = read ? null : $"RFC 3339 with an offset is expected, for instance 2026-11-01T00:00:00Z, found \"{text}\"";
+        return read;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using Assay.Tokens;
+using Assay.Wire;
+
+namespace Assay.Cli.Tokens;
+
+/// <summary>Private keys in files: read into one buffer that is zeroed, written for their owner alone and over nothing.</summary>
+internal static class SigningKeyFile
+{
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
+    public static bool TryRead(string path, [NotNullWhen(true)] out SigningKey? key, [NotNullWhen(false)] out string? whyNot)
+    {
+        key = null;
+        var buffer = new byte[Limits.SigningKeyBytes + 1];
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            var length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            if (!SigningKey.TryParse(buffer.AsSpan(0, length), out key, out var fault))
+            {
+                whyNot = $"{path}: {fault.Field}: {fault.Problem}";
+                return false;
+            }
+
+            // Secret mounts of containers are often readable for all, so this is said and not refused.
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(stream.SafeFileHandle) & Others) != 0)
+            {
+                Output.Error("cli.signing-key", $"warning: others on this machine can use {path}: chmod 600 it");
+            }
+
+            whyNot = null;
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
+            return false;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(buffer);
+        }
+    }
+
+    /// <summary>Makes a P-384 key, writes it as PKCS#8, and tells its public half.</summary>
+    public static bool TryMake(string path, [NotNullWhen(true)] out JsonWebKey? publicKey, [NotNullWhen(false)] out string? whyNot)
+    {
+        publicKey = null;
+        using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        var der = ecdsa.ExportPkcs8PrivateKey();
+        var pem = PemEncoding.WriteUtf8("PRIVATE KEY"u8, der);
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            using var stream = new FileStream(path, options);
+            stream.Write(pem);
+            stream.Write("\n"u8);
+            stream.Flush(flushToDisk: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            whyNot = $"{path}: {(File.Exists(path) ? "the file exists, and keys are never overwritten" : exception.Message)}";
+            return false;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(der);
+            CryptographicOperations.ZeroMemory(pem);
+        }
+
+        if (!TryRead(path, out var key, out whyNot))
+        {
+            return false;
+        }
+
+        using (key)
+        {
+            publicKey = key.PublicKey;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.CommandLine;
+using Assay.Tokens;
+using Assay.Wire;
+using Spectre.Console;
+
+namespace Assay.Cli.Tokens;
+
+/// <summary><c>assay token</c>: what verifies, shows and signs tokens.</summary>
+internal static class TokenCommand
+{
+    public static Command Create() => new("token", "Verifies and shows tokens, and makes the keys that sign them.")
+    {
+        TokenVerifyCommand.Create(),
+        Show(),
+        KeySet(),
+        KeyGeneration(),
+    };
+
+    private static Command Show()
+    {
+        var file = new Argument<string>("file") { Description = "a bundle or a single token; - for standard input", HelpName = "FILE" };
+        var format = Options.Format();
+        var command = new Command("show", "Takes a token apart. Nothing is verified.") { file, format };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(file)!;
+            if (!InputFile.TryRead(path, Limits.EatBundleBytes, out var bytes, out var whyNot))
+            {
+                Output.Error("cli.file", whyNot);
+                return ExitCode.Unusable;
+            }
+
+            if (TokenContents.TryRead(bytes, out var contents, out var fault))
+            {
+                contents.Print(parsed.GetValue(format) == Options.Json);
+                return ExitCode.Verified;
+            }
+
+            Output.Error("token.wellformed", $"{path}: {fault}");
+            return ExitCode.Unusable;
+        });
+        return command;
+    }
+
+    private static Command KeySet()
+    {
+        var file = new Option<string>("--signing-key") { Description = "the private key, PKCS#8 or SEC1 PEM", HelpName = "FILE", Required = true };
+        var command = new Command("jwks", "Prints the public key set to publish for a signing key.") { file };
+        command.SetAction(parsed =>
+        {
+            if (!SigningKeyFile.TryRead(parsed.GetValue(file)!, out var key, out var whyNot))
+            {
+                Output.Error("cli.signing-key", whyNot);
+                return ExitCode.Unusable;
+            }
+
+            using (key)
+            {
+                using var output = Console.OpenStandardOutput();
+                output.Write(JsonWebKeySet.Of(key.PublicKey).ToJson());
+                output.Write("\n"u8);
+                return ExitCode.Verified;
+            }
+        });
+        return command;
+    }
+
+    private static Command KeyGeneration()
+    {
+        var file = new Option<string>("--out") { Description = "where the private key goes; it must not exist", HelpName = "FILE", Required = true };
+        var command = new Command("keygen", "Makes a P-384 signing key, readable for its owner only.") { file };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(file)!;
+            if (!SigningKeyFile.TryMake(path, out var publicKey, out var whyNot))
+            {
+                Output.Error("cli.signing-key", whyNot);
+                return ExitCode.Unusable;
+            }
+
+            Output.Out.WriteLine($"ES384 key {publicKey.KeyId} written to {Printable.Of(path)}.");
+            Output.Out.WriteLine($"Publish its public half: assay token jwks --signing-key {Printable.Of(path)} > jwks.json");
+            return ExitCode.Verified;
+        });
+        return command;
+    }
+}

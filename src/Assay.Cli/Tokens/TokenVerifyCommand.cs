@@ -1,0 +1,243 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Policy;
+using Assay.Tokens;
+using Assay.Trust;
+using Assay.Wire;
+using Spectre.Console;
+
+namespace Assay.Cli.Tokens;
+
+/// <summary><c>assay token verify</c>.</summary>
+internal sealed class TokenVerifyCommand
+{
+    private const int IdWidth = 28;
+
+    private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle; - for standard input", HelpName = "FILE" };
+    private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
+    private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay looks the same", HelpName = "HEX" };
+    private readonly Option<string?> _audience = new("--audience") { Description = "whom it must be for", HelpName = "A" };
+    private readonly Option<string?> _issuer = new("--issuer") { Description = "whose it must be, in exactly these characters", HelpName = "URI" };
+    private readonly Option<bool> _acceptWeakened = new("--dangerously-accept-weakened") { Description = "accept a verdict for which something was waived" };
+    private readonly Option<string[]> _anchors = new("--accept-anchors") { Description = "accept devices of other anchors than NVIDIA's: custom, simulated", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _at = new("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
+    private readonly Option<string> _format = Options.Format();
+
+    private TokenVerifyCommand() => _anchors.AcceptOnlyFromAmong("custom", "simulated");
+
+    public static Command Create()
+    {
+        var self = new TokenVerifyCommand();
+        var command = new Command("verify", "Verifies a detached EAT bundle under its issuer's keys.")
+        {
+            self._file, self._keys, self._nonce, self._audience, self._issuer, self._acceptWeakened, self._anchors, self._at, self._format,
+        };
+        command.SetAction((parsed, cancellation) => self.RunAsync(parsed, TimeProvider.System, cancellation));
+        return command;
+    }
+
+    private async Task<int> RunAsync(ParseResult parsed, TimeProvider clock, CancellationToken cancellation)
+    {
+        var faults = new List<(string Id, string Message)>();
+        var expected = Expectations(parsed, clock, faults);
+        if (!InputFile.TryRead(parsed.GetValue(_file)!, Limits.EatBundleBytes, out var bundle, out var whyNot))
+        {
+            faults.Add(("cli.file", whyNot));
+        }
+        else if (!TokenContents.IsBundle(bundle))
+        {
+            faults.Add(("token.wellformed", "a bundle [[\"JWT\", …], {…}] is expected; assay token show takes single tokens apart"));
+        }
+
+        if (faults.Count > 0)
+        {
+            return Refuse(faults, ExitCode.Unusable);
+        }
+
+        var (keys, code) = await KeysAsync(parsed.GetValue(_keys)!, faults, cancellation).ConfigureAwait(false);
+        if (keys is null)
+        {
+            return Refuse(faults, code);
+        }
+
+        var accepted = EatBundleReader.TryVerify(bundle, keys, expected, out var verified, out var findings);
+        if (parsed.GetValue(_format) == Options.Json)
+        {
+            PrintJson(verified, findings);
+        }
+        else
+        {
+            Print(verified, findings);
+        }
+
+        return accepted ? ExitCode.Verified : findings[0].State is CheckState.Held ? ExitCode.Refused : ExitCode.Unusable;
+    }
+
+    private static int Refuse(List<(string Id, string Message)> faults, int code)
+    {
+        foreach (var (id, message) in faults)
+        {
+            Output.Error(id, message);
+        }
+
+        return code;
+    }
+
+    private EatExpectations Expectations(ParseResult parsed, TimeProvider clock, List<(string Id, string Message)> faults)
+    {
+        Nonce? nonce = null;
+        if (parsed.GetValue(_nonce) is { } text && !Nonce.TryParse(text, out nonce, out var fault))
+        {
+            faults.Add(("cli.nonce", $"--nonce: {fault.Problem}"));
+        }
+
+        var time = new EvaluationTime(clock.GetUtcNow(), TimeSource.System);
+        if (parsed.GetValue(_at) is { } at)
+        {
+            if (!Instant.TryRead(at, out var instant, out var whyNot))
+            {
+                faults.Add(("cli.at", $"--at: {whyNot}"));
+            }
+
+            time = new EvaluationTime(instant, TimeSource.Stated);
+        }
+
+        return new EatExpectations
+        {
+            Nonce = nonce,
+            Issuer = parsed.GetValue(_issuer),
+            Audience = parsed.GetValue(_audience),
+            Time = time,
+            DangerouslyAcceptWeakened = parsed.GetValue(_acceptWeakened),
+            OtherAnchors = [.. (parsed.GetValue(_anchors) ?? []).Select(word => word == "custom" ? TrustSetKind.Custom : TrustSetKind.Simulated)],
+        };
+    }
+
+    private static async Task<(JsonWebKeySet? Keys, int Code)> KeysAsync(string where, List<(string Id, string Message)> faults, CancellationToken cancellation)
+    {
+        if (!where.Contains("://", StringComparison.Ordinal))
+        {
+            if (!InputFile.TryRead(where, Limits.KeySetBytes, out var bytes, out var whyNot))
+            {
+                faults.Add(("cli.file", whyNot));
+                return (null, ExitCode.Unusable);
+            }
+
+            if (!JsonWebKeySet.TryParse(bytes, out var read, out var fault))
+            {
+                faults.Add(("jwks.malformed", $"{where}: {fault}"));
+            }
+
+            return (read, ExitCode.Unusable);
+        }
+
+        if (!ServiceAddress.TryParse(where, out var address, out var wrong))
+        {
+            faults.Add(("cli.url", $"--jwks: {wrong.Problem}"));
+            return (null, ExitCode.Unusable);
+        }
+
+        using var client = new JsonWebKeySetClient(address, new CollateralHttpOptions());
+        var answer = await client.FetchAsync(cancellation).ConfigureAwait(false);
+        if (answer.Keys is null)
+        {
+            faults.Add((answer.IsMalformed ? "jwks.malformed" : "jwks.unreachable", answer.WhyNot!));
+        }
+
+        return (answer.Keys, answer.IsMalformed ? ExitCode.Unusable : ExitCode.Incomplete);
+    }
+
+    private static void Print(VerifiedEatBundle? verified, ImmutableArray<Finding> findings)
+    {
+        var console = Output.Out;
+        console.MarkupLine(verified is not null ? "[bold green]ACCEPTED[/]" : "[bold red]REFUSED[/]");
+        if (verified is not null)
+        {
+            Row("issuer", verified.Issuer);
+            Row("valid", $"{verified.IssuedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'} to {verified.ExpiresAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}");
+            Row("nonce", verified.Nonce.ToString());
+            foreach (var name in (string[])["x-assay-verdict", "x-assay-freshness", "x-assay-anchors", "x-assay-gpu-binding", "x-assay-evaluated-at", "x-assay-time-source"])
+            {
+                if (verified.Claims.TryGetProperty(name, out var value))
+                {
+                    Row(name["x-assay-".Length..], value.ToString());
+                }
+            }
+
+            foreach (var (name, claims) in verified.Devices)
+            {
+                Row(name, $"{Text(claims, "hwmodel")}, measurements: {Text(claims, "measres")}");
+            }
+        }
+
+        console.WriteLine();
+        foreach (var finding in findings.Where(finding => finding.Cause is not NotCheckedCause.Stopped))
+        {
+            var (mark, colour) = finding.State switch
+            {
+                CheckState.Held => ("held", "green"),
+                CheckState.Failed => ("FAILED", "red"),
+                CheckState.NotApplicable => ("n/a", "grey"),
+                _ => ("not checked", "yellow"),
+            };
+            console.Markup($"  [{colour}]{mark,-12}[/]");
+            console.WriteLine($"{finding.Id.PadRight(IdWidth)} {Printable.Of(finding.Reason ?? finding.Found ?? "")}".TrimEnd());
+            if (finding is { State: CheckState.Failed, Expected: { } wanted })
+            {
+                console.WriteLine($"    found     {Printable.Of(finding.Found ?? "")}");
+                console.WriteLine($"    expected  {Printable.Of(wanted)}");
+            }
+        }
+
+        var stopped = findings.Count(finding => finding.Cause is NotCheckedCause.Stopped);
+        if (stopped > 0)
+        {
+            console.WriteLine($"  {stopped} further checks were not made, because of what failed");
+        }
+
+        void Row(string label, string value) => console.WriteLine($"  {Printable.Of(label),-16}{Printable.Of(value)}");
+
+        static string Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString()! : "not stated";
+    }
+
+    private static void PrintJson(VerifiedEatBundle? verified, ImmutableArray<Finding> findings)
+    {
+        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteBoolean("accepted", verified is not null);
+        writer.WriteStartArray("findings");
+        foreach (var finding in findings)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", finding.Id);
+            writer.WriteString("state", VerdictJson.StateWord(finding.State));
+            writer.WriteString("reason", finding.Reason);
+            writer.WriteString("found", finding.Found);
+            writer.WriteString("expected", finding.Expected);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        // What a refused token says is shown by assay token show, and never beside a verdict.
+        if (verified is not null)
+        {
+            writer.WritePropertyName("claims");
+            verified.Claims.WriteTo(writer);
+            writer.WriteStartObject("devices");
+            foreach (var (name, claims) in verified.Devices)
+            {
+                writer.WritePropertyName(name);
+                claims.WriteTo(writer);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndObject();
+        writer.Flush();
+        Console.Out.WriteLine();
+    }
+}

@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Policy;
+
+namespace Assay.Tokens;
+
+/// <summary>The claims of one token, sorted by name, each once.</summary>
+internal sealed class ClaimSet
+{
+    private const int IdBytes = 32;
+
+    // Trustee's NRAS client decodes payloads with the standard base64 alphabet. Only >, ? and ~ in ASCII can bring in - or _, so they are
+    // escaped, and a token reads the same in both alphabets.
+    private static readonly JsonWriterOptions s_options = new() { Encoder = Encoder() };
+
+    private readonly SortedDictionary<string, Action<Utf8JsonWriter>> _claims = new(StringComparer.Ordinal);
+
+    public ClaimSet Add(string name, string value) => With(name, writer => writer.WriteStringValue(value));
+
+    public ClaimSet Add(string name, long value) => With(name, writer => writer.WriteNumberValue(value));
+
+    public ClaimSet Add(string name, bool value) => With(name, writer => writer.WriteBooleanValue(value));
+
+    public ClaimSet Add(string name, IEnumerable<string> values) => With(name, writer => WriteStrings(writer, values));
+
+    public ClaimSet With(string name, Action<Utf8JsonWriter> write)
+    {
+        _claims.Add(name, write);
+        return this;
+    }
+
+    /// <summary>The members of an object that something else wrote.</summary>
+    public ClaimSet AddMembers(JsonElement members)
+    {
+        foreach (var member in members.EnumerateObject())
+        {
+            With(member.Name, member.Value.WriteTo);
+        }
+
+        return this;
+    }
+
+    /// <summary>Who, when, and a name of its own.</summary>
+    public ClaimSet AddTerms(TokenTerms terms, RandomSource random)
+    {
+        Span<byte> id = stackalloc byte[IdBytes];
+        random(id);
+        var issuedAt = terms.IssuedAt.ToUnixTimeSeconds();
+        Add("iss", terms.Issuer.ToString()).Add("iat", issuedAt).Add("nbf", issuedAt);
+        Add("exp", issuedAt + (long)terms.Lifetime.TotalSeconds).Add("jti", Convert.ToHexStringLower(id));
+        return terms.Audience is null ? this : Add("aud", terms.Audience);
+    }
+
+    /// <summary>The four things that stand beside every verdict, with the policy.</summary>
+    public ClaimSet AddVerdict(Verdict verdict, TokenTerms terms)
+    {
+        var appraisal = verdict.Appraisal;
+        return Add("x-assay-verdict", verdict.Word)
+            .Add("x-assay-weakened", verdict.Weakened)
+            .Add("x-assay-freshness", verdict.Freshness)
+            .Add("x-assay-anchors", verdict.Anchors)
+            .Add("x-assay-gpu-binding", verdict.Binding)
+            .Add("x-assay-evaluated-at", ChainJudge.Text(appraisal.Time.Instant))
+            .Add("x-assay-time-source", verdict.TimeSource)
+            .With("x-assay-policy", writer =>
+            {
+                // A policy that the relying party brought is named by its file and the SHA-256 of it; the default has neither.
+                var brought = verdict.Policy is { IsBrought: true, Digest: not null };
+                writer.WriteStartObject();
+                writer.WriteString("id", brought ? verdict.Policy.Id : terms.Policy.Id);
+                writer.WriteString("version", brought ? "1" : terms.Policy.Version);
+                writer.WriteString("digest", brought ? $"sha256:{verdict.Policy.Digest}" : $"sha384:{terms.Policy.Digest}");
+                writer.WriteEndObject();
+            });
+    }
+
+    /// <summary>How many checks held, and the ids of those that did not.</summary>
+    public ClaimSet AddFindings(IReadOnlyCollection<Finding> findings) => With("x-assay-findings", writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("held", findings.Count(finding => finding.State is CheckState.Held));
+        foreach (var state in (CheckState[])[CheckState.Failed, CheckState.NotApplicable, CheckState.NotChecked])
+        {
+            writer.WritePropertyName(VerdictJson.StateWord(state));
+            WriteStrings(writer, findings.Where(finding => finding.State == state).Select(finding => finding.Id));
+        }
+
+        writer.WriteEndObject();
+    });
+
+    public byte[] ToJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(buffer, s_options))
+        {
+            Write(writer);
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    public void Write(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        foreach (var (name, write) in _claims)
+        {
+            writer.WritePropertyName(name);
+            write(writer);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    /// <summary>NVIDIA's claims about a device.</summary>
+    public static JsonElement OfDevice(DeviceResult device, ClaimsVersion version)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            NvidiaClaims.Write(writer, device, version);
+        }
+
+        using var document = JsonDocument.Parse(buffer.WrittenMemory);
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>SHA-256 as submodule digests have it: over the ASCII of the token.</summary>
+    public static string DigestOf(string token) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(token)));
+
+    private static void WriteStrings(Utf8JsonWriter writer, IEnumerable<string> values)
+    {
+        writer.WriteStartArray();
+        foreach (var value in values)
+        {
+            writer.WriteStringValue(value);
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static JavaScriptEncoder Encoder()
+    {
+        var settings = new TextEncoderSettings(UnicodeRanges.BasicLatin);
+        settings.ForbidCharacters('>', '?', '~');
+        return JavaScriptEncoder.Create(settings);
+    }
+}
+
+/// <summary>The devices of a verdict that a token may speak about, by the names that they have in it.</summary>
+internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult Device)> Devices, Wire.Nonce Nonce)
+{
+    /// <summary>Authentic devices only, counted for each kind; all with one nonce, or there is no token.</summary>
+    public static Wire.ParseFault? Of(Verdict verdict, TokenTerms terms, string gpu, string nvSwitch, out TokenSubjects? subjects)
+    {
+        subjects = null;
+        var appraisal = verdict.Appraisal;
+        if (verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback)
+        {
+            return new Wire.ParseFault("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)");
+        }
+
+        if (verdict.Anchors is "none")
+        {
+            return new Wire.ParseFault("anchors", 0, "the verdict does not say under whose anchors it was reached");
+        }
+
+        var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
+        if (authentic.Length == 0)
+        {
+            return new Wire.ParseFault("devices", 0, "none is authentic: there is nobody to write a token about");
+        }
+
+        var nonce = authentic[0].Device!.Report.Nonce;
+        if (authentic.Any(device => !device.Device!.Report.Nonce.Equals(nonce)))
+        {
+            return new Wire.ParseFault("eat_nonce", 0, "the reports answer different nonces, a token has one");
+        }
+
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        subjects = new TokenSubjects([.. authentic.Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))], nonce);
+        return null;
+
+        string Name(string kind)
+        {
+            counts[kind] = counts.GetValueOrDefault(kind) + 1;
+            return $"{kind}{counts[kind] - 1}";
+        }
+    }
+}

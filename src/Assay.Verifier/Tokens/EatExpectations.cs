@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tokens;
+
+/// <summary>What the reader of a token expects. Null is a choice too, and the findings show it.</summary>
+public sealed record EatExpectations
+{
+    /// <summary>The challenge that the token answers. Null: it may be replayed as long as it lives.</summary>
+    public required Nonce? Nonce { get; init; }
+
+    /// <summary>Whose token it is, in exactly these characters. Null: any issuer's whose key is in the set.</summary>
+    public required string? Issuer { get; init; }
+
+    /// <summary>Who reads it. Null: only tokens for nobody in particular are accepted.</summary>
+    public required string? Audience { get; init; }
+
+    /// <summary>The instant of judgement.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Accepts verdicts for which something was waived, or whose freshness is not proven (S-14).</summary>
+    public bool DangerouslyAcceptWeakened { get; init; }
+
+    /// <summary>Anchors that are accepted beside NVIDIA's: the relying party names <c>Custom</c>, <c>Simulated</c> or both.</summary>
+    public ImmutableArray<TrustSetKind> OtherAnchors { get; init; } = [];
+}
+
+/// <summary>
+/// A bundle that was verified under a key set and met every expectation. Only <see cref="EatBundleReader.TryVerify"/> makes one.
+/// </summary>
+public sealed class VerifiedEatBundle
+{
+    internal VerifiedEatBundle(EatBundle bundle, string issuer, Nonce nonce, DateTimeOffset issuedAt, DateTimeOffset expiresAt) =>
+        (Bundle, Issuer, Nonce, IssuedAt, ExpiresAt) = (bundle, issuer, nonce, issuedAt, expiresAt);
+
+    /// <summary>The same in all tokens.</summary>
+    public string Issuer { get; }
+
+    /// <summary>The same in all tokens.</summary>
+    public Nonce Nonce { get; }
+
+    /// <summary>When the overall token was written.</summary>
+    public DateTimeOffset IssuedAt { get; }
+
+    /// <summary>The earliest end among the tokens.</summary>
+    public DateTimeOffset ExpiresAt { get; }
+
+    /// <summary>The claims about all devices together.</summary>
+    public JsonElement Claims => Bundle.Overall.Payload;
+
+    /// <summary>The claims of each device.</summary>
+    public IEnumerable<KeyValuePair<string, JsonElement>> Devices => Bundle.Submodules.Select(submodule => KeyValuePair.Create(submodule.Key, submodule.Value.Payload));
+
+    private EatBundle Bundle { get; }
+}

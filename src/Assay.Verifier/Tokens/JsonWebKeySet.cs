@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tokens;
+
+/// <summary>
+/// The keys of an issuer (RFC 7517 §5). Keys of other types, curves or uses are left out, as the RFC asks; a malformed key, a private or
+/// symmetric one, and a <c>kid</c> that stands twice are faults of the whole set.
+/// </summary>
+public sealed class JsonWebKeySet
+{
+    private readonly ImmutableDictionary<string, JsonWebKey> _byId;
+
+    private JsonWebKeySet(ImmutableArray<JsonWebKey> keys) =>
+        (Keys, _byId) = (keys, keys.ToImmutableDictionary(key => key.KeyId, StringComparer.Ordinal));
+
+    /// <summary>At least one, in the order of the set.</summary>
+    public ImmutableArray<JsonWebKey> Keys { get; }
+
+    /// <summary>A set of one issuer's own keys.</summary>
+    public static JsonWebKeySet Of(params IEnumerable<JsonWebKey> keys)
+    {
+        ImmutableArray<JsonWebKey> all = [.. keys];
+        ArgumentOutOfRangeException.ThrowIfZero(all.Length, nameof(keys));
+        return new JsonWebKeySet(all);
+    }
+
+    /// <summary>Reads <c>{"keys":[…]}</c>.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out JsonWebKeySet? set, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        set = null;
+        if (json.Length > Limits.KeySetBytes)
+        {
+            fault = new ParseFault("keys", Limits.KeySetBytes, $"longer than {Limits.KeySetBytes} bytes");
+            return false;
+        }
+
+        using var document = StrictJson.Read(json, out fault);
+        if (document is null)
+        {
+            fault ??= new ParseFault("keys", 0, "empty");
+            return false;
+        }
+
+        fault = ReadSet(document.RootElement, out var keys);
+        set = fault is null ? new JsonWebKeySet(keys) : null;
+        return set is not null;
+    }
+
+    /// <summary>UTF-8, indented.</summary>
+    public byte[] ToJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.Default }))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("keys");
+            foreach (var key in Keys)
+            {
+                key.Write(writer);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>The key of this name, or null.</summary>
+    internal JsonWebKey? Find(string keyId) => _byId.GetValueOrDefault(keyId);
+
+    private static ParseFault? ReadSet(JsonElement root, out ImmutableArray<JsonWebKey> keys)
+    {
+        keys = [];
+        if (root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty("keys", out var list) || list.ValueKind is not JsonValueKind.Array)
+        {
+            return new ParseFault("keys", 0, "a JSON object with the array \"keys\" is expected");
+        }
+
+        if (list.GetArrayLength() > Limits.KeySetKeys)
+        {
+            return new ParseFault("keys", 0, $"more than {Limits.KeySetKeys} keys");
+        }
+
+        var read = ImmutableArray.CreateBuilder<JsonWebKey>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var item in list.EnumerateArray())
+        {
+            // Also among keys that are left out: a name that means two keys is a trap for somebody.
+            if (StrictJson.Text(item, "kid") is { } name && !names.Add(name))
+            {
+                return new ParseFault("kid", 0, "two keys have the same");
+            }
+
+            if (ReadKey(item, out var key) is { } fault)
+            {
+                return fault;
+            }
+
+            if (key is not null)
+            {
+                read.Add(key);
+            }
+        }
+
+        keys = read.ToImmutable();
+        return keys.IsEmpty ? new ParseFault("keys", 0, "none is an EC key on P-384 or P-256 for signatures") : null;
+    }
+
+    private static ParseFault? ReadKey(JsonElement item, out JsonWebKey? key)
+    {
+        key = null;
+        if (item.ValueKind is not JsonValueKind.Object || StrictJson.Text(item, "kty") is not { } type)
+        {
+            return new ParseFault("kty", 0, "every key is a JSON object with a type");
+        }
+
+        if (type == "oct" || item.TryGetProperty("d", out _) || item.TryGetProperty("k", out _))
+        {
+            return new ParseFault("keys", 0, "a secret or private key stands in it: whoever reads this set can sign; withdraw the key");
+        }
+
+        var curve = StrictJson.Text(item, "crv") switch
+        {
+            "P-384" => SignatureAlgorithm.EcdsaSha384,
+            "P-256" => SignatureAlgorithm.EcdsaSha256,
+            _ => SignatureAlgorithm.None,
+        };
+        if (type != "EC" || curve is SignatureAlgorithm.None || !IsForSignatures(item))
+        {
+            return null;
+        }
+
+        return ReadEllipticKey(item, curve, out key);
+    }
+
+    // use, key_ops and alg narrow what a key is for (RFC 7517 §4.2–4.4); a key for encryption verifies nothing here.
+    private static bool IsForSignatures(JsonElement item) =>
+        (!item.TryGetProperty("use", out var use) || use is { ValueKind: JsonValueKind.String } && use.ValueEquals("sig"))
+        && (!item.TryGetProperty("key_ops", out var operations)
+            || operations.ValueKind is JsonValueKind.Array && operations.EnumerateArray().Any(operation => operation.ValueKind is JsonValueKind.String && operation.ValueEquals("verify")))
+        && (!item.TryGetProperty("alg", out var algorithm) || algorithm.ValueKind is JsonValueKind.String && algorithm.GetString()!.StartsWith("ES", StringComparison.Ordinal));
+
+    private static ParseFault? ReadEllipticKey(JsonElement item, SignatureAlgorithm curve, out JsonWebKey? key)
+    {
+        key = null;
+        if (StrictJson.Text(item, "kid") is not { Length: > 0 and <= Limits.KeyIdCharacters } name)
+        {
+            return new ParseFault("kid", 0, $"1 to {Limits.KeyIdCharacters} characters are expected: tokens name their key by it");
+        }
+
+        if (StrictJson.Text(item, "alg") is { } algorithm && algorithm != (curve is SignatureAlgorithm.EcdsaSha384 ? "ES384" : "ES256"))
+        {
+            return new ParseFault("alg", 0, "it is not that of the key's curve: ES384 goes with P-384, ES256 with P-256");
+        }
+
+        if (Coordinate(item, "x") is not { } x || Coordinate(item, "y") is not { } y || JsonWebKey.OfPoint(curve, x, y, name) is not { } made)
+        {
+            return new ParseFault("x, y", 0, "canonical base64url of the curve's full length, and a point on it, are expected");
+        }
+
+        if (item.TryGetProperty("x5c", out var chain) && !CarriesKey(chain, made))
+        {
+            return new ParseFault("x5c", 0, "its first certificate carries another key");
+        }
+
+        key = made;
+        return null;
+    }
+
+    private static byte[]? Coordinate(JsonElement item, string name) =>
+        StrictJson.Text(item, name) is { Length: <= 64 } text && StrictBase64.TryDecodeUrl(System.Text.Encoding.UTF8.GetBytes(text), out var bytes) ? bytes : null;
+
+    // The chain is believed for nothing: trust comes from where the set was had. It must only not contradict the key beside it.
+    private static bool CarriesKey(JsonElement chain, JsonWebKey key)
+    {
+        if (chain.ValueKind is not JsonValueKind.Array || chain.GetArrayLength() is 0 or > Limits.ChainCertificates
+            || chain[0].ValueKind is not JsonValueKind.String || chain[0].GetString() is not { Length: <= 2 * Limits.CertificateBytes } text
+            || !StrictBase64.TryDecode(System.Text.Encoding.UTF8.GetBytes(text), out var der))
+        {
+            return false;
+        }
+
+        try
+        {
+            using var certificate = X509CertificateLoader.LoadCertificate(der);
+            using var its = certificate.GetECDsaPublicKey();
+            return its is not null && JsonWebKey.OfKey(its)?.Info == key.Info;
+        }
+        catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)
+        {
+            // The latter for curves that the platform does not know.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tokens;
+
+/// <summary>
+/// The private key of a token issuer: ES384 on P-384, or ES256 on P-256. A handle: it signs, tells its public half, and shows nothing
+/// else. Whoever made it disposes it.
+/// </summary>
+public sealed class SigningKey : IDisposable
+{
+    private const string Pkcs8 = "PRIVATE KEY";
+    private const string Sec1 = "EC PRIVATE KEY";
+
+    private readonly ECDsa _key;
+    private readonly HashAlgorithmName _hash;
+
+    private SigningKey(ECDsa key, JsonWebKey publicKey) =>
+        (_key, PublicKey, _hash) = (key, publicKey, publicKey.Algorithm is SignatureAlgorithm.EcdsaSha384 ? HashAlgorithmName.SHA384 : HashAlgorithmName.SHA256);
+
+    /// <summary>What verifiers need.</summary>
+    public JsonWebKey PublicKey { get; }
+
+    /// <summary>
+    /// Reads one unencrypted PEM block, PKCS#8 or SEC1, of a P-384 or P-256 key. The caller zeroes <paramref name="pem"/>.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<byte> pem, [NotNullWhen(true)] out SigningKey? key, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        key = null;
+        if (pem.Length > Limits.SigningKeyBytes)
+        {
+            fault = new ParseFault("PEM", Limits.SigningKeyBytes, $"longer than {Limits.SigningKeyBytes} bytes");
+            return false;
+        }
+
+        var der = new byte[pem.Length];
+        try
+        {
+            fault = Decode(pem, der, out var length, out var label) ?? Import(der.AsSpan(0, length), label, out key);
+            return key is not null && fault is null;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(der);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _key.Dispose();
+
+    /// <summary>Signs as JWS does: R‖S in fixed length (RFC 7518 §3.4).</summary>
+    internal byte[] Sign(ReadOnlySpan<byte> content) => _key.SignData(content, _hash, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    private static ParseFault? Decode(ReadOnlySpan<byte> pem, Span<byte> der, out int length, out string label)
+    {
+        (length, label) = (0, "");
+        var text = pem.Trim("\r\n"u8);
+        foreach (var candidate in (ReadOnlySpan<string>)[Pkcs8, Sec1])
+        {
+            var begin = Encoding.ASCII.GetBytes($"-----BEGIN {candidate}-----");
+            var end = Encoding.ASCII.GetBytes($"-----END {candidate}-----");
+            if (!text.StartsWith(begin))
+            {
+                continue;
+            }
+
+            if (!text.EndsWith(end) || text.Length < begin.Length + end.Length)
+            {
+                return new ParseFault("PEM", pem.Length, $"a last line -----END {candidate}----- is expected: one key and nothing else");
+            }
+
+            label = candidate;
+            var body = text[begin.Length..^end.Length];
+            // Base64 is decoded where it ends up, so that no second copy of the key needs zeroing. White space in it is only the line ends.
+            return body.IndexOfAny(" \t-"u8) >= 0 || Base64.DecodeFromUtf8(body, der, out _, out length) is not OperationStatus.Done || length == 0
+                ? new ParseFault("PEM", begin.Length, "one block of base64 is expected")
+                : null;
+        }
+
+        return text.StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----"u8) ? new ParseFault("PEM", 0, "the key is encrypted: decrypt it first (openssl pkcs8 -in FILE -out FILE)")
+            : text.StartsWith("-----BEGIN EC PARAMETERS-----"u8) ? new ParseFault("PEM", 0, "curve parameters stand before the key: make it with assay token keygen, or openssl ecparam -noout")
+            : new ParseFault("PEM", 0, $"-----BEGIN {Pkcs8}----- or -----BEGIN {Sec1}----- is expected");
+    }
+
+    private static ParseFault? Import(ReadOnlySpan<byte> der, string label, out SigningKey? key)
+    {
+        key = null;
+        var ecdsa = ECDsa.Create();
+        try
+        {
+            int read;
+            if (label == Pkcs8)
+            {
+                ecdsa.ImportPkcs8PrivateKey(der, out read);
+            }
+            else
+            {
+                ecdsa.ImportECPrivateKey(der, out read);
+            }
+
+            if (read != der.Length)
+            {
+                return new ParseFault("key", read, "bytes follow the key");
+            }
+
+            if (JsonWebKey.OfKey(ecdsa) is not { } publicKey)
+            {
+                return new ParseFault("key", 0, "a P-384 or P-256 key is expected, by the name of its curve");
+            }
+
+            // The file may carry a public half that is not this private one's: tokens under it would never verify.
+            var made = new SigningKey(ecdsa, publicKey);
+            if (!publicKey.Verifies("trial"u8, made.Sign("trial"u8)))
+            {
+                return new ParseFault("key", 0, "the public half in the file is another key's");
+            }
+
+            key = made;
+            return null;
+        }
+        catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)
+        {
+            // The latter for curves that the platform does not know.
+            return new ParseFault("key", 0, $"no {(label == Pkcs8 ? "PKCS#8" : "SEC1")} private key of an elliptic curve that is understood");
+        }
+        finally
+        {
+            if (key is null)
+            {
+                ecdsa.Dispose();
+            }
+        }
+    }
+}

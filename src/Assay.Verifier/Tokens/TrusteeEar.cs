@@ -1,0 +1,126 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Policy;
+using Assay.Wire;
+
+namespace Assay.Tokens;
+
+/// <summary>
+/// A verdict as an EAT Attestation Result in the form of Trustee 0.4 (draft-ietf-rats-ear, AR4SI vectors): dotted names, one submodule for
+/// each device. Trustee's policies look at the submodules only, so none of them says more than the verdict does.
+/// </summary>
+public static class TrusteeEar
+{
+    private const string Profile = "tag:github.com,2024:confidential-containers/Trustee";
+
+    // AR4SI §2.3: 0 no claim, 2–31 affirming, 32–95 warning, 96–127 contraindicated.
+    private const int NoClaim = 0;
+    private const int GenuineHardware = 2;
+    private const int ApprovedBoot = 3;
+    private const int Contraindicated = 96;
+    private const int UnrecognisedHardware = 97;
+
+    /// <summary>From the best to the worst.</summary>
+    private static readonly string[] s_statuses = ["affirming", "warning", "none", "contraindicated"];
+
+    /// <summary>One compact JWS. Not written where <see cref="EatBundleWriter.TryWrite"/> would write nothing.</summary>
+    public static bool TryWrite(
+        Verdict verdict, TokenTerms terms, SigningKey key, RandomSource random, [NotNullWhen(true)] out string? token, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        token = null;
+        TokenArguments.ThrowIfUnusable(verdict, terms, key, random);
+        fault = TokenSubjects.Of(verdict, terms, "gpu", "switch", out var subjects);
+        if (subjects is null)
+        {
+            fault ??= new ParseFault("devices", 0, "none");
+            return false;
+        }
+
+        token = CompactJws.Write(key, new ClaimSet()
+            .AddTerms(terms, random)
+            .AddVerdict(verdict, terms)
+            .AddFindings(verdict.Appraisal.Findings)
+            .Add("eat_profile", Profile)
+            .Add("eat_nonce", subjects.Nonce.ToString())
+            .With("ear.verifier-id", EarParts.WriteVerifier)
+            .With("submods", writer =>
+            {
+                writer.WriteStartObject();
+                foreach (var (name, device) in subjects.Devices)
+                {
+                    writer.WritePropertyName(name);
+                    WriteDevice(writer, verdict, device, terms);
+                }
+
+                writer.WriteEndObject();
+            })
+            .ToJson());
+        return true;
+    }
+
+    private static void WriteDevice(Utf8JsonWriter writer, Verdict verdict, DeviceResult device, TokenTerms terms)
+    {
+        var (hardware, executables) = (Hardware(device), Executables(device));
+        new ClaimSet()
+            .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), Tier(executables)))
+            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : terms.Policy.Id)
+            .With("ear.trustworthiness-vector", writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteNumber("instance-identity", NoClaim);
+                // Whether confidential computing is on stands in no report.
+                writer.WriteNumber("configuration", NoClaim);
+                writer.WriteNumber("executables", executables);
+                writer.WriteNumber("file-system", NoClaim);
+                writer.WriteNumber("hardware", hardware);
+                writer.WriteNumber("runtime-opaque", NoClaim);
+                writer.WriteNumber("storage-opaque", NoClaim);
+                writer.WriteNumber("sourced-data", NoClaim);
+                writer.WriteEndObject();
+            })
+            .With("ear.veraison.annotated-evidence", writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("report_data", device.Device!.Report.Nonce.ToString());
+                writer.WritePropertyName("nvidia");
+                new ClaimSet().AddMembers(ClaimSet.OfDevice(device, terms.Claims)).AddFindings(device.Findings).Write(writer);
+                writer.WriteEndObject();
+            })
+            .Write(writer);
+    }
+
+    // The best that any submodule may say. What was waived is no full pass, and readers of this form do not know our list of weakenings.
+    private static string Ceiling(Verdict verdict) => verdict switch
+    {
+        { Kind: VerdictKind.Pass, Weakened.IsEmpty: true } => "affirming",
+        { Kind: VerdictKind.Pass } => "warning",
+        { Kind: VerdictKind.Incomplete } => "none",
+        _ => "contraindicated",
+    };
+
+    private static int Hardware(DeviceResult device) => Claim(device, GenuineHardware, UnrecognisedHardware, id =>
+        id.StartsWith("device.", StringComparison.Ordinal) || id.StartsWith("report.", StringComparison.Ordinal) || id.StartsWith("switch.", StringComparison.Ordinal));
+
+    private static int Executables(DeviceResult device) =>
+        Claim(device, device.MeasurementsMatch ? ApprovedBoot : NoClaim, Contraindicated, id =>
+            id.StartsWith("rim.", StringComparison.Ordinal) || id.StartsWith("measurements.", StringComparison.Ordinal));
+
+    private static int Claim(DeviceResult device, int good, int bad, Func<string, bool> concerns)
+    {
+        var about = device.Findings.Where(finding => concerns(finding.Id)).ToArray();
+        return about.Any(finding => finding.State is CheckState.Failed) ? bad
+            : about.Any(finding => finding.Cause is NotCheckedCause.Missing or NotCheckedCause.Stopped) ? NoClaim
+            : good;
+    }
+
+    private static string Tier(int claim) => claim switch
+    {
+        >= 96 => "contraindicated",
+        >= 32 => "warning",
+        >= 2 => "affirming",
+        _ => "none",
+    };
+
+    private static string Worst(params string[] statuses) => statuses.MaxBy(status => Array.IndexOf(s_statuses, status))!;
+}
