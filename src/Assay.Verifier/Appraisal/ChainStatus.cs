@@ -128,9 +128,9 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         : answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an authentic answer")
         : Outcome.Held();
 
-    private static bool IsStale(Answer answer) => answer.Judgement is
-        { State: RevocationState.Good or RevocationState.Hold or RevocationState.NotYetValid or RevocationState.Expired or RevocationState.ResponderNotValid or RevocationState.TooOld or RevocationState.Inconsistent,
-          Currency: not RevocationCurrency.Current };
+    // Revoked and unknown are said elsewhere, however old the answer is.
+    private static bool IsStale(Answer answer) =>
+        answer.Judgement is { State: not (RevocationState.None or RevocationState.Revoked or RevocationState.Unknown), Currency: not RevocationCurrency.Current };
 
     private static string Others(Answer[] missing) =>
         missing.Length == 1 ? "" : $"; nor for {string.Join(", ", missing[1..].Select(answer => answer.Name))}";
