@@ -42,7 +42,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             VerdictKind.Incomplete => ("INCOMPLETE", "yellow"),
             _ => ("FAIL", "red"),
         };
-        var weakened = verdict.Kind is VerdictKind.Pass && !appraisal.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", appraisal.Weakened)}[/]" : "";
+        var weakened = verdict.Kind is VerdictKind.Pass && !verdict.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", verdict.Weakened)}[/]" : "";
         console.MarkupLine($"[bold {colour}]{word}[/]{weakened}");
         var at = appraisal.Time.Instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");

@@ -233,7 +233,8 @@ public class RecordedVerdictTests
         var verdict = (Switch with { Nonce = null }).Verdict([.. Judged.Load(S1), .. Judged.Load(G1)]);
 
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
-        Assert.Equal(["set.nonce.same"], Judged.Failed(verdict));
+        // Nor are they one machine.
+        Assert.Equal(["set.nonce.same", "topology.gpus.match", "topology.switches.match"], Judged.Failed(verdict));
     }
 
     [Fact]

@@ -96,6 +96,8 @@ internal static class FuzzTargets
                     return read ? Ok(key!.PublicKey.KeyId, fault is not null) : Bad(fault);
                 }
             }),
+            new("JsonPolicy.TryParse", [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "policies"), "*.json").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)], input =>
+                Assay.Policy.JsonPolicy.TryParse(input, out var policy, out var fault) ? Ok($"{policy.Named("fuzz").Digest}", fault is not null) : Bad(fault)),
             new("JsonWebKeySet.TryParse", [KeySet()], input =>
                 JsonWebKeySet.TryParse(input, out var set, out var fault) ? Ok(string.Join(' ', set.Keys.Select(key => $"{key.KeyId} {key.Thumbprint}")), fault is not null) : Bad(fault)),
             new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
