@@ -56,8 +56,8 @@ internal static class CommandLine
             Output.Error("cli.cancelled", "interrupted; no verdict was reached");
             return ExitCode.Internal;
         }
-#pragma warning disable CA1031 // The last line of defence: whatever it is, it is no verdict.
-        catch (Exception exception)
+        // The last line of defence: whatever it is, it is no verdict.
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             Output.Error("cli.internal", $"this is a bug, please report it: {exception.GetType()}: {exception.Message}");
             foreach (var line in (exception.StackTrace ?? "").Split('\n'))
@@ -67,7 +67,6 @@ internal static class CommandLine
 
             return ExitCode.Internal;
         }
-#pragma warning restore CA1031
     }
 
     // Help without examples makes people guess; the library prints none, so they follow its text.

@@ -12,8 +12,6 @@ internal static class Output
 
     public static IAnsiConsole Err { get; } = Create(Console.Error, Console.IsErrorRedirected);
 
-    public static bool IsTerminal => !Console.IsOutputRedirected;
-
     /// <summary>An error with its permanent id, on standard error. The message may quote foreign input.</summary>
     public static void Error(string id, string message)
     {

@@ -1,10 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Assay.Collateral;
 
 /// <summary>Files of folders that others may write to: read to a bound, whatever length they claim.</summary>
 internal static class BoundedFile
 {
     /// <summary>The content, or why there is none.</summary>
-    public static bool TryRead(string path, int most, out ReadOnlyMemory<byte> bytes, out string? whyNot)
+    public static bool TryRead(string path, int most, out ReadOnlyMemory<byte> bytes, [NotNullWhen(false)] out string? whyNot)
     {
         (bytes, whyNot) = (default, null);
         try

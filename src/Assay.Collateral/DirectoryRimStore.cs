@@ -42,6 +42,6 @@ public sealed class DirectoryRimStore(string folder) : IRimSource
             return RimAnswer.None(corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
         }
 
-        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? RimAnswer.Of(bytes) : RimAnswer.None(whyNot!);
+        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? RimAnswer.Of(bytes) : RimAnswer.None(whyNot);
     }
 }

@@ -7,7 +7,7 @@ using Assay.Wire;
 
 namespace Assay.Cli.Demo;
 
-/// <summary>The simulated set in vectors/simulated/ls10 of a checkout; a published command has none.</summary>
+/// <summary>The simulated set in vectors/simulated/ls10: a checkout has it, and a published command, which stands in none, does not.</summary>
 internal static class ShippedSet
 {
     public static DemoScene? TryFind()
@@ -19,7 +19,7 @@ internal static class ShippedSet
         }
 
         var set = folder is null ? null : Path.Combine(folder, "vectors", "simulated", "ls10");
-        return Directory.Exists(set) ? Load(set) : null;
+        return set is null ? null : Load(set);
     }
 
     private static DemoScene Load(string set)

@@ -99,7 +99,7 @@ public sealed class RimServiceClient : IRimSource, IDisposable
             return Text(format) is "CORIM" ? "the service has it as CoRIM only, which this version does not read" : "rim_format: \"TCG\" is expected";
         }
 
-        if (Member(root, "rim") is not { } base64 || !TryDecode(base64, out var bytes))
+        if (Member(root, "rim") is not { } base64 || !StrictBase64.TryDecode(Encoding.UTF8.GetBytes(base64), out var bytes))
         {
             return "rim: canonical base64 is expected";
         }
@@ -143,14 +143,5 @@ public sealed class RimServiceClient : IRimSource, IDisposable
             // Half a surrogate pair is JSON, and no text.
             return null;
         }
-    }
-
-    // The framework forgives white space and stray bits: what encodes to the same text again has neither.
-    private static bool TryDecode(string base64, out byte[] bytes)
-    {
-        bytes = new byte[base64.Length / 4 * 3 + 3];
-        var isBase64 = Convert.TryFromBase64String(base64, bytes, out var written);
-        bytes = bytes[..written];
-        return isBase64 && Convert.ToBase64String(bytes).Equals(base64, StringComparison.Ordinal);
     }
 }

@@ -5,7 +5,7 @@ namespace Assay.Appraisal;
 
 /// <summary>Something that was needed and could not be had.</summary>
 /// <param name="Kind"><c>rim</c>, <c>corim</c> or <c>ocsp</c>.</param>
-/// <param name="Id">The RIM id, or the certificate's name and serial number.</param>
+/// <param name="Id">The RIM id; for OCSP the device's model and ueid, or the RIM whose signers are meant; for CoRIM chip and role.</param>
 /// <param name="Reason">Why it could not be had, and what to do.</param>
 /// <param name="DeviceIndex">The first device that needs it.</param>
 public sealed record MissingItem(string Kind, string Id, string Reason, int DeviceIndex);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Trust;
 
@@ -163,13 +164,9 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         string? whyInvalid = null;
         foreach (var item in items)
         {
-            if (!OcspResponse.TryParse(item.Response.Span, out var response, out var fault))
+            if (!TryAuthenticate(query, item, out var answer, out var whyNot))
             {
-                whyInvalid = $"the OCSP answer is malformed: {fault}";
-            }
-            else if (!AuthenticOcspAnswer.TryAuthenticate(response, query.Certificate, query.Issuer, expected.Trust.Kind, cache, out var answer, out var whyNot))
-            {
-                whyInvalid = $"the OCSP answer is not authentic: {whyNot}";
+                whyInvalid = whyNot;
             }
             else if (newest is null || newest.IsOlderThan(answer))
             {
@@ -187,6 +184,30 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         var nonceMatches = !newestItem!.NonceSent.IsEmpty && newest.CompareNonce(newestItem.NonceSent.Span) is NonceMatch.Matches;
         var statement = newest.ProducedAt > newest.ThisUpdate ? newest.ProducedAt : newest.ThisUpdate;
         return new Answer(name, Word(newest.Status), judgement, null, null, nonceMatches, statement);
+    }
+
+    private bool TryAuthenticate(RevocationQuery query, OcspItem item, [NotNullWhen(true)] out AuthenticOcspAnswer? answer, [NotNullWhen(false)] out string? whyNot)
+    {
+        var (certificate, issuer, kind) = (query.Certificate, query.Issuer, expected.Trust.Kind);
+        whyNot = null;
+        if (AuthenticOcspAnswer.TryFromCache(item.Response.Span, certificate, issuer, kind, cache, out answer))
+        {
+            return true;
+        }
+
+        if (!OcspResponse.TryParse(item.Response.Span, out var response, out var fault))
+        {
+            whyNot = $"the OCSP answer is malformed: {fault}";
+            return false;
+        }
+
+        if (!AuthenticOcspAnswer.TryAuthenticate(response, certificate, issuer, kind, cache, out answer, out whyNot))
+        {
+            whyNot = $"the OCSP answer is not authentic: {whyNot}";
+            return false;
+        }
+
+        return true;
     }
 
     private static string Word(CertificateStatus status) => status switch

@@ -99,7 +99,7 @@ internal static class DeviceAppraisal
     // Asked apart from the missing RIM: that the source knows other versions for this very board tells what to do about it.
     private static Outcome VbiosIsKnown(Candidate candidate)
     {
-        var need = ReferencePlan.For(candidate.Device).FirstOrDefault(requirement => requirement.Role is RimRole.Vbios or RimRole.SwitchBios);
+        var need = candidate.Rims.Select(rim => rim.Requirement).FirstOrDefault(requirement => requirement.Role is RimRole.Vbios or RimRole.SwitchBios);
         if (need?.Id is not { } id || ReferencePlan.BoardOf(id) is not { } board)
         {
             return Outcome.NotApplicable("no RIM id follows from the report");

@@ -177,7 +177,7 @@ public static class SetAppraisal
                 .Where(finding => finding.Cause is NotCheckedCause.Missing)
                 .Select(finding => Item(device, finding, device.Rims.First(rim => finding.Id.StartsWith(rim.Requirement.Prefix, StringComparison.Ordinal)).Requirement))
             .Concat(device.Findings.Where(finding => finding is { Id: "device.chain.not-revoked", Cause: NotCheckedCause.Missing })
-                .Select(finding => new MissingItem("ocsp", device.Device!.Identity.HardwareModel, finding.Reason!, device.Index))))
+                .Select(finding => new MissingItem("ocsp", $"{device.Device!.Identity.HardwareModel} {device.Device.Identity.Ueid}", finding.Reason!, device.Index))))
             .DistinctBy(item => (item.Kind, item.Id)),
     ];
 

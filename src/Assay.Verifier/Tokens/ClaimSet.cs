@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -156,35 +157,21 @@ internal sealed class ClaimSet
 internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult Device)> Devices, Wire.Nonce Nonce)
 {
     /// <summary>Authentic devices only, counted for each kind; all with one nonce, or there is no token.</summary>
-    public static Wire.ParseFault? Of(Verdict verdict, TokenTerms terms, string gpu, string nvSwitch, out TokenSubjects? subjects)
+    public static bool TryOf(
+        Verdict verdict, TokenTerms terms, string gpu, string nvSwitch, [NotNullWhen(true)] out TokenSubjects? subjects, [NotNullWhen(false)] out Wire.ParseFault? fault)
     {
-        subjects = null;
-        var appraisal = verdict.Appraisal;
-        if (verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback)
-        {
-            return new Wire.ParseFault("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)");
-        }
-
-        if (verdict.Anchors is "none")
-        {
-            return new Wire.ParseFault("anchors", 0, "the verdict does not say under whose anchors it was reached");
-        }
-
-        var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
-        if (authentic.Length == 0)
-        {
-            return new Wire.ParseFault("devices", 0, "none is authentic: there is nobody to write a token about");
-        }
-
-        var nonce = authentic[0].Device!.Report.Nonce;
-        if (authentic.Any(device => !device.Device!.Report.Nonce.Equals(nonce)))
-        {
-            return new Wire.ParseFault("eat_nonce", 0, "the reports answer different nonces, a token has one");
-        }
-
+        var authentic = verdict.Appraisal.Devices.Where(device => device.Device is not null).ToArray();
+        var nonces = authentic.Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
+        fault = verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
+            : verdict.Anchors is "none" ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
+            : nonces.Length == 0 ? new("devices", 0, "none is authentic: there is nobody to write a token about")
+            : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, a token has one")
+            : null;
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        subjects = new TokenSubjects([.. authentic.Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))], nonce);
-        return null;
+        subjects = fault is null
+            ? new TokenSubjects([.. authentic.Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))], nonces[0])
+            : null;
+        return subjects is not null;
 
         string Name(string kind)
         {

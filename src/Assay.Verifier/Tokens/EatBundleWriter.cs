@@ -24,10 +24,8 @@ public static class EatBundleWriter
     {
         bundle = null;
         TokenArguments.ThrowIfUnusable(verdict, terms, key, random);
-        fault = TokenSubjects.Of(verdict, terms, "GPU-", "SWITCH-", out var subjects);
-        if (subjects is null)
+        if (!TokenSubjects.TryOf(verdict, terms, "GPU-", "SWITCH-", out var subjects, out fault))
         {
-            fault ??= new ParseFault("devices", 0, "none");
             return false;
         }
 

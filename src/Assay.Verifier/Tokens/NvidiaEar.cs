@@ -23,10 +23,8 @@ public static class NvidiaEar
     {
         token = null;
         TokenArguments.ThrowIfUnusable(verdict, terms, key, random);
-        fault = TokenSubjects.Of(verdict, terms, "gpu_", "switch_", out var subjects);
-        if (subjects is null)
+        if (!TokenSubjects.TryOf(verdict, terms, "gpu_", "switch_", out var subjects, out fault))
         {
-            fault ??= new ParseFault("devices", 0, "none");
             return false;
         }
 

@@ -30,10 +30,8 @@ public static class TrusteeEar
     {
         token = null;
         TokenArguments.ThrowIfUnusable(verdict, terms, key, random);
-        fault = TokenSubjects.Of(verdict, terms, "gpu", "switch", out var subjects);
-        if (subjects is null)
+        if (!TokenSubjects.TryOf(verdict, terms, "gpu", "switch", out var subjects, out fault))
         {
-            fault ??= new ParseFault("devices", 0, "none");
             return false;
         }
 

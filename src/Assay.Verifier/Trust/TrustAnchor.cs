@@ -3,12 +3,22 @@ using Assay.Wire;
 namespace Assay.Trust;
 
 /// <summary>A root that is believed without proof. A chain must end with this very certificate.</summary>
-/// <param name="Label">Its common name, for people.</param>
-/// <param name="Fingerprint">SHA-256 of its DER.</param>
-/// <param name="SubjectPublicKeyInfo">DER of its key; held beside the fingerprint so that neither alone decides.</param>
-public sealed record TrustAnchor(string Label, Digest Fingerprint, ReadOnlyMemory<byte> SubjectPublicKeyInfo)
+/// <remarks>No record: it keeps its imported key, which must not travel to a copy with another fingerprint.</remarks>
+public sealed class TrustAnchor
 {
     private VerificationKey? _key;
+
+    internal TrustAnchor(string label, Digest fingerprint, ReadOnlyMemory<byte> subjectPublicKeyInfo) =>
+        (Label, Fingerprint, SubjectPublicKeyInfo) = (label, fingerprint, subjectPublicKeyInfo);
+
+    /// <summary>Its common name, for people.</summary>
+    public string Label { get; }
+
+    /// <summary>SHA-256 of its DER.</summary>
+    public Digest Fingerprint { get; }
+
+    /// <summary>DER of its key; held beside the fingerprint so that neither alone decides.</summary>
+    public ReadOnlyMemory<byte> SubjectPublicKeyInfo { get; }
 
     /// <summary>
     /// The anchor's key, imported once for as long as the trust set lives. It is taken from <paramref name="certificate"/>, which must be

@@ -12,7 +12,6 @@ internal static class DerTag
     public const byte Enumerated = 0x0A;
     public const byte Utf8String = 0x0C;
     public const byte PrintableString = 0x13;
-    public const byte TeletexString = 0x14;
     public const byte Ia5String = 0x16;
     public const byte UtcTime = 0x17;
     public const byte GeneralizedTime = 0x18;

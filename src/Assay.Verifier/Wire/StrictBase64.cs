@@ -5,7 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Assay.Wire;
 
 /// <summary>Canonical base64 (RFC 4648 §4 and §5): no white space, exact padding, unused bits zero (S-26).</summary>
-internal static class StrictBase64
+public static class StrictBase64
 {
     /// <summary>The standard alphabet with padding.</summary>
     public static bool TryDecode(ReadOnlySpan<byte> text, [NotNullWhen(true)] out byte[]? bytes)

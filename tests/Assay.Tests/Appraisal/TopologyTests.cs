@@ -61,6 +61,17 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
         }
     }
 
+    [Fact]
+    public void Every_device_that_lacks_an_answer_is_missing_by_a_name_of_its_own()
+    {
+        var expected = _machines.Expected with { Revocation = RevocationChecking.Required };
+        var cache = new VerifierCache();
+
+        var result = SetAppraisal.Appraise(SetAppraisal.Authenticate(_machines.One, expected, cache), CollateralSet.Empty, expected, cache);
+
+        Assert.Equal(Enumerable.Range(0, 12), result.Missing.Where(item => item.Kind == "ocsp").Select(item => item.DeviceIndex));
+    }
+
     private static CheckState State(AppraisalResult result, string id) => result.Findings.Single(finding => finding.Id == id).State;
 
     private void AssertFails(DeviceEvidence[] evidence, params string[] expected)

@@ -144,6 +144,15 @@ public sealed class AuthenticOcspAnswer
         return true;
     }
 
+    /// <summary>The answer that was proven before from these bytes about this certificate: two hashes, no parse.</summary>
+    internal static bool TryFromCache(
+        ReadOnlySpan<byte> der, Certificate subject, Certificate issuer, TrustSetKind kind, VerifierCache cache, [NotNullWhen(true)] out AuthenticOcspAnswer? answer)
+    {
+        answer = null;
+        return der.Length <= Limits.OcspResponseBytes
+            && cache.TryGetAuthentic(Digest.Sha256(der), RevocationScope.Of(subject.Fingerprint, issuer, kind), out answer);
+    }
+
     /// <summary>Compares the nonce with the one that was sent.</summary>
     public NonceMatch CompareNonce(ReadOnlySpan<byte> sent) =>
         Nonce is not { } nonce ? NonceMatch.Absent

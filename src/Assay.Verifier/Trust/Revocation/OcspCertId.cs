@@ -68,11 +68,13 @@ public sealed class OcspCertId
     /// <summary>Whether this names <paramref name="subject"/> as a certificate of <paramref name="issuer"/>.</summary>
     public bool Matches(Certificate subject, Certificate issuer)
     {
-        var other = For(subject, issuer, HashAlgorithm);
-        return subject.Issuer.Equals(issuer.Subject)
-            && IssuerNameHash == other.IssuerNameHash
-            && IssuerKeyHash == other.IssuerKeyHash
-            && CryptographicOperations.FixedTimeEquals(_serialNumber, other._serialNumber);
+        ArgumentNullException.ThrowIfNull(subject);
+        ArgumentNullException.ThrowIfNull(issuer);
+        // The serial number first: a folder of answers is searched with this, and two hashes for each would be its cost.
+        return CryptographicOperations.FixedTimeEquals(_serialNumber, subject.SerialNumber.Span)
+            && subject.Issuer.Equals(issuer.Subject)
+            && IssuerNameHash == Hash(HashAlgorithm, subject.Issuer.Der)
+            && IssuerKeyHash == Hash(HashAlgorithm, issuer.PublicKeyBits.Span);
     }
 
     internal static OcspCertId Read(ref DerReader outer)
