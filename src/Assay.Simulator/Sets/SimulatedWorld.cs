@@ -16,6 +16,7 @@ public sealed class SimulatedWorld : IDisposable
     private readonly ConcurrentDictionary<SimulatedCertificate, SimulatedCertificate> _responders = new();
     private readonly SimulatedAuthority _authority;
     private readonly SimulatedCertificate? _struckSigner;
+    private readonly bool _ownsDevices = true;
 
     internal SimulatedWorld(
         SimulatedAuthority authority, string name, DateTimeOffset now, ImmutableArray<SimulatedDevice> devices, SimulatedFault fault, FaultTarget target)
@@ -25,6 +26,9 @@ public sealed class SimulatedWorld : IDisposable
         Rims = SignedRims(out _struckSigner);
         AskedAbout = [.. devices.SelectMany(device => device.Certificate.Chain[1..^1]).Concat(Rims.SelectMany(rim => rim.Signer.Chain[..^1])).Distinct()];
     }
+
+    private SimulatedWorld(SimulatedWorld other, SimulatedFault fault, FaultTarget target)
+        : this(other._authority, other.Name, other.Now, other.Devices, fault, target) => _ownsDevices = false;
 
     /// <summary>For people; it stands in the anchors file.</summary>
     public string Name { get; }
@@ -97,6 +101,22 @@ public sealed class SimulatedWorld : IDisposable
         return world is not null;
     }
 
+    /// <summary>
+    /// The same devices with a fault that changes none of them: in a RIM, in an answer, or in what is handed on. They stay this world's.
+    /// False, with the reason, when the fault is in a device or when these devices cannot have it.
+    /// </summary>
+    public bool TryWith(SimulatedFault fault, FaultTarget target, [NotNullWhen(true)] out SimulatedWorld? world, [NotNullWhen(false)] out string? whyNot)
+    {
+        ArgumentNullException.ThrowIfNull(fault);
+        ArgumentNullException.ThrowIfNull(target);
+        var isMachine = Devices.Any(device => device.Profile.Family is DeviceFamily.Ls10) && Devices.Any(device => device.Profile.Family is not DeviceFamily.Ls10);
+        whyNot = fault.Profile is not null || fault.Clock is not null ? $"{fault} is in the devices themselves"
+            : fault.NeedsMachine && !isMachine ? $"{fault} needs GPUs and switches together"
+            : WhyNot(fault, target, [.. Devices.Select(device => device.Profile)]);
+        world = whyNot is null ? new SimulatedWorld(this, fault, target) : null;
+        return world is not null;
+    }
+
     /// <summary>Challenges every device. One entry per device, unless the fault changes that.</summary>
     /// <param name="nonce">32 bytes.</param>
     public ImmutableArray<SimulatedEvidence> Evidence(ReadOnlyMemory<byte> nonce)
@@ -145,12 +165,15 @@ public sealed class SimulatedWorld : IDisposable
         return SimulatedCrl.Issue(issuer, Now.ToUnixTimeSeconds(), Now - s_answerAge, Now + s_answerLife, revoked);
     }
 
-    /// <summary>Forgets the devices' keys. The authority is the caller's.</summary>
+    /// <summary>Forgets the keys of devices that were made for this world. The authority is the caller's.</summary>
     public void Dispose()
     {
-        foreach (var device in Devices)
+        if (_ownsDevices)
         {
-            device.Dispose();
+            foreach (var device in Devices)
+            {
+                device.Dispose();
+            }
         }
     }
 

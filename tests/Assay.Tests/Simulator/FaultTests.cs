@@ -125,6 +125,15 @@ public sealed class FaultTests(FaultTests.Authority authority) : IClassFixture<F
         Assert.All(SimulatedFaults.All, fault => Assert.All(words.SelectMany(word => fault.FindingsOn(word)), finding => Assert.Contains(finding, ids)));
     }
 
+    [Fact]
+    public void The_document_lists_every_fault_with_the_checks_that_catch_it()
+    {
+        var document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "simulator.md"));
+
+        Assert.All(SimulatedFaults.All, fault => Assert.Contains(
+            $"| `{fault.Name}` | {fault.Summary} | {string.Join(", ", fault.Findings.Select(finding => $"`{finding}`"))}{(fault.Outcome is FaultOutcome.Incomplete ? " (incomplete)" : "")} |", document, StringComparison.Ordinal));
+    }
+
     private static async Task AssertCaughtAsync(SimulatedWorld world)
     {
         var verdict = await JudgeAsync(world);
