@@ -9,5 +9,14 @@ public static class BuiltinTable
     public static FrozenDictionary<string, Builtin> All { get; } = new Builtin[][]
     {
         OperatorBuiltins.All,
+        AggregateBuiltins.All,
+        DocumentBuiltins.All,
+        GraphBuiltins.All,
+        NumberBuiltins.All,
+        ObjectBuiltins.All,
+        RegexBuiltins.All,
+        SearchBuiltins.All,
+        StringBuiltins.All,
+        TypeBuiltins.All,
     }.SelectMany(family => family).ToDictionary(builtin => builtin.Name, StringComparer.Ordinal).ToFrozenDictionary(StringComparer.Ordinal);
 }

@@ -48,7 +48,7 @@ internal sealed class Glob
     }
 
     public static bool IsMatch(PatternProgram program, string text, Action<int> charge) =>
-        new PatternMachine(program, text, false, charge).Find(0) is not null;
+        new PatternMachine(program, text, false, charge).IsMatch();
 
     private string? Read()
     {

@@ -18,6 +18,7 @@ internal sealed class PatternMachine
     private ThreadList _now;
     private ThreadList _next;
     private int _steps;
+    private bool _any;
 
     /// <param name="program">What to run.</param>
     /// <param name="text">The text to search.</param>
@@ -28,6 +29,13 @@ internal sealed class PatternMachine
         (_program, _code, _text, _charge) = (program, [.. program.Code], text, charge);
         _slots = captures ? 2 * program.Groups : 2;
         (_now, _next) = (new ThreadList(_code.Length), new ThreadList(_code.Length));
+    }
+
+    /// <summary>Whether there is a match anywhere; stops at the first sign of one.</summary>
+    public bool IsMatch()
+    {
+        _any = true;
+        return Find(0) is not null;
     }
 
     /// <summary>The places of the leftmost match from <paramref name="start"/> on: start and end of the whole, then of each group (-1: not taken part).</summary>
@@ -52,7 +60,7 @@ internal sealed class PatternMachine
 
             Count();
             matched = Advance(rune, at + width) ?? matched;
-            if (!more)
+            if (!more || (_any && matched is not null))
             {
                 break;
             }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
@@ -13,13 +12,8 @@ internal sealed class RegularExpression
     /// <summary>The longest pattern that is read.</summary>
     public const int MaxPattern = 32 * 1024;
 
-    private const int MaxCached = 256;
-    private const int MaxCachedPattern = 1024;
-
     // Group places are kept per thread: the product of instructions and groups bounds their memory.
     private const int MaxCaptureCells = 4_000_000;
-
-    private static readonly ConcurrentDictionary<string, RegularExpression> s_cache = new(StringComparer.Ordinal);
 
     private readonly PatternProgram _program;
     private readonly string?[] _names;
@@ -32,12 +26,6 @@ internal sealed class RegularExpression
         [NotNullWhen(true)] out RegularExpression? expression,
         [NotNullWhen(false)] out string? fault)
     {
-        if (s_cache.TryGetValue(pattern, out expression))
-        {
-            fault = null;
-            return true;
-        }
-
         expression = null;
         if (pattern.Length > MaxPattern)
         {
@@ -58,22 +46,12 @@ internal sealed class RegularExpression
         }
 
         expression = new RegularExpression(program, names);
-        if (pattern.Length <= MaxCachedPattern)
-        {
-            if (s_cache.Count >= MaxCached)
-            {
-                s_cache.Clear();
-            }
-
-            s_cache[pattern] = expression;
-        }
-
         return true;
     }
 
-    public bool IsMatch(string text, Action<int> charge) => Machine(text, false, charge).Find(0) is not null;
+    public bool IsMatch(string text, Action<int> charge) => Machine(text, false, charge).IsMatch();
 
-    /// <summary>Whether the whole text matches, for patterns that were made anchored.</summary>
+    /// <summary>The places of all matches that do not overlap, at most <paramref name="limit"/> (negative: all).</summary>
     public IEnumerable<int[]> Matches(string text, int limit, bool groups, Action<int> charge) =>
         Machine(text, groups, charge).FindAll(limit);
 

@@ -6,6 +6,9 @@ internal readonly record struct CivilTime(long Year, int Month, int Day, int Hou
     public const long NanosecondsPerSecond = 1_000_000_000;
     private const long SecondsPerDay = 86_400;
 
+    // A little more than 64 bits of nanoseconds, so that the calendar of the runtime can still be asked for an offset.
+    private const long MostSeconds = 10_000_000_000;
+
     public static readonly string[] Months =
         ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
@@ -38,7 +41,7 @@ internal readonly record struct CivilTime(long Year, int Month, int Day, int Hou
         var carry = FloorDivide(month, 12);
         Int128 days = DaysSinceEpoch(year + carry, (int)(month - (carry * 12)) + 1, 1) + (day - 1);
         var local = (days * SecondsPerDay) + (hour * 3600) + (minute * 60) + second;
-        if (local is < -10_000_000_000 or > 10_000_000_000)
+        if (local < -MostSeconds || local > MostSeconds)
         {
             return null;
         }

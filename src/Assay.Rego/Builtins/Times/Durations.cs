@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using Assay.Rego.Builtins.Formatting;
@@ -9,6 +10,8 @@ internal static class Durations
 {
     // Longer than any duration of 64 bits is worth writing; bounds the big integers below.
     private const int MaxText = 512;
+
+    private static readonly SearchValues<char> s_numeric = SearchValues.Create("0123456789.");
 
     public static bool TryParse(string text, out long nanoseconds, [NotNullWhen(false)] out string? fault)
     {
@@ -42,7 +45,7 @@ internal static class Durations
         return true;
     }
 
-    private static string? ReadPart(string text, ref ReadOnlySpan<char> rest, ref BigInteger total)
+    private static string? ReadPart(string text, scoped ref ReadOnlySpan<char> rest, ref BigInteger total)
     {
         var whole = Digits(ref rest);
         var fraction = ReadOnlySpan<char>.Empty;
@@ -57,7 +60,7 @@ internal static class Durations
             return Invalid(text);
         }
 
-        var length = rest.IndexOfAny("0123456789.");
+        var length = rest.IndexOfAny(s_numeric);
         var unit = length < 0 ? rest : rest[..length];
         rest = rest[unit.Length..];
         if (unit.IsEmpty)
@@ -85,7 +88,7 @@ internal static class Durations
         return null;
     }
 
-    private static ReadOnlySpan<char> Digits(ref ReadOnlySpan<char> rest)
+    private static ReadOnlySpan<char> Digits(scoped ref ReadOnlySpan<char> rest)
     {
         var length = rest.IndexOfAnyExceptInRange('0', '9');
         var digits = length < 0 ? rest : rest[..length];
