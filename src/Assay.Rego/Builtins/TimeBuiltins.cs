@@ -69,7 +69,7 @@ internal static class TimeBuiltins
         }
 
         context.Charge(72);
-        return RegoArray.From(fields(moment.Civil).Select(RegoNumber.Of));
+        return RegoArray.From(fields(moment.Civil).Select(field => RegoNumber.Of(field)));
     }
 
     private static RegoValue? Format(BuiltinContext context, ReadOnlySpan<RegoValue> arguments)
@@ -141,7 +141,7 @@ internal static class TimeBuiltins
         }
 
         context.Charge(96);
-        return RegoArray.From(new[] { years, months, days, hours, minutes, seconds }.Select(RegoNumber.Of));
+        return RegoArray.From(new[] { years, months, days, hours, minutes, seconds }.Select(field => RegoNumber.Of(field)));
     }
 
     private static void Borrow(ref int field, ref int larger, int size)
