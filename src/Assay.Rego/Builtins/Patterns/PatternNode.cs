@@ -63,10 +63,7 @@ internal abstract record PatternNode
         public override bool Nullable { get; }
     }
 
-    /// <param name="Body">What is repeated.</param>
-    /// <param name="Least">The least number of times.</param>
-    /// <param name="Most">The greatest number of times; -1 for no limit.</param>
-    /// <param name="Lazy">Whether fewer repetitions are preferred.</param>
+    /// <summary>A body at least and at most so many times (-1: no limit); lazy ones prefer fewer.</summary>
     internal sealed record Repeat : PatternNode
     {
         public Repeat(PatternNode body, int least, int most, bool lazy)
