@@ -9,5 +9,20 @@ public static class BuiltinTable
     public static FrozenDictionary<string, Builtin> All { get; } = new Builtin[][]
     {
         OperatorBuiltins.All,
+        AggregateBuiltins.All,
+        DocumentBuiltins.All,
+        EncodingBuiltins.All,
+        GraphBuiltins.All,
+        IdentifierBuiltins.All,
+        JsonBuiltins.All,
+        NetBuiltins.All,
+        NumberBuiltins.All,
+        ObjectBuiltins.All,
+        RegexBuiltins.All,
+        SearchBuiltins.All,
+        StringBuiltins.All,
+        TimeBuiltins.All,
+        TypeBuiltins.All,
+        UnitBuiltins.All,
     }.SelectMany(family => family).ToDictionary(builtin => builtin.Name, StringComparer.Ordinal).ToFrozenDictionary(StringComparer.Ordinal);
 }
