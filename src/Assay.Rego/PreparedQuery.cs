@@ -83,7 +83,16 @@ public sealed class PreparedQuery
         {
             return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
+        catch (Exception fault) when (IsFault(fault))
+        {
+            return new EvaluationResult(new RegoError(RegoErrorCode.EvalInternalError, $"a fault of the engine: {fault.GetType().Name}: {fault.Message}")) { Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+        }
     }
+
+    // What a fault of our own code throws. It must not bring down the host, and must not pass for an answer.
+    private static bool IsFault(Exception thrown) => thrown is ArithmeticException or ArgumentException or InvalidOperationException or FormatException
+        or IndexOutOfRangeException or NullReferenceException or InvalidCastException or KeyNotFoundException or NotSupportedException
+        or System.Security.Cryptography.CryptographicException or InsufficientExecutionStackException;
 
     internal static void Collect(Run run, int frame)
     {

@@ -114,17 +114,18 @@ internal sealed partial class Emitter
 
             if (call.Path is not null)
             {
-                var arguments = Values(call.Arguments);
+                var arguments = Arguments(call.Arguments);
                 return emitter.FunctionAt(call.Path) is { } group ? new FunctionExpression(group, arguments, at) : new ConstantExpression(RegoNull.Value);
             }
 
             var builtin = call.Builtin!;
             if (builtin.Infix is not null && builtin.Name is "equal" or "neq" or "lt" or "lte" or "gt" or "gte")
             {
-                return new CompareExpression(builtin, Value(call.Arguments[0]), Value(call.Arguments[1]), at);
+                var operands = Arguments(call.Arguments);
+                return new CompareExpression(builtin, operands[0], operands[1], at);
             }
 
-            var expression = new CallExpression(builtin, Values(call.Arguments), at);
+            var expression = new CallExpression(builtin, Arguments(call.Arguments), at);
             if (!builtin.IsRelation || relationInPlace)
             {
                 return expression;
@@ -133,6 +134,22 @@ internal sealed partial class Emitter
             var slot = emitter.Place();
             _steps.Add(new RelationStep(expression, new BindPattern(slot)));
             return new SlotExpression(slot);
+        }
+
+        // In the order in which Readiness found that they can be evaluated.
+        private Expression[] Arguments(LTerm[] arguments)
+        {
+            var expressions = new Expression[arguments.Length];
+            var (waiting, places) = (arguments.ToList(), Enumerable.Range(0, arguments.Length).ToList());
+            while (waiting.Count > 0)
+            {
+                var next = Readiness.NextArgument(waiting, bound);
+                expressions[places[next]] = Value(waiting[next]);
+                waiting.RemoveAt(next);
+                places.RemoveAt(next);
+            }
+
+            return expressions;
         }
 
         private ComprehensionExpression Part(LTerm term)

@@ -11,6 +11,8 @@ internal sealed partial class Lowering
     /// <summary>print is variadic and has its own place in the evaluator.</summary>
     internal static readonly Builtin Print = new(OperatorBuiltins.Print, [RegoTypes.Array], RegoTypes.Boolean, (_, _) => RegoBoolean.True) { NotMockable = true };
 
+    private int _parts;
+
     private sealed record Target(string Name, int Arity, Builtin? Builtin, RegoValue[]? Path);
 
     private LTerm Term(Term term, Scope scope)
@@ -224,7 +226,7 @@ internal sealed partial class Lowering
     private LComprehension Part(Statement expression, Scope scope)
     {
         // {x | x = expression with …}: a name that no source can hold.
-        var name = new VarTerm(expression.At, "$part");
+        var name = new VarTerm(expression.At, string.Create(CultureInfo.InvariantCulture, $"$part{_parts++}"));
         var equation = new EquationStatement(expression.At, name, ((ExpressionStatement)expression).Term, declares: false) { With = expression.With };
         return Comprehension(expression.At, RegoKind.Set, null, name, [equation], scope);
     }
@@ -238,27 +240,26 @@ internal sealed partial class Lowering
             return null;
         }
 
-        var value = Term(modifier.Value, scope);
         var words = path.Select(element => ((ScalarTerm)element).Value).ToArray();
         var global = scope.Find(head.Name) is null ? Global(head) : null;
         switch (global)
         {
             case LInput:
-                return new LWith(modifier.At, WithTarget.Input, words, null, value, null, null);
+                return new LWith(modifier.At, WithTarget.Input, words, null, Term(modifier.Value, scope), null, null);
             case LRef { Head: LInput } input:
-                return new LWith(modifier.At, WithTarget.Input, [.. input.Path.Select(element => ((LConst)element).Value), .. words], null, value, null, null);
+                return new LWith(modifier.At, WithTarget.Input, [.. input.Path.Select(element => ((LConst)element).Value), .. words], null, Term(modifier.Value, scope), null, null);
             case LData or LRef { Head: LData }:
                 RegoValue[] full = [.. global is LRef root ? root.Path.Select(element => ((LConst)element).Value) : [], .. words];
                 if (_globals.Arities.TryGetValue(PathWriter.Write(full), out var arity) && arity >= 0)
                 {
-                    return Mock(modifier, full, null, arity, value, scope);
+                    return Mock(modifier, full, null, arity, scope);
                 }
 
-                return new LWith(modifier.At, WithTarget.Data, full, null, value, null, null);
+                return new LWith(modifier.At, WithTarget.Data, full, null, Term(modifier.Value, scope), null, null);
             default:
                 if (FunctionAt(modifier.Target, scope) is { Builtin: { NotMockable: false } builtin })
                 {
-                    return Mock(modifier, [], builtin, builtin.Arity, value, scope);
+                    return Mock(modifier, [], builtin, builtin.Arity, scope);
                 }
 
                 Error(RegoErrorCode.TypeError, modifier.At, $"with keyword target must reference existing input, data, or a function: {Printer.Print(modifier.Target)}");
@@ -266,7 +267,7 @@ internal sealed partial class Lowering
         }
     }
 
-    private LWith? Mock(WithModifier modifier, RegoValue[] path, Builtin? builtin, int arity, LTerm value, Scope scope)
+    private LWith? Mock(WithModifier modifier, RegoValue[] path, Builtin? builtin, int arity, Scope scope)
     {
         if (modifier.Value is VarTerm or RefTerm { Head: VarTerm } && !IsLocal(modifier.Value, scope) && FunctionAt(modifier.Value, scope) is { } by)
         {
@@ -276,10 +277,10 @@ internal sealed partial class Lowering
                 return null;
             }
 
-            return new LWith(modifier.At, WithTarget.Function, path, builtin, value, by.Builtin, by.Path);
+            return new LWith(modifier.At, WithTarget.Function, path, builtin, new LConst(modifier.At, RegoNull.Value), by.Builtin, by.Path);
         }
 
-        return new LWith(modifier.At, WithTarget.Function, path, builtin, value, null, null);
+        return new LWith(modifier.At, WithTarget.Function, path, builtin, Term(modifier.Value, scope), null, null);
     }
 
     private static bool IsLocal(Term term, Scope scope) => scope.Find(term is RefTerm reference ? ((VarTerm)reference.Head).Name : ((VarTerm)term).Name) is not null;

@@ -144,7 +144,15 @@ internal static class Names
 
         foreach (var with in statement.With)
         {
-            Used(with.Value, names);
+            // A bare name may be that of a function, and a variable only this place uses would be unsafe anyway.
+            if (with.Value is RefTerm { Head: VarTerm } path)
+            {
+                Used(path.Path, names);
+            }
+            else if (with.Value is not VarTerm)
+            {
+                Used(with.Value, names);
+            }
         }
     }
 }

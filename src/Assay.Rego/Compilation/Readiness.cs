@@ -151,11 +151,7 @@ internal sealed class Readiness(HashSet<Local> bound)
 
                 break;
             case LCall call:
-                foreach (var argument in call.Arguments)
-                {
-                    Value(argument);
-                }
-
+                Arguments(call);
                 break;
             case LArray array:
                 foreach (var item in array.Items)
@@ -182,6 +178,26 @@ internal sealed class Readiness(HashSet<Local> bound)
             case LComprehension comprehension:
                 _missing.UnionWith(comprehension.Free.Where(local => !IsBound(local)));
                 break;
+        }
+    }
+
+    /// <summary>A reference among the arguments may bind what another argument needs: f(x, data.a[x]).</summary>
+    public static int NextArgument(List<LTerm> waiting, HashSet<Local> bound)
+    {
+        var ready = waiting.FindIndex(argument => CanEvaluate(argument, bound));
+        return Math.Max(ready, 0);
+    }
+
+    private void Arguments(LCall call)
+    {
+        var waiting = call.Arguments.ToList();
+        while (waiting.Count > 0)
+        {
+            var known = new HashSet<Local>(bound);
+            known.UnionWith(_given);
+            var next = NextArgument(waiting, known);
+            Value(waiting[next]);
+            waiting.RemoveAt(next);
         }
     }
 

@@ -148,6 +148,11 @@ internal sealed partial class Parser
             case TokenKind.TemplateStart or TokenKind.RawTemplateStart:
                 term = Template(at, _token.Kind == TokenKind.RawTemplateStart);
                 break;
+            case TokenKind.Keyword when _token.Text == "contains" && _lexer.Peek() == '(':
+                // The built-in has the keyword's name.
+                term = new VarTerm(at, _token.Text);
+                Advance();
+                break;
             case TokenKind.Keyword:
                 term = Constant(at);
                 break;

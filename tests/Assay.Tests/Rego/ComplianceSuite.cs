@@ -83,7 +83,8 @@ internal static class ComplianceSuite
             {
                 foreach (ref var one in span.Span)
                 {
-                    one = (byte)(random = (random * 75 + 74) % 65537);
+                    random = (random * 75 + 74) % 65537;
+                    one = (byte)(random & 0xFF);
                 }
             },
             Runtime = RegoObject.Empty,
