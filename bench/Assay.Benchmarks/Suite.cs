@@ -28,6 +28,7 @@ internal static class Suite
         [
             .. One(world),
             .. Eight(world),
+            .. RegoRows.All(),
             .. WholeProcess.Rows(),
         ];
         Console.Out.WriteLine(json ? Json(rows) : Table(rows));
