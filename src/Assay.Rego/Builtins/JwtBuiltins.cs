@@ -18,6 +18,7 @@ internal static class JwtBuiltins
         .. Verifiers("ps", "PS"),
         .. Verifiers("es", "ES"),
         .. Verifiers("hs", "HS"),
+        new("io.jwt.verify_eddsa", [RegoTypes.String, RegoTypes.String], RegoTypes.Boolean, (context, _) => context.Fail("EdDSA is not available: the framework has no Edwards curves")),
         new("io.jwt.decode_verify", [RegoTypes.String, RegoTypes.Object], RegoTypes.Array, JwtValidation.DecodeVerify) { Nondeterministic = true },
         new("io.jwt.encode_sign", [RegoTypes.Object, RegoTypes.Object, RegoTypes.Object], RegoTypes.String, EncodeSign) { Nondeterministic = true },
         new("io.jwt.encode_sign_raw", [RegoTypes.String, RegoTypes.String, RegoTypes.String], RegoTypes.String, EncodeSignRaw) { Nondeterministic = true },

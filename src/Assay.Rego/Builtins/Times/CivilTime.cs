@@ -27,6 +27,7 @@ internal readonly record struct CivilTime(long Year, int Month, int Day, int Hou
         var days = FloorDivide(local, SecondsPerDay);
         var clock = (int)(local - (days * SecondsPerDay));
         var (year, month, day) = FromDays(days);
+        // The remainder, not the difference: whole seconds rounded down may lie below 64 bits of nanoseconds.
         var nanosecond = (int)(((nanoseconds % NanosecondsPerSecond) + NanosecondsPerSecond) % NanosecondsPerSecond);
         return new CivilTime(year, month, day, clock / 3600, clock / 60 % 60, clock % 60, nanosecond, offset, ZoneName(zone, seconds, offset));
     }
