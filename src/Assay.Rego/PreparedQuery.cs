@@ -37,6 +37,9 @@ public sealed class EvaluationResult
     /// <summary>True only when there is no error and the value is <c>true</c> itself.</summary>
     public bool IsTrue => Error is null && ReferenceEquals(Value, RegoBoolean.True);
 
+    /// <summary>What became of each statement of the policy, when it was compiled with <see cref="CompileOptions.Explain"/>.</summary>
+    public IReadOnlyList<ExplainedStatement> Explanation { get; init; } = [];
+
     /// <summary>How much of the step budget was used.</summary>
     public long Steps { get; init; }
 
@@ -66,10 +69,12 @@ public sealed class PreparedQuery
     {
         options ??= EvaluationOptions.Default;
         var meter = new EvaluationBudget.Meter(options.Budget, cancellation);
+        var points = _policy.Program.Points;
+        var recorder = points.Count > 0 ? new Recorder() : null;
         try
         {
             var context = new Context(_policy.Program.Groups) { Input = input, Data = _policy.Data };
-            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Query = this };
+            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Query = this, Recorder = recorder };
             if (cancellation.IsCancellationRequested)
             {
                 throw new EvaluationHalt(RegoErrorCode.EvalCancelError, "the caller cancelled the evaluation, or its time ran out");
@@ -77,11 +82,11 @@ public sealed class PreparedQuery
 
             var frame = run.Push(_frameSize);
             _first.Execute(run, frame);
-            return new EvaluationResult(run.Rows ?? [], run.Value) { Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (EvaluationHalt halt)
         {
-            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (Exception fault) when (IsFault(fault))
         {

@@ -14,11 +14,13 @@ internal sealed class Compiler
     private readonly List<LRule> _rules = [];
     private readonly Dictionary<DataNode, List<LRule>> _rulesAt = [];
     private readonly Dictionary<Group, List<LRule>> _rulesOf = [];
+    private readonly List<TracePoint>? _points;
     private int _groups;
 
     public Compiler(IReadOnlyList<(Source Source, ModuleNode Node)> modules, CompileOptions options)
     {
         (_modules, _options) = (modules, options);
+        _points = options.Explain ? [] : null;
         Globals = new Globals(modules, options.Builtins);
     }
 
@@ -55,7 +57,7 @@ internal sealed class Compiler
             Emit(group, rules);
         }
 
-        return _errors.Any ? null : new Program { Root = _root, Groups = _groups };
+        return _errors.Any ? null : new Program { Root = _root, Groups = _groups, Points = _points ?? [] };
     }
 
     private void Imports(Source source, ModuleNode module)
@@ -263,9 +265,10 @@ internal sealed class Compiler
             }
         }
 
-        foreach (var (group, rules) in _rulesOf)
+        Dependencies.Prune(uses);
+        foreach (var (group, rules) in _rulesOf.Where(entry => uses.ContainsKey(entry.Key)))
         {
-            if (Dependencies.Circle(group, uses) is { } circle)
+            if (!_errors.Full && Dependencies.Circle(group, uses) is { } circle)
             {
                 var names = circle.Select(member => PathWriter.Write(member.Path));
                 _errors.Add(RegoErrorCode.RecursionError, rules[0].Source, rules[0].Node.At, $"rule {PathWriter.Write(group.Path)} is recursive: {string.Join(" -> ", names)}");
@@ -279,7 +282,7 @@ internal sealed class Compiler
         var plans = new List<RulePlan>();
         foreach (var rule in rules)
         {
-            var emitter = new Emitter(rule.Source, _root, _errors, rule.FrameSize);
+            var emitter = new Emitter(rule.Source, _root, _errors, rule.FrameSize, _points);
             var branches = rule.Branches.Select(branch => Emit(emitter, group, rule, branch)).ToArray();
             group.FrameSize = Math.Max(group.FrameSize, emitter.FrameSize);
             if (!rule.Node.IsDefault)

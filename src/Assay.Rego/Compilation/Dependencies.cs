@@ -20,6 +20,39 @@ internal sealed class Dependencies(DataNode root)
         return search._found;
     }
 
+    /// <summary>Takes out what uses nothing that is left, again and again: what stays is on a circle or leads to one. Linear in the uses.</summary>
+    public static void Prune(Dictionary<Group, HashSet<Group>> uses)
+    {
+        var users = new Dictionary<Group, List<Group>>();
+        var left = new Dictionary<Group, int>();
+        foreach (var (group, used) in uses)
+        {
+            left[group] = used.Count;
+            foreach (var one in used)
+            {
+                if (!users.TryGetValue(one, out var list))
+                {
+                    users[one] = list = [];
+                }
+
+                list.Add(group);
+            }
+        }
+
+        var done = new Queue<Group>(left.Where(entry => entry.Value == 0).Select(entry => entry.Key));
+        while (done.TryDequeue(out var group))
+        {
+            uses.Remove(group);
+            foreach (var user in users.GetValueOrDefault(group) ?? [])
+            {
+                if (--left[user] == 0)
+                {
+                    done.Enqueue(user);
+                }
+            }
+        }
+    }
+
     /// <summary>A circle through the group, from it back to it; null when there is none.</summary>
     public static List<Group>? Circle(Group start, IReadOnlyDictionary<Group, HashSet<Group>> uses)
     {

@@ -9,7 +9,7 @@ namespace Assay.Rego.Compilation;
 /// Orders the statements of a body so that each has what it needs, and turns them into steps. Which variable is bound where
 /// is decided here, once; evaluation binds and compares without asking.
 /// </summary>
-internal sealed partial class Emitter(Source source, DataNode root, Errors errors, int firstFreeSlot)
+internal sealed partial class Emitter(Source source, DataNode root, Errors errors, int firstFreeSlot, List<TracePoint>? points = null)
 {
     // How much work ordering a body may be: its statements squared, for honest bodies far less.
     private const int MaxOrderingWork = 2_000_000;
@@ -27,13 +27,16 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
         return steps.Linked(end(steps));
     }
 
+    private List<TracePoint>? Points => points;
+
     private SourceLocation Locate(Position at) => source.Locate(at);
 
     private int Place() => _slots++;
 
     private void Unsafe(HashSet<Local> missing, Position at)
     {
-        foreach (var local in missing.OrderBy(local => local.Name, StringComparer.Ordinal))
+        // Names with a dollar are the compiler's own: what they stand for is told itself.
+        foreach (var local in missing.Where(local => local.Name[0] != '$').OrderBy(local => local.Name, StringComparer.Ordinal))
         {
             errors.Add(RegoErrorCode.UnsafeVarError, source, at, $"var {local.Name} is unsafe");
         }
@@ -81,10 +84,50 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
                     return;
                 }
 
-                Statement(waiting[ready]);
+                Watched(waiting[ready]);
                 waiting.RemoveAt(ready);
             }
         }
+
+        /// <summary>The statement, between the steps that record it when explanations were asked for.</summary>
+        private void Watched(LStatement statement)
+        {
+            if (emitter.Points is not { } points || statement.Written is not { } written)
+            {
+                Statement(statement);
+                return;
+            }
+
+            var point = new TracePoint(emitter.Locate(statement.At), Printer.Print(written), statement.With.Length > 0 ? [] : Operands(statement));
+            points.Add(point);
+            _steps.Add(new TriedStep(point));
+            Statement(statement);
+            _steps.Add(new SolvedStep(point));
+        }
+
+        private (string Name, Expression Value)[] Operands(LStatement statement)
+        {
+            LTerm[] terms = statement switch
+            {
+                LExpression { Term: LCall call } => call.Arguments,
+                LExpression expression => [expression.Term],
+                LEquation equation => [equation.Left, equation.Right],
+                LSomeIn some => [some.Collection],
+                LEvery every => [every.Domain],
+                _ => [],
+            };
+            return [.. terms.Where(term => term is LRef or LLocal or LInput && !NeedsSteps(term) && Readiness.CanEvaluate(term, bound)).Select(term => (Described(term), Value(term)))];
+        }
+
+        private static string Described(LTerm term) => term switch
+        {
+            LInput => "input",
+            LLocal local => local.Local.Name,
+            LRef reference => Described(reference.Head) + string.Concat(reference.Path.Select(element => element is LConst { Value: RegoString word } && Lexer.IsName(word.Value) ? "." + word.Value : $"[{Described(element)}]")),
+            LConst constant => constant.Value.ToString(),
+            LData => "data",
+            _ => "…",
+        };
 
         private void Statement(LStatement statement)
         {

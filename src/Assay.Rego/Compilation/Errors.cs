@@ -10,6 +10,8 @@ internal sealed class Errors
 
     public bool Any => _errors.Count > 0;
 
+    public bool Full => _errors.Count >= Most;
+
     public IReadOnlyList<RegoError> All => [.. _errors.OrderBy(error => error.Location?.File, StringComparer.Ordinal).ThenBy(error => error.Location?.Line).ThenBy(error => error.Location?.Column)];
 
     public void Add(RegoErrorCode code, Source source, Position at, string message)

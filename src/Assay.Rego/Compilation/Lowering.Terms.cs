@@ -53,7 +53,7 @@ internal sealed partial class Lowering
 
         if (scope.Find(name.Name) is { } local)
         {
-            if (scope.Pending.Contains(name.Name) && scope.FindHere(name.Name) is null)
+            if (scope.Pending.Contains(name.Name) && scope.FindHere(name.Name) is null && !IsArgument(name.Name, scope))
             {
                 Error(RegoErrorCode.CompileError, name.At, $"var {name.Name} referenced above");
             }
@@ -80,6 +80,9 @@ internal sealed partial class Lowering
 
         return Use(made, name.At);
     }
+
+    // Declaring an argument again is told where it is declared.
+    private static bool IsArgument(string name, Scope scope) => scope.Outer is { Outer: null } arguments && arguments.FindHere(name) is not null;
 
     private LTerm? Global(VarTerm name)
     {

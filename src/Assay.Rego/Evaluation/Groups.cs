@@ -8,6 +8,9 @@ internal sealed class Program
     public required DataNode Root { get; init; }
 
     public int Groups { get; set; }
+
+    /// <summary>The statements that can be watched; none unless compiled for explanations.</summary>
+    public IReadOnlyList<TracePoint> Points { get; init; } = [];
 }
 
 /// <summary>A rule with its branches, each the first step of a body.</summary>
