@@ -33,6 +33,7 @@ internal static class Suite
             .. Eight(world),
             .. Machine(World.OfMachines(2)),
             Simulator(),
+            .. RegoRows.All(),
             .. WholeProcess.Rows(),
         ];
         Console.Out.WriteLine(json ? Json(rows) : Table(rows));
