@@ -15,6 +15,9 @@ public sealed class RegoModule
     /// <summary>The package, as a path under data: <c>data.policy</c>.</summary>
     public string Package => Compilation.PathWriter.Write([.. Node.Package.Select(word => (RegoValue)new RegoString(word))]);
 
+    /// <summary>Where its rules stand: <c>data.policy.allow</c>, as far as their heads are constant. A path for each rule, in source order.</summary>
+    public IEnumerable<string> Rules => Node.Rules.Select(rule => string.Join('.', Rooted(rule)));
+
     /// <summary>The dialect in which it was read.</summary>
     public RegoVersion Version => Node.IsV1 ? RegoVersion.V1 : RegoVersion.V0;
 
@@ -34,6 +37,9 @@ public sealed class RegoModule
         error = fault!;
         return module is not null;
     }
+
+    private IEnumerable<string> Rooted(RuleNode rule) =>
+        [Package, rule.Name.Name, .. rule.Path.TakeWhile(term => term is ScalarTerm { Value: RegoString }).Select(term => ((RegoString)((ScalarTerm)term).Value).Value)];
 
     /// <summary>The module written back as source, in a layout of its own.</summary>
     public string Print() => Printer.Print(Node);
