@@ -1,4 +1,5 @@
 using Assay.Rego;
+using Assay.Rego.Builtins;
 using Assay.Rego.Values;
 
 namespace Assay.Tests.Rego.Builtins;

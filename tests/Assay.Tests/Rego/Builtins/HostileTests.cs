@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Assay.Rego;
+using Assay.Rego.Builtins;
 
 namespace Assay.Tests.Rego.Builtins;
 
@@ -82,7 +83,7 @@ public class HostileTests
             {
                 0 => $"-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n",
                 1 => $"-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----",
-                _ => new string([.. Enumerable.Range(0, chance.Below(60)).Select(_ => "%{}[]()*&!|>'\"`@:,.-+ \n\t0aZ$\\é😀"[chance.Below(34)])]),
+                _ => new string([.. Enumerable.Range(0, chance.Below(60)).Select(_ => "%{}[]()*&!|>'\"`@:,.-+ \n\t0aZ$\\é😀"[chance.Below(32)])]),
             };
             var token = $"{Convert.ToBase64String("{\"alg\":\"RS256\"}"u8).TrimEnd('=')}.{encoded.TrimEnd('=').Replace('+', '-').Replace('/', '_')}.{encoded.Length}";
             foreach (var call in calls)

@@ -51,7 +51,7 @@ public class PatternTests
     [InlineData(@"(?i)a(?-i)b", "Ab", "0,2")]
     [InlineData(@"\x{1F600}", "\U0001F600", "0,2")]
     [InlineData(@"\x41\101\0?", "AA", "0,2")]
-    [InlineData(@"(a*)*", "b", "0,0 -1,-1")]
+    [InlineData(@"(a*)*", "b", "0,0 0,0")]
     [InlineData(@"(a|b)*", "ab", "0,2 1,2")]
     [InlineData(@"(|a)+", "aa", "0,0 0,0")]
     [InlineData(@"x{2}", "xxx", "0,2")]

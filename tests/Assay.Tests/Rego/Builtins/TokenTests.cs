@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Rego;
+using Assay.Rego.Builtins;
 
 namespace Assay.Tests.Rego.Builtins;
 
