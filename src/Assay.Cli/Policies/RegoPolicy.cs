@@ -92,7 +92,7 @@ internal sealed class RegoPolicy
             return false;
         }
 
-        policy = new RegoPolicy(module, data, query, rule, Digest.Sha256(source));
+        policy = new RegoPolicy(module, data, query, rule, new Digest(System.Security.Cryptography.SHA256.HashData(source)));
         return true;
     }
 
