@@ -28,7 +28,7 @@ internal sealed class RegoPolicy
     /// <summary>Trustee's and OPA's rule.</summary>
     public const string TrusteeRule = "data.policy.allow";
 
-    private const int MostShown = 4;
+    private const int MostShown = 6;
     private const int LongestValue = 120;
 
     // Seconds are for policies that are wrong: right ones take microseconds.
@@ -169,17 +169,23 @@ internal sealed class RegoPolicy
             return "";
         }
 
-        var stopped = Evaluate(query, document, appraisal).Explanation.Where(statement => statement.Stopped && statement.Location.File == _module.File).Take(MostShown).ToArray();
-        return stopped.Length == 0 ? "" : ": " + string.Join("; ", stopped.Select(Explained));
+        var stopped = Evaluate(query, document, appraisal).Explanation.Where(statement => statement.Stopped && statement.Location.File == _module.File).ToArray();
+        // A comparison tells why; that the calls above it ended there too follows from it.
+        var comparisons = stopped.Where(statement => Scalars(statement).Any()).ToArray();
+        var shown = (comparisons.Length > 0 ? comparisons : stopped).Take(MostShown).Select(Explained);
+        return stopped.Length == 0 ? "" : ": " + string.Join("; ", shown);
     }
 
     private static string Explained(ExplainedStatement statement)
     {
-        var seen = statement.Seen.Where(item => item.Value is null || item.Value.Kind is not (RegoKind.Object or RegoKind.Array)).Take(MostShown)
+        var seen = Scalars(statement).Take(MostShown)
             .Select(item => $"{item.Name} is {(item.Value is null ? "undefined" : Shown(item.Value))}").ToArray();
         var text = statement.Text.Length <= LongestValue ? statement.Text : statement.Text[..LongestValue] + "…";
         return Printable.Of($"line {statement.Location.Line}: {text}{(seen.Length == 0 ? "" : $" ({string.Join(", ", seen)})")}");
     }
+
+    private static IEnumerable<SeenValue> Scalars(ExplainedStatement statement) =>
+        statement.Seen.Where(item => item.Value is null || item.Value.Kind is not (RegoKind.Object or RegoKind.Array or RegoKind.Set));
 
     private static string Shown(RegoValue value)
     {
