@@ -44,7 +44,12 @@ internal static class CommandLine
                 Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
             }
 
-            var command = parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {parsed.CommandResult.Command.Name}";
+            if (parsed.CommandResult.Command is { Name: "verify" } && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) is { } file)
+            {
+                await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
+            }
+
+            var command = HelpWithExamples.NameOf(parsed.CommandResult) is var name && name == "assay" ? name : $"assay {name}";
             await Console.Error.WriteLineAsync($"Try: {command} --help").ConfigureAwait(false);
             return ExitCode.Unusable;
         }
@@ -56,6 +61,12 @@ internal static class CommandLine
         catch (OperationCanceledException)
         {
             Output.Error("cli.cancelled", "interrupted; no verdict was reached");
+            return ExitCode.Internal;
+        }
+        // A full disk or a closed terminal is nobody's bug; what was to be printed may be cut.
+        catch (IOException exception) when (exception.StackTrace?.Contains("ConsoleStream", StringComparison.Ordinal) ?? false)
+        {
+            Output.Error("cli.output", $"standard output cannot be written: {exception.Message}");
             return ExitCode.Internal;
         }
         // The last line of defence: whatever it is, it is no verdict.
@@ -126,16 +137,22 @@ internal static class CommandLine
                 Console.Out.WriteLine();
             }
 
-            if (parseResult.CommandResult.Command is RootCommand or { Name: "verify" })
+            var codes = NameOf(parseResult.CommandResult) switch
             {
-                Console.Out.WriteLine("Exit codes: 0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing · 70 internal error");
+                "assay" or "verify" => "0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing · 70 internal error",
+                "token verify" => "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable · 70 internal error",
+                _ => null,
+            };
+            if (codes is not null)
+            {
+                Console.Out.WriteLine($"Exit codes: {codes}");
             }
 
             return result;
         }
 
         // The words behind "assay": the same word may stand under several commands.
-        private static string NameOf(CommandResult command) => command switch
+        public static string NameOf(CommandResult command) => command switch
         {
             { Command: RootCommand } => "assay",
             { Parent: CommandResult { Command: not RootCommand } outer } => $"{NameOf(outer)} {command.Command.Name}",

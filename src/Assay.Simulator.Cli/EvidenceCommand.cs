@@ -69,11 +69,12 @@ internal sealed class EvidenceCommand
         var evidence = string.Join(' ', ((string[])["gpu_evidence.json", "switch_evidence.json"]).Where(name => File.Exists(Path.Combine(folder, name))).Select(At));
         Console.WriteLine($"{world.Name}: {world.Devices.Length} devices, {world.Rims.Length} RIMs, in {folder}");
         Explain(world);
-        Console.WriteLine($"  ./assay verify --evidence {evidence} --anchors {At("anchors.json")} --rim-store {At("rims")} --ocsp-store {At("ocsp")} --nonce {nonce}");
         if (world.Fault.SetsClock)
         {
-            Console.WriteLine($"  (with the clock of the machine at {WorldOptions.Text(world.Now)})");
+            Console.WriteLine($"  set this machine's clock to {WorldOptions.Text(world.Now)} first: with today's, the answers are stale instead");
         }
+
+        Console.WriteLine($"  {WorldOptions.Assay} verify --evidence {evidence} --anchors {At("anchors.json")} --rim-store {At("rims")} --ocsp-store {At("ocsp")} --nonce {nonce}");
     }
 
     /// <summary>What is wrong, and what has to notice it.</summary>

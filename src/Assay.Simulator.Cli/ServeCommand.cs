@@ -80,7 +80,7 @@ internal sealed class ServeCommand
         Console.WriteLine("  NONCE=$(openssl rand -hex 32)");
         Console.WriteLine($"  curl -s {address}/anchors.json > anchors.json");
         Console.WriteLine($"  curl -s \"{address}/evidence?nonce=$NONCE\" > evidence.json");
-        Console.WriteLine($"  ./assay verify --evidence evidence.json --anchors anchors.json --rim-url {address} --ocsp-url {address} --nonce $NONCE");
+        Console.WriteLine($"  {WorldOptions.Assay} verify --evidence evidence.json --anchors anchors.json --rim-url {address} --ocsp-url {address} --nonce $NONCE");
         Console.WriteLine($"  CRLs: {address}/crl/l1-root.crl, l2-gh100.crl, l2-gb100.crl, l1-corim");
     }
 }

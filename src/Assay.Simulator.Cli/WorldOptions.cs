@@ -20,6 +20,9 @@ internal sealed class WorldOptions
         ["ls10"] = DeviceProfile.Ls10,
     };
 
+    /// <summary>The command that verifies, as it is called from here.</summary>
+    public static string Assay => Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "./assay";
+
     private readonly Option<string> _fault = new("--fault") { Description = "what is wrong (assay-sim faults lists them)", HelpName = "NAME", DefaultValueFactory = _ => SimulatedFault.None.Name };
     private readonly Option<int> _target = new("--device-index") { Description = "which device is at fault, 0-based, GPUs before switches", HelpName = "N" };
     private readonly Option<string?> _rim = new("--rim") { Description = "which of its RIMs is at fault" };

@@ -122,6 +122,9 @@ internal sealed class TokenOutput : IDisposable
         }
     }
 
+    /// <summary>Where it went, and what it is.</summary>
+    public override string ToString() => $"{_path} ({_format}, by {Issuer}{(Audience is null ? "" : $", for {Audience}")}, good for {Lifetime.TotalSeconds:0} seconds)";
+
     public void Dispose() => _key.Dispose();
 
     // A token without a key in it is a credential: a new file is its owner's alone, and made where nothing stands, not even a link to nothing.

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
+using Assay.Cli.Explain;
 using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Policy;
@@ -205,6 +206,17 @@ internal sealed class TokenVerifyCommand
         if (stopped > 0)
         {
             console.WriteLine($"  {stopped} further checks were not made, because of what failed");
+        }
+
+        var cures = findings.Where(finding => finding.State is CheckState.Failed).Select(finding => Explanations.Find(finding.Id)?.Cure).OfType<string>().Distinct().ToArray();
+        if (cures.Length > 0)
+        {
+            console.WriteLine();
+            console.MarkupLine("[bold]What to do[/]");
+            foreach (var cure in cures)
+            {
+                console.WriteLine($"  * {cure}");
+            }
         }
 
         void Row(string label, string value) => console.WriteLine($"  {Printable.Of(label),-16}{Printable.Of(value)}");

@@ -7,23 +7,30 @@ namespace Assay.Cli.Verify;
 /// <summary>What to do about checks that did not hold, and where to get what is missing.</summary>
 internal static class Advice
 {
+    private const int MostNamed = 3;
+
+    private static string Command => Environment.GetEnvironmentVariable("ASSAY_COMMAND") is "./assay" ? "./assay" : "assay";
+
     public static List<string> For(Verdict verdict)
     {
         var failed = verdict.Appraisal.AllFindings.Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed.Select(id => Explanations.Find(id)?.Cure).OfType<string>().Distinct().ToList();
+        var simulated = verdict.Anchors is "simulated";
         foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
         {
             advice.Add(kind.Key switch
             {
+                "rim" when simulated => $"Get {string.Join(", ", kind.Select(item => item.Id))} from the simulator that made the evidence.",
                 "rim" => $"Get {string.Join(", ", kind.Select(item => item.Id))}: --rim-url nvidia fetches them, or put <id>.xml into --rim-store. A driver or VBIOS without a RIM cannot be verified: use a released one.",
                 "corim" => "These devices can be authenticated but not measured by this version: their reference values exist only as CoRIM.",
+                _ when simulated => "Get OCSP answers from the simulator that made the evidence.",
                 _ => "Get OCSP answers: --ocsp-url nvidia, or a folder of them as --ocsp-store.",
             });
         }
 
         if (failed.Length > 0)
         {
-            advice.Add($"What causes it: assay explain {failed[0]}");
+            advice.Add($"For causes: {Command} {string.Join($"; {Command} ", failed.Take(MostNamed).Select(id => $"explain {id}"))}");
         }
 
         return advice;

@@ -75,6 +75,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.WriteLine();
         var name = device.Device is { } authentic
             ? $"{(device.Kind is DeviceKind.Switch ? "NVSwitch" : "GPU")} {authentic.Identity.HardwareModel}"
+            : device.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } first ? $"not authentic: {first.Id} failed"
             : "not authentic";
         console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {Printable.Of(name)}  ({Printable.Of(device.Source)})");
         PrintFindings(device.Findings, all);
@@ -122,7 +123,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         PrintStopped(stopped);
         if (hidden > 0)
         {
-            Line($"  {hidden} checks held or do not apply (--verbose lists them)");
+            Line($"  {hidden} {(hidden == 1 ? "check" : "checks")} held or do not apply (--verbose lists them)");
         }
     }
 

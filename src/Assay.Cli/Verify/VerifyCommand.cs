@@ -44,6 +44,12 @@ internal static class VerifyCommand
             Print(verdict, request);
             // A pass whose token is not there is not what was asked for.
             var written = request.Token is null || request.Token.TryWrite(verdict, TimeProvider.System);
+            if (written && request is { Token: { } token, Json: false })
+            {
+                Output.Out.WriteLine();
+                Output.Out.WriteLine(Printable.Of($"Token written: {token}"));
+            }
+
             return CodeOf(verdict) is var code && code == ExitCode.Verified && !written ? ExitCode.Unusable : code;
         }
     }

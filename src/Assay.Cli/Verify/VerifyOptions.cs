@@ -54,7 +54,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> SigningKey { get; } = new("--signing-key") { Description = "the key that signs it: P-384 or P-256, PEM", HelpName = "FILE" };
 
-    public Option<string?> Issuer { get; } = new("--issuer") { Description = "who it says it is from: an https URL", HelpName = "URI" };
+    public Option<string?> Issuer { get; } = new("--issuer") { Description = "who it says it is from: an https URL, or http on this machine", HelpName = "URI" };
 
     public Option<string?> Audience { get; } = new("--audience") { Description = "whom it is for", HelpName = "A" };
 

@@ -184,7 +184,7 @@ internal static class Assurance
     {
         // Whoever holds a revoked key may have signed what he liked: nothing that it signed is proven.
         var authentic = appraisal.Devices.Where(device => device.Device is not null
-            && !device.Findings.IsDefaultOrEmpty && !device.Findings.Any(finding => finding is { Id: "device.chain.not-revoked", State: CheckState.Failed })).ToArray();
+            && !device.Findings.IsDefaultOrEmpty && !IsRevoked(device)).ToArray();
         // A report that is given twice is one device's.
         authentic = [.. authentic.DistinctBy(device => device.Device!.Identity.Id)];
         if (authentic.Length == 0)
@@ -198,9 +198,9 @@ internal static class Assurance
         (bool Applies, string Sentence)[] all =
         [
             (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
-            (appraisal.FreshnessProven && authentic.Length == appraisal.Devices.Length, "The reports answer your nonce: they were made after you chose it."),
+            (appraisal.FreshnessProven && !appraisal.Devices.Any(IsRevoked), "The reports answer your nonce: they were made after you chose it."),
             (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement that a signed reference manifest names has a value that it allows."),
-            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "set.devices.distinct", State: CheckState.Held }), "The devices are different ones."),
+            (authentic.Length > 1 && !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding is { Id: "set.devices.distinct", State: CheckState.Held }), "The devices are different ones."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
@@ -218,13 +218,19 @@ internal static class Assurance
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
             (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
-            (authentic.Length > 1 && !appraisal.Findings.Any(finding => finding is { Id: "topology.gpus.match", State: CheckState.Held }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
+            (Failed(appraisal, "set.devices.distinct"), "That as many devices answered as reports are given: one of them is repeated."),
+            (Failed(appraisal, "topology.gpus.match") || Failed(appraisal, "topology.switches.match"), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
+            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "topology.gpus.match", State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
             (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
+
+    private static bool IsRevoked(DeviceResult device) => !device.Findings.IsDefaultOrEmpty && device.Findings.Any(finding => finding is { Id: "device.chain.not-revoked", State: CheckState.Failed });
+
+    private static bool Failed(AppraisalResult appraisal, string id) => !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding.Id == id && finding.State is CheckState.Failed);
 
     private static bool HasKnownFirmware(DeviceResult device) =>
         device.MeasurementsMatch && device.Rims.SelectMany(rim => rim.Findings).All(finding => finding.State is not CheckState.Failed);

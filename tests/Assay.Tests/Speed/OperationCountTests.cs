@@ -117,11 +117,13 @@ public sealed class OperationCountTests : IDisposable
         Assert.Equal(VerdictKind.Pass, DefaultPolicy.Decide(result).Kind);
     }
 
+    private int _others;
+
     // The first device's RIMs serve all: one firmware, signed once.
     private (DeviceEvidence Evidence, AppraisalExpectations Expected) Make()
     {
         var set = SimulatedSet.Of(_authority, SimulatedDevice.Create(_authority, DeviceProfile.Hopper580), _nonce, s_now);
-        var target = Directory.Exists(Path.Combine(_folder, "rims")) ? Path.Combine(_folder, "other") : _folder;
+        var target = Directory.Exists(Path.Combine(_folder, "rims")) ? Path.Combine(_folder, $"other {++_others}") : _folder;
         set.Write(target);
         Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(set.Evidence), "evidence", out var devices, out _));
         Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(_authority, "speed"), out var trust, out _));
