@@ -86,4 +86,31 @@ public static class Limits
 
     /// <summary>An issuer or an audience, which are URIs or short names.</summary>
     public const int TokenNameCharacters = 512;
+
+    /// <summary>A TDX quote with its zero padding. Recorded ones are 5 kB.</summary>
+    public const int TdxQuoteBytes = 16 * 1024;
+
+    /// <summary>Authentication data of a quoting enclave. Recorded ones have 32 bytes.</summary>
+    public const int QeAuthenticationBytes = 1024;
+
+    /// <summary>What Intel signed about TCBs, with its signature: 2 to 5 kB in recorded ones.</summary>
+    public const int IntelStatementBytes = 256 * 1024;
+
+    /// <summary>TCB levels of a platform, a TDX module or a quoting enclave. Recorded ones have at most 3, SGX platforms about 20.</summary>
+    public const int TcbLevels = 256;
+
+    /// <summary>TDX modules in one TCB information. Recorded ones have 2.</summary>
+    public const int TdxModules = 64;
+
+    /// <summary>Security advisories of one TCB level. Recorded ones have at most 19.</summary>
+    public const int AdvisoryIds = 256;
+
+    /// <summary>A short name in JSON that Intel signs: INTEL-SA-00106, TDX_01.</summary>
+    public const int ShortNameCharacters = 64;
+
+    /// <summary>TDX collateral in one JSON file. Recorded ones are 19 kB; PCK CRLs may grow to some hundred.</summary>
+    public const int TdxCollateralBytes = 4 * 1024 * 1024;
+
+    /// <summary>A table of certificates beside an SNP report: three certificates of 2 kB each, and room.</summary>
+    public const int SnpCertificateTableBytes = 64 * 1024;
 }
