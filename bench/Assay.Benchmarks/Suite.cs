@@ -6,7 +6,8 @@ using Assay.Trust;
 namespace Assay.Benchmarks;
 
 /// <summary>
-/// Ratios to the raw cost: each round measures bare ECDSA P-384 verifications with an imported key, then the work, in process CPU time,
+/// Ratios to the raw cost: each round measures bare ECDSA P-384 verifications with an imported key (for processors those of their own
+/// kind), then the work, in process CPU time,
 /// so that a noisy machine disturbs both alike: the two alternate every few milliseconds, and the median of the pairs' ratios counts. Where the
 /// work runs on several threads, so do the bare verifications.
 /// </summary>
@@ -28,6 +29,7 @@ internal static class Suite
         [
             .. One(world),
             .. Eight(world),
+            .. CpuRows.Rows(),
             .. WholeProcess.Rows(),
         ];
         Console.Out.WriteLine(json ? Json(rows) : Table(rows));
@@ -77,7 +79,7 @@ internal static class Suite
             target);
     }
 
-    private static (Cost Work, Cost Bare)[] Pair(Action bare, Func<VerifierCache> prepare, Action<VerifierCache> work)
+    internal static (Cost Work, Cost Bare)[] Pair<T>(Action bare, Func<T> prepare, Action<T> work)
     {
         // Until the compiler has come to rest: it recompiles what runs often, on a thread of its own, and that is CPU time too.
         for (var round = 0; round < 4; round++)
@@ -100,7 +102,7 @@ internal static class Suite
         return pairs;
     }
 
-    private static double Median(IEnumerable<double> values)
+    internal static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
         return sorted[sorted.Length / 2];

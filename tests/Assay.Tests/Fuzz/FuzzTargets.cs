@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using System.Text;
 using Assay.Evidence;
+using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
+using Assay.Evidence.Tdx;
 using Assay.Reference;
 using Assay.Simulator;
+using Assay.Tests.Cpu;
 using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
 using Assay.Tokens;
@@ -106,6 +109,7 @@ internal static class FuzzTargets
                 EatBundle.TryParse(input, out var bundle, out var fault) ? Ok($"{bundle.Overall.Text} {string.Join(' ', bundle.Submodules)}", fault is not null) : Bad(fault)),
             new("TokenIssuer.TryParse", [Encoding.ASCII.GetBytes("https://verifier.example:8443/tenant"), Encoding.ASCII.GetBytes("http://127.0.0.1")], input =>
                 TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
+            .. Processors(),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
             new("StrictJson.Read", [.. EvidenceFiles(devices), Simulated.Anchors], input =>
@@ -113,6 +117,60 @@ internal static class FuzzTargets
                 using var document = StrictJson.Read(input, out var fault);
                 return document is null ? Bad(fault) : Ok(document.RootElement.GetRawText().Length.ToString(System.Globalization.CultureInfo.InvariantCulture), fault is not null);
             }),
+        ];
+    }
+
+    private static IEnumerable<FuzzTarget> Processors()
+    {
+        var (tdx10, tdx15) = (SimulatedCpu.Tdx(4, false), SimulatedCpu.Tdx(5, true));
+        var snp = new[] { SimulatedCpu.Snp(SnpLine.Milan, 2, false), SimulatedCpu.Snp(SnpLine.Turin, 5, true) };
+        byte[] pck = TdxQuote.TryParse(tdx10.Quote, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var blocks, out _) ? blocks[0].ToArray() : [];
+        byte[][] endorsements = [.. snp.Select(judged => judged.Collateral.Certificates[2].ToArray())];
+        var info = tdx10.Collateral.TcbInfo!;
+        var body = Encoding.UTF8.GetBytes($$"""{"tcbInfo":{{Encoding.UTF8.GetString(info.Content.Span)}},"signature":"{{Convert.ToHexStringLower(info.Signature.Span)}}"}""");
+        byte[] file = SimulatedTdx.Create(SimulatedCpu.Intel, 4, is15: false, SimulatedCpu.Data).Collateral;
+        return
+        [
+            new("TdxQuote.TryParse", [tdx10.Quote, tdx15.Quote], input =>
+                TdxQuote.TryParse(input, out var read, out var fault) ? Ok($"{Convert.ToHexString(read.Bytes.Span)} {read.Version}", fault is not null) : Bad(fault)),
+            new("PckPlatform.TryRead", [pck], input =>
+                !Certificate.TryParse(input, out var certificate, out var fault) ? Bad(fault)
+                : PckPlatform.TryRead(certificate, out var platform, out var why) ? Ok($"{platform.Fmspc} {platform.PceId} {platform.PceSvn} {Convert.ToHexString(platform.CpuSvn.Span)}", why is not null) : new(false, why is not null, why ?? "")),
+            new("TcbInfo.TryParse", [info.Content.ToArray()], input =>
+                TcbInfo.TryParse(input, out var read, out var fault) ? Ok($"{read.Fmspc} {read.PceId} {read.IssueDate} {read.NextUpdate} {read.EvaluationDataNumber} {read.Levels.Length} {read.ModuleIdentities.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("QeIdentity.TryParse", [tdx10.Collateral.QeIdentity!.Content.ToArray()], input =>
+                QeIdentity.TryParse(input, out var read, out var fault) ? Ok($"{read.IssueDate} {read.NextUpdate} {read.MrSigner} {read.IsvProdId} {read.Levels.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("IntelStatement.TryParseBody", [body], input =>
+                IntelStatement.TryParseBody(input, default, IntelStatementKind.TcbInfo, out var read, out var fault) ? Ok(read.Content.Span, fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("TdxCollateral.TryParse", [file], input =>
+                TdxCollateral.TryParse(input, out var read, out var fault) ? Ok($"{read.TcbInfo!.Identity} {read.QeIdentity!.Identity} {read.PckCrl!.Value.Length} {read.RootCrl!.Value.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("SnpReport.TryParse", [.. snp.Select(judged => judged.Report)], input =>
+                SnpReport.TryParse(input, out var read, out var fault) ? Ok(read.Bytes.Span, fault is not null) : Bad(fault)),
+            new("SnpEndorsement.TryRead", [.. endorsements], input =>
+                !Certificate.TryParse(input, out var certificate, out var fault) ? Bad(fault)
+                : SnpEndorsement.TryRead(certificate, out var read, out var why) ? Ok($"{read.Kind} {read.ProductName} {read.Tcb} {read.ChipId} {read.CloudProvider}", why is not null) : new(false, why is not null, why ?? "")),
+            new("SnpCollateral.TryReadCertificates", [endorsements[0], Encoding.ASCII.GetBytes(System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", endorsements[0]) + "\n")], input =>
+                SnpCollateral.TryReadCertificates(input, out var read, out var fault) ? Ok(string.Join(' ', read.Select(der => Convert.ToHexString(der.Span))), fault is not null) : Bad(fault)),
+            new("SnpCertificateTable.TryParse", [Table(endorsements)], input =>
+                SnpCertificateTable.TryParse(input, out var read, out var fault) ? Ok(string.Join(' ', read.Select(der => Convert.ToHexString(der.Span))), fault is not null) : Bad(fault)),
+            new("ReportData.TryCreate", [SimulatedCpu.Data], input => ReportData.TryCreate(input, out var data) ? new(true, null, data.ToString()) : new(false, null, "")),
+        ];
+    }
+
+    /// <summary>A table as hosts hand it out: the entries of VCEK and VLEK, a zero entry, and the certificates.</summary>
+    internal static byte[] Table(byte[][] certificates)
+    {
+        byte[][] names = [Convert.FromHexString("63da758de6644564adc5f4b93be8accd"), Convert.FromHexString("a8074bc2a25a483eaae639c045a0b8a1")];
+        var offset = 24 * 3;
+        return
+        [
+            .. names[0], .. BitConverter.GetBytes(offset), .. BitConverter.GetBytes(certificates[0].Length),
+            .. names[1], .. BitConverter.GetBytes(offset + certificates[0].Length), .. BitConverter.GetBytes(certificates[1].Length),
+            .. new byte[24], .. certificates[0], .. certificates[1],
         ];
     }
 
