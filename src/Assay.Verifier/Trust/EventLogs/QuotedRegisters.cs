@@ -7,7 +7,8 @@ namespace Assay.Trust.EventLogs;
 /// <summary>Register values that hardware or a trusted key signed. Only code that verified the signature makes one.</summary>
 public sealed class QuotedRegisters
 {
-    private QuotedRegisters(RegisterKind kind, TcgHash bank, ImmutableSortedDictionary<int, Digest> values) => (Kind, Bank, Values) = (kind, bank, values);
+    private QuotedRegisters(RegisterKind kind, TcgHash bank, ImmutableSortedDictionary<int, Digest> values, bool isInTee) =>
+        (Kind, Bank, Values, IsInTee) = (kind, bank, values, isInTee);
 
     /// <summary>RTMRs or PCRs.</summary>
     public RegisterKind Kind { get; }
@@ -17,6 +18,9 @@ public sealed class QuotedRegisters
 
     /// <summary>By register. What stands not in it was not signed.</summary>
     public ImmutableSortedDictionary<int, Digest> Values { get; }
+
+    /// <summary>Whether they are registers of the confidential VM itself: an event in others binds nothing to it (S-9).</summary>
+    public bool IsInTee { get; }
 
     /// <summary>The four RTMRs of a TD quote that verified.</summary>
     internal static QuotedRegisters OfRtmrs(ReadOnlySpan<Digest> values)
@@ -28,9 +32,9 @@ public sealed class QuotedRegisters
             builder.Add(register, values[register]);
         }
 
-        return new QuotedRegisters(RegisterKind.Rtmr, TcgHash.Sha384, builder.ToImmutable());
+        return new QuotedRegisters(RegisterKind.Rtmr, TcgHash.Sha384, builder.ToImmutable(), isInTee: true);
     }
 
     /// <summary>The registers of a TPM quote that verified.</summary>
-    internal static QuotedRegisters OfPcrs(TcgHash bank, ImmutableSortedDictionary<int, Digest> values) => new(RegisterKind.Pcr, bank, values);
+    internal static QuotedRegisters OfPcrs(TcgHash bank, ImmutableSortedDictionary<int, Digest> values, bool isInTee) => new(RegisterKind.Pcr, bank, values, isInTee);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Assay.Evidence.Tpm;
 using Assay.Trust.EventLogs;
 
@@ -20,7 +19,4 @@ public sealed class AuthenticTpmQuote
 
     /// <summary>The values that the quote covers, and no other.</summary>
     public QuotedRegisters Registers { get; }
-
-    /// <summary>Whether a boot event in these registers binds a GPU to the confidential VM: only where the TPM runs inside it (S-9).</summary>
-    public bool CanCarryBootEvent => Key.Root is TpmRoot.InTee;
 }
