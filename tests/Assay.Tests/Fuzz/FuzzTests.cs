@@ -50,7 +50,7 @@ public partial class FuzzTests
             .Except(behindDeviceFields).Except(others)
             .Order(StringComparer.Ordinal);
 
-        Assert.Equal(readers, FuzzTargets.All.Select(target => target.Name).Where(name => name is not ("DerReader" or "StrictJson.Read")).Order(StringComparer.Ordinal));
+        Assert.Equal(readers, FuzzTargets.All.Select(target => target.Name).Where(name => name is not ("DerReader" or "StrictJson.Read" or "BootEventPayload.Read")).Order(StringComparer.Ordinal));
     }
 
     [Theory]
