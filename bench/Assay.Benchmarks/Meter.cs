@@ -30,4 +30,8 @@ internal readonly record struct Cost(double CpuMilliseconds, double WallMillisec
 /// <param name="Kilobytes">Allocated.</param>
 /// <param name="Target">The bound for the ratio (or as <paramref name="Unit"/> says); null without one.</param>
 /// <param name="Unit">What the ratio is.</param>
-internal sealed record Row(string Name, long Verifications, long Imports, double Cpu, double Wall, double Ratio, double Kilobytes, double? Target, string Unit = "x raw");
+internal sealed record Row(string Name, long Verifications, long Imports, double Cpu, double Wall, double Ratio, double Kilobytes, double? Target, string Unit = "x raw")
+{
+    /// <summary>Whether the target is the least that is to be reached, where others are the most.</summary>
+    public bool IsFloor { get; init; }
+}

@@ -8,21 +8,20 @@ using Assay.Wire;
 
 namespace Assay.Benchmarks;
 
-/// <summary>Simulated Hopper GPUs of one machine type, with all their collateral in memory.</summary>
+/// <summary>Simulated devices of one machine type, with all their collateral in memory.</summary>
 internal sealed class World : IRimSource, IOcspSource
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _rims = [];
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _ocsp = [];
 
-    public World(int gpus)
+    private World(Func<SimulatedAuthority, byte[], DateTimeOffset, IEnumerable<SimulatedSet>> make)
     {
         var now = EvaluationTime.ReleaseDate.AddDays(1);
         var authority = SimulatedAuthority.Create(now);
         var nonce = RandomNumberGenerator.GetBytes(Nonce.Size);
         var evidence = new List<SimulatedEvidence>();
-        for (var index = 0; index < gpus; index++)
+        foreach (var (index, set) in make(authority, nonce, now).Index())
         {
-            var set = SimulatedSet.Of(authority, SimulatedDevice.Create(authority, DeviceProfile.Hopper580), nonce, now);
             evidence.AddRange(set.Evidence);
             foreach (var (certificate, response) in set.Ocsp)
             {
@@ -48,6 +47,17 @@ internal sealed class World : IRimSource, IOcspSource
             Revocation = RevocationChecking.DangerouslySkipped,
         };
     }
+
+    /// <summary>GPUs that know nothing of each other.</summary>
+    public static World OfGpus(int gpus) => new((authority, nonce, now) =>
+        Enumerable.Range(0, gpus).Select(_ => SimulatedSet.Of(authority, SimulatedDevice.Create(authority, DeviceProfile.Hopper580), nonce, now)));
+
+    /// <summary>
+    /// Whole machines of eight GPUs and four switches, one after the other in <see cref="Evidence"/>. Drivers and VBIOSes are the same, so
+    /// the RIMs of the first serve all.
+    /// </summary>
+    public static World OfMachines(int machines) => new((authority, nonce, now) => Enumerable.Range(0, machines).Select(_ =>
+        SimulatedSet.Of(authority, SimulatedMachine.Create(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10), nonce, now)));
 
     public DeviceEvidence[] Evidence { get; }
 

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Assay.Cli.Demo;
+using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
 using Assay.Cli.Tokens;
 using Assay.Cli.Verify;
@@ -19,6 +20,7 @@ internal static class CommandLine
             VerifyCommand.Create(),
             InspectCommand.Create(),
             TokenCommand.Create(),
+            ExplainCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
@@ -105,6 +107,7 @@ internal static class CommandLine
                 "assay token show eat.json",
             ],
             ["token verify"] = ["assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example"],
+            ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
             ["demo"] = ["assay demo"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],
         };

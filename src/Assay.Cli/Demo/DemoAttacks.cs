@@ -1,69 +1,63 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using System.Text;
 using Assay.Appraisal;
-using Assay.Collateral;
-using Assay.Simulator;
+using Assay.Policy;
+using Assay.Tokens;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Cli.Demo;
+
+/// <summary>What came of an attack.</summary>
+/// <param name="Refused">It was refused, and by the check that has to catch it.</param>
+/// <param name="Reason">That check's reason.</param>
+internal sealed record DemoAnswer(bool Refused, string? Reason);
 
 /// <summary>The attacks of the demonstration, and the check that must catch each.</summary>
 internal static class DemoAttacks
 {
     /// <param name="Title">What the attacker does.</param>
     /// <param name="Finding">The check that refuses it.</param>
-    /// <param name="Stage">Changes the honest scene.</param>
-    public sealed record Attack(string Title, string Finding, Func<DemoStage, DemoScene> Stage);
+    /// <param name="RunAsync">Attacks the stage.</param>
+    public sealed record Attack(string Title, string Finding, Func<DemoStage, CancellationToken, Task<DemoAnswer>> RunAsync);
 
     public static ImmutableArray<Attack> All { get; } =
     [
-        new("replay: an old report for a new challenge", "report.nonce.match", stage => stage.Honest with { Expected = stage.Honest.Expected with { Nonce = FreshNonce() } }),
-        new("forgery: one measurement changed in the signed report", "report.signature.valid", ForgedMeasurement),
-        new("repetition: one switch posing as two", "set.devices.distinct", stage => stage.Honest with { Evidence = Evidence(stage.Device.Evidence(stage.Nonce.Bytes), stage.Device.Evidence(stage.Nonce.Bytes)) }),
-        new("modified firmware, honestly signed by the device", "measurements.switch.match", ModifiedFirmware),
-        new("an altered manifest that allows the modified firmware", "rim.switch.signature.valid", AlteredManifest),
-        new("a simulated device where real ones are expected", "device.chain.trusted", stage => stage.Honest with { Expected = stage.Honest.Expected with { Trust = TrustSet.Nvidia } }),
-        new("the clock set back before this software existed", "time.floor.respected", stage => stage.Honest with { Expected = stage.Honest.Expected with { Time = new EvaluationTime(EvaluationTime.ReleaseDate.AddYears(-1), TimeSource.System) } }),
-        new("revocation answers withheld", "device.chain.not-revoked", stage => stage.Honest with { Ocsp = null }),
+        OnEvidence("an old report for a new challenge", "report.nonce.match", stage => stage.Honest with { Expected = stage.Honest.Expected with { Nonce = DemoStage.FreshNonce() } }),
+        OnEvidence("a measurement changed in a signed report", "report.signature.valid", stage => stage.WithFault("forged-measurement")),
+        OnEvidence("modified firmware, honestly signed by the GPU", "measurements.driver.match", stage => stage.WithFault("mismatch")),
+        OnEvidence("a reference manifest altered to allow it", "rim.driver.signature.valid", stage => stage.WithFault("altered-rim")),
+        OnEvidence("a stolen key, revoked by its manufacturer", "device.chain.not-revoked", stage => stage.WithFault("revoked-device")),
+        OnEvidence("the answer about it withheld", "device.chain.not-revoked", stage => stage.Honest with { Ocsp = null }),
+        OnEvidence("one switch's report in place of all four", "topology.switches.match", stage => stage.WithFault("replayed-switch")),
+        OnEvidence("one GPU counted twice", "set.devices.distinct", stage => stage.WithFault("gpu-twice")),
+        OnEvidence("a switch of another machine", "topology.gpus.match", stage => stage.WithFault("foreign-switch")),
+        OnEvidence("the clock set back, with collateral of that time", "time.floor.respected", stage => stage.WithFault("clock-set-back")),
+        OnEvidence("simulated devices where real ones are expected", "device.chain.trusted", stage => stage.Honest with { Expected = stage.Honest.Expected with { Trust = TrustSet.Nvidia } }),
+        new("a token shown for another challenge", "token.nonce.match", (stage, cancellation) => OnTokenAsync(stage, "token.nonce.match", token => token, stage.ExpectToken(DemoStage.FreshNonce()), cancellation)),
+        new("a device's part of a token altered", "token.signature.valid", (stage, cancellation) => OnTokenAsync(stage, "token.signature.valid", Altered, stage.ExpectToken(stage.Nonce), cancellation)),
     ];
 
-    private static DemoScene ForgedMeasurement(DemoStage stage)
+    private static Attack OnEvidence(string title, string finding, Func<DemoStage, DemoScene> scene) => new(title, finding, async (stage, cancellation) =>
     {
-        const int insideFirstMeasurement = 37 + 8 + 7;
-        var evidence = stage.Device.Evidence(stage.Nonce.Bytes);
-        var report = evidence.Report.ToArray();
-        report[insideFirstMeasurement] ^= 0x01;
-        return stage.Honest with { Evidence = Evidence(evidence with { Report = report }) };
+        var verdict = await stage.VerifyAsync(scene(stage), cancellation).ConfigureAwait(false);
+        var caught = verdict.Appraisal.AllFindings.FirstOrDefault(item => item.Id == finding && item.State is not (CheckState.Held or CheckState.NotApplicable));
+        return new DemoAnswer(verdict.Kind is not VerdictKind.Pass && caught is not null, caught?.Reason);
+    });
+
+    private static async Task<DemoAnswer> OnTokenAsync(DemoStage stage, string id, Func<byte[], byte[]> alter, EatExpectations expected, CancellationToken cancellation)
+    {
+        var token = stage.Token(await stage.VerifyAsync(stage.Honest, cancellation).ConfigureAwait(false));
+        var accepted = EatBundleReader.TryVerify(alter(token), stage.Keys, expected, out _, out var findings);
+        var caught = findings.FirstOrDefault(item => item.Id == id && item.State is CheckState.Failed);
+        return new DemoAnswer(!accepted && caught is not null, caught?.Reason);
     }
 
-    private static DemoScene ModifiedFirmware(DemoStage stage)
+    // The last character but one of the last device's signature: the token stays well-formed.
+    private static byte[] Altered(byte[] token)
     {
-        var other = SHA384.HashData("firmware with a back door"u8);
-        using var device = SimulatedDevice.Create(stage.Authority, DeviceProfile.Ls10 with { Deviations = ImmutableSortedDictionary<int, ReadOnlyMemory<byte>>.Empty.Add(3, other) });
-        var scene = SimulatedSet.Of(stage.Authority, device, stage.Nonce.Bytes, stage.Now);
-        var folder = Path.Combine(stage.Folder, "modified");
-        scene.Write(folder);
-        return stage.Honest with { Evidence = SimulatedEvidence.ToJson(scene.Evidence), Ocsp = new DirectoryOcspStore(Path.Combine(folder, "ocsp")), Rims = stage.Honest.Rims };
+        var text = new StringBuilder(Encoding.ASCII.GetString(token));
+        var place = text.Length - "\"}]".Length - 2;
+        text[place] = text[place] == 'A' ? 'B' : 'A';
+        return Encoding.ASCII.GetBytes(text.ToString());
     }
-
-    private static DemoScene AlteredManifest(DemoStage stage)
-    {
-        var folder = Directory.CreateDirectory(Path.Combine(stage.Folder, "altered")).FullName;
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(stage.Folder, "rims")))
-        {
-            var text = File.ReadAllText(file);
-            var value = text.IndexOf("Hash0=\"", StringComparison.Ordinal) + "Hash0=\"".Length;
-            var altered = new StringBuilder(text) { [value] = text[value] == '0' ? '1' : '0' };
-            File.WriteAllText(Path.Combine(folder, Path.GetFileName(file)), altered.ToString(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
-        }
-
-        return stage.Honest with { Rims = new DirectoryRimStore(folder) };
-    }
-
-    private static byte[] Evidence(params SimulatedEvidence[] evidence) => SimulatedEvidence.ToJson(evidence);
-
-    private static Nonce FreshNonce() =>
-        Nonce.TryCreate(RandomNumberGenerator.GetBytes(Nonce.Size), out var nonce) ? nonce : throw new InvalidOperationException("32 bytes are a nonce");
 }

@@ -24,7 +24,7 @@ internal sealed class TokenContents
                 contents = new TokenContents([("overall", bundle.Overall), .. bundle.Submodules.Select(submodule => (submodule.Key, submodule.Value))]);
             }
         }
-        else if (CompactJws.TryParse(Encoding.UTF8.GetString(bytes.Trim("\r\n"u8)), out var jws, out fault))
+        else if (CompactJws.TryParse(SingleToken(bytes), out var jws, out fault))
         {
             contents = new TokenContents([("token", jws)]);
         }
@@ -34,6 +34,9 @@ internal sealed class TokenContents
 
     /// <summary>A JSON array, where single tokens start with base64.</summary>
     public static bool IsBundle(ReadOnlySpan<byte> bytes) => bytes.TrimStart(" \t\r\n"u8) is [(byte)'[', ..];
+
+    /// <summary>The text of a single token, without the ends of lines around it.</summary>
+    public static string SingleToken(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes.Trim("\r\n"u8));
 
     public void Print(bool json)
     {

@@ -16,7 +16,7 @@ internal sealed class TokenVerifyCommand
 {
     private const int IdWidth = 28;
 
-    private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle; - for standard input", HelpName = "FILE" };
+    private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle or an EAR; - for standard input", HelpName = "FILE" };
     private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
     private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay looks the same", HelpName = "HEX" };
     private readonly Option<string?> _audience = new("--audience") { Description = "whom it must be for", HelpName = "A" };
@@ -31,7 +31,7 @@ internal sealed class TokenVerifyCommand
     public static Command Create()
     {
         var self = new TokenVerifyCommand();
-        var command = new Command("verify", "Verifies a detached EAT bundle under its issuer's keys.")
+        var command = new Command("verify", "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.")
         {
             self._file, self._keys, self._nonce, self._audience, self._issuer, self._acceptWeakened, self._anchors, self._at, self._format,
         };
@@ -43,13 +43,9 @@ internal sealed class TokenVerifyCommand
     {
         var faults = new List<(string Id, string Message)>();
         var expected = Expectations(parsed, clock, faults);
-        if (!InputFile.TryRead(parsed.GetValue(_file)!, Limits.EatBundleBytes, out var bundle, out var whyNot))
+        if (!InputFile.TryRead(parsed.GetValue(_file)!, Limits.EatBundleBytes, out var bytes, out var whyNot))
         {
             faults.Add(("cli.file", whyNot));
-        }
-        else if (!TokenContents.IsBundle(bundle))
-        {
-            faults.Add(("token.wellformed", "a bundle [[\"JWT\", …], {…}] is expected; assay token show takes single tokens apart"));
         }
 
         if (faults.Count > 0)
@@ -63,7 +59,7 @@ internal sealed class TokenVerifyCommand
             return Refuse(faults, code);
         }
 
-        var accepted = EatBundleReader.TryVerify(bundle, keys, expected, out var verified, out var findings);
+        var (verified, findings) = Verify(bytes!, keys, expected);
         if (parsed.GetValue(_format) == Options.Json)
         {
             PrintJson(verified, findings);
@@ -73,7 +69,20 @@ internal sealed class TokenVerifyCommand
             Print(verified, findings);
         }
 
-        return accepted ? ExitCode.Verified : findings[0].State is CheckState.Held ? ExitCode.Refused : ExitCode.Unusable;
+        return verified is not null ? ExitCode.Verified : findings[0].State is CheckState.Held ? ExitCode.Refused : ExitCode.Unusable;
+    }
+
+    // A bundle is a JSON array; everything else is read as one compact JWS, which files may end with a line's end.
+    private static (VerifiedToken? Verified, ImmutableArray<Finding> Findings) Verify(byte[] bytes, JsonWebKeySet keys, EatExpectations expected)
+    {
+        if (TokenContents.IsBundle(bytes))
+        {
+            EatBundleReader.TryVerify(bytes, keys, expected, out var bundle, out var findings);
+            return (bundle, findings);
+        }
+
+        EarReader.TryVerify(TokenContents.SingleToken(bytes), keys, expected, out var ear, out var answers);
+        return (ear, answers);
     }
 
     private static int Refuse(List<(string Id, string Message)> faults, int code)
@@ -150,7 +159,7 @@ internal sealed class TokenVerifyCommand
         return (answer.Keys, answer.IsMalformed ? ExitCode.Unusable : ExitCode.Incomplete);
     }
 
-    private static void Print(VerifiedEatBundle? verified, ImmutableArray<Finding> findings)
+    private static void Print(VerifiedToken? verified, ImmutableArray<Finding> findings)
     {
         var console = Output.Out;
         console.MarkupLine(verified is not null ? "[bold green]ACCEPTED[/]" : "[bold red]REFUSED[/]");
@@ -203,7 +212,7 @@ internal sealed class TokenVerifyCommand
         static string Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString()! : "not stated";
     }
 
-    private static void PrintJson(VerifiedEatBundle? verified, ImmutableArray<Finding> findings)
+    private static void PrintJson(VerifiedToken? verified, ImmutableArray<Finding> findings)
     {
         using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();

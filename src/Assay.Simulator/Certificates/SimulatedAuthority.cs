@@ -35,6 +35,13 @@ public sealed class SimulatedAuthority : IDisposable
         rimIssuers[DeviceFamily.Blackwell] = RimIssuer("GB1XX CA 001", "GB100-CC 001");
         rimIssuers[DeviceFamily.Ls10] = RimIssuer("LS10 CA", "LS10 001");
         _rimIssuers = rimIssuers.ToImmutable();
+        CrlIssuers = new Dictionary<string, SimulatedCertificate>
+        {
+            ["l1-root.crl"] = DeviceRoot,
+            ["l2-gh100.crl"] = gh100,
+            ["l2-gb100.crl"] = gb100,
+            ["l1-corim"] = RimRoot,
+        }.ToImmutableDictionary();
     }
 
     /// <summary>The anchor of device chains.</summary>
@@ -42,6 +49,9 @@ public sealed class SimulatedAuthority : IDisposable
 
     /// <summary>The anchor of RIM signer chains.</summary>
     public SimulatedCertificate RimRoot { get; }
+
+    /// <summary>Who signs the CRL of each name that the certificates give as their distribution point (last part of the URL).</summary>
+    public ImmutableDictionary<string, SimulatedCertificate> CrlIssuers { get; }
 
     /// <summary>Makes a new hierarchy whose RIM certificates are valid around <paramref name="now"/>.</summary>
     public static SimulatedAuthority Create(DateTimeOffset now) => new(now);
@@ -53,13 +63,15 @@ public sealed class SimulatedAuthority : IDisposable
     /// <param name="family">What the device pretends to be.</param>
     /// <param name="pdi">Its 8-byte device identifier, natural order.</param>
     /// <param name="fwid">The SHA-384 firmware identity (48 bytes) to certify in the leaf.</param>
-    public SimulatedCertificate IssueDevice(DeviceFamily family, ReadOnlySpan<byte> pdi, ReadOnlySpan<byte> fwid)
+    /// <param name="until">When both certificates end; null: never, as the real ones.</param>
+    public SimulatedCertificate IssueDevice(DeviceFamily family, ReadOnlySpan<byte> pdi, ReadOnlySpan<byte> fwid, DateTimeOffset? until = null)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(pdi.Length, 8, nameof(pdi));
         ArgumentOutOfRangeException.ThrowIfNotEqual(fwid.Length, SHA384.HashSizeInBytes, nameof(fwid));
 
         var names = FamilyNames.Of(family);
-        var validity = family is DeviceFamily.Blackwell ? Validity.Endless(2023, 6, 20) : Validity.Endless(2020, 10, 17);
+        var endless = family is DeviceFamily.Blackwell ? Validity.Endless(2023, 6, 20) : Validity.Endless(2020, 10, 17);
+        var validity = endless with { NotAfter = until ?? endless.NotAfter };
         byte[] serial = [names.SerialPrefix, .. pdi];
         var brom = SimulatedCertificate.Issue(
             new CertificateDraft

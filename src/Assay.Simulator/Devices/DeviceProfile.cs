@@ -73,6 +73,18 @@ public sealed record DeviceProfile
     /// <summary>NVDAOD header: major version. Real reports say 2.</summary>
     public byte NvdaodMajor { get; init; } = 2;
 
+    /// <summary>What field 20 says instead of the certified firmware identity (48 bytes); null: the truth.</summary>
+    public ReadOnlyMemory<byte>? ReportedFwid { get; init; }
+
+    /// <summary>What field 22 of a switch says instead of its own identifier (8 bytes, natural order); null: the truth.</summary>
+    public ReadOnlyMemory<byte>? ReportedPdi { get; init; }
+
+    /// <summary>What field 21 says instead of what <see cref="Mode"/> implies; null: the truth.</summary>
+    public bool? ReportedProtectedPcie { get; init; }
+
+    /// <summary>When the device's two certificates end; null: never, as the real ones.</summary>
+    public DateTimeOffset? CertifiedUntil { get; init; }
+
     /// <summary>Distinguishes devices of the same versions, which otherwise measure alike.</summary>
     public string Label { get; init; } = string.Empty;
 

@@ -35,7 +35,7 @@ internal static class OpaqueData
     public static byte[] OfSwitch(DeviceProfile profile, ReadOnlySpan<byte> pdi, ReadOnlySpan<byte> gpuPdis, ushort position, bool[] measured) =>
         new OpaqueWriter(profile.Layout).Header(profile.NvdaodMajor)
             .Field(OpaqueField.VbiosVersion, Encoding.ASCII.GetBytes(profile.VbiosVersion))
-            .Field(OpaqueField.Pdi, pdi)
+            .Field(OpaqueField.Pdi, profile.ReportedPdi is { } other ? other.Span : pdi)
             .Field(OpaqueField.MeasurementCounts, Counters(measured.AsSpan(0, SwitchCounters)))
             .Field(OpaqueField.SwitchGpuPdis, gpuPdis)
             .U16(OpaqueField.DisabledPorts, 0x00EC)
@@ -62,12 +62,12 @@ internal static class OpaqueData
 
         if (profile.ReportsFwid)
         {
-            writer.Field(OpaqueField.Fwid, fwid);
+            writer.Field(OpaqueField.Fwid, profile.ReportedFwid is { } other ? other.Span : fwid);
         }
 
         if (profile.ReportsProtectedPcie)
         {
-            writer.Field(OpaqueField.ProtectedPcieStatus, [profile.Mode is GpuMode.ProtectedPcie ? Yes : No]);
+            writer.Field(OpaqueField.ProtectedPcieStatus, [profile.ReportedProtectedPcie ?? profile.Mode is GpuMode.ProtectedPcie ? Yes : No]);
         }
 
         if (!switchPdis.IsEmpty)

@@ -15,7 +15,7 @@ public sealed class SimulatedDevice : IDisposable
     private SimulatedDevice(SimulatedAuthority authority, DeviceProfile profile, byte[] pdi, byte[] topology, ushort position)
     {
         (Profile, _pdi, _topology, _position) = (profile, pdi, topology, position);
-        Certificate = authority.IssueDevice(profile.Family, pdi, Measurements.Fwid(profile));
+        Certificate = authority.IssueDevice(profile.Family, pdi, Measurements.Fwid(profile), profile.CertifiedUntil);
     }
 
     public DeviceProfile Profile { get; }

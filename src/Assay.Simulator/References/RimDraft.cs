@@ -3,6 +3,14 @@ using System.Globalization;
 
 namespace Assay.Simulator;
 
+/// <summary>What a RIM is about.</summary>
+public enum RimKind
+{
+    Driver,
+    Vbios,
+    SwitchBios,
+}
+
 /// <summary>One reference measurement: its 0-based index and the values (48 bytes each) that are accepted.</summary>
 public sealed record RimMeasurement(int Index, bool Active, ImmutableArray<ReadOnlyMemory<byte>> Values, string Name);
 
@@ -16,6 +24,9 @@ public sealed record RimDraft
 
     /// <summary>The id it is asked for by; also its file name without <c>.xml</c>.</summary>
     public required string Id { get; init; }
+
+    /// <summary>What it is about.</summary>
+    public required RimKind Kind { get; init; }
 
     /// <summary>GH100, GB100 or LS10.</summary>
     public required string Product { get; init; }
@@ -65,6 +76,12 @@ public sealed record RimDraft
         return new RimDraft
         {
             Id = id,
+            Kind = source switch
+            {
+                MeasurementSource.Driver => RimKind.Driver,
+                MeasurementSource.Vbios => RimKind.Vbios,
+                _ => RimKind.SwitchBios,
+            },
             Product = names.Product,
             Edition = source is MeasurementSource.SwitchBios ? "SWITCH" : "GPU",
             ColloquialVersion = version,

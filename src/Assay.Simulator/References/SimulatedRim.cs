@@ -32,6 +32,16 @@ public sealed class SimulatedRim
     /// <summary>The document: UTF-8, no declaration, LF, one final newline.</summary>
     public ReadOnlyMemory<byte> Xml { get; }
 
+    /// <summary>The same RIM with one character of its signature changed.</summary>
+    public SimulatedRim WithSpoiledSignature()
+    {
+        const string element = "<ds:SignatureValue>";
+        var text = new StringBuilder(Encoding.UTF8.GetString(Xml.Span));
+        var first = text.ToString().IndexOf(element, StringComparison.Ordinal) + element.Length;
+        text[first] = text[first] == 'A' ? 'B' : 'A';
+        return new SimulatedRim(Id, Signer, Encoding.UTF8.GetBytes(text.ToString()));
+    }
+
     /// <summary>Signs a draft. The signer's whole chain goes into the document.</summary>
     public static SimulatedRim Sign(RimDraft draft, SimulatedCertificate signer)
     {

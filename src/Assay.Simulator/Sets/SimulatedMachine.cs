@@ -26,7 +26,17 @@ public sealed class SimulatedMachine : IDisposable
 
     /// <summary>An HGX board: eight GPUs and four switches unless said otherwise.</summary>
     public static SimulatedMachine Create(
-        SimulatedAuthority authority, DeviceProfile gpu, DeviceProfile nvSwitch, int gpus = GpusPerSwitch, int switches = 4)
+        SimulatedAuthority authority, DeviceProfile gpu, DeviceProfile nvSwitch, int gpus = GpusPerSwitch, int switches = 4) =>
+        Create(authority, gpu, nvSwitch, gpus, switches, (profile, _) => profile);
+
+    /// <param name="authority">Certifies the devices.</param>
+    /// <param name="gpu">What the GPUs run.</param>
+    /// <param name="nvSwitch">What the switches run.</param>
+    /// <param name="gpus">How many GPUs.</param>
+    /// <param name="switches">How many switches.</param>
+    /// <param name="special">What the device of an index (GPUs first) runs instead.</param>
+    internal static SimulatedMachine Create(
+        SimulatedAuthority authority, DeviceProfile gpu, DeviceProfile nvSwitch, int gpus, int switches, Func<DeviceProfile, int, DeviceProfile> special)
     {
         ArgumentNullException.ThrowIfNull(authority);
         ArgumentNullException.ThrowIfNull(gpu);
@@ -38,8 +48,11 @@ public sealed class SimulatedMachine : IDisposable
         byte[][] switchPdis = [.. Enumerable.Range(0, switches).Select(_ => SimulatedDevice.RandomPdi())];
         var links = Links(switchPdis);
         return new SimulatedMachine(
-            [.. gpuPdis.Select(pdi => SimulatedDevice.Create(authority, gpu, pdi, links, position: 0))],
-            [.. switchPdis.Select((pdi, position) => SimulatedDevice.Create(authority, nvSwitch, pdi, Ports(gpuPdis), (ushort)position))]);
+            [.. gpuPdis.Select((pdi, index) => SimulatedDevice.Create(authority, special(gpu, index), pdi, links, position: 0))],
+            [
+                .. switchPdis.Select((pdi, position) =>
+                    SimulatedDevice.Create(authority, special(nvSwitch, gpus + position), pdi, Ports(gpuPdis), (ushort)position)),
+            ]);
     }
 
     /// <summary>Forgets every device's keys.</summary>

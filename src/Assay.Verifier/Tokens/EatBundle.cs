@@ -86,6 +86,6 @@ public sealed class EatBundle
         return null;
     }
 
-    private static bool IsName(string name) =>
+    internal static bool IsName(string name) =>
         name.Length is > 0 and <= Limits.SubmoduleNameCharacters && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_');
 }

@@ -28,31 +28,44 @@ public sealed record EatExpectations
     public ImmutableArray<TrustSetKind> OtherAnchors { get; init; } = [];
 }
 
-/// <summary>
-/// A bundle that was verified under a key set and met every expectation. Only <see cref="EatBundleReader.TryVerify"/> makes one.
-/// </summary>
-public sealed class VerifiedEatBundle
+/// <summary>A token that was verified under a key set and met every expectation, whatever its form.</summary>
+public abstract class VerifiedToken
 {
-    internal VerifiedEatBundle(EatBundle bundle, string issuer, Nonce nonce, DateTimeOffset issuedAt, DateTimeOffset expiresAt) =>
-        (Bundle, Issuer, Nonce, IssuedAt, ExpiresAt) = (bundle, issuer, nonce, issuedAt, expiresAt);
+    private protected VerifiedToken(string issuer, Nonce nonce, DateTimeOffset issuedAt, DateTimeOffset expiresAt) =>
+        (Issuer, Nonce, IssuedAt, ExpiresAt) = (issuer, nonce, issuedAt, expiresAt);
 
-    /// <summary>The same in all tokens.</summary>
+    /// <summary>The same in all tokens of a bundle.</summary>
     public string Issuer { get; }
 
-    /// <summary>The same in all tokens.</summary>
+    /// <summary>The same for all devices.</summary>
     public Nonce Nonce { get; }
 
-    /// <summary>When the overall token was written.</summary>
+    /// <summary>When it was written; of a bundle, its overall token.</summary>
     public DateTimeOffset IssuedAt { get; }
 
-    /// <summary>The earliest end among the tokens.</summary>
+    /// <summary>When it ends; of a bundle, the earliest end among its tokens.</summary>
     public DateTimeOffset ExpiresAt { get; }
 
     /// <summary>The claims about all devices together.</summary>
-    public JsonElement Claims => Bundle.Overall.Payload;
+    public abstract JsonElement Claims { get; }
 
-    /// <summary>The claims of each device.</summary>
-    public IEnumerable<KeyValuePair<string, JsonElement>> Devices => Bundle.Submodules.Select(submodule => KeyValuePair.Create(submodule.Key, submodule.Value.Payload));
+    /// <summary>The claims about each device.</summary>
+    public abstract IEnumerable<KeyValuePair<string, JsonElement>> Devices { get; }
+}
+
+/// <summary>
+/// A bundle that was verified under a key set and met every expectation. Only <see cref="EatBundleReader.TryVerify"/> makes one.
+/// </summary>
+public sealed class VerifiedEatBundle : VerifiedToken
+{
+    internal VerifiedEatBundle(EatBundle bundle, string issuer, Nonce nonce, DateTimeOffset issuedAt, DateTimeOffset expiresAt)
+        : base(issuer, nonce, issuedAt, expiresAt) => Bundle = bundle;
+
+    /// <inheritdoc/>
+    public override JsonElement Claims => Bundle.Overall.Payload;
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, JsonElement>> Devices => Bundle.Submodules.Select(submodule => KeyValuePair.Create(submodule.Key, submodule.Value.Payload));
 
     private EatBundle Bundle { get; }
 }

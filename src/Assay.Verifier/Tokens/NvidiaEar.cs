@@ -14,8 +14,8 @@ namespace Assay.Tokens;
 /// </summary>
 public static class NvidiaEar
 {
-    private const string CompositeProfile = "tag:nvidia.com,2026:ear/profiles/composite/generic/pre-1.0.0";
-    private const string DeviceProfile = "tag:nvidia.com,2026-05:ear/profiles/gpu/1.0.0";
+    internal const string CompositeProfile = "tag:nvidia.com,2026:ear/profiles/composite/generic/pre-1.0.0";
+    internal const string DeviceProfile = "tag:nvidia.com,2026-05:ear/profiles/gpu/1.0.0";
 
     /// <summary>One compact JWS. Not written where <see cref="EatBundleWriter.TryWrite"/> would write nothing.</summary>
     public static bool TryWrite(

@@ -12,7 +12,7 @@ namespace Assay.Tokens;
 /// </summary>
 public static class TrusteeEar
 {
-    private const string Profile = "tag:github.com,2024:confidential-containers/Trustee";
+    internal const string Profile = "tag:github.com,2024:confidential-containers/Trustee";
 
     // AR4SI §2.3: 0 no claim, 2–31 affirming, 32–95 warning, 96–127 contraindicated.
     private const int NoClaim = 0;
@@ -112,7 +112,7 @@ public static class TrusteeEar
             : good;
     }
 
-    private static string Tier(int claim) => claim switch
+    internal static string Tier(int claim) => claim switch
     {
         >= 96 => "contraindicated",
         >= 32 => "warning",
@@ -120,5 +120,5 @@ public static class TrusteeEar
         _ => "none",
     };
 
-    private static string Worst(params string[] statuses) => statuses.MaxBy(status => Array.IndexOf(s_statuses, status))!;
+    internal static string Worst(params string[] statuses) => statuses.MaxBy(status => Array.IndexOf(s_statuses, status))!;
 }

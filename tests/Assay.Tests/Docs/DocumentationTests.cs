@@ -27,6 +27,23 @@ public partial class DocumentationTests
     public void Every_check_id_has_the_form_of_one() => Assert.All(s_ids, id => Assert.Matches("^[a-z0-9]+([.-][a-z0-9]+)+$", id));
 
     [Fact]
+    public void Every_check_and_every_test_that_the_threat_model_names_exists()
+    {
+        var text = File.ReadAllText(Path.Combine(Root, "docs", "threat-model.md"));
+        var named = Code().Matches(text).Select(match => match.Groups[1].Value).Distinct().ToArray();
+        var tests = named.Where(name => name.EndsWith("Tests", StringComparison.Ordinal) && !name.Contains('/', StringComparison.Ordinal)).ToArray();
+        var checks = named.Where(name => CheckId().IsMatch(name)).ToArray();
+
+        Assert.InRange(tests.Length, 25, 100);
+        Assert.InRange(checks.Length, 50, 200);
+        Assert.Empty(tests.Except(typeof(DocumentationTests).Assembly.GetTypes().Select(type => type.Name)));
+        Assert.Empty(checks.Except(Cli.Explain.ExplainTests.Ids));
+        // The other way round: a check that no attacker meets would be there for nobody. RIM checks are alike for all three RIMs.
+        var rims = Cli.Explain.ExplainTests.Ids.Where(id => id.StartsWith("rim.", StringComparison.Ordinal));
+        Assert.Empty(SetAppraisal.CheckIds.Except(rims).Except(checks));
+    }
+
+    [Fact]
     public void Every_snippet_in_the_documents_is_compiled()
     {
         var regions = Region().Matches(File.ReadAllText(Path.Combine(Root, "tests", "Assay.Tests", "Docs", "Snippets.cs")).ReplaceLineEndings("\n"))
@@ -72,6 +89,12 @@ public partial class DocumentationTests
 
     [GeneratedRegex(@"^\| `([^`]+)` \|", RegexOptions.Multiline)]
     private static partial Regex CheckRow();
+
+    [GeneratedRegex("`([^`\n]+)`")]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"\A(set|topology|time|revocation|report|device|switch|rim|measurements|policy|token)\.[a-z0-9.-]+\z")]
+    private static partial Regex CheckId();
 
     [GeneratedRegex(@"^ *#region (\w+)\n(.*?)^ *#endregion", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Region();

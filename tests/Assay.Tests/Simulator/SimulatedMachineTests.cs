@@ -53,7 +53,7 @@ public class SimulatedMachineTests(SimulatorFixture simulator) : IClassFixture<S
 
         SimulatedSet.Of(simulator.Authority, device, SimulatorFixture.Nonce, SimulatorFixture.Now).Write(folder);
 
-        Assert.Equal(["anchors.json", "ocsp", "rims", "set.json", "switch_evidence.json"], Listing(folder));
+        Assert.Equal(["anchors.json", "crl", "ocsp", "rims", "set.json", "switch_evidence.json"], Listing(folder));
         Assert.Equal(["NV_SWITCH_BIOS_5612_0002_890_9610550001.xml"], Listing(Path.Combine(folder, "rims")));
         Assert.Equal(6, Listing(Path.Combine(folder, "ocsp")).Count);
         Assert.Contains($"50{device.Pdi}.der", Listing(Path.Combine(folder, "ocsp")));

@@ -64,13 +64,26 @@ public sealed class TokenCommandTests : IDisposable
     [Theory]
     [InlineData("nvidia-ear", "ear_status")]
     [InlineData("trustee-ear", "ear.status")]
-    public void An_EAR_is_written_and_shown(string format, string member)
+    public void An_EAR_is_written_shown_and_verified(string format, string member)
     {
         Run("token", "keygen", "--out", At("issuer.pem"));
         Says(0, "PASS", Write("--token-format", format));
 
         Says(0, member, Run("token", "show", At("eat.json")));
-        Says(2, "token.wellformed", Run("token", "verify", At("eat.json"), "--jwks", At("issuer.pem")));
+        Says(2, "jwks.malformed", Run("token", "verify", At("eat.json"), "--jwks", At("issuer.pem")));
+        File.WriteAllText(At("jwks.json"), Run("token", "jwks", "--signing-key", At("issuer.pem")).Output);
+        Says(0, "ACCEPTED", Verify("--issuer", Issuer, "--accept-anchors", "simulated"));
+        Says(1, "token.anchors.accepted", Verify("--issuer", Issuer));
+        using var json = JsonDocument.Parse(Verify("--accept-anchors", "simulated", "--format", "json").Output);
+        Assert.True(json.RootElement.GetProperty("accepted").GetBoolean());
+        Assert.Equal("success", json.RootElement.GetProperty("devices").EnumerateObject().Single().Value.GetProperty("measres").GetString());
+
+        // A line's end behind it is a text file's; anything else is no token.
+        var token = File.ReadAllText(At("eat.json"));
+        File.WriteAllText(At("eat.json"), token + "\n");
+        Says(0, "ACCEPTED", Verify("--accept-anchors", "simulated"));
+        File.WriteAllText(At("eat.json"), token + " x");
+        Says(2, "token.wellformed", Verify("--accept-anchors", "simulated"));
     }
 
     [Fact]

@@ -1,0 +1,29 @@
+using System.Collections.Immutable;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Simulator;
+using Assay.Trust;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>The RIM service of a simulated world, without a network.</summary>
+internal sealed class WorldRims(SimulatedWorld world) : IRimSource
+{
+    public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) =>
+        Task.FromResult(world.Rims.FirstOrDefault(rim => rim.Id == id) is { } rim ? RimAnswer.Of(rim.Xml) : RimAnswer.None($"the simulated service has no {id}"));
+
+    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation) => Task.FromResult<ImmutableArray<string>>([.. world.Rims.Select(rim => rim.Id)]);
+}
+
+/// <summary>The OCSP responder of a simulated world, without a network: it reads our request and answers it.</summary>
+internal sealed class WorldOcsp(SimulatedWorld world) : IOcspSource
+{
+    public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        var request = OcspRequest.Encode(query.Certificate, query.Issuer);
+        SimulatedCertificate[] known = [.. world.AskedAbout.Where(certificate => world.AnswerAbout(certificate) is not null)];
+        var answer = SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!);
+        return Task.FromResult(OcspFetch.Of(new OcspItem(answer, ReadOnlyMemory<byte>.Empty)));
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Assay.Cli.Explain;
+
+/// <summary><c>assay explain</c>: cause and cure of a finding, from the documents that are compiled in. It asks nobody.</summary>
+internal static class ExplainCommand
+{
+    public static Command Create()
+    {
+        var id = new Argument<string?>("id") { Description = "the id of a finding; without one, all ids are listed", HelpName = "FINDING-ID", Arity = ArgumentArity.ZeroOrOne };
+        id.CompletionSources.Add(_ => Explanations.All.Select(explanation => new System.CommandLine.Completions.CompletionItem(explanation.Id)));
+        var format = Options.Format();
+        var command = new Command("explain", "Tells the cause of a finding and its cure, offline.") { id, format };
+        command.SetAction(parsed => Run(parsed.GetValue(id), parsed.GetValue(format) == Options.Json));
+        return command;
+    }
+
+    private static int Run(string? id, bool json)
+    {
+        if (id is null)
+        {
+            return Print(json, [.. Explanations.All], list: true);
+        }
+
+        if (Explanations.Find(id) is { } found)
+        {
+            return Print(json, [found], list: false);
+        }
+
+        var near = Explanations.All.Select(explanation => explanation.Id)
+            .Where(known => known.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(known, StringComparison.OrdinalIgnoreCase))).Take(3).ToArray();
+        Output.Error("cli.finding", $"{id} is no finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all");
+        return ExitCode.Unusable;
+    }
+
+    private static int Print(bool json, IReadOnlyList<Explanation> explanations, bool list)
+    {
+        if (json)
+        {
+            WriteJson(explanations, list);
+        }
+        else if (list)
+        {
+            foreach (var explanation in explanations)
+            {
+                Output.Out.WriteLine(explanation.Id);
+            }
+        }
+        else
+        {
+            var explanation = explanations[0];
+            Output.Out.MarkupLineInterpolated($"[bold]{explanation.Id}[/]");
+            Paragraph("cause", explanation.Cause);
+            Paragraph("cure", explanation.Cure);
+            Output.Out.WriteLine($"  more   docs/troubleshooting.md#{explanation.Id}");
+        }
+
+        return ExitCode.Verified;
+    }
+
+    private static void Paragraph(string label, string text) => Output.Out.WriteLine(Folded.To($"  {label,-5}  {text}", Output.Out.Profile.Width));
+
+    private static void WriteJson(IReadOnlyList<Explanation> explanations, bool list)
+    {
+        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+        if (list)
+        {
+            writer.WriteStartArray();
+        }
+
+        foreach (var explanation in explanations)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id", explanation.Id);
+            writer.WriteString("cause", explanation.Cause);
+            writer.WriteString("cure", explanation.Cure);
+            writer.WriteEndObject();
+        }
+
+        if (list)
+        {
+            writer.WriteEndArray();
+        }
+
+        writer.Flush();
+        Console.Out.WriteLine();
+    }
+}

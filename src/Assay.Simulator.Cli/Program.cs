@@ -1,0 +1,3 @@
+using Assay.Simulator.Cli;
+
+return await SimulatorCommandLine.RunAsync(args).ConfigureAwait(false);

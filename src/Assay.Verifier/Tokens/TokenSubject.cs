@@ -1,0 +1,253 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tokens;
+
+/// <summary>Signed tokens under a key set, with what their reader expects.</summary>
+internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws)> tokens, JsonWebKeySet keys, EatExpectations expected)
+{
+    /// <summary>Every signed token; the first speaks about all devices together.</summary>
+    public ImmutableArray<(string Name, CompactJws Jws)> Tokens => tokens;
+
+    public JsonWebKeySet Keys => keys;
+
+    public EatExpectations Expected => expected;
+
+    /// <summary>What the first token says.</summary>
+    public JsonElement Claims => tokens[0].Jws.Payload;
+
+    /// <summary>Whether it carries our claims. Tokens of others carry none of them.</summary>
+    public bool IsOurs { get; } = tokens[0].Jws.Payload.EnumerateObject().Any(member => member.Name.StartsWith("x-assay-", StringComparison.Ordinal));
+
+    /// <summary>Every statement of a nonce, by the name of what makes it; null where there is none that can be read.</summary>
+    public abstract IEnumerable<(string Name, Nonce? Nonce)> Nonces { get; }
+
+    public JsonWebKey? KeyOf(CompactJws jws) => StrictJson.Text(jws.Header, "kid") is { } name ? keys.Find(name) : null;
+
+    /// <summary>The first token that gives a reason fails the check.</summary>
+    public Outcome Each(Func<CompactJws, string?> whyNot, string? found = null)
+    {
+        foreach (var (name, jws) in tokens)
+        {
+            if (whyNot(jws) is { } reason)
+            {
+                return Outcome.Failed($"{name}: {reason}");
+            }
+        }
+
+        return Outcome.Held(found);
+    }
+
+    /// <summary>Every nonce that is stated is this one.</summary>
+    public Outcome EachAnswers(Nonce? expected, string problem) =>
+        Nonces.Where(stated => stated.Nonce is null || !stated.Nonce.Equals(expected)).Select(stated => stated.Name).FirstOrDefault() is { } name
+            ? Outcome.Failed($"{name}: {problem}") : Outcome.Held();
+}
+
+/// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/tokens.md lists them.</summary>
+internal static class TokenChecks
+{
+    public const string WellFormed = "token.wellformed";
+    public const string Signature = "token.signature.valid";
+
+    /// <summary>Seconds for clocks that differ. NVIDIA's verify-token allows the same.</summary>
+    private const long Skew = 60;
+
+    /// <summary>The last of the year 9999.</summary>
+    private const long LastSecond = 253_402_300_799;
+
+    public static ImmutableArray<Check<TokenSubject>> Headers { get; } =
+    [
+        new("token.header.known", HeaderIsKnown),
+        new("token.algorithm.allowed", AlgorithmIsAllowed),
+        new("token.key.known", KeyIsKnown),
+        new("token.key.algorithm", AlgorithmIsTheKeys),
+    ];
+
+    /// <summary>Whom a token is from and for, and what it answers.</summary>
+    public static ImmutableArray<Check<TokenSubject>> Parties { get; } =
+    [
+        new("token.issuer.match", IssuerMatches),
+        new("token.audience.match", AudienceMatches),
+        new("token.nonce.same", NonceIsTheSame),
+        new("token.nonce.match", NonceMatches),
+    ];
+
+    /// <summary>When a token is valid.</summary>
+    public static ImmutableArray<Check<TokenSubject>> Times { get; } =
+    [
+        new("token.clock.plausible", ClockIsPlausible),
+        new("token.time.begun", TimeHasBegun),
+        new("token.time.not-ended", TimeHasNotEnded),
+        new("token.lifetime.limited", LifetimeIsLimited),
+    ];
+
+    /// <summary>What our own claims admit.</summary>
+    public static ImmutableArray<Check<TokenSubject>> Admissions { get; } =
+    [
+        new("token.weakened.none", NothingIsWeakened),
+        new("token.anchors.accepted", AnchorsAreAccepted),
+    ];
+
+    /// <summary>Headers and keys, then signatures: asked only where the headers hold.</summary>
+    public static ImmutableArray<Finding> AskWhoSigned(TokenSubject subject)
+    {
+        ImmutableArray<Finding> headers = [.. Headers.Select(check => check.Ask(subject))];
+        return [.. headers, (AllHold(headers) ? SignaturesAreValid(subject) : Outcome.Stopped("no key that may verify it")).Named(Signature)];
+    }
+
+    /// <summary>Whether a token with these findings is accepted.</summary>
+    public static bool Accept(IEnumerable<Finding> findings) =>
+        findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+
+    public static bool AllHold(IEnumerable<Finding> findings) => findings.All(finding => finding.State is CheckState.Held);
+
+    private static Outcome HeaderIsKnown(TokenSubject subject) => subject.Each(jws =>
+        jws.Header.TryGetProperty("crit", out _) ? "it has a critical header: no extension is understood"
+        : jws.Header.EnumerateObject().FirstOrDefault(member => member.Name is not ("alg" or "kid" or "typ")) is { Value.ValueKind: not JsonValueKind.Undefined } other
+            ? $"its header has \"{other.Name}\": alg, kid and typ are expected, and a key is never taken from the token itself"
+        : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
+        : null);
+
+    private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => StrictJson.Text(jws.Header, "alg") switch
+    {
+        "ES384" or "ES256" => null,
+        { } none when none.Equals("none", StringComparison.OrdinalIgnoreCase) => "it is not signed: its algorithm is \"none\"",
+        { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: whoever can verify it could have made it",
+        null => "it names no algorithm",
+        { } other => $"its algorithm is \"{Short(other)}\": ES384 or ES256 is expected",
+    });
+
+    private static Outcome KeyIsKnown(TokenSubject subject) => subject.Each(jws =>
+        StrictJson.Text(jws.Header, "kid") is not { } name ? "it names no key"
+        : subject.Keys.Find(name) is null ? $"its key \"{Short(name)}\" is not in the set"
+        : null);
+
+    private static Outcome AlgorithmIsTheKeys(TokenSubject subject) =>
+        subject.Tokens.Any(token => subject.KeyOf(token.Jws) is null) ? Outcome.Stopped("a key is not known")
+        : subject.Each(jws => StrictJson.Text(jws.Header, "alg") != subject.KeyOf(jws)!.AlgorithmName ? $"its algorithm is not that of its key, {subject.KeyOf(jws)!.AlgorithmName}" : null);
+
+    private static Outcome SignaturesAreValid(TokenSubject subject) => subject.Each(jws =>
+        subject.KeyOf(jws)!.Verifies(jws.SignedContent, jws.Signature.Span) ? null : "its signature is not its key's");
+
+    /// <summary>Why iss, iat, exp, nbf or aud has another type than it must have; null when none has.</summary>
+    public static string? TermsWrong(CompactJws jws) =>
+        StrictJson.Text(jws.Payload, "iss") is not { Length: > 0 and <= Limits.TokenNameCharacters } ? "iss is missing"
+        : Date(jws, "iat") is null || Date(jws, "exp") is null ? "iat and exp are whole seconds"
+        : jws.Payload.TryGetProperty("nbf", out _) && Date(jws, "nbf") is null ? "nbf is whole seconds"
+        : Audiences(jws) is null ? "aud is neither a text nor a list of texts"
+        : null;
+
+    public static string? OurClaimWrong(JsonElement claims)
+    {
+        string[] texts = ["x-assay-verdict", "x-assay-freshness", "x-assay-anchors", "x-assay-gpu-binding", "x-assay-evaluated-at", "x-assay-time-source"];
+        return texts.FirstOrDefault(name => StrictJson.Text(claims, name) is null) is { } missing ? $"{missing} is missing"
+            : Weakened(claims) is null ? "x-assay-weakened is no list of texts"
+            : null;
+    }
+
+    private static Outcome IssuerMatches(TokenSubject subject)
+    {
+        var found = StrictJson.Text(subject.Claims, "iss") ?? "";
+        return subject.Expected.Issuer is not { } expected ? Outcome.Waived("no issuer was asked for: any whose key is in the set is accepted")
+            : found == expected ? Outcome.Held(expected)
+            : Outcome.Failed("it is another issuer's", Short(found), expected);
+    }
+
+    // RFC 7519 §4.1.3: who does not find itself in aud must reject, so a reader without a name takes only tokens without an audience.
+    private static Outcome AudienceMatches(TokenSubject subject) => subject.Expected.Audience is { } expected
+        ? subject.Each(jws => Audiences(jws) is { } found && found.Contains(expected, StringComparer.Ordinal) ? null : "it is not for this audience", expected)
+        : subject.Each(jws => Audiences(jws) is { Length: 0 } ? null : "it is for an audience, and none was given", "for nobody in particular");
+
+    private static Outcome NonceIsTheSame(TokenSubject subject) => subject.EachAnswers(subject.Nonces.First().Nonce, "it answers another nonce");
+
+    private static Outcome NonceMatches(TokenSubject subject) => subject.Expected.Nonce is not { } expected
+        ? Outcome.Waived("no nonce was asked for: the token may be a replayed one")
+        : subject.EachAnswers(expected, "it answers another nonce than yours");
+
+    private static Outcome ClockIsPlausible(TokenSubject subject) => subject.Expected.Time switch
+    {
+        { Source: TimeSource.None } => Outcome.Failed("no time was told"),
+        { Source: TimeSource.System } time when time.Instant + TimeSpan.FromMinutes(5) < EvaluationTime.ReleaseDate => Outcome.Failed("the clock is behind the release of this software", Text(time.Instant), Text(EvaluationTime.ReleaseDate)),
+        { } time => Outcome.Held($"{Text(time.Instant)}, {(time.Source is TimeSource.Stated ? "stated" : "system")}"),
+    };
+
+    private static Outcome TimeHasBegun(TokenSubject subject) => subject.Each(jws =>
+        Math.Max(Date(jws, "nbf") ?? 0, Date(jws, "iat") ?? LastSecond) is var from && from <= Second(subject.Expected.Time.Instant) + Skew
+            ? null : $"it is valid only from {Text(DateTimeOffset.FromUnixTimeSeconds(from))}");
+
+    private static Outcome TimeHasNotEnded(TokenSubject subject) => subject.Each(jws =>
+        (Date(jws, "exp") ?? 0) is var end && Second(subject.Expected.Time.Instant) < end + Skew ? null : $"it ended at {Text(DateTimeOffset.FromUnixTimeSeconds(end))}");
+
+    private static Outcome LifetimeIsLimited(TokenSubject subject) => subject.Each(jws =>
+        (Date(jws, "exp") ?? LastSecond) - (Date(jws, "iat") ?? 0) is var seconds && seconds > 0 && seconds <= (long)TokenTerms.LongestLifetime.TotalSeconds
+            ? null : $"it lives for {seconds} seconds: more than none and at most a day is expected");
+
+    /// <summary>Whether our claims say that nothing was waived and freshness is proven.</summary>
+    public static bool IsUnweakened(JsonElement claims) => Weakenings(claims).Length == 0;
+
+    private static Outcome NothingIsWeakened(TokenSubject subject)
+    {
+        if (!subject.IsOurs)
+        {
+            return Outcome.NotApplicable("the issuer states no weakenings");
+        }
+
+        var all = Weakenings(subject.Claims);
+        return all.Length == 0 ? Outcome.Held()
+            : subject.Expected.DangerouslyAcceptWeakened ? Outcome.Waived($"accepted although weakened: {Short(string.Join(", ", all))}")
+            : Outcome.Failed("the verdict is weakened", Short(string.Join(", ", all)), "nothing");
+    }
+
+    private static Outcome AnchorsAreAccepted(TokenSubject subject)
+    {
+        if (!subject.IsOurs)
+        {
+            return Outcome.NotApplicable("the issuer states no anchors");
+        }
+
+        var claims = subject.Claims;
+        var word = StrictJson.Text(claims, "x-assay-anchors");
+        var kind = word switch
+        {
+            "built-in" => TrustSetKind.BuiltIn,
+            "custom" => TrustSetKind.Custom,
+            "simulated" => TrustSetKind.Simulated,
+            _ => TrustSetKind.None,
+        };
+        return kind is TrustSetKind.None ? Outcome.Failed("the anchors are of no known kind", Short(word ?? "none"))
+            : kind is TrustSetKind.Simulated && !TokenIssuer.IsLoopbackUrl(StrictJson.Text(claims, "iss") ?? "") ? Outcome.Failed("simulated devices under an issuer that is not loopback (S-12)")
+            : kind is TrustSetKind.BuiltIn || subject.Expected.OtherAnchors.Contains(kind) ? Outcome.Held(word)
+            : Outcome.Failed($"the devices are certified by {word} anchors, which you did not accept by name", word, "built-in");
+    }
+
+    private static string[] Weakenings(JsonElement claims) =>
+        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : ["freshness-not-proven"]];
+
+    private static string[]? Weakened(JsonElement claims) =>
+        claims.TryGetProperty("x-assay-weakened", out var list) && list.ValueKind is JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String)
+            ? [.. list.EnumerateArray().Select(item => item.GetString()!)] : null;
+
+    // Empty without aud; null when it is malformed.
+    public static string[]? Audiences(CompactJws jws) =>
+        !jws.Payload.TryGetProperty("aud", out var audience) ? []
+        : audience.ValueKind is JsonValueKind.String ? [audience.GetString()!]
+        : audience.ValueKind is JsonValueKind.Array && audience.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String) && audience.GetArrayLength() > 0
+            ? [.. audience.EnumerateArray().Select(item => item.GetString()!)]
+        : null;
+
+    // NumericDate as whole seconds of the years 1970 to 9999: fractions and exponents are spellings that readers disagree about.
+    public static long? Date(CompactJws jws, string name)
+    {
+        return jws.Payload.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetInt64(out var seconds) && seconds is >= 0 and <= LastSecond ? seconds : null;
+    }
+
+    private static long Second(DateTimeOffset time) => time.ToUnixTimeSeconds();
+
+    public static string Text(DateTimeOffset time) => ChainJudge.Text(time);
+
+    public static string Short(string text) => text.Length <= 200 ? text : string.Concat(text.AsSpan(0, 200), "…");
+}

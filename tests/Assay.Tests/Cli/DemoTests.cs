@@ -1,0 +1,62 @@
+using System.Text.Json;
+
+namespace Assay.Tests.Cli;
+
+/// <summary>The demonstration as people run it.</summary>
+public sealed class DemoTests : IDisposable
+{
+    private const int LeastAttacks = 6;
+    private readonly string _folder = Directory.CreateTempSubdirectory("assay-demo-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void The_machine_passes_its_token_is_accepted_and_every_attack_is_refused_by_its_own_check()
+    {
+        var (code, text) = Run("demo", "--format", "json");
+
+        Assert.Equal(0, code);
+        using var json = JsonDocument.Parse(text);
+        Assert.Equal("pass", json.RootElement.GetProperty("honest").GetString());
+        Assert.Equal("pass", json.RootElement.GetProperty("shipped").GetString());
+        Assert.True(json.RootElement.GetProperty("tokenAccepted").GetBoolean());
+        var attacks = json.RootElement.GetProperty("attacks").EnumerateArray().ToArray();
+        Assert.True(attacks.Length >= LeastAttacks);
+        Assert.All(attacks, attack => Assert.True(attack.GetProperty("refused").GetBoolean(), attack.GetProperty("attack").GetString()));
+        Assert.All(attacks, attack => Assert.False(string.IsNullOrEmpty(attack.GetProperty("reason").GetString())));
+    }
+
+    [Fact]
+    public void What_it_writes_is_verified_by_the_command_that_it_prints()
+    {
+        var set = Path.Combine(_folder, "it's a set");
+
+        var (code, text) = Run("demo", "--out", set);
+
+        Assert.Equal(0, code);
+        Assert.Contains("PASS  anchors: simulated", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("PASSED", text, StringComparison.Ordinal);
+        var command = text.Split('\n').Single(line => line.Contains(" verify --evidence ", StringComparison.Ordinal)).Trim();
+        var arguments = command[command.IndexOf(' ', StringComparison.Ordinal)..];
+        var shell = Peer.Require("bash").Run("-c", $"dotnet '{Path.Combine(AppContext.BaseDirectory, "assay.dll")}'{arguments}");
+        Assert.True(shell.Accepted, shell.Output);
+    }
+
+    [Fact]
+    public void A_folder_with_something_in_it_is_left_alone()
+    {
+        File.WriteAllText(Path.Combine(_folder, "mine.txt"), "mine");
+
+        var (code, text) = Run("demo", "--out", _folder);
+
+        Assert.Equal(2, code);
+        Assert.Contains("exists and is not an empty folder", text, StringComparison.Ordinal);
+        Assert.Single(Directory.EnumerateFileSystemEntries(_folder));
+    }
+
+    private static (int Code, string Text) Run(params string[] arguments)
+    {
+        var answer = Peer.Require("dotnet").Run([Path.Combine(AppContext.BaseDirectory, "assay.dll"), .. arguments]);
+        return (answer.ExitCode, answer.Output);
+    }
+}

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Assay.Appraisal;
+using Assay.Cli.Explain;
+using Assay.Tokens;
+
+namespace Assay.Tests.Cli.Explain;
+
+/// <summary>Every finding has a cause and a cure, in the document and in the command alike.</summary>
+public sealed partial class ExplainTests
+{
+    private const string Nvidia = "nvidia/";
+    private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
+
+    public static IEnumerable<string> Ids => SetAppraisal.CheckIds.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
+
+    [Fact]
+    public void Every_check_is_explained_and_no_other()
+    {
+        var explained = Explanations.All.Select(explanation => explanation.Id).ToArray();
+
+        Assert.Empty(Ids.Except(explained));
+        Assert.Empty(explained.Except(Ids));
+        Assert.Equal(explained.Length, explained.Distinct().Count());
+    }
+
+    [Fact]
+    public void Every_entry_of_the_document_is_read_whole()
+    {
+        // A heading, anchor, cause or cure that the command does not find would be lost without a word.
+        var anchors = Anchor().Matches(s_document).Select(match => match.Groups[1].Value);
+        Assert.Equal(Explanations.All.Select(explanation => explanation.Id), anchors);
+        Assert.Equal(Regex.Count(s_document, "^### `", RegexOptions.Multiline), Regex.Count(s_document, @"^\*\*Cause\.\*\*", RegexOptions.Multiline));
+        Assert.Equal(Regex.Count(s_document, "^### `", RegexOptions.Multiline), Regex.Count(s_document, @"^\*\*Cure\.\*\*", RegexOptions.Multiline));
+        Assert.All(Explanations.All, explanation =>
+        {
+            Assert.InRange(explanation.Cause.Length, 20, 400);
+            Assert.InRange(explanation.Cure.Length, 10, 400);
+            Assert.DoesNotContain('\n', explanation.Cause + explanation.Cure);
+            Assert.DoesNotMatch(@"[`*<>#]|\]\(", explanation.Cause + Placeholder().Replace(explanation.Cure, ""));
+        });
+    }
+
+    [Fact]
+    public void The_rules_of_a_policy_share_one_explanation()
+    {
+        Assert.Equal("policy.rules.satisfied", Explanations.Find("policy.rule.12")?.Id);
+        Assert.Null(Explanations.Find("policy.rule."));
+        Assert.Null(Explanations.Find("policy.rule.x"));
+        Assert.Null(Explanations.Find(""));
+        Assert.Null(Explanations.Find("rim.driver"));
+    }
+
+    [Fact]
+    public void The_command_tells_cause_and_cure()
+    {
+        var assay = new AssayCommand();
+        var text = assay.Says(0, "explain", "report.nonce.match");
+        Assert.Contains("cause", text);
+        Assert.Contains("The report answers another nonce than yours", text);
+        Assert.Contains("docs/troubleshooting.md#report.nonce.match", text);
+
+        using var json = JsonDocument.Parse(assay.Says(0, "explain", "rim.vbios.available", "--format", "json"));
+        Assert.Equal("rim.vbios.available", json.RootElement.GetProperty("id").GetString());
+        Assert.Contains("--rim-url nvidia", json.RootElement.GetProperty("cure").GetString());
+
+        Assert.Equal(Ids.Order(StringComparer.Ordinal), assay.Says(0, "explain").Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        using var all = JsonDocument.Parse(assay.Says(0, "explain", "--format", "json"));
+        Assert.Equal(Explanations.All.Length, all.RootElement.GetArrayLength());
+
+        Assert.Contains("did you mean", assay.Says(2, "explain", "nonce.match"));
+        Assert.Contains("cli.finding", assay.Says(2, "explain", "no.such\u001b[2J"));
+        Assert.DoesNotContain('\u001b', assay.Run("explain", "no.such\u001b[2J").Output);
+        Assert.Contains("assay explain report.nonce.match", assay.Says(0, "explain", "--help"));
+        Assert.Contains("measurements.min-svn.met", assay.Says(0, "[suggest:14]", "assay explain "));
+    }
+
+    /// <summary>What the document quotes is what the command prints for recorded evidence.</summary>
+    [Fact]
+    public void Quoted_output_is_real()
+    {
+        var folder = Directory.CreateTempSubdirectory("assay-explain-");
+        try
+        {
+            const string vbios = "NV_GPU_VBIOS_1010_0200_882_96005E0001";
+            const string s1 = Nvidia + "switch/ls10_96.10.55.00.01_full_offline/switch_evidence_ls10.json";
+            const string g2 = Nvidia + "gpu/hopper_535.86.09/";
+            var other = Recorded.PathOf($"{Nvidia}negative/rims/{vbios}_measurement_mismatch.xml");
+            var empty = folder.CreateSubdirectory("s1").FullName;
+            var rims = folder.CreateSubdirectory("g2").FullName;
+            File.Copy(other, Path.Combine(rims, $"{vbios}.xml"));
+            var assay = new AssayCommand();
+            var printed = string.Concat(
+                assay.Run("verify", "--report", Recorded.PathOf(g2 + "hopperAttestationReport.txt"), "--chain", Recorded.PathOf(g2 + "hopperCertChain.txt"),
+                    "--rim-store", rims, "--dangerously-skip-revocation", "--at", "2024-12-01T00:00:00Z").Output,
+                assay.Run("verify", "--evidence", Recorded.PathOf(s1), "--rim-store", empty, "--dangerously-skip-revocation", "--nonce", new string('0', 64)).Output,
+                assay.Run("verify", "--evidence", Recorded.PathOf(s1), Recorded.PathOf(s1), "--rim-store", empty, "--dangerously-skip-revocation").Output,
+                assay.Run("verify", "--evidence", Recorded.PathOf(Nvidia + "gpu/hopper_545.00_full_offline/evidence_derived.json"),
+                    "--rim-store", Recorded.PathOf(Nvidia + "rims/fsstore_545.00"), "--dangerously-skip-revocation", "--at", "2026-11-22T05:58:43Z").Output,
+                assay.Run("verify", "--evidence", Recorded.PathOf(Nvidia + "gpu/hopper_570.86.10_cert_hold.json"), "--rim-store", empty, "--dangerously-skip-revocation").Output)
+                .Replace(folder.FullName + "/", "", StringComparison.Ordinal);
+
+            var quoted = Quoted().Matches(s_document).SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
+            Assert.InRange(quoted.Length, 10, 100);
+            Assert.All(quoted, line => Assert.Contains(line, printed, StringComparison.Ordinal));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [GeneratedRegex("<a id=\"([^\"]+)\"></a>")]
+    private static partial Regex Anchor();
+
+    [GeneratedRegex("```text\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex("<id>|#N")]
+    private static partial Regex Placeholder();
+}
