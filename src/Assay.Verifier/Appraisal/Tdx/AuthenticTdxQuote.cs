@@ -34,6 +34,12 @@ public sealed class AuthenticTdxQuote
 /// <summary>A quoting enclave's report that the PCK key signed, and the key that it vouches for, imported once.</summary>
 internal sealed record AuthenticQe(Digest Leaf, VerificationKey AttestationKey);
 
+/// <summary>
+/// A PCK path in the cache. A type of its own: paths of devices stand there too, under keys made from their text, and a path that was
+/// certified for one purpose must never be found for the other.
+/// </summary>
+internal sealed record AuthenticPckPath(CertificationPath Path);
+
 /// <summary>From hostile bytes to an authentic quote: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
 internal static class TdxAuthentication
 {
@@ -90,10 +96,10 @@ internal static class TdxAuthentication
         }
 
         var key = Digest.Sha256(quote.PckChain.Span);
-        if (candidate.Cache.TryGetAuthentic<CertificationPath>(key, candidate.Expected.Trust.Identity, out var known))
+        if (candidate.Cache.TryGetAuthentic<AuthenticPckPath>(key, candidate.Expected.Trust.Identity, out var known))
         {
-            candidate.Path = known;
-            return Outcome.Held($"{known.Certificates.Length} certificates");
+            candidate.Path = known.Path;
+            return Outcome.Held($"{known.Path.Certificates.Length} certificates");
         }
 
         if (!AuthenticStatement.TryReadChain(quote.PckChain.Span, candidate.Cache, out var chain, out var whyNot))
@@ -115,7 +121,7 @@ internal static class TdxAuthentication
                 return Outcome.Failed(whyNot);
             }
 
-            candidate.Cache.AddAuthentic(candidate.ChainKey, trust.Identity, path);
+            candidate.Cache.AddAuthentic(candidate.ChainKey, trust.Identity, new AuthenticPckPath(path));
             candidate.Path = path;
         }
 
