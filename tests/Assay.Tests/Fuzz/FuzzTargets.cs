@@ -140,7 +140,7 @@ internal static class FuzzTargets
             Assay.Evidence.Tpm.TpmSignature.TryParse(input, out var signature, out var fault) ? Ok($"{signature.Scheme} {signature.First.Length} {signature.Second.Length}", fault is not null) : Bad(fault));
         yield return new("TpmPublic.TryParse", [.. areas], input =>
             Assay.Evidence.Tpm.TpmPublic.TryParse(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
-        yield return new("TpmPublic.TryParseSized", [.. areas.Select(area => (byte[])[(byte)(area.Length >> 8), (byte)area.Length, .. area])], input =>
+        yield return new("TpmPublic.TryParseSized", [.. areas.Select(area => (byte[])[(byte)(area.Length >> 8), (byte)(area.Length & 0xFF), .. area])], input =>
             Assay.Evidence.Tpm.TpmPublic.TryParseSized(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
         yield return new("HclReport.TryParse", [HclBytes()], input =>
             Assay.Evidence.Tpm.HclReport.TryParse(input, out var report, out var fault) ? Ok(report.ExpectedReportData(), fault is not null) : Bad(fault));

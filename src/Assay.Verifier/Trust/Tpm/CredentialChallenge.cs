@@ -233,5 +233,5 @@ public sealed class CredentialChallenge : IDisposable
         }
     }
 
-    private static byte[] Sized(ReadOnlySpan<byte> content) => [(byte)(content.Length >> 8), (byte)content.Length, .. content];
+    private static byte[] Sized(ReadOnlySpan<byte> content) => [(byte)(content.Length >> 8), (byte)(content.Length & 0xFF), .. content];
 }
