@@ -128,7 +128,7 @@ internal static class FuzzTargets
         var attest = rsa.Attest(new byte[32], boot.Pcrs, [0, 7, 13]);
         byte[][] areas = [rsa.PublicArea(), ecdsa.PublicArea()];
         var key = Encoding.UTF8.GetBytes("""{"crv":"P-256","kty":"EC","x":"AA","y":"AQ"}""");
-        byte[][] payloads = [Boot.BootWorld.Read(boot.JsonLog()).Events.Single(item => item.Name == "gpu-attestation").Data.ToArray(), Encoding.UTF8.GetBytes("{}")];
+        byte[][] payloads = [Boot.BootWorld.Read(boot.JsonLog()).Events.Single(item => item.Name == "gpu-attestation").Data.ToArray()];
         yield return new("EventLog.TryParse", [.. logs], input =>
             Assay.Evidence.EventLogs.EventLog.TryParse(input, out var log, out var fault) ? Ok($"{log.Form} {log.Events.Length} {string.Join(' ', log.Banks.Select(bank => string.Join(' ', log.Replay(bank).Select(item => $"{item.Key}:{item.Value}"))))}", fault is not null) : Bad(fault))
         { Allocation = (128, 512 * 1024) };

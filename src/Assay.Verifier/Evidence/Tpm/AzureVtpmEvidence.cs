@@ -112,8 +112,8 @@ public sealed record AzureVtpmEvidence
             {
                 HclReport = report,
                 Quote = tpm!,
-                Vcek = vcek is null ? null : new ReadOnlyMemory<byte>(vcek),
-                TdQuote = quote is null ? null : new ReadOnlyMemory<byte>(quote),
+                Vcek = vcek is null ? (ReadOnlyMemory<byte>?)null : vcek,
+                TdQuote = quote is null ? (ReadOnlyMemory<byte>?)null : quote,
             };
         }
 
