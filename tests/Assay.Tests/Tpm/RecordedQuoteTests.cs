@@ -74,7 +74,8 @@ public class RecordedQuoteTests
 
         Assert.True(result.Quote is not null, Failures(result));
         // Neither recorded HCL report names the key of the two loose files: python agrees.
-        Assert.Equal("tpm.quote.signature.valid tpm.quote.registers.match", State(refused, CheckState.Failed));
+        Assert.Contains("tpm.quote.signature.valid", State(refused, CheckState.Failed), StringComparison.Ordinal);
+        Assert.Null(refused.Quote);
         var other = TpmAppraisal.AppraiseAzure(Read(Snp) with { Quote = loose }, Verified(Read(Snp)), Expecting("challenge"u8), new OperationMeter());
         Assert.Contains("tpm.quote.signature.valid", State(other, CheckState.Failed), StringComparison.Ordinal);
     }

@@ -16,7 +16,7 @@ namespace Assay.Tests.Tpm;
 public class SwtpmTests
 {
     private const string Nonce = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    private const string Digest = "1111111111111111111111111111111111111111111111111111111111111111";
+    private const string Extended = "1111111111111111111111111111111111111111111111111111111111111111";
 
     [Theory]
     [InlineData("rsa", "rsassa", "RSASSA with SHA-256")]
@@ -26,7 +26,7 @@ public class SwtpmTests
     {
         using var tpm = Swtpm.Start();
         var area = MakeKeys(tpm, type, scheme);
-        tpm.Run("pcrextend", $"14:sha256={Digest}");
+        tpm.Run("pcrextend", $"14:sha256={Extended}");
         Quote(tpm, "sha256:0,7,14", scheme);
         var evidence = Evidence(tpm, [0, 7, 14]);
         var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [14] };
@@ -37,7 +37,7 @@ public class SwtpmTests
         Assert.Equal(name, result.Findings.Single(finding => finding.Id == "tpm.quote.signature.valid").Found);
         // Recomputed from both public areas alone, and in what the TPM signed.
         Assert.Equal(CheckState.Held, result.Findings.Single(finding => finding.Id == "tpm.quote.signer.match").State);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData([.. new byte[32], .. Convert.FromHexString(Digest)])), result.Quote.Registers.Values[14].ToString());
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData([.. new byte[32], .. Convert.FromHexString(Extended)])), result.Quote.Registers.Values[14].ToString());
         Assert.True(Judges(tpm, scheme).Accepted, Judges(tpm, scheme).Output);
 
         // Another nonce and a flipped bit, here and there.
@@ -81,7 +81,7 @@ public class SwtpmTests
         var area = MakeKeys(tpm, type, scheme);
         using var stranger = SimulatedTpm.Create(SimulatedTpmScheme.EcdsaP256);
         Assert.True(TpmPublic.TryParse(stranger.PublicArea(), out var other, out _));
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out var fault), fault?.ToString());
+        var endorsement = Enrolled(tpm);
 
         Assert.True(CredentialChallenge.TryMake(endorsement, other, RandomNumberGenerator.Fill, out var foreign, out var whyNot), whyNot);
         Assert.False(Answer(tpm, foreign).Accepted);
@@ -104,8 +104,7 @@ public class SwtpmTests
     {
         using var tpm = Swtpm.Start();
         var area = MakeKeys(tpm, type, type == "rsa" ? "rsassa" : "ecdsa");
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out _));
-        Assert.True(CredentialChallenge.TryMake(endorsement, area, RandomNumberGenerator.Fill, out var challenge, out _));
+        Assert.True(CredentialChallenge.TryMake(Enrolled(tpm), area, RandomNumberGenerator.Fill, out var challenge, out _));
         var blob = challenge.CredentialBlob.ToArray();
 
         foreach (var at in new[] { 2, 33, 34, blob.Length - 1 })
@@ -125,7 +124,7 @@ public class SwtpmTests
         Assert.True(TpmPublic.TryParse(attestation.PublicArea(), out var area, out _));
 
         // An attestation key is no endorsement key: what it decrypts, anybody may have asked for.
-        Assert.False(CredentialChallenge.TryMake(area, area, RandomNumberGenerator.Fill, out _, out var whyNot));
+        Assert.False(EndorsementKey.TryEnrolled(area, [new Digest(SHA256.HashData(area.Bytes.Span))], out _, out var whyNot));
         Assert.Contains("endorsement key", whyNot, StringComparison.Ordinal);
     }
 
@@ -158,6 +157,26 @@ public class SwtpmTests
         // The TPM's own word about a machine, whose host runs the TPM.
         Assert.False(result.CarriesBootEvent);
         Assert.Equal(CheckState.NotApplicable, result.Findings.Single(finding => finding.Id == "boot.register.in-tee").State);
+    }
+
+    [Fact]
+    public void A_software_endorsement_key_that_nobody_enrolled_is_challenged_with_nothing()
+    {
+        // The attack: a program holds both keys itself, and could answer every challenge.
+        using var tpm = Swtpm.Start();
+        MakeKeys(tpm, "ecc", "ecdsa");
+        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var area, out var fault), fault?.ToString());
+
+        Assert.False(EndorsementKey.TryEnrolled(area, [], out var key, out var whyNot));
+        Assert.Null(key);
+        Assert.Contains("was not enrolled", whyNot, StringComparison.Ordinal);
+    }
+
+    private static EndorsementKey Enrolled(Swtpm tpm)
+    {
+        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var area, out var fault), fault?.ToString());
+        Assert.True(EndorsementKey.TryEnrolled(area, [new Digest(SHA256.HashData(area.Bytes.Span))], out var key, out var whyNot), whyNot);
+        return key;
     }
 
     private static TpmPublic MakeKeys(Swtpm tpm, string type, string scheme)
@@ -205,8 +224,7 @@ public class SwtpmTests
 
     private static AttestationKey Activate(Swtpm tpm, TpmPublic area)
     {
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out var fault), fault?.ToString());
-        Assert.True(CredentialChallenge.TryMake(endorsement, area, RandomNumberGenerator.Fill, out var challenge, out var whyNot), whyNot);
+        Assert.True(CredentialChallenge.TryMake(Enrolled(tpm), area, RandomNumberGenerator.Fill, out var challenge, out var whyNot), whyNot);
         var answer = Answer(tpm, challenge);
         Assert.True(answer.Accepted, answer.Output);
         Assert.True(challenge.TryConfirm(tpm.Read("secret.out"), out var key, out whyNot), whyNot);
