@@ -128,8 +128,15 @@ public sealed class TpmPublic
             wire.End("TPMT_PUBLIC");
             return new TpmPublic(source.ToArray())
             {
-                Type = type, NameAlgorithm = name, Attributes = attributes, AuthPolicy = policy, SymmetricKeyBits = symmetric, Scheme = scheme,
-                RsaKeyBits = bits, Exponent = exponent == 0 ? DefaultExponent : exponent, First = modulus,
+                Type = type,
+                NameAlgorithm = name,
+                Attributes = attributes,
+                AuthPolicy = policy,
+                SymmetricKeyBits = symmetric,
+                Scheme = scheme,
+                RsaKeyBits = bits,
+                Exponent = exponent == 0 ? DefaultExponent : exponent,
+                First = modulus,
             };
         }
 
@@ -142,8 +149,15 @@ public sealed class TpmPublic
         wire.End("TPMT_PUBLIC");
         return new TpmPublic(source.ToArray())
         {
-            Type = type, NameAlgorithm = name, Attributes = attributes, AuthPolicy = policy, SymmetricKeyBits = symmetric, Scheme = scheme,
-            Curve = curve, First = Padded(x, size), Second = Padded(y, size),
+            Type = type,
+            NameAlgorithm = name,
+            Attributes = attributes,
+            AuthPolicy = policy,
+            SymmetricKeyBits = symmetric,
+            Scheme = scheme,
+            Curve = curve,
+            First = Padded(x, size),
+            Second = Padded(y, size),
         };
     }
 
