@@ -157,7 +157,7 @@ public sealed class SimulatedBoot
         byte[] data =
         [
             .. "Spec ID Event03\0"u8, 0, 0, 0, 0, 0, 2, 0, 2,
-            (byte)banks.Length, 0, 0, 0, .. banks.SelectMany(bank => new[] { (byte)bank.Algorithm, (byte)(bank.Algorithm >> 8), (byte)bank.Size, (byte)(bank.Size >> 8) }), 0,
+            (byte)banks.Length, 0, 0, 0, .. banks.SelectMany(bank => new byte[] { (byte)(bank.Algorithm & 0xFF), (byte)(bank.Algorithm >> 8), (byte)(bank.Size & 0xFF), (byte)(bank.Size >> 8) }), 0,
         ];
         U32(log, register);
         U32(log, NoAction);
@@ -173,7 +173,7 @@ public sealed class SimulatedBoot
         U32(log, (uint)digests.Length);
         foreach (var (algorithm, digest) in digests)
         {
-            log.AddRange([(byte)algorithm, (byte)(algorithm >> 8), .. digest]);
+            log.AddRange([(byte)(algorithm & 0xFF), (byte)(algorithm >> 8), .. digest]);
         }
 
         U32(log, (uint)item.Data.Length);

@@ -119,7 +119,7 @@ public sealed class SimulatedTpm : IDisposable
 
     private static byte[] Sized(ReadOnlySpan<byte> content) => [.. U16((ushort)content.Length), .. content];
 
-    private static byte[] U16(ushort value) => [(byte)(value >> 8), (byte)value];
+    private static byte[] U16(ushort value) => [(byte)(value >> 8), (byte)(value & 0xFF)];
 
     private static byte[] U32(uint value)
     {

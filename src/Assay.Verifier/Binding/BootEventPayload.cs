@@ -263,7 +263,7 @@ public sealed record DstackGpuAttestationPayload : BootEventPayload
     {
         // Their order of members is not the canonical one, so the bytes are kept as they came.
         string[] members = ["version", "provider", "devices", "cc_mode", "devtools", "evidence_sha256", "dbgstat", "secboot"];
-        var unknown = root.EnumerateObject().FirstOrDefault(member => !members.Contains(member.Name)).Name;
+        var unknown = root.EnumerateObject().Select(member => member.Name).FirstOrDefault(name => !members.Contains(name));
         var version = Number(root, "version");
         var hash = StrictJson.Text(root, "evidence_sha256");
         var debug = StrictJson.Text(root, "dbgstat");

@@ -89,8 +89,6 @@ public class RecordedBootTests
         Assert.Equal(CheckState.Held, BootWorld.Of(result, "boot.log.data.match").State);
         Assert.Equal(SecureBootState.Off, result.Facts!.SecureBoot);
         Assert.Equal("BootApplication in 2, Kernel in 11, CommandLine in 11, Initrd in 11, BootApplication in 2, CommandLine in 9, Initrd in 9", string.Join(", ", result.Facts.Measurements.Select(item => $"{item.Role} in {item.Register}")));
-        // systemd-stub and the kernel's own stub measured the same command line and initrd, each in its own way.
-        Assert.Equal(result.Facts.Measurements[3].Digest, result.Facts.Measurements[6].Digest);
     }
 
     [Theory]

@@ -159,6 +159,37 @@ public class SimulatedBootTests
     }
 
     [Fact]
+    public void An_operating_system_that_relabels_firmware_s_events_turns_Secure_Boot_on_for_nobody()
+    {
+        // The attack: types are in no register. The system extends the policy that it wished for after firmware's separator, calls
+        // firmware's own events something else, and shows that log.
+        var wish = BootWorld.Read(SimulatedBoot.Create(BootWorld.Plan).JsonLog()).Events.Where(item => item.Register == 0 && item.Type != BootEventType.Separator);
+        var told = BootWorld.Read(SimulatedBoot.Create(BootWorld.Plan with { SecureBoot = 0 }).JsonLog()).Events
+            .Select(item => item.Register == 0 ? item with { Type = 0x0A } : item);
+        var forged = EventLog.Of(EventLogForm.Json, RegisterKind.Rtmr, [TcgHash.Sha384], [.. told.Concat(wish).Select((item, number) => item with { Number = number })]);
+        var registers = forged.Replay(TcgHash.Sha384);
+
+        var result = BootAppraisal.Appraise(forged, Assay.Trust.EventLogs.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
+
+        Assert.Equal(CheckState.Held, BootWorld.Of(result, "boot.log.replayed").State);
+        Assert.Equal("boot.secure-boot.on", BootWorld.Failed(result));
+        Assert.Equal(SecureBootState.NotTold, result.Facts!.SecureBoot);
+    }
+
+    [Fact]
+    public void An_error_separator_under_another_name_is_one_all_the_same()
+    {
+        var events = BootWorld.Read(SimulatedBoot.Create(BootWorld.Plan).JsonLog()).Events;
+        var renamed = events.Select(item => item.Register == 1 && item.Type == BootEventType.Separator ? item with { Type = 0x0A, Digests = [TcgHash.Sha384.Of([1, 0, 0, 0])] } : item);
+        var log = EventLog.Of(EventLogForm.Json, RegisterKind.Rtmr, [TcgHash.Sha384], [.. renamed]);
+        var registers = log.Replay(TcgHash.Sha384);
+
+        var result = BootAppraisal.Appraise(log, Assay.Trust.EventLogs.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
+
+        Assert.Equal("boot.log.separators", BootWorld.Failed(result));
+    }
+
+    [Fact]
     public void Firmware_s_log_of_a_confidential_VM_and_the_gate_s_own_are_one_story()
     {
         var boot = SimulatedBoot.Create(BootWorld.Plan);

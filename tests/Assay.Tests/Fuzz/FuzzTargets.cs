@@ -186,7 +186,7 @@ internal static class FuzzTargets
         var attest = rsa.Attest(new byte[32], boot.Pcrs, [0, 7, 13]);
         byte[][] areas = [rsa.PublicArea(), ecdsa.PublicArea()];
         var key = Encoding.UTF8.GetBytes("""{"crv":"P-256","kty":"EC","x":"AA","y":"AQ"}""");
-        byte[][] payloads = [Boot.BootWorld.Read(boot.JsonLog()).Events.Single(item => item.Name == "gpu-attestation").Data.ToArray(), Encoding.UTF8.GetBytes("{}")];
+        byte[][] payloads = [Boot.BootWorld.Read(boot.JsonLog()).Events.Single(item => item.Name == "gpu-attestation").Data.ToArray()];
         yield return new("EventLog.TryParse", [.. logs], input =>
             Assay.Evidence.EventLogs.EventLog.TryParse(input, out var log, out var fault) ? Ok($"{log.Form} {log.Events.Length} {string.Join(' ', log.Banks.Select(bank => string.Join(' ', log.Replay(bank).Select(item => $"{item.Key}:{item.Value}"))))}", fault is not null) : Bad(fault))
         { Allocation = (128, 512 * 1024) };
@@ -198,7 +198,7 @@ internal static class FuzzTargets
             Assay.Evidence.Tpm.TpmSignature.TryParse(input, out var signature, out var fault) ? Ok($"{signature.Scheme} {signature.First.Length} {signature.Second.Length}", fault is not null) : Bad(fault));
         yield return new("TpmPublic.TryParse", [.. areas], input =>
             Assay.Evidence.Tpm.TpmPublic.TryParse(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
-        yield return new("TpmPublic.TryParseSized", [.. areas.Select(area => (byte[])[(byte)(area.Length >> 8), (byte)area.Length, .. area])], input =>
+        yield return new("TpmPublic.TryParseSized", [.. areas.Select(area => (byte[])[(byte)(area.Length >> 8), (byte)(area.Length & 0xFF), .. area])], input =>
             Assay.Evidence.Tpm.TpmPublic.TryParseSized(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
         yield return new("HclReport.TryParse", [HclBytes()], input =>
             Assay.Evidence.Tpm.HclReport.TryParse(input, out var report, out var fault) ? Ok(report.ExpectedReportData(), fault is not null) : Bad(fault));

@@ -50,22 +50,34 @@ public class RecordedQuoteTests
     }
 
     [Fact]
-    public void The_loose_quote_of_the_SNP_machine_verifies_under_the_same_key()
+    public void The_quote_beside_the_loose_HCL_report_verifies_under_its_key_and_two_loose_files_are_of_other_machines()
     {
         Assert.True(HclReport.TryParse(Recorded.Bytes(Snp + "hcl-report.bin"), out var report, out _));
+        Assert.True(AttestationKey.TryInTee(report, new TeeReportData(report.ReportData), out var key, out var whyNot), whyNot);
+        // A serialization of its own: signature, message and 24 values, each list behind its length in 8 bytes, little-endian.
+        var file = Recorded.Bytes(Snp + "quote.bin");
+        const int signature = 8, message = signature + 256 + 8, values = message + 122 + 8;
+        Assert.Equal(values + (24 * 32), file.Length);
         var evidence = new TpmQuoteEvidence
         {
-            Message = Recorded.Bytes(Snp + "tpm-quote.msg"),
-            Signature = Recorded.Bytes(Snp + "tpm-quote.sig"),
+            Signature = file.AsMemory(signature, 256),
+            Message = file.AsMemory(message, 122),
             SignatureForm = TpmSignatureForm.RawRsaSsaSha256,
             Bank = TcgHash.Sha256,
-            Values = Read(Snp).Quote.Values,
+            Values = Enumerable.Range(0, 24).ToImmutableSortedDictionary(register => register, register => new Digest(file.AsSpan(values + (32 * register), 32))),
         };
-        Assert.True(AttestationKey.TryInTee(report, new TeeReportData(report.ReportData), out var key, out var whyNot), whyNot);
+        var nonce = TpmQuote.TryParse(evidence.Message.Span, out var quote, out _) ? quote.ExtraData : default;
 
-        var findings = TpmAppraisal.Appraise(evidence, key, Expecting("challenge"u8), new OperationMeter()).Findings;
+        var result = TpmAppraisal.Appraise(evidence, key, Expecting(nonce.Span), new OperationMeter());
+        var loose = evidence with { Message = Recorded.Bytes(Snp + "tpm-quote.msg"), Signature = Recorded.Bytes(Snp + "tpm-quote.sig") };
+        var refused = TpmAppraisal.Appraise(loose, key, Expecting("challenge"u8), new OperationMeter());
 
-        Assert.Equal(CheckState.Held, findings.Single(finding => finding.Id == "tpm.quote.signature.valid").State);
+        Assert.True(result.Quote is not null, Failures(result));
+        // Neither recorded HCL report names the key of the two loose files: python agrees.
+        Assert.Contains("tpm.quote.signature.valid", State(refused, CheckState.Failed), StringComparison.Ordinal);
+        Assert.Null(refused.Quote);
+        var other = TpmAppraisal.AppraiseAzure(Read(Snp) with { Quote = loose }, Verified(Read(Snp)), Expecting("challenge"u8), new OperationMeter());
+        Assert.Contains("tpm.quote.signature.valid", State(other, CheckState.Failed), StringComparison.Ordinal);
     }
 
     [Theory]

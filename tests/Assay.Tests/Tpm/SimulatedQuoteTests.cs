@@ -189,7 +189,7 @@ public class SimulatedQuoteTests
         Assert.False(TpmQuote.TryParse([.. attest, 0], out _, out _));
         Assert.False(TpmSignature.TryParse([.. signature, 0], out _, out _));
         Assert.False(TpmPublic.TryParse([.. area, 0], out _, out _));
-        byte[] sized = [(byte)(area.Length >> 8), (byte)area.Length, .. area];
+        byte[] sized = [(byte)(area.Length >> 8), (byte)(area.Length & 0xFF), .. area];
         Assert.True(TpmPublic.TryParseSized(sized, out _, out _));
         Assert.False(TpmPublic.TryParseSized([.. sized, 0], out _, out _));
     }

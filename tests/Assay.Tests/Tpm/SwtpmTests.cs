@@ -16,7 +16,7 @@ namespace Assay.Tests.Tpm;
 public class SwtpmTests
 {
     private const string Nonce = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    private const string Digest = "1111111111111111111111111111111111111111111111111111111111111111";
+    private const string Extended = "1111111111111111111111111111111111111111111111111111111111111111";
 
     [Theory]
     [InlineData("rsa", "rsassa", "RSASSA with SHA-256")]
@@ -26,8 +26,8 @@ public class SwtpmTests
     {
         using var tpm = Swtpm.Start();
         var area = MakeKeys(tpm, type, scheme);
-        tpm.Run("pcrextend", $"14:sha256={Digest}");
-        Quote(tpm, "sha256:0,7,14");
+        tpm.Run("pcrextend", $"14:sha256={Extended}");
+        Quote(tpm, "sha256:0,7,14", scheme);
         var evidence = Evidence(tpm, [0, 7, 14]);
         var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [14] };
 
@@ -37,8 +37,8 @@ public class SwtpmTests
         Assert.Equal(name, result.Findings.Single(finding => finding.Id == "tpm.quote.signature.valid").Found);
         // Recomputed from both public areas alone, and in what the TPM signed.
         Assert.Equal(CheckState.Held, result.Findings.Single(finding => finding.Id == "tpm.quote.signer.match").State);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData([.. new byte[32], .. Convert.FromHexString(Digest)])), result.Quote.Registers.Values[14].ToString());
-        Assert.True(Checks(tpm, Nonce).Accepted);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData([.. new byte[32], .. Convert.FromHexString(Extended)])), result.Quote.Registers.Values[14].ToString());
+        Assert.True(Judges(tpm, scheme).Accepted, Judges(tpm, scheme).Output);
 
         // Another nonce and a flipped bit, here and there.
         Assert.False(Checks(tpm, Nonce.Replace("0011", "0012", StringComparison.Ordinal)).Accepted);
@@ -46,7 +46,7 @@ public class SwtpmTests
         var message = tpm.Read("q.msg");
         message[^1] ^= 1;
         File.WriteAllBytes(tpm.At("q.msg"), message);
-        Assert.False(Checks(tpm, Nonce).Accepted);
+        Assert.False(Judges(tpm, scheme).Accepted);
         Assert.Null(TpmAppraisal.Appraise(evidence with { Message = message }, Activate(tpm, area), expected, new OperationMeter()).Quote);
     }
 
@@ -54,7 +54,7 @@ public class SwtpmTests
     [InlineData(SimulatedTpmScheme.RsaSsa)]
     [InlineData(SimulatedTpmScheme.RsaPss)]
     [InlineData(SimulatedTpmScheme.EcdsaP256)]
-    public void Tpm2_checkquote_accepts_the_simulator_s_quotes_and_refuses_altered_ones(SimulatedTpmScheme scheme)
+    public void The_peers_accept_the_simulator_s_quotes_and_refuses_altered_ones(SimulatedTpmScheme scheme)
     {
         using var tpm = Swtpm.Start();
         using var simulated = SimulatedTpm.Create(scheme);
@@ -63,11 +63,13 @@ public class SwtpmTests
         File.WriteAllText(tpm.At("ak.pem"), Pem(simulated));
         File.WriteAllBytes(tpm.At("q.msg"), attest);
         File.WriteAllBytes(tpm.At("q.sig"), simulated.Sign(attest));
+        File.WriteAllBytes(tpm.At("q.pcr"), [.. values[0].Span, .. values[7].Span, .. values[14].Span]);
 
-        Assert.True(Checks(tpm, Nonce) is { Accepted: true } answer, Checks(tpm, Nonce).Output);
+        var word = scheme is SimulatedTpmScheme.RsaPss ? "rsapss" : "other";
+        Assert.True(Judges(tpm, word).Accepted, Judges(tpm, word).Output);
         attest[60] ^= 1;
         File.WriteAllBytes(tpm.At("q.msg"), attest);
-        Assert.False(Checks(tpm, Nonce).Accepted);
+        Assert.False(Judges(tpm, word).Accepted);
     }
 
     [Theory]
@@ -79,7 +81,7 @@ public class SwtpmTests
         var area = MakeKeys(tpm, type, scheme);
         using var stranger = SimulatedTpm.Create(SimulatedTpmScheme.EcdsaP256);
         Assert.True(TpmPublic.TryParse(stranger.PublicArea(), out var other, out _));
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out var fault), fault?.ToString());
+        var endorsement = Enrolled(tpm);
 
         Assert.True(CredentialChallenge.TryMake(endorsement, other, RandomNumberGenerator.Fill, out var foreign, out var whyNot), whyNot);
         Assert.False(Answer(tpm, foreign).Accepted);
@@ -102,8 +104,7 @@ public class SwtpmTests
     {
         using var tpm = Swtpm.Start();
         var area = MakeKeys(tpm, type, type == "rsa" ? "rsassa" : "ecdsa");
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out _));
-        Assert.True(CredentialChallenge.TryMake(endorsement, area, RandomNumberGenerator.Fill, out var challenge, out _));
+        Assert.True(CredentialChallenge.TryMake(Enrolled(tpm), area, RandomNumberGenerator.Fill, out var challenge, out _));
         var blob = challenge.CredentialBlob.ToArray();
 
         foreach (var at in new[] { 2, 33, 34, blob.Length - 1 })
@@ -123,7 +124,7 @@ public class SwtpmTests
         Assert.True(TpmPublic.TryParse(attestation.PublicArea(), out var area, out _));
 
         // An attestation key is no endorsement key: what it decrypts, anybody may have asked for.
-        Assert.False(CredentialChallenge.TryMake(area, area, RandomNumberGenerator.Fill, out _, out var whyNot));
+        Assert.False(EndorsementKey.TryEnrolled(area, [new Digest(SHA256.HashData(area.Bytes.Span))], out _, out var whyNot));
         Assert.Contains("endorsement key", whyNot, StringComparison.Ordinal);
     }
 
@@ -139,7 +140,7 @@ public class SwtpmTests
             tpm.Run("pcrextend", $"{SimulatedBoot.GatePcr}:sha256={new RuntimeEvent(item.Name!, item.Data).Digest(TcgHash.Sha256)}");
         }
 
-        Quote(tpm, $"sha256:{SimulatedBoot.GatePcr}");
+        Quote(tpm, $"sha256:{SimulatedBoot.GatePcr}", "ecdsa");
         var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [SimulatedBoot.GatePcr] };
         var quote = TpmAppraisal.Appraise(Evidence(tpm, [SimulatedBoot.GatePcr]), Activate(tpm, area), expected, new OperationMeter());
         Assert.True(quote.Quote is not null, Failures(quote));
@@ -158,6 +159,26 @@ public class SwtpmTests
         Assert.Equal(CheckState.NotApplicable, result.Findings.Single(finding => finding.Id == "boot.register.in-tee").State);
     }
 
+    [Fact]
+    public void A_software_endorsement_key_that_nobody_enrolled_is_challenged_with_nothing()
+    {
+        // The attack: a program holds both keys itself, and could answer every challenge.
+        using var tpm = Swtpm.Start();
+        MakeKeys(tpm, "ecc", "ecdsa");
+        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var area, out var fault), fault?.ToString());
+
+        Assert.False(EndorsementKey.TryEnrolled(area, [], out var key, out var whyNot));
+        Assert.Null(key);
+        Assert.Contains("was not enrolled", whyNot, StringComparison.Ordinal);
+    }
+
+    private static EndorsementKey Enrolled(Swtpm tpm)
+    {
+        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var area, out var fault), fault?.ToString());
+        Assert.True(EndorsementKey.TryEnrolled(area, [new Digest(SHA256.HashData(area.Bytes.Span))], out var key, out var whyNot), whyNot);
+        return key;
+    }
+
     private static TpmPublic MakeKeys(Swtpm tpm, string type, string scheme)
     {
         tpm.Run("createek", "-c", tpm.At("ek.ctx"), "-G", type, "-u", tpm.At("ek.pub"));
@@ -168,11 +189,24 @@ public class SwtpmTests
         return area;
     }
 
-    private static void Quote(Swtpm tpm, string selection) =>
-        tpm.Run("quote", "-c", tpm.At("ak.ctx"), "-l", selection, "-q", Nonce, "-m", tpm.At("q.msg"), "-s", tpm.At("q.sig"), "-o", tpm.At("q.pcr"), "-F", "values", "-g", "sha256");
+    private static void Quote(Swtpm tpm, string selection, string scheme) =>
+        tpm.Run("quote", "-c", tpm.At("ak.ctx"), "-l", selection, "-q", Nonce, "-m", tpm.At("q.msg"), "-s", tpm.At("q.sig"), "-o", tpm.At("q.pcr"), "-F", "values", "-g", "sha256", "--scheme", scheme);
+
+    // tpm2_checkquote 5.4 refuses RSAPSS, its own TPM's too: there OpenSSL judges the bare signature behind its six-byte head.
+    private static PeerAnswer Judges(Swtpm tpm, string scheme)
+    {
+        if (scheme != "rsapss")
+        {
+            return Checks(tpm, Nonce);
+        }
+
+        File.WriteAllBytes(tpm.At("q.raw"), tpm.Read("q.sig")[6..]);
+        return Peer.Require("openssl").Run(
+            "dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32", "-verify", tpm.At("ak.pem"), "-signature", tpm.At("q.raw"), tpm.At("q.msg"));
+    }
 
     private static PeerAnswer Checks(Swtpm tpm, string nonce) =>
-        tpm.Try("checkquote", "-u", tpm.At("ak.pem"), "-m", tpm.At("q.msg"), "-s", tpm.At("q.sig"), "-q", nonce, "-g", "sha256");
+        tpm.Try("checkquote", "-u", tpm.At("ak.pem"), "-m", tpm.At("q.msg"), "-s", tpm.At("q.sig"), "-q", nonce, "-g", "sha256", "-f", tpm.At("q.pcr"), "-l", "sha256:0,7,14");
 
     private static TpmQuoteEvidence Evidence(Swtpm tpm, ImmutableArray<int> registers)
     {
@@ -190,8 +224,7 @@ public class SwtpmTests
 
     private static AttestationKey Activate(Swtpm tpm, TpmPublic area)
     {
-        Assert.True(TpmPublic.TryParseSized(tpm.Read("ek.pub"), out var endorsement, out var fault), fault?.ToString());
-        Assert.True(CredentialChallenge.TryMake(endorsement, area, RandomNumberGenerator.Fill, out var challenge, out var whyNot), whyNot);
+        Assert.True(CredentialChallenge.TryMake(Enrolled(tpm), area, RandomNumberGenerator.Fill, out var challenge, out var whyNot), whyNot);
         var answer = Answer(tpm, challenge);
         Assert.True(answer.Accepted, answer.Output);
         Assert.True(challenge.TryConfirm(tpm.Read("secret.out"), out var key, out whyNot), whyNot);
@@ -204,7 +237,7 @@ public class SwtpmTests
     // The file of tpm2_makecredential: a magic, a version, and the two structures with their lengths.
     private static PeerAnswer Answer(Swtpm tpm, byte[] blob, byte[] secret)
     {
-        File.WriteAllBytes(tpm.At("cred"), [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1, (byte)(blob.Length >> 8), (byte)blob.Length, .. blob, (byte)(secret.Length >> 8), (byte)secret.Length, .. secret]);
+        File.WriteAllBytes(tpm.At("cred"), [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1, (byte)(blob.Length >> 8), (byte)(blob.Length & 0xFF), .. blob, (byte)(secret.Length >> 8), (byte)(secret.Length & 0xFF), .. secret]);
         tpm.Run("startauthsession", "--policy-session", "-S", tpm.At("s.ctx"));
         tpm.Run("policysecret", "-S", tpm.At("s.ctx"), "-c", "e");
         var answer = tpm.Try("activatecredential", "-c", tpm.At("ak.ctx"), "-C", tpm.At("ek.ctx"), "-i", tpm.At("cred"), "-o", tpm.At("secret.out"), "-P", $"session:{tpm.At("s.ctx")}");

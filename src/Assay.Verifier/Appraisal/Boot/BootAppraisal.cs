@@ -119,12 +119,13 @@ public static class BootAppraisal
             return Outcome.Stopped("the log could not be compared with what was signed");
         }
 
-        var separators = log.Events.Where(item => item.Type == BootEventType.Separator).ToArray();
-        Digest[] sound = [log.Bank.Of([0, 0, 0, 0]), log.Bank.Of([0xFF, 0xFF, 0xFF, 0xFF])];
-        var wrong = separators.FirstOrDefault(item => !sound.Contains(log.DigestOf(item)));
+        // By digest as well as by type: an error separator under another name is one all the same.
+        var separators = log.Events.Where(item => item.Type == BootEventType.Separator || Separators.IsSound(log.DigestOf(item), log.Bank)).ToArray();
+        var error = log.Bank.Of([1, 0, 0, 0]);
+        var wrong = separators.FirstOrDefault(item => !Separators.IsSound(log.DigestOf(item), log.Bank)) ?? log.Events.FirstOrDefault(item => log.DigestOf(item) == error);
         // Several PCRs share an RTMR, and their separators with it.
         var twice = log.Quoted.Kind is RegisterKind.Pcr ? separators.GroupBy(item => item.Register).FirstOrDefault(group => group.Count() > 1) : null;
-        return wrong is not null ? Outcome.Failed($"event {wrong.Number} is an error separator: firmware failed", log.DigestOf(wrong).ToString(), sound[0].ToString())
+        return wrong is not null ? Outcome.Failed($"event {wrong.Number} is an error separator: firmware failed", log.DigestOf(wrong).ToString(), log.Bank.Of([0, 0, 0, 0]).ToString())
             : twice is not null ? Outcome.Failed($"{candidate.RegisterName(twice.Key)} has {twice.Count()} separators", $"{twice.Count()}", "1")
             : separators.Length == 0 ? Outcome.NotApplicable("the log has no separator")
             : Outcome.Held($"{separators.Length}");

@@ -82,7 +82,7 @@ public sealed record BootResult
 
     /// <summary>
     /// Whether this boot binds its devices to the confidential VM: every question about the gate held, in a register of the VM itself, and
-    /// the event names devices (S-1).
+    /// the event names devices (S-1). That these are the devices of fresh evidence is <c>binding.boot.devices</c>, which needs some (S-2).
     /// </summary>
     public required bool CarriesBootEvent { get; init; }
 }

@@ -82,13 +82,17 @@ public sealed record BootFacts
     private static (SecureBootState State, string Reason) ReadSecureBoot(AuthenticEventLog log)
     {
         var register = log.Quoted.Kind is RegisterKind.Rtmr ? 0 : 7;
-        var before = log.Events.Where(item => item.Register == register).TakeWhile(item => item.Type != BootEventType.Separator).ToArray();
-        if (before.Length == 0)
+        // By digest, not by type: a register does not hold types, so whoever shows the log may call an event what he likes. What comes
+        // after the separator is the operating system's, whatever it is called.
+        var events = log.Events.Where(item => item.Register == register).ToArray();
+        var before = events.TakeWhile(item => !Separators.IsSound(log.DigestOf(item), log.Bank)).ToArray();
+        if (before.Length == events.Length)
         {
-            return (SecureBootState.NotTold, "the log tells nothing of the register that holds the Secure Boot policy, or its replay differs");
+            return (SecureBootState.NotTold, "the register that holds the Secure Boot policy is not explained up to a separator");
         }
 
-        if (log.Events.Any(item => item.Type == BootEventType.EfiAction && item.Data.Span.StartsWith("UEFI Debug Mode"u8)))
+        var debug = log.Bank.Of("UEFI Debug Mode"u8);
+        if (events.Any(item => log.DigestOf(item) == debug))
         {
             return (SecureBootState.Off, "UEFI Debug Mode is on");
         }

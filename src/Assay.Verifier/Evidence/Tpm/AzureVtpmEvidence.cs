@@ -40,7 +40,7 @@ public enum TpmSignatureForm
 
 /// <summary>
 /// Evidence of an Azure confidential VM as the confidential-containers attesters write it:
-/// <c>{"version":1,"hcl_report":base64url,"tpm_quote":{"message":hex,"signature":hex,"pcrs":[24 × hex]}}</c> with <c>"vcek"</c> (base64
+/// <c>{"version":1,"hcl_report":base64url,"tpm_quote":{"message":hex,"signature":hex,"pcrs":[24 × hex]}}</c> with <c>"vcek"</c> (base64url
 /// DER) on SEV-SNP or <c>"td_quote"</c> (base64url) on TDX.
 /// </summary>
 public sealed record AzureVtpmEvidence
@@ -98,9 +98,9 @@ public sealed record AzureVtpmEvidence
                 Refuse("vcek", "either vcek or td_quote is expected");
             }
 
-            var report = Bytes(root, "hcl_report", isUrl: true);
-            var vcek = hasVcek ? Bytes(root, "vcek", isUrl: false) : null;
-            var quote = hasVcek ? null : Bytes(root, "td_quote", isUrl: true);
+            var report = Bytes(root, "hcl_report");
+            var vcek = hasVcek ? Bytes(root, "vcek") : null;
+            var quote = hasVcek ? null : Bytes(root, "td_quote");
             var tpm = root.TryGetProperty("tpm_quote", out var found) ? ReadQuote(found) : null;
             if (tpm is null)
             {
@@ -112,8 +112,8 @@ public sealed record AzureVtpmEvidence
             {
                 HclReport = report,
                 Quote = tpm!,
-                Vcek = vcek is null ? null : new ReadOnlyMemory<byte>(vcek),
-                TdQuote = quote is null ? null : new ReadOnlyMemory<byte>(quote),
+                Vcek = vcek is null ? (ReadOnlyMemory<byte>?)null : vcek,
+                TdQuote = quote is null ? (ReadOnlyMemory<byte>?)null : quote,
             };
         }
 
@@ -162,17 +162,15 @@ public sealed record AzureVtpmEvidence
             return [];
         }
 
-        private byte[] Bytes(JsonElement root, string member, bool isUrl)
+        private byte[] Bytes(JsonElement root, string member)
         {
             var text = Encoding.UTF8.GetBytes(StrictJson.Text(root, member) ?? "");
-            byte[]? bytes = null;
-            var decoded = text.Length > 0 && (isUrl ? StrictBase64.TryDecodeUrl(text.AsSpan().TrimEnd((byte)'='), out bytes) && IsPadded(text, bytes) : StrictBase64.TryDecode(text, out bytes));
-            if (decoded)
+            if (text.Length > 0 && StrictBase64.TryDecodeUrl(text.AsSpan().TrimEnd((byte)'='), out var bytes) && IsPadded(text, bytes))
             {
-                return bytes!;
+                return bytes;
             }
 
-            Refuse(member, isUrl ? "base64url is expected" : "base64 is expected");
+            Refuse(member, "base64url is expected");
             return [];
         }
 

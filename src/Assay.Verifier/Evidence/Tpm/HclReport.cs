@@ -119,13 +119,13 @@ public sealed class HclReport
     {
         var size = wire.U32("data_size");
         wire.Require(wire.U32("data_version") is 1, "data_version", "not 1");
-        var tee = (HclTee)wire.U32("report_type");
-        wire.Require(tee is HclTee.Snp or HclTee.Tdx, "report_type", "neither SNP (2) nor TDX (4)");
+        var tee = wire.U32("report_type") switch { 2 => HclTee.Snp, 4 => HclTee.Tdx, _ => HclTee.None };
+        wire.Require(tee is not HclTee.None, "report_type", "neither SNP (2) nor TDX (4)");
         var hash = wire.U32("report_data_hash_type") switch { 1 => TcgHash.Sha256, 2 => TcgHash.Sha384, 3 => TcgHash.Sha512, _ => TcgHash.None };
         wire.Require(hash is not TcgHash.None, "report_data_hash_type", "not SHA-256 (1), SHA-384 (2) or SHA-512 (3)");
         var length = wire.U32("variable_data_size");
-        wire.Require(length <= Limits.HclReportBytes && size == DataHeaderSize + length, "data_size", "disagrees with variable_data_size");
-        wire.Require(reportSize == HeaderSize + SnpReportSize + size, "report_size", "disagrees with data_size");
+        wire.Require(length <= Limits.HclReportBytes && size == DataHeaderSize + (ulong)length, "data_size", "disagrees with variable_data_size");
+        wire.Require(reportSize == HeaderSize + SnpReportSize + (ulong)size, "report_size", "disagrees with data_size");
         return (tee, hash, wire.Fault is null ? wire.Bytes((int)length, "runtime_data").ToArray() : []);
     }
 }

@@ -72,7 +72,7 @@ public sealed class TpmPublic
     public ReadOnlyMemory<byte> Second { get; init; }
 
     /// <summary>The object's name: the number of its hash and the digest of <see cref="Bytes"/> (Part 1 §16).</summary>
-    public byte[] Name => [(byte)((ushort)NameAlgorithm >> 8), (byte)NameAlgorithm, .. NameAlgorithm.Of(_bytes).Bytes];
+    public byte[] Name => [(byte)((ushort)NameAlgorithm >> 8), (byte)((ushort)NameAlgorithm & 0xFF), .. NameAlgorithm.Of(_bytes).Bytes];
 
     /// <summary>Reads a bare TPMT_PUBLIC of an RSA or ECC key; every byte must have its place.</summary>
     public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TpmPublic? key, [NotNullWhen(false)] out ParseFault? fault)
@@ -104,7 +104,7 @@ public sealed class TpmPublic
 
     /// <summary>The qualified name of a key directly under a hierarchy, and of one below a key with that qualified name (Part 1 §16.3).</summary>
     internal byte[] QualifiedName(ReadOnlySpan<byte> parent) =>
-        [(byte)((ushort)NameAlgorithm >> 8), (byte)NameAlgorithm, .. NameAlgorithm.Of([.. parent, .. Name]).Bytes];
+        [(byte)((ushort)NameAlgorithm >> 8), (byte)((ushort)NameAlgorithm & 0xFF), .. NameAlgorithm.Of([.. parent, .. Name]).Bytes];
 
     private static TpmPublic Read(ReadOnlySpan<byte> source, ref BigEndianReader wire)
     {
@@ -128,8 +128,15 @@ public sealed class TpmPublic
             wire.End("TPMT_PUBLIC");
             return new TpmPublic(source.ToArray())
             {
-                Type = type, NameAlgorithm = name, Attributes = attributes, AuthPolicy = policy, SymmetricKeyBits = symmetric, Scheme = scheme,
-                RsaKeyBits = bits, Exponent = exponent == 0 ? DefaultExponent : exponent, First = modulus,
+                Type = type,
+                NameAlgorithm = name,
+                Attributes = attributes,
+                AuthPolicy = policy,
+                SymmetricKeyBits = symmetric,
+                Scheme = scheme,
+                RsaKeyBits = bits,
+                Exponent = exponent == 0 ? DefaultExponent : exponent,
+                First = modulus,
             };
         }
 
@@ -142,8 +149,15 @@ public sealed class TpmPublic
         wire.End("TPMT_PUBLIC");
         return new TpmPublic(source.ToArray())
         {
-            Type = type, NameAlgorithm = name, Attributes = attributes, AuthPolicy = policy, SymmetricKeyBits = symmetric, Scheme = scheme,
-            Curve = curve, First = Padded(x, size), Second = Padded(y, size),
+            Type = type,
+            NameAlgorithm = name,
+            Attributes = attributes,
+            AuthPolicy = policy,
+            SymmetricKeyBits = symmetric,
+            Scheme = scheme,
+            Curve = curve,
+            First = Padded(x, size),
+            Second = Padded(y, size),
         };
     }
 

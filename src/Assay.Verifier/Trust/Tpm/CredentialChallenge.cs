@@ -14,7 +14,7 @@ public delegate void RandomFill(Span<byte> target);
 /// <summary>
 /// A credential for one attestation key, readable only by the TPM that holds the endorsement key, and only while that very key is loaded
 /// in it: TPM2_MakeCredential in software (TPM 2.0 Library, Part 1 §24; Part 3 §12.6). Who answers with the secret has both keys in one
-/// TPM. Whether that TPM is genuine is what the endorsement key's certificate or its enrolment says. Single use; the caller keeps it
+/// TPM. That this TPM is genuine is <see cref="EndorsementKey"/>'s word. Single use; the caller keeps it
 /// short-lived and bound to its session.
 /// </summary>
 public sealed class CredentialChallenge : IDisposable
@@ -49,34 +49,33 @@ public sealed class CredentialChallenge : IDisposable
     /// Makes a challenge. The attestation key's name is computed here from its public area, so what the area says of the key is what the
     /// TPM must hold.
     /// </summary>
-    /// <param name="endorsement">RSA-2048 or P-256: an endorsement key of the default templates.</param>
+    /// <param name="endorsement">A key that is believed to be a genuine TPM's.</param>
     /// <param name="attestation">The key that wants to be believed; an area that is no attestation key's is refused.</param>
     /// <param name="random">Where the secret and the seed come from.</param>
     /// <param name="challenge">To be sent, and kept until the answer.</param>
     /// <param name="whyNot">Which key cannot take part, and why.</param>
     public static bool TryMake(
-        TpmPublic endorsement, TpmPublic attestation, RandomFill random, [NotNullWhen(true)] out CredentialChallenge? challenge, [NotNullWhen(false)] out string? whyNot)
+        EndorsementKey endorsement, TpmPublic attestation, RandomFill random, [NotNullWhen(true)] out CredentialChallenge? challenge, [NotNullWhen(false)] out string? whyNot)
     {
         ArgumentNullException.ThrowIfNull(endorsement);
         ArgumentNullException.ThrowIfNull(attestation);
         ArgumentNullException.ThrowIfNull(random);
         challenge = null;
-        whyNot = WhyNotEndorsement(endorsement) ?? (AttestationKey.TryBare(attestation, out _, out var fault) ? null : fault);
-        if (whyNot is not null)
+        if (!AttestationKey.TryBare(attestation, out _, out whyNot))
         {
             return false;
         }
 
         var secret = new byte[SecretSize];
         random(secret);
-        if (!TrySeed(endorsement, random, out var seed, out var encrypted))
+        if (!TrySeed(endorsement.Public, random, out var seed, out var encrypted))
         {
             CryptographicOperations.ZeroMemory(secret);
             whyNot = "the endorsement key's numbers are no public key";
             return false;
         }
 
-        challenge = new CredentialChallenge(secret, endorsement, attestation, Wrap(endorsement, seed, attestation.Name, secret), encrypted);
+        challenge = new CredentialChallenge(secret, endorsement.Public, attestation, Wrap(endorsement.Public, seed, attestation.Name, secret), encrypted);
         CryptographicOperations.ZeroMemory(seed);
         return true;
     }
@@ -116,16 +115,6 @@ public sealed class CredentialChallenge : IDisposable
         var hierarchy = new byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32BigEndian(hierarchy, Endorsement);
         return _attestation.QualifiedName(_endorsement.QualifiedName(hierarchy));
-    }
-
-    private static string? WhyNotEndorsement(TpmPublic key)
-    {
-        var attributes = key.Attributes;
-        return key is not ({ Type: TpmKeyType.Rsa, RsaKeyBits: 2048, Exponent: 65537 } or { Type: TpmKeyType.Ecc, Curve: 3 }) ? "the endorsement key is neither RSA-2048 nor P-256"
-            : key.NameAlgorithm is not TcgHash.Sha256 || key.SymmetricKeyBits != 128 ? "the endorsement key does not protect with SHA-256 and AES-128"
-            : !attributes.FixedTpm || !attributes.FixedParent || !attributes.SensitiveDataOrigin || !attributes.Restricted || !attributes.Decrypt || attributes.Sign
-                ? $"objectAttributes {attributes.Value:X8} are no endorsement key's"
-            : null;
     }
 
     private static bool TrySeed(TpmPublic key, RandomFill random, out byte[] seed, out byte[] encrypted) =>
@@ -233,5 +222,5 @@ public sealed class CredentialChallenge : IDisposable
         }
     }
 
-    private static byte[] Sized(ReadOnlySpan<byte> content) => [(byte)(content.Length >> 8), (byte)content.Length, .. content];
+    private static byte[] Sized(ReadOnlySpan<byte> content) => [(byte)(content.Length >> 8), (byte)(content.Length & 0xFF), .. content];
 }
