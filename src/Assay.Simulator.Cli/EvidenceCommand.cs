@@ -52,7 +52,7 @@ internal sealed class EvidenceCommand
             {
                 SimulatedSet.Of(world, nonce).Write(folder);
             }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
             {
                 SimulatorCommandLine.Error("sim.folder", $"--out: {exception.Message}");
                 return SimulatorCommandLine.Unusable;

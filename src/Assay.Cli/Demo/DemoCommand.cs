@@ -54,7 +54,7 @@ internal static class DemoCommand
             stage.Write(folder);
             return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
             Output.Error("cli.folder", $"--out: {exception.Message}");
             return false;

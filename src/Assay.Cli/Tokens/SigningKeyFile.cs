@@ -34,8 +34,9 @@ internal static class SigningKeyFile
             whyNot = null;
             return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
+            // The last for paths that are none, as of a variable that is not set.
             whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
             return false;
         }
@@ -65,7 +66,7 @@ internal static class SigningKeyFile
             stream.Write("\n"u8);
             stream.Flush(flushToDisk: true);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
             whyNot = $"{path}: {(File.Exists(path) ? "the file exists, and keys are never overwritten" : exception.Message)}";
             return false;

@@ -50,6 +50,12 @@ internal sealed class TokenOutput : IDisposable
             return null;
         }
 
+        if (path.Length == 0)
+        {
+            refuse("cli.token", "--eat-out: the name of a file is empty, as of a variable that is not set");
+            return null;
+        }
+
         if (lifetime is < 1 or > LongestLifetime || audience is { Length: 0 or > Limits.TokenNameCharacters })
         {
             refuse("cli.token", $"--token-lifetime is 1 to {LongestLifetime} seconds, --audience 1 to {Limits.TokenNameCharacters} characters");
@@ -94,7 +100,19 @@ internal sealed class TokenOutput : IDisposable
 
         try
         {
-            File.WriteAllBytes(_path, bytes);
+            using var stream = Open(_path);
+            if (stream.CanSeek)
+            {
+                if (!IsTokenOrEmpty(stream))
+                {
+                    Output.Error("token.not-written", $"{_path}: a file that is no token stands there, and is not overwritten");
+                    return false;
+                }
+
+                stream.SetLength(0);
+            }
+
+            stream.Write(bytes);
             return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -105,6 +123,36 @@ internal sealed class TokenOutput : IDisposable
     }
 
     public void Dispose() => _key.Dispose();
+
+    // A token without a key in it is a credential: a new file is its owner's alone, and made where nothing stands, not even a link to nothing.
+    private static FileStream Open(string path)
+    {
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, BufferSize = 0 };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            return new FileStream(path, options);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        }
+    }
+
+    // The signing key, evidence, or what a stranger's link leads to: none of them is worth an older token.
+    private static bool IsTokenOrEmpty(FileStream stream)
+    {
+        var bundle = "[[\"JWT\",\""u8;
+        var jws = "eyJ"u8;
+        Span<byte> start = stackalloc byte[bundle.Length];
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        stream.Position = 0;
+        return start.IsEmpty || start.SequenceEqual(bundle) || start.StartsWith(jws);
+    }
 
     private bool TryMake(
         Verdict verdict, TokenTerms terms,

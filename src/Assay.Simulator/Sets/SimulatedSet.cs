@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text;
 
 namespace Assay.Simulator;
 
@@ -68,22 +69,22 @@ public sealed class SimulatedSet
         var switchArch = FamilyNames.Of(DeviceFamily.Ls10).Arch;
         WriteEvidence(Path.Combine(folder, "gpu_evidence.json"), [.. Evidence.Where(entry => entry.Arch != switchArch)]);
         WriteEvidence(Path.Combine(folder, "switch_evidence.json"), [.. Evidence.Where(entry => entry.Arch == switchArch)]);
-        File.WriteAllBytes(Path.Combine(folder, "anchors.json"), _world.Anchors);
+        WriteNew(Path.Combine(folder, "anchors.json"), _world.Anchors);
         var created = _world.Now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        File.WriteAllText(Path.Combine(folder, "set.json"), $$"""{"created":"{{created}}","nonce":"{{Convert.ToHexStringLower(_nonce.Span)}}"}""" + "\n");
+        WriteNew(Path.Combine(folder, "set.json"), Encoding.UTF8.GetBytes($$"""{"created":"{{created}}","nonce":"{{Convert.ToHexStringLower(_nonce.Span)}}"}""" + "\n"));
         foreach (var rim in Rims)
         {
-            File.WriteAllBytes(Path.Combine(rims, $"{rim.Id}.xml"), rim.Xml.Span);
+            WriteNew(Path.Combine(rims, $"{rim.Id}.xml"), rim.Xml.Span);
         }
 
         foreach (var (certificate, response) in Ocsp)
         {
-            File.WriteAllBytes(Path.Combine(ocsp, $"{certificate.SerialNumber}.der"), response.Span);
+            WriteNew(Path.Combine(ocsp, $"{certificate.SerialNumber}.der"), response.Span);
         }
 
         foreach (var issuer in _world.AskedAbout.Select(certificate => certificate.Issuer).OfType<SimulatedCertificate>().Distinct())
         {
-            File.WriteAllBytes(Path.Combine(crl, $"{issuer.SerialNumber}.crl"), _world.CrlOf(issuer));
+            WriteNew(Path.Combine(crl, $"{issuer.SerialNumber}.crl"), _world.CrlOf(issuer));
         }
     }
 
@@ -91,7 +92,14 @@ public sealed class SimulatedSet
     {
         if (!entries.IsEmpty)
         {
-            File.WriteAllBytes(path, SimulatedEvidence.ToJson(entries));
+            WriteNew(path, SimulatedEvidence.ToJson(entries));
         }
+    }
+
+    // Never over a file, and never through a link that somebody put there since the folder was found empty.
+    private static void WriteNew(string path, ReadOnlySpan<byte> bytes)
+    {
+        using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        stream.Write(bytes);
     }
 }

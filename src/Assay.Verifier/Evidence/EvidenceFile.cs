@@ -135,7 +135,7 @@ public static class EvidenceFile
 
                 var evidence = ReadBase64(element, "evidence", place);
                 var certificate = ReadBase64(element, "certificate", place);
-                var nonce = ReadNonce(element, place);
+                var nonce = OfOne(ReadNonce(element, place), shared, place);
                 if (Fault is null && element.TryGetProperty("arch", out var architecture) && architecture.ValueKind is not JsonValueKind.String)
                 {
                     Refuse($"{place}.arch", "a string is expected");
@@ -143,7 +143,7 @@ public static class EvidenceFile
 
                 if (Fault is null)
                 {
-                    Add(place, evidence!, certificate!, StrictJson.Text(element, "arch"), nonce ?? shared, kind);
+                    Add(place, evidence!, certificate!, StrictJson.Text(element, "arch"), nonce, kind);
                 }
             }
         }
@@ -173,7 +173,7 @@ public static class EvidenceFile
 
                 var evidence = ReadRecord(item, "evidence", CmwTranscript, member.Name);
                 var certificate = ReadRecord(item, "certificate", CmwChain, member.Name);
-                var nonce = ReadCmwNonce(item) ?? shared;
+                var nonce = OfOne(ReadCmwNonce(item), shared, member.Name);
                 if (Fault is null)
                 {
                     Add(member.Name, evidence!, certificate!, null, nonce, DeviceKind.None);
@@ -228,6 +228,17 @@ public static class EvidenceFile
             }
 
             return bytes;
+        }
+
+        // What an element states and what the file states for all of them may not differ: one of the two would go unread.
+        private Nonce? OfOne(Nonce? own, Nonce? shared, string place)
+        {
+            if (own is not null && shared is not null && !own.Equals(shared))
+            {
+                Refuse($"{place}.nonce", "another nonce than the file states for all");
+            }
+
+            return own ?? shared;
         }
 
         private Nonce? ReadNonce(JsonElement element, string place)

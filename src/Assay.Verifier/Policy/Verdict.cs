@@ -218,6 +218,7 @@ internal static class Assurance
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
             (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
+            (authentic.Length > 1 && !appraisal.Findings.Any(finding => finding is { Id: "topology.gpus.match", State: CheckState.Held }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
             (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Assay.Appraisal;
 using Assay.Evidence;
@@ -18,8 +20,39 @@ public static class VerdictJson
             Write(writer, verdict, version);
         }
 
-        return buffer.WrittenSpan.ToArray();
+        return Harmless(buffer.WrittenSpan);
     }
+
+    // Sources and reasons quote strangers, and JSON is read on terminals too: what turns the direction of text, or what nobody sees, stands
+    // escaped. Beyond ASCII there are only strings, so an escape is always in place.
+    private static byte[] Harmless(ReadOnlySpan<byte> json)
+    {
+        if (Ascii.IsValid(json))
+        {
+            return json.ToArray();
+        }
+
+        var text = new StringBuilder(json.Length);
+        foreach (var rune in Encoding.UTF8.GetString(json).EnumerateRunes())
+        {
+            if (rune.IsAscii || !IsUnseen(rune))
+            {
+                text.Append(rune);
+                continue;
+            }
+
+            foreach (var unit in rune.ToString())
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
+            }
+        }
+
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    private static bool IsUnseen(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned;
 
     private static void Write(Utf8JsonWriter writer, Verdict verdict, ClaimsVersion version)
     {

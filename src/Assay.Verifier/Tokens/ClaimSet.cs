@@ -71,12 +71,12 @@ internal sealed class ClaimSet
             .Add("x-assay-time-source", verdict.TimeSource)
             .With("x-assay-policy", writer =>
             {
-                // A policy that the relying party brought is named by its file and the SHA-256 of it; the default has neither.
-                var brought = verdict.Policy is { IsBrought: true, Digest: not null };
+                // A policy that the relying party brought is named by its file and the SHA-256 of it, or null where it is none; the default has neither.
+                var brought = verdict.Policy.IsBrought;
                 writer.WriteStartObject();
                 writer.WriteString("id", brought ? verdict.Policy.Id : terms.Policy.Id);
                 writer.WriteString("version", brought ? "1" : terms.Policy.Version);
-                writer.WriteString("digest", brought ? $"sha256:{verdict.Policy.Digest}" : $"sha384:{terms.Policy.Digest}");
+                writer.WriteString("digest", brought ? verdict.Policy.Digest is { } digest ? $"sha256:{digest}" : null : $"sha384:{terms.Policy.Digest}");
                 writer.WriteEndObject();
             });
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Assay.Wire;
 
 namespace Assay.Tokens;
@@ -36,6 +37,12 @@ public sealed class TokenIssuer
         if (string.IsNullOrEmpty(text) || text.Length > Limits.TokenNameCharacters)
         {
             return new ParseFault("issuer", 0, $"an https URL of at most {Limits.TokenNameCharacters} characters is expected");
+        }
+
+        // Other letters look like Latin ones, or are folded into them before a name is resolved: a host of NVIDIA's can be spelt in them.
+        if (!Ascii.IsValid(text))
+        {
+            return new ParseFault("issuer", 0, "only ASCII is expected: write an international name in punycode, xn--…");
         }
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("https" or "http"))
