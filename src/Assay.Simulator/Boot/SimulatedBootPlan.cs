@@ -30,6 +30,9 @@ public sealed record SimulatedBootPlan
     /// <summary>RFC 7638 thumbprint of the guest's key.</summary>
     public string Thumbprint { get; init; } = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+    /// <summary>The mode that the gate read from the driver: <c>on</c> or <c>ppcie</c>.</summary>
+    public string Cc { get; init; } = "on";
+
     /// <summary>When the gate judged.</summary>
     public DateTimeOffset EvaluatedAt { get; init; } = DateTimeOffset.UnixEpoch.AddYears(56);
 

@@ -151,7 +151,7 @@ internal static class SimulatedEvents
         var list = string.Join(',', devices.Select(device => (Id: Hex(device.Id.Span), Device: device)).OrderBy(item => item.Id, StringComparer.Ordinal).Select(item =>
             $$"""{"evidence":"{{Hex(item.Device.Evidence.Span)}}","id":"{{item.Id}}","kind":"{{item.Device.Kind}}","ueid":"{{item.Device.Ueid}}"}"""));
         var other = new string('1', 96);
-        var mode = plan.Fault is BootFault.DevTools ? "devtools" : "on";
+        var mode = plan.Fault is BootFault.DevTools ? "devtools" : plan.Cc;
         return Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture,
             $$"""{"bundle":{"digest":"{{other}}","sequence":7},"cc":"{{mode}}","claims":"{{other}}","devices":[{{list}}],"evaluatedAt":{{plan.EvaluatedAt.ToUnixTimeSeconds()}},"nonce":"{{Hex(plan.Nonce.Span)}}","policy":"{{other}}","provider":"assay","rims":[{"id":"NV_GPU_DRIVER_GH100_580.00","sha384":"{{other}}"}],"tee-pubkey-thumbprint":"{{plan.Thumbprint}}","timeSource":"system","version":1}"""));

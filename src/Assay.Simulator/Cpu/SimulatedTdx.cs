@@ -54,13 +54,16 @@ public sealed class SimulatedTdx
     /// <param name="is15">A TDX 1.5 body; in version 5 alone.</param>
     /// <param name="reportData">64 bytes.</param>
     /// <param name="fault">What is wrong.</param>
-    public static SimulatedTdx Create(SimulatedIntel intel, int version, bool is15, byte[] reportData, TdxFault fault = TdxFault.None)
+    /// <param name="rtmr">RTMR0 to RTMR3, for instance those of a <see cref="SimulatedBoot"/>; null: those of the good image.</param>
+    public static SimulatedTdx Create(
+        SimulatedIntel intel, int version, bool is15, byte[] reportData, TdxFault fault = TdxFault.None, IReadOnlyList<ReadOnlyMemory<byte>>? rtmr = null)
     {
         ArgumentNullException.ThrowIfNull(intel);
         ArgumentNullException.ThrowIfNull(reportData);
         ArgumentOutOfRangeException.ThrowIfNotEqual(reportData.Length, ReportDataSize);
         ArgumentOutOfRangeException.ThrowIfEqual(version == 4 && is15, true);
-        return new SimulatedTdx(intel, TdxDraft.Of(version, is15, reportData, fault));
+        var draft = TdxDraft.Of(version, is15, reportData, fault);
+        return new SimulatedTdx(intel, rtmr is null ? draft : draft with { Rtmr = [.. rtmr.Select(register => register.ToArray())] });
     }
 
     private byte[] WriteQuote()

@@ -5,7 +5,7 @@ using Assay.Binding;
 using Assay.Evidence;
 using Assay.Evidence.EventLogs;
 using Assay.Trust;
-using Assay.Wire;
+using Assay.Trust.EventLogs;
 
 namespace Assay.Appraisal.Composite;
 
@@ -154,13 +154,16 @@ public static class CompositeAppraisal
                 : log.Quoted.Values.All(item => item.Key < quote.Quote.Body.Rtmr.Length && quote.Quote.Body.Rtmr[item.Key] == item.Value) ? null
                 : "the log was compared with the registers of another quote",
             RegisterKind.Pcr => candidate.Parts.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
-                : log.Quoted.IsInTee && quote.Registers.IsInTee && log.Quoted.Values.SequenceEqual(quote.Registers.Values) ? null
+                : log.Quoted.IsInTee && quote.Registers.IsInTee && AreTheSame(log.Quoted, quote.Registers) ? null
                 : "the log was compared with the registers of another TPM, or of one outside the TEE",
             _ => "the log is about no registers",
         };
         candidate.HasBootEvent = whyNot is null;
         return whyNot is null ? Outcome.Held($"register {boot.Record!.Register}, {boot.Record.Attestation!.Devices.Length} devices") : Outcome.Failed(whyNot);
     }
+
+    private static bool AreTheSame(QuotedRegisters one, QuotedRegisters other) =>
+        one.Bank == other.Bank && one.Values.Count == other.Values.Count && one.Values.All(item => other.Values.TryGetValue(item.Key, out var value) && value == item.Value);
 
     private static Outcome BootEventNamesFreshDevices(Candidate candidate)
     {
