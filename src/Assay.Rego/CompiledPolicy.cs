@@ -76,6 +76,7 @@ public sealed class CompiledPolicy
 
         var lowering = new Lowering(source, null, _compiler.Globals, faults, _options);
         var (body, locals) = lowering.Query(statements);
+        TypeCheck.Query(source, body, faults);
         if (faults.Any)
         {
             return null;

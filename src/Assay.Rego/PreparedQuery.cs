@@ -71,6 +71,7 @@ public sealed class PreparedQuery
         var meter = new EvaluationBudget.Meter(options.Budget, cancellation);
         var points = _policy.Program.Points;
         var recorder = points.Count > 0 ? new Recorder() : null;
+        var outer = Work.Exchange(meter);
         try
         {
             var context = new Context(_policy.Program.Groups) { Input = input, Data = _policy.Data };
@@ -84,7 +85,7 @@ public sealed class PreparedQuery
             _first.Execute(run, frame);
             return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
-        catch (EvaluationHalt halt)
+        catch (Exception thrown) when (Halted(thrown) is { } halt)
         {
             return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
@@ -92,7 +93,14 @@ public sealed class PreparedQuery
         {
             return new EvaluationResult(new RegoError(RegoErrorCode.EvalInternalError, $"a fault of the engine: {fault.GetType().Name}: {fault.Message}")) { Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
+        finally
+        {
+            Work.Exchange(outer);
+        }
     }
+
+    // The framework's sorting wraps what a comparison throws.
+    private static EvaluationHalt? Halted(Exception thrown) => thrown as EvaluationHalt ?? thrown.InnerException as EvaluationHalt;
 
     // What a fault of our own code throws. It must not bring down the host, and must not pass for an answer.
     private static bool IsFault(Exception thrown) => thrown is ArithmeticException or ArgumentException or InvalidOperationException or FormatException

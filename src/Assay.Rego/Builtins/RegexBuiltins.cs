@@ -225,6 +225,8 @@ internal static class RegexBuiltins
             return true;
         }
 
+        context.Tick(given.Count);
+        var joined = new StringBuilder();
         foreach (var item in given)
         {
             if (item is not RegoString one)
@@ -239,9 +241,11 @@ internal static class RegexBuiltins
                 return false;
             }
 
-            delimiters += one.Value;
+            joined.Append(one.Value);
         }
 
+        delimiters = joined.ToString();
+        context.Charge(2L * delimiters.Length);
         return true;
     }
 

@@ -151,6 +151,7 @@ internal sealed class Compiler
                     MetadataChain = annotations.Chain(rule),
                 };
                 rule.Branches = lowering.Rule(rule.Node, rule.Suffix);
+                TypeCheck.Rule(rule, _errors);
                 rule.FrameSize = lowering.FrameSize;
                 rule.Arguments = lowering.ArgumentLocals;
                 used.UnionWith(lowering.UsedImports);
@@ -300,6 +301,7 @@ internal sealed class Compiler
         }
 
         group.Rules = [.. plans];
+        group.Index = _points is null ? Indexing.Of(rules) : null;
         if (group is CompleteGroup decided)
         {
             decided.FirstDecides = constant;

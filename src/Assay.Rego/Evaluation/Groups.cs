@@ -25,7 +25,14 @@ internal abstract class Group
 
     public RulePlan[] Rules { get; set; } = [];
 
+    /// <summary>Tells which rules to ask; null when they have nothing to be told apart by.</summary>
+    public RuleIndex? Index { get; set; }
+
     public int FrameSize { get; set; } = 1;
+
+    /// <summary>The rules to ask. A replaced operator may make anything hold, and then all are asked.</summary>
+    public RuleIndex.Candidates Candidates(Run run, int frame) =>
+        Index is { } index && run.Context.Mocks is null ? index.For(run, frame) : new(Rules.Length);
 
     /// <summary>The document's value in the present context, from the cache when it was made before.</summary>
     public RegoValue? Value(Run run)
@@ -73,7 +80,7 @@ internal sealed class CompleteGroup : Group
 
     public SourceLocation At { get; set; } = null!;
 
-    protected override RegoValue? Make(Run run, int frame) => Alternatives.Evaluate(run, frame, Rules, Default, FirstDecides, "complete rules must not produce multiple outputs", At);
+    protected override RegoValue? Make(Run run, int frame) => Alternatives.Evaluate(run, frame, this, Default, FirstDecides, "complete rules must not produce multiple outputs", At);
 }
 
 /// <summary>Functions: one value for each tuple of arguments.</summary>
@@ -87,8 +94,58 @@ internal sealed class FunctionGroup : Group
 
     public SourceLocation At { get; set; } = null!;
 
-    /// <summary>The arguments stand in the frame behind slot 0.</summary>
-    public RegoValue? Call(Run run, int frame) => Alternatives.Evaluate(run, frame, Rules, Default, FirstDecides, "functions must not produce multiple outputs for same inputs", At);
+    // The result of a function that is called rarely is not worth keeping.
+    private const int CallsBeforeKeeping = 16;
+
+    private const long KeptSize = 160;
+
+    /// <summary>The arguments stand in the frame behind slot 0. Results are kept for the rest of the query, in this context.</summary>
+    public RegoValue? Call(Run run, int frame)
+    {
+        if (!run.KeepsResults)
+        {
+            return Fresh(run, frame);
+        }
+
+        var calls = run.Context.CallsOf(this);
+        if (++calls.Count <= CallsBeforeKeeping || Arguments(run, frame) is not { } arguments)
+        {
+            return Fresh(run, frame);
+        }
+
+        if (calls.Results.TryGetValue(arguments, out var kept))
+        {
+            return ReferenceEquals(kept, Undefined.Value) ? null : kept;
+        }
+
+        var result = Fresh(run, frame);
+        run.Meter.Charge(KeptSize);
+        calls.Results[arguments] = result ?? Undefined.Value;
+        return result;
+    }
+
+    private RegoValue? Fresh(Run run, int frame) => Alternatives.Evaluate(run, frame, this, Default, FirstDecides, "functions must not produce multiple outputs for same inputs", At);
+
+    // The arguments as one value; null when it would nest too deeply.
+    private RegoValue? Arguments(Run run, int frame)
+    {
+        if (Arity == 1)
+        {
+            return run.Stack[frame + 1];
+        }
+
+        var arguments = new RegoValue[Arity];
+        for (var i = 0; i < Arity; i++)
+        {
+            arguments[i] = run.Stack[frame + 1 + i]!;
+            if (arguments[i].Depth == RegoValue.MaxDepth || arguments[i].FullSize > ValueLimits.MaxSize / (2 * Arity))
+            {
+                return null;
+            }
+        }
+
+        return RegoArray.Over(arguments);
+    }
 
     protected override RegoValue? Make(Run run, int frame) => null;
 }
@@ -96,12 +153,12 @@ internal sealed class FunctionGroup : Group
 internal static class Alternatives
 {
     /// <summary>Every rule is asked; those that have a value must agree. Within a rule the first branch with a value ends it.</summary>
-    public static RegoValue? Evaluate(Run run, int frame, RulePlan[] rules, Step? otherwise, bool firstDecides, string conflict, SourceLocation at)
+    public static RegoValue? Evaluate(Run run, int frame, Group group, Step? otherwise, bool firstDecides, string conflict, SourceLocation at)
     {
         RegoValue? result = null;
-        foreach (var rule in rules)
+        for (var candidates = group.Candidates(run, frame); candidates.Next(out var rule);)
         {
-            foreach (var branch in rule.Branches)
+            foreach (var branch in group.Rules[rule].Branches)
             {
                 run.Stack[frame] = null;
                 branch.Execute(run, frame);
@@ -164,9 +221,9 @@ internal sealed class PartialGroup : Group
         }
 
         run.Aux[frame] = document;
-        foreach (var rule in Rules)
+        for (var candidates = Candidates(run, frame); candidates.Next(out var rule);)
         {
-            foreach (var branch in rule.Branches)
+            foreach (var branch in Rules[rule].Branches)
             {
                 branch.Execute(run, frame);
             }
@@ -348,6 +405,7 @@ internal sealed class DataNode(RegoValue[] path)
         var keys = new SortedSet<RegoValue>(_children.Keys);
         if (place is RegoObject members)
         {
+            Work.Tick(members.Count);
             foreach (var key in members.Keys)
             {
                 keys.Add(key);
@@ -369,6 +427,7 @@ internal sealed class DataNode(RegoValue[] path)
         var builder = new RegoObjectBuilder();
         if (place is RegoObject members)
         {
+            Work.Tick(members.Count / 4);
             for (var i = 0; i < members.Count; i++)
             {
                 builder[members.Keys[i]] = members.Values[i];

@@ -29,6 +29,20 @@ internal sealed class Context(int groups)
     /// <summary>Replaced functions, by built-in name or group.</summary>
     public Dictionary<object, Mock>? Mocks { get; init; }
 
+    private Dictionary<FunctionGroup, Calls>? _calls;
+
+    /// <summary>What a function gave in this context.</summary>
+    public Calls CallsOf(FunctionGroup function)
+    {
+        _calls ??= [];
+        if (!_calls.TryGetValue(function, out var calls))
+        {
+            _calls[function] = calls = new Calls();
+        }
+
+        return calls;
+    }
+
     public RegoValue?[] Memo { get; } = groups == 0 ? [] : new RegoValue?[groups];
 
     public Context With(RegoValue? input, RegoValue data, RegoValue[][]? overrides, Dictionary<object, Mock>? mocks) =>
@@ -47,6 +61,14 @@ internal sealed class Context(int groups)
 
         return false;
     }
+}
+
+/// <summary>How often a function was called, and its results by arguments.</summary>
+internal sealed class Calls
+{
+    public int Count { get; set; }
+
+    public Dictionary<RegoValue, RegoValue> Results => field ??= [];
 }
 
 /// <summary>What stands for a function: another function, a built-in, or a value that ignores its arguments.</summary>
@@ -75,6 +97,9 @@ internal sealed class Run
     public bool Strict { get; }
 
     public Recorder? Recorder { get; init; }
+
+    /// <summary>Results of functions may be kept: nobody counts their statements or hears them print.</summary>
+    public bool KeepsResults => Recorder is null && Builtins.Environment.Print is null;
 
     public PreparedQuery? Query { get; init; }
 

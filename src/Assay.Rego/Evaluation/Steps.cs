@@ -385,6 +385,8 @@ internal sealed class WithStep(Replacement[] replacements, Step body, EndWithSte
         var builder = new RegoObjectBuilder();
         if (document is RegoObject members)
         {
+            Work.Tick(members.Count);
+            Work.Charge(members.OwnSize);
             for (var i = 0; i < members.Count; i++)
             {
                 builder[members.Keys[i]] = members.Values[i];
@@ -484,11 +486,11 @@ internal sealed class ContributeStep(Expression[] path, Expression value, bool i
                 return true;
             }
 
-            run.Meter.Charge(48);
+            run.Meter.Charge(160);
             tree = tree.Child(key, at);
         }
 
-        run.Meter.Charge(16);
+        run.Meter.Charge(40);
         tree.Add(found, isSet, at);
         return true;
     }

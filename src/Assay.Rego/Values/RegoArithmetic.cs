@@ -81,6 +81,7 @@ public static class RegoArithmetic
     private static bool Integers(RegoNumber left, RegoNumber right, out BigInteger a, out BigInteger b)
     {
         (a, b) = (default, default);
+        RegoNumber.Arithmetic((left.OwnSize + right.OwnSize - 160) * 3);
         return left.IsInteger && right.IsInteger && left.TryGetInteger(out a) && right.TryGetInteger(out b);
     }
 
@@ -92,6 +93,7 @@ public static class RegoArithmetic
         public static Binary From(RegoNumber number)
         {
             var (mantissa, exponent) = number.ToDecimal();
+            RegoNumber.Arithmetic(Math.Abs((long)exponent) + 3L * mantissa.GetByteCount());
             return exponent >= 0
                 ? Round(mantissa * BigInteger.Pow(10, exponent), 0)
                 : Quotient(mantissa, 0, BigInteger.Pow(10, -exponent), 0);
@@ -129,6 +131,8 @@ public static class RegoArithmetic
                 throw EvaluationHalt.OverBudget("a number is too large or too small");
             }
 
+            // Writing out the decimal takes several long operations.
+            RegoNumber.Arithmetic(2 * Math.Abs((long)Exponent));
             if (Exponent >= 0)
             {
                 return RegoNumber.Of(Mantissa << Exponent);

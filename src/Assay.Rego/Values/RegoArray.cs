@@ -1,4 +1,5 @@
 using System.Collections;
+using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -10,12 +11,13 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
 
     private readonly RegoValue[] _items;
     private readonly int _depth;
+    private readonly long _size;
     private int _hash;
 
     private RegoArray(RegoValue[] items)
     {
         _items = items;
-        _depth = DepthLimit.Above(items);
+        (_depth, _size) = ValueLimits.Above(items, OwnSize);
     }
 
     /// <inheritdoc/>
@@ -23,11 +25,13 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
 
     public int Count => _items.Length;
 
+    internal override int Depth => _depth;
+
+    internal override long FullSize => _size;
+
     public RegoValue this[int index] => _items[index];
 
     public ReadOnlySpan<RegoValue> Items => _items;
-
-    internal override int Depth => _depth;
 
     internal override long OwnSize => 48 + 8L * _items.Length;
 
@@ -80,14 +84,21 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
     }
 }
 
-/// <summary>What the collections share.</summary>
+/// <summary>What the collections share. Elements compared are counted as work.</summary>
 internal static class Ordering
 {
+    private const int ElementsPerStep = 8;
+
     public static int Compare(ReadOnlySpan<RegoValue> left, ReadOnlySpan<RegoValue> right)
     {
         var common = Math.Min(left.Length, right.Length);
         for (var i = 0; i < common; i++)
         {
+            if (i % ElementsPerStep == 0)
+            {
+                Work.Tick(1);
+            }
+
             var order = left[i].CompareTo(right[i]);
             if (order != 0)
             {
@@ -107,6 +118,11 @@ internal static class Ordering
 
         for (var i = 0; i < left.Length; i++)
         {
+            if (i % ElementsPerStep == 0)
+            {
+                Work.Tick(1);
+            }
+
             if (!left[i].Equals(right[i]))
             {
                 return false;
@@ -117,20 +133,29 @@ internal static class Ordering
     }
 }
 
-/// <summary>Values nest to <see cref="RegoValue.MaxDepth"/>, so that comparing, hashing and writing them never exhausts the stack.</summary>
-internal static class DepthLimit
+/// <summary>
+/// Values nest to <see cref="RegoValue.MaxDepth"/>, so that comparing, hashing and writing them never exhausts the stack,
+/// and hold no more than <see cref="MaxSize"/> with shared parts counted each time, so that these end.
+/// </summary>
+internal static class ValueLimits
 {
-    public static int Above(ReadOnlySpan<RegoValue> items)
+    /// <summary>In bytes of memory, if nothing were shared.</summary>
+    public const long MaxSize = 1L << 30;
+
+    public static (int Depth, long Size) Above(ReadOnlySpan<RegoValue> items, long size)
     {
         var deepest = 0;
         foreach (var item in items)
         {
             deepest = Math.Max(deepest, item.Depth);
+            size += item.FullSize;
         }
 
-        return Checked(deepest + 1);
-    }
+        if (deepest >= RegoValue.MaxDepth)
+        {
+            throw EvaluationHalt.OverBudget($"a value nests deeper than {RegoValue.MaxDepth} levels");
+        }
 
-    public static int Checked(int depth) =>
-        depth <= RegoValue.MaxDepth ? depth : throw EvaluationHalt.OverBudget($"a value nests deeper than {RegoValue.MaxDepth} levels");
+        return size <= MaxSize ? (deepest + 1, size) : throw EvaluationHalt.OverBudget($"a value is larger than {MaxSize} bytes when each of its parts is counted");
+    }
 }

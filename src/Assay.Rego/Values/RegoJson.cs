@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
@@ -50,7 +49,7 @@ public static class RegoJson
                 return false;
             }
 
-            var state = new Reading(limits.Values);
+            var state = new JsonReading(limits.Values);
             value = state.Value(ref reader);
             if (value is not null && reader.Read())
             {
@@ -61,6 +60,12 @@ public static class RegoJson
 
             problem = value is null ? state.Problem ?? "not JSON" : null;
             return value is not null;
+        }
+        catch (EvaluationHalt tooLarge)
+        {
+            value = null;
+            problem = tooLarge.Message;
+            return false;
         }
         catch (JsonException refused)
         {
@@ -102,6 +107,7 @@ public static class RegoJson
                 text.Append(number.ToText());
                 break;
             case RegoString characters:
+                Evaluation.Work.Charge(2L * characters.Value.Length);
                 Quote(text, characters.Value, escapeHtml);
                 break;
             case RegoArray array:
@@ -176,6 +182,7 @@ public static class RegoJson
 
     private static void Sequence(StringBuilder text, ReadOnlySpan<RegoValue> items, bool escapeHtml)
     {
+        RegoTermWriter.Counted(items.Length);
         text.Append('[');
         for (var i = 0; i < items.Length; i++)
         {
@@ -192,6 +199,8 @@ public static class RegoJson
 
     private static void WriteObject(StringBuilder text, RegoObject members, bool escapeHtml)
     {
+        RegoTermWriter.Counted(members.Count);
+
         // Keys of other kinds become strings, so that their order by text may differ from the order of values.
         var order = new int[members.Count];
         var plain = true;
@@ -226,167 +235,6 @@ public static class RegoJson
         }
 
         text.Append('}');
-    }
-
-    private sealed class Reading(int left)
-    {
-        private int _left = left;
-
-        // Member names repeat over the elements of an array; one string each is enough.
-        private readonly Dictionary<int, List<(byte[] Bytes, RegoString Name)>> _names = [];
-
-        public string? Problem { get; private set; }
-
-        public RegoValue? Value(ref Utf8JsonReader reader)
-        {
-            if (--_left < 0)
-            {
-                Problem = "the JSON has too many values";
-                return null;
-            }
-
-            switch (reader.TokenType)
-            {
-                case JsonTokenType.Null:
-                    return RegoNull.Value;
-                case JsonTokenType.True:
-                    return RegoBoolean.True;
-                case JsonTokenType.False:
-                    return RegoBoolean.False;
-                case JsonTokenType.String:
-                    return Text(ref reader);
-                case JsonTokenType.Number:
-                    return Number(reader.ValueSpan);
-                case JsonTokenType.StartArray:
-                    return Array(ref reader);
-                case JsonTokenType.StartObject:
-                    return Object(ref reader);
-                default:
-                    return null;
-            }
-        }
-
-        private static RegoString Text(ref Utf8JsonReader reader)
-        {
-            if (reader.ValueIsEscaped && reader.ValueSpan.IndexOf("\\u"u8) >= 0)
-            {
-                return new RegoString(Unescape(reader.ValueSpan));
-            }
-
-            return new RegoString(reader.GetString()!);
-        }
-
-        // The framework throws on a lone surrogate escape; Go reads U+FFFD.
-        private static string Unescape(ReadOnlySpan<byte> raw)
-        {
-            var source = Encoding.UTF8.GetString(raw);
-            var text = new StringBuilder(source.Length);
-            for (var i = 0; i < source.Length; i++)
-            {
-                if (source[i] != '\\')
-                {
-                    text.Append(source[i]);
-                    continue;
-                }
-
-                var escape = source[++i];
-                if (escape == 'u')
-                {
-                    _ = ushort.TryParse(source.AsSpan(i + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var unit);
-                    text.Append((char)unit);
-                    i += 4;
-                }
-                else
-                {
-                    text.Append(escape switch { 'n' => '\n', 'r' => '\r', 't' => '\t', 'b' => '\b', 'f' => '\f', _ => escape });
-                }
-            }
-
-            return WellFormed(text.ToString());
-        }
-
-        private RegoNumber? Number(ReadOnlySpan<byte> digits)
-        {
-            if (digits.Length < 18 && System.Buffers.Text.Utf8Parser.TryParse(digits, out long small, out var used) && used == digits.Length && !(small == 0 && digits.Length > 1))
-            {
-                return RegoNumber.Of(small);
-            }
-
-            if (RegoNumber.TryParse(Encoding.ASCII.GetString(digits), out var number))
-            {
-                return number;
-            }
-
-            Problem = "a number is out of range";
-            return null;
-        }
-
-        private RegoArray? Array(ref Utf8JsonReader reader)
-        {
-            var items = new List<RegoValue>();
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            {
-                if (Value(ref reader) is not { } item)
-                {
-                    return null;
-                }
-
-                items.Add(item);
-            }
-
-            return RegoArray.Over([.. items]);
-        }
-
-        private RegoObject? Object(ref Utf8JsonReader reader)
-        {
-            var (keys, values) = (new List<RegoValue>(), new List<RegoValue>());
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
-            {
-                keys.Add(Name(ref reader));
-                reader.Read();
-                if (Value(ref reader) is not { } value)
-                {
-                    return null;
-                }
-
-                values.Add(value);
-            }
-
-            return RegoObject.OverUnsorted([.. keys], [.. values]);
-        }
-
-        private RegoString Name(ref Utf8JsonReader reader)
-        {
-            var bytes = reader.ValueSpan;
-            if (reader.ValueIsEscaped || bytes.Length > 64)
-            {
-                return Text(ref reader);
-            }
-
-            var hash = new HashCode();
-            hash.AddBytes(bytes);
-            var key = hash.ToHashCode();
-            if (!_names.TryGetValue(key, out var known))
-            {
-                _names[key] = known = [];
-            }
-
-            foreach (var (spelled, name) in known)
-            {
-                if (bytes.SequenceEqual(spelled))
-                {
-                    return name;
-                }
-            }
-
-            var made = new RegoString(Encoding.UTF8.GetString(bytes));
-            if (known.Count < 8)
-            {
-                known.Add((bytes.ToArray(), made));
-            }
-
-            return made;
-        }
     }
 
     /// <summary>The text with U+FFFD for each lone surrogate.</summary>

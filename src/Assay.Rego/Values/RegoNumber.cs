@@ -17,7 +17,7 @@ public sealed class RegoNumber : RegoValue
     public const int MaxExponent = 100_000;
 
     /// <summary>The most bits an integer that arithmetic makes may have.</summary>
-    public const int MaxIntegerBits = 4_000_000;
+    public const int MaxIntegerBits = 400_000;
 
     // Integers below this many digits are held with exponent 0; longer ones and fractions with a mantissa that 10 does not divide.
     private const int PlainDigits = 400;
@@ -176,7 +176,8 @@ public sealed class RegoNumber : RegoValue
             return false;
         }
 
-        if (_wide.Exponent > MaxIntegerBits / 4)
+        Arithmetic(_wide.Exponent);
+        if (_wide.Exponent > MaxIntegerBits / 3)
         {
             throw EvaluationHalt.OverBudget("a number is too large");
         }
@@ -193,7 +194,17 @@ public sealed class RegoNumber : RegoValue
         _wide is null ? _small : double.TryParse(ToText(), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : 0;
 
     /// <summary>The text by which the number prints: its own spelling, or the plain one.</summary>
-    public string ToText() => _text ?? (_wide is null ? _small.ToString(CultureInfo.InvariantCulture) : NumberText.Plain(_wide.Mantissa, _wide.Exponent));
+    public string ToText()
+    {
+        if (_wide is not null && _text is null)
+        {
+            Arithmetic(Math.Abs(_wide.Exponent) + 2L * _wide.Mantissa.GetByteCount());
+        }
+
+        return Text();
+    }
+
+    private string Text() => _text ?? (_wide is null ? _small.ToString(CultureInfo.InvariantCulture) : NumberText.Plain(_wide.Mantissa, _wide.Exponent));
 
     /// <inheritdoc/>
     public override int GetHashCode() =>
@@ -214,6 +225,7 @@ public sealed class RegoNumber : RegoValue
 
         var (left, leftExponent) = ToDecimal();
         var (right, rightExponent) = that.ToDecimal();
+        Arithmetic(Math.Abs((long)leftExponent - rightExponent) + left.GetByteCount() + right.GetByteCount());
         // Where the leading digits stand decides first, so that 1e100000 is never written out to compare it with 2.
         var leading = (NumberText.DigitCount(left) + leftExponent).CompareTo(NumberText.DigitCount(right) + rightExponent);
         if (leading != 0)
@@ -235,6 +247,15 @@ public sealed class RegoNumber : RegoValue
         }
 
         return _wide.Exponent == that._wide.Exponent && _wide.Mantissa == that._wide.Mantissa;
+    }
+
+    /// <summary>Counts the work of an operation on numbers of so many digits: more than linear in them.</summary>
+    internal static void Arithmetic(long digits)
+    {
+        if (digits > 64)
+        {
+            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 16));
+        }
     }
 
     // One form per value: equality compares forms.

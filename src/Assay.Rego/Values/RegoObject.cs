@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -13,6 +14,7 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
     private readonly RegoValue[] _values;
     private readonly HashIndex _index;
     private readonly int _depth;
+    private readonly long _size;
     private int _hash;
 
     private RegoObject(RegoValue[] keys, RegoValue[] values)
@@ -20,7 +22,25 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
         _keys = keys;
         _values = values;
         _index = new HashIndex(keys);
-        _depth = Math.Max(DepthLimit.Above(keys), DepthLimit.Above(values));
+        var (keyDepth, size) = ValueLimits.Above(keys, OwnSize);
+        (_depth, _size) = ValueLimits.Above(values, size);
+        _depth = Math.Max(_depth, keyDepth);
+    }
+
+    // The same keys with other values.
+    private RegoObject(RegoObject like, RegoValue[] values)
+    {
+        (_keys, _index, _values) = (like._keys, like._index, values);
+        var keyDepth = 0;
+        var size = OwnSize;
+        foreach (var key in _keys)
+        {
+            keyDepth = Math.Max(keyDepth, key.Depth + 1);
+            size += key.FullSize;
+        }
+
+        (_depth, _size) = ValueLimits.Above(values, size);
+        _depth = Math.Max(_depth, keyDepth);
     }
 
     /// <inheritdoc/>
@@ -35,6 +55,8 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
     public ReadOnlySpan<RegoValue> Values => _values;
 
     internal override int Depth => _depth;
+
+    internal override long FullSize => _size;
 
     internal override long OwnSize => 88 + 16L * _keys.Length;
 
@@ -87,7 +109,8 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
             order[i] = i;
         }
 
-        Array.Sort(order, (a, b) => keys[a].CompareTo(keys[b]) is var by and not 0 ? by : a - b);
+        var counted = new CountedOrder();
+        Array.Sort(order, (a, b) => counted.Compare(keys[a], keys[b]) is var by and not 0 ? by : a - b);
         var (sortedKeys, sortedValues, count) = (new RegoValue[keys.Length], new RegoValue[keys.Length], 0);
         foreach (var from in order)
         {
@@ -102,6 +125,9 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
 
         return count == keys.Length ? new RegoObject(sortedKeys, sortedValues) : new RegoObject(sortedKeys[..count], sortedValues[..count]);
     }
+
+    /// <summary>An object of the same keys; the values in their order. The storage is given away.</summary>
+    internal RegoObject WithValues(RegoValue[] values) => new(this, values);
 
     public bool ContainsKey(RegoValue key) => _index.Find(key) >= 0;
 
@@ -150,6 +176,7 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
         var common = Math.Min(_keys.Length, that._keys.Length);
         for (var i = 0; i < common; i++)
         {
+            Work.Tick(1);
             var order = _keys[i].CompareTo(that._keys[i]);
             if (order == 0)
             {

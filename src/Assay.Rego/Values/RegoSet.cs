@@ -1,4 +1,5 @@
 using System.Collections;
+using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -11,13 +12,14 @@ public sealed class RegoSet : RegoValue, IReadOnlyCollection<RegoValue>
     private readonly RegoValue[] _items;
     private readonly HashIndex _index;
     private readonly int _depth;
+    private readonly long _size;
     private int _hash;
 
     private RegoSet(RegoValue[] items)
     {
         _items = items;
         _index = new HashIndex(items);
-        _depth = DepthLimit.Above(items);
+        (_depth, _size) = ValueLimits.Above(items, OwnSize);
     }
 
     /// <inheritdoc/>
@@ -29,6 +31,8 @@ public sealed class RegoSet : RegoValue, IReadOnlyCollection<RegoValue>
     public ReadOnlySpan<RegoValue> Items => _items;
 
     internal override int Depth => _depth;
+
+    internal override long FullSize => _size;
 
     internal override long OwnSize => 72 + 8L * _items.Length;
 
@@ -85,7 +89,7 @@ public sealed class RegoSet : RegoValue, IReadOnlyCollection<RegoValue>
             return new RegoSet(items);
         }
 
-        Array.Sort(items);
+        Array.Sort(items, new CountedOrder());
         var count = 1;
         for (var i = 1; i < items.Length; i++)
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -12,6 +13,9 @@ public sealed class RegoString : RegoValue
 {
     /// <summary>The empty string.</summary>
     public static readonly RegoString Empty = new("");
+
+    // Long strings count as work when they are compared.
+    private const int CharactersPerStep = 512;
 
     private int _hash;
 
@@ -92,6 +96,11 @@ public sealed class RegoString : RegoValue
     public static int Compare(string left, string right)
     {
         var common = Math.Min(left.Length, right.Length);
+        if (common > CharactersPerStep)
+        {
+            Work.Tick(common / CharactersPerStep);
+        }
+
         var i = left.AsSpan(0, common).CommonPrefixLength(right.AsSpan(0, common));
         if (i == common)
         {
@@ -114,6 +123,11 @@ public sealed class RegoString : RegoValue
     internal override bool EqualsSameKind(RegoValue other)
     {
         var text = (RegoString)other;
+        if (Value.Length > CharactersPerStep && Value.Length == text.Value.Length)
+        {
+            Work.Tick(Value.Length / CharactersPerStep);
+        }
+
         return (_hash == 0 || text._hash == 0 || _hash == text._hash) && string.Equals(Value, text.Value, StringComparison.Ordinal);
     }
 

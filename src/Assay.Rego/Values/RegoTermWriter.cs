@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -20,6 +21,7 @@ internal static class RegoTermWriter
                 text.Append(number.ToText());
                 break;
             case RegoString characters:
+                Work.Charge(2L * characters.Value.Length);
                 Quote(text, characters.Value);
                 break;
             case RegoArray array:
@@ -32,6 +34,7 @@ internal static class RegoTermWriter
                 Sequence(text, '{', set.Items, '}');
                 break;
             case RegoObject members:
+                Counted(members.Count);
                 text.Append('{');
                 for (var i = 0; i < members.Count; i++)
                 {
@@ -121,8 +124,16 @@ internal static class RegoTermWriter
     private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
         or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 
+    /// <summary>Counts the elements about to be written.</summary>
+    internal static void Counted(int elements)
+    {
+        Work.Tick(1 + elements / 4);
+        Work.Charge(8L * elements);
+    }
+
     private static void Sequence(StringBuilder text, char open, ReadOnlySpan<RegoValue> items, char close)
     {
+        Counted(items.Length);
         text.Append(open);
         for (var i = 0; i < items.Length; i++)
         {

@@ -49,6 +49,12 @@ public abstract class RegoValue : IComparable<RegoValue>, IEquatable<RegoValue>
     /// <summary>An estimate of the bytes that this value itself takes, without its elements. Budgets count it.</summary>
     internal virtual long OwnSize => 24;
 
+    /// <summary>
+    /// The size with all elements, shared ones counted as often as they stand. A value can be small in memory and huge when
+    /// written or compared; <see cref="ValueLimits.MaxSize"/> bounds it.
+    /// </summary>
+    internal virtual long FullSize => OwnSize;
+
     /// <summary>The word by which messages name the kind: null, boolean, number, string, array, object or set.</summary>
     public string KindName => NameOf(Kind);
 

@@ -14,7 +14,7 @@ public class ExplainTests
         Assert.True(policy.TryPrepare("data.a.allow", out var query, out _));
         Assert.True(RegoJson.TryRead("{\"mode\":\"confidential\",\"driver\":\"535\"}", out var input, out _));
 
-        var result = query.Evaluate(input);
+        var result = query.Evaluate(input, cancellation: TestContext.Current.CancellationToken);
 
         Assert.Null(result.Value);
         var stopped = Assert.Single(result.Explanation, statement => statement.Stopped);

@@ -48,7 +48,7 @@ public class NvidiaPolicyTests
     public void They_decide_as_NVIDIAs_engine_does(string policy, string claims, bool accepted)
     {
         Assert.True(RegoJson.TryRead(claims, out var input, out var problem), problem);
-        var result = Prepared(policy).Evaluate(input);
+        var result = Prepared(policy).Evaluate(input, cancellation: TestContext.Current.CancellationToken);
         Assert.Null(result.Error);
         Assert.Equal(accepted, result.IsTrue);
     }

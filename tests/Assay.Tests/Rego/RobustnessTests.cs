@@ -37,7 +37,7 @@ public class RobustnessTests
         var module = new StringBuilder("package a\n\nf0(x) := x + 1\n");
         for (var i = 1; i <= 40; i++)
         {
-            module.Append(System.Globalization.CultureInfo.InvariantCulture, $"f{i}(x) := f{i - 1}(x) + f{i - 1}(x + 1)\n");
+            module.Append(System.Globalization.CultureInfo.InvariantCulture, $"f{i}(x) := f{i - 1}(2 * x) + f{i - 1}((2 * x) + 1)\n");
         }
 
         Assert.Equal("eval_budget_error", Evaluate(module.ToString(), "data.a.f40(1)").Error?.CodeText);
