@@ -254,7 +254,7 @@ public sealed class RegoNumber : RegoValue
     {
         if (digits > 64)
         {
-            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 16));
+            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 10));
         }
     }
 
