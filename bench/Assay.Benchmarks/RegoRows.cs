@@ -52,6 +52,12 @@ internal static class RegoRows
             yield return Against($"Rego: policy over claims of {devices} GPUs", 2, "x parse", () => policy.Evaluate(input), () => JsonDocument.Parse(json).Dispose(), 2_000 / devices + 20);
         }
 
+        foreach (var devices in (int[])[1, 8, 64])
+        {
+            var json = Encoding.UTF8.GetBytes(Claims(devices));
+            yield return Against($"Rego: reading and policy over claims of {devices} GPUs", null, "x parse", () => policy.Evaluate(Read(json)), () => JsonDocument.Parse(json).Dispose(), 2_000 / devices + 20);
+        }
+
         var hundred = string.Join("\n", Enumerable.Range(0, 25).Select(i => $"r{i} if {{\n\tinput.a[{i}] == {i}\n\tcount(input.b) > {i}\n}}"));
         yield return Absolute("Rego: compile 100 lines", 5, "ms", () => Prepared("data.a.r1", "package a\n\n" + hundred));
         var million = Prepared("count([x | some x in numbers.range(1, 1000000)])", "package a");
@@ -67,7 +73,7 @@ internal static class RegoRows
         return () => query.Evaluate(input);
     }
 
-    private static Row Against(string name, double target, string unit, Action work, Action bare, int times)
+    private static Row Against(string name, double? target, string unit, Action work, Action bare, int times)
     {
         var (ratios, costs) = (new List<double>(), new List<Cost>());
         for (var round = 0; round < Rounds; round++)

@@ -11,8 +11,8 @@ namespace Assay.Rego.Compilation;
 /// </summary>
 internal sealed partial class Emitter(Source source, DataNode root, Errors errors, int firstFreeSlot, List<TracePoint>? points = null)
 {
-    // How much work ordering a body may be: its statements squared, for honest bodies far less.
-    private const int MaxOrderingWork = 2_000_000;
+    // How often statements may be asked whether they are ready: for honest bodies a few times each.
+    private const int MaxOrderingWork = 200_000;
 
     private int _slots = firstFreeSlot;
     private int _orderingWork;
@@ -57,35 +57,54 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
             return _steps.Count > 0 ? _steps[0] : end;
         }
 
-        /// <summary>Repeatedly takes the first statement that has all it needs.</summary>
+        /// <summary>Repeatedly takes the first statement that has all it needs. One that had not is asked again when something in it was bound.</summary>
         public void Statements(LStatement[] body)
         {
-            var waiting = body.ToList();
-            while (waiting.Count > 0)
+            var mentions = body.Select(Readiness.Mentions).ToArray();
+            var waitingFor = new Dictionary<Local, List<int>>();
+            for (var i = 0; i < body.Length; i++)
             {
-                var ready = -1;
-                for (var i = 0; i < waiting.Count && ready < 0; i++)
+                foreach (var local in mentions[i].Where(local => !bound.Contains(local)))
                 {
-                    ready = Readiness.Missing(waiting[i], bound).Count == 0 ? i : -1;
-                    if (++emitter._orderingWork > MaxOrderingWork)
+                    if (!waitingFor.TryGetValue(local, out var waiters))
                     {
-                        emitter.Report(RegoErrorCode.CompileError, waiting[0].At, "the body is too long to order");
-                        return;
+                        waitingFor[local] = waiters = [];
                     }
+
+                    waiters.Add(i);
                 }
+            }
 
-                if (ready < 0)
+            var (toAsk, left) = (new SortedSet<int>(Enumerable.Range(0, body.Length)), new SortedSet<int>(Enumerable.Range(0, body.Length)));
+            while (toAsk.Count > 0)
+            {
+                var next = toAsk.Min;
+                toAsk.Remove(next);
+                if (++emitter._orderingWork > MaxOrderingWork)
                 {
-                    foreach (var statement in waiting)
-                    {
-                        emitter.Unsafe(Readiness.Missing(statement, bound), statement.At);
-                    }
-
+                    emitter.Report(RegoErrorCode.CompileError, body[next].At, "the body is too long to order");
                     return;
                 }
 
-                Watched(waiting[ready]);
-                waiting.RemoveAt(ready);
+                if (Readiness.Missing(body[next], bound).Count > 0)
+                {
+                    continue;
+                }
+
+                left.Remove(next);
+                Watched(body[next]);
+                foreach (var local in mentions[next].Where(bound.Contains))
+                {
+                    if (waitingFor.Remove(local, out var waiters))
+                    {
+                        toAsk.UnionWith(waiters.Where(left.Contains));
+                    }
+                }
+            }
+
+            foreach (var statement in left.Select(index => body[index]))
+            {
+                emitter.Unsafe(Readiness.Missing(statement, bound), statement.At);
             }
         }
 

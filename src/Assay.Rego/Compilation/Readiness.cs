@@ -32,6 +32,84 @@ internal sealed class Readiness(HashSet<Local> bound)
         return needs._missing;
     }
 
+    /// <summary>All variables of the statement that are not its own closures': only when one of them is bound can it become ready.</summary>
+    public static HashSet<Local> Mentions(LStatement statement)
+    {
+        var found = new HashSet<Local>();
+        foreach (var with in statement.With)
+        {
+            Mentions(with.Value, found);
+        }
+
+        switch (statement)
+        {
+            case LExpression expression:
+                Mentions(expression.Term, found);
+                break;
+            case LEquation equation:
+                Mentions(equation.Left, found);
+                Mentions(equation.Right, found);
+                break;
+            case LSomeIn some:
+                Mentions(some.Collection, found);
+                Mentions(some.Value, found);
+                if (some.Key is not null)
+                {
+                    Mentions(some.Key, found);
+                }
+
+                break;
+            case LEvery every:
+                Mentions(every.Domain, found);
+                found.UnionWith(every.Free);
+                break;
+        }
+
+        return found;
+    }
+
+    private static void Mentions(LTerm term, HashSet<Local> found)
+    {
+        switch (term)
+        {
+            case LLocal local:
+                found.Add(local.Local);
+                break;
+            case LRef reference:
+                Mentions(reference.Head, found);
+                Mentions(reference.Path, found);
+                break;
+            case LCall call:
+                Mentions(call.Arguments, found);
+                break;
+            case LArray array:
+                Mentions(array.Items, found);
+                break;
+            case LSet set:
+                Mentions(set.Items, found);
+                break;
+            case LObject pairs:
+                foreach (var (key, value) in pairs.Pairs)
+                {
+                    Mentions(key, found);
+                    Mentions(value, found);
+                }
+
+                break;
+            case LComprehension comprehension:
+                found.UnionWith(comprehension.Free);
+                break;
+        }
+    }
+
+    private static void Mentions(LTerm[] terms, HashSet<Local> found)
+    {
+        foreach (var term in terms)
+        {
+            Mentions(term, found);
+        }
+    }
+
     public static bool CanEvaluate(LTerm term, HashSet<Local> bound)
     {
         var needs = new Readiness(bound);
@@ -118,8 +196,9 @@ internal sealed class Readiness(HashSet<Local> bound)
                 one.Pattern(right);
                 other.Value(right);
                 other.Pattern(left);
-                _missing.UnionWith(one._missing.Count <= other._missing.Count ? one._missing : other._missing);
-                _missing.UnionWith(one._missing.Count <= other._missing.Count ? other._missing.Where(_ => one._missing.Count == 0) : []);
+                // The side with less missing is told, unless that is only the compiler's own name for a part of a template.
+                var fewer = one._missing.Count <= other._missing.Count ? one : other;
+                _missing.UnionWith(fewer._missing.All(local => local.Name[0] == '$') ? one._missing.Union(other._missing) : fewer._missing);
                 return;
             }
 

@@ -210,6 +210,8 @@ internal sealed class CompareExpression(Builtin builtin, Expression left, Expres
 /// <summary>A call of a built-in.</summary>
 internal sealed class CallExpression(Builtin builtin, Expression[] arguments, SourceLocation at) : Expression
 {
+    private const int CharactersPerStep = 512;
+
     public Builtin Builtin => builtin;
 
     public override RegoValue? Evaluate(Run run, int frame)
@@ -237,6 +239,15 @@ internal sealed class CallExpression(Builtin builtin, Expression[] arguments, So
 
     public static RegoValue? Invoke(Run run, Builtin builtin, int place, int count, SourceLocation at)
     {
+        // Hashing, decoding and searching long texts is work too, whatever the built-in counts by itself.
+        foreach (var operand in run.Stack.AsSpan(place, count))
+        {
+            if (operand is RegoString { Value.Length: > CharactersPerStep } text)
+            {
+                run.Meter.Tick(text.Value.Length / CharactersPerStep);
+            }
+        }
+
         var result = builtin.Function(run.Builtins, run.Stack.AsSpan(place, count)!);
         if (result is null)
         {

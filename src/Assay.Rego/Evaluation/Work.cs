@@ -17,6 +17,9 @@ internal static class Work
         return before;
     }
 
+    /// <summary>Whether an evaluation runs on this thread.</summary>
+    public static bool IsCounting => t_meter is not null;
+
     public static void Tick(long steps) => t_meter?.Tick(steps);
 
     public static void Charge(long bytes) => t_meter?.Charge(bytes);

@@ -27,6 +27,7 @@ internal sealed class JsonReading(int left)
     /// <summary>The value at the reader's token; null with the problem told, or when the text ends too early.</summary>
     public RegoValue? Value(ref Utf8JsonReader reader)
     {
+        Evaluation.Work.Tick(1);
         if (--_left < 0)
         {
             Problem = "the JSON has too many values";
@@ -137,7 +138,7 @@ internal sealed class JsonReading(int left)
         }
 
         // The same key objects in the same order: an object like one of before.
-        var place = (keys.Length + 31 * keys[0].GetHashCode()) & (_shapes.Length - 1);
+        var place = (keys.Length ^ keys[0].GetHashCode()) & (_shapes.Length - 1);
         if (_shapes[place] is { } shape && shape.Fits(keys))
         {
             var made = shape.Make(_values.AsSpan(firstValue, keys.Length));
@@ -238,7 +239,7 @@ internal sealed class JsonReading(int left)
             var mixed = unchecked((uint)bytes.Length * 0x9E3779B1u);
             if (bytes.Length >= 8)
             {
-                var ends = MemoryMarshal.Read<ulong>(bytes) ^ (MemoryMarshal.Read<ulong>(bytes[^8..]) * 3) ^ (MemoryMarshal.Read<ulong>(bytes[((bytes.Length - 8) / 2)..]) * 7);
+                var ends = unchecked(MemoryMarshal.Read<ulong>(bytes) ^ (MemoryMarshal.Read<ulong>(bytes[^8..]) * 3) ^ (MemoryMarshal.Read<ulong>(bytes[((bytes.Length - 8) / 2)..]) * 7));
                 mixed ^= unchecked((uint)((ends * 0x9E3779B97F4A7C15UL) >> 40));
             }
             else

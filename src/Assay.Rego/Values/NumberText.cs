@@ -32,7 +32,7 @@ internal static class NumberText
     /// <summary>Moves factors of ten from the mantissa to the exponent, halving the stride.</summary>
     public static (BigInteger Mantissa, int Exponent) StripZeros(BigInteger mantissa, int exponent)
     {
-        if (!mantissa.IsEven)
+        if (!mantissa.IsEven || !(mantissa % 10).IsZero)
         {
             return (mantissa, exponent);
         }

@@ -61,7 +61,7 @@ public static class RegoJson
             problem = value is null ? state.Problem ?? "not JSON" : null;
             return value is not null;
         }
-        catch (EvaluationHalt tooLarge)
+        catch (EvaluationHalt tooLarge) when (!Evaluation.Work.IsCounting)
         {
             value = null;
             problem = tooLarge.Message;

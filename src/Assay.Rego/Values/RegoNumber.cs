@@ -17,7 +17,7 @@ public sealed class RegoNumber : RegoValue
     public const int MaxExponent = 100_000;
 
     /// <summary>The most bits an integer that arithmetic makes may have.</summary>
-    public const int MaxIntegerBits = 400_000;
+    public const int MaxIntegerBits = 1 << 16;
 
     // Integers below this many digits are held with exponent 0; longer ones and fractions with a mantissa that 10 does not divide.
     private const int PlainDigits = 400;
@@ -254,7 +254,7 @@ public sealed class RegoNumber : RegoValue
     {
         if (digits > 64)
         {
-            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 16));
+            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 10));
         }
     }
 
@@ -266,6 +266,7 @@ public sealed class RegoNumber : RegoValue
             return text is null or "0" ? Zero : new RegoNumber(0, text);
         }
 
+        Arithmetic(3L * mantissa.GetByteCount());
         var digits = NumberText.DigitCount(mantissa);
         if (exponent < 0 || digits + exponent > PlainDigits)
         {

@@ -5,6 +5,8 @@ using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
 using Assay.Evidence.Tdx;
 using Assay.Reference;
+using Assay.Rego;
+using Assay.Rego.Values;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
 using Assay.Tests.Properties;
@@ -113,6 +115,15 @@ internal static class FuzzTargets
             .. BootTargets(),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
+            new("RegoModule.TryParse", [.. Policies()], input =>
+                RegoModule.TryParse("fuzz.rego", Encoding.UTF8.GetString(input), out var module, out var error) ? Ok(module.Print(), error is not null) : new(false, error is { Location: not null }, error?.ToDisplay() ?? ""))
+            { Allocation = (4096, 512 * 1024) },
+            new("RegoJson.TryRead", [.. EvidenceFiles(devices), .. Policies().Select(source => Encoding.UTF8.GetBytes(new RegoString(Encoding.UTF8.GetString(source)).ToJson())), Simulated.Anchors], input =>
+                RegoJson.TryRead(input, out var value, out var problem) ? Ok(value.ToJson(), problem is not null) : new(false, problem is not null, problem ?? ""))
+            { Allocation = (512, 256 * 1024) },
+            new("RegoNumber.TryParse", [.. ((string[])["0", "-12.5e3", "123456789012345678901234567890", "1e-300"]).Select(Encoding.ASCII.GetBytes)], input =>
+                RegoNumber.TryParse(Encoding.Latin1.GetString(input), out var number) ? new(true, null, $"{number} {number.GetHashCode()}") : new(false, null, ""))
+            { Allocation = (1024, 512 * 1024) },
             new("StrictJson.Read", [.. EvidenceFiles(devices), Simulated.Anchors], input =>
             {
                 using var document = StrictJson.Read(input, out var fault);
@@ -289,6 +300,13 @@ internal static class FuzzTargets
             }
         }
     }
+
+    private static IEnumerable<byte[]> Policies() =>
+        ((string[])[
+            "package a.b\n\nimport data.x as y\n\n# METADATA\n# title: t\ndefault allow := false\n\nallow if {\n\tsome k, v in input.m\n\tnot y[k] == v\n\tevery e in v { e > 1.5e3 }\n} else := true if $\"a{k}\" == `r`\n",
+            "package a\n\np[x].q contains y if { [x, {\"k\": y}] = input.z with input as {1, 2} with count as f; z := {a: b | b := input[a]} }\n\nf(x, _) := x[\"\\u00e9\"] | {1} & set()\n",
+            "package old\n\nallow { input.x[_] == \"y\" }\n\ndeny[msg] { msg = sprintf(\"%v\", [input]) }\n",
+        ]).Select(Encoding.UTF8.GetBytes);
 
     private static IEnumerable<byte[]> EvidenceFiles(DeviceEvidence[] devices)
     {

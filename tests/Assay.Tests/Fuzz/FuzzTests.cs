@@ -46,6 +46,10 @@ public partial class FuzzTests
             .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
                 .Where(method => (method.IsPublic || method.IsAssembly) && method.ReturnType == typeof(bool) && ReaderName().IsMatch(method.Name))
                 .Select(method => $"{type.Name}.{method.Name}"))
+            .Concat(typeof(Assay.Rego.RegoModule).Assembly.GetExportedTypes()
+                .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
+                    .Where(method => method.ReturnType == typeof(bool) && ReaderName().IsMatch(method.Name))
+                    .Select(method => $"{type.Name}.{method.Name}")))
             .Distinct()
             .Except(behindDeviceFields).Except(others)
             .Order(StringComparer.Ordinal);

@@ -30,13 +30,13 @@ public class WorkTests
         var source = new StringBuilder();
         for (var i = 0; i < 2_000; i++)
         {
-            source.Append(CultureInfo.InvariantCulture, $"set contains {i} if input.k == {i}\nobject[\"k{i}\"] := {i} if {i} = input.k\nf({i}) := {i + 1}\ng(x) := {i} if x == \"v{i}\"\n");
+            source.Append(CultureInfo.InvariantCulture, $"set contains {i} if input.k == {i}\nobject[input.k] := {i} if {i} = input.k\nf({i}) := {i + 1}\ng(x) := {i} if x == \"v{i}\"\n");
         }
 
         var query = Prepared("x := [data.a.set, data.a.object, data.a.f(77), data.a.g(\"v9\")]", source.ToString());
         var result = Run(query, """{"k":5}""");
 
-        Assert.Equal("""{"x":[[5],{"k5":5},78,9]}""", Assert.Single(result.Rows).ToJson());
+        Assert.Equal("""{"x":[[5],{"5":5},78,9]}""", Assert.Single(result.Rows).ToJson());
         Assert.InRange(result.Steps, 1, 60);
     }
 
@@ -75,7 +75,7 @@ public class WorkTests
     [Fact]
     public void An_index_follows_with_and_gives_way_to_a_replaced_operator()
     {
-        var source = string.Join("\n", Enumerable.Range(0, 20).Select(i => $"p contains {i} if input.k == {i}")) + "\nq := data.a.p with input.k as 3\nalways(x, y) := true";
+        var source = string.Join("\n", Enumerable.Range(0, 20).Select(i => $"p contains {i} if input.k == {i}")) + "\nq := x if x := data.a.p with input.k as 3\nalways(x, y) := true";
         Assert.Equal("[3]", Run(Prepared("data.a.q", source), """{"k":5}""").Value?.ToJson());
     }
 
@@ -100,7 +100,15 @@ public class WorkTests
             f(x) := x + input.n
             g(x, y) := count(x) + y + input.n
             undefined_for(x) := x if x > input.n
-            rows := [r | some i in numbers.range(1, 60); r := [f(1), f(1) with input.n as 10, f(1) with input as {"n": 20}, g([1], 1), g([1], 1) with input.n as 5, g([1], 1) with count as 7]]
+            rows := [[a, b, c, d, e, h] |
+                some i in numbers.range(1, 60)
+                a := f(1)
+                b := f(1) with input.n as 10
+                c := f(1) with input as {"n": 20}
+                d := g([1], 1)
+                e := g([1], 1) with input.n as 5
+                h := g([1], 1) with count as 7
+            ]
             distinct := {r | some r in rows}
             none := [x | some i in numbers.range(1, 60); x := undefined_for(2)]
             some_ := [x | some i in numbers.range(1, 60); x := undefined_for(2) with input.n as 1]
