@@ -36,7 +36,6 @@ public sealed class ReadyMadePolicyTests(ReadyMadePolicyTests.Authority authorit
         { "cached-ocsp.rego", null, "gpu", "revoked-rim-signer", Answers.Cached, false },
         { "cached-ocsp.rego", null, "switch", "held-rim-signer", Answers.Cached, false },
         { "cached-ocsp.rego", null, "gpu", "mismatch", Answers.Cached, false },
-        { "cached-ocsp.rego", null, "gpu", "device-status-forged", Answers.Cached, false },
 
         { "held-rim-signer.rego", null, "gpu", "held-rim-signer", Answers.Fresh, true },
         { "held-rim-signer.rego", null, "switch", "held-rim-signer", Answers.Fresh, true },
