@@ -75,7 +75,7 @@ internal sealed class RegoPolicy
 
         if (!RegoModule.TryParse(name, text, out var module, out var error))
         {
-            whyNot = error.ToDisplay();
+            whyNot = Display(error);
             return false;
         }
 
@@ -201,13 +201,16 @@ internal sealed class RegoPolicy
         if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain })
             || !compiled.TryPrepare(rule, out query, out errors))
         {
-            whyNot = string.Join('\n', errors.Select(error => error.ToDisplay()));
+            whyNot = string.Join('\n', errors.Select(Display));
             return false;
         }
 
         whyNot = null;
         return true;
     }
+
+    // Both lines under the message begin with the same tabs, which terminals and our escaping treat differently.
+    private static string Display(RegoError error) => error.ToDisplay().Replace("\t", "    ", StringComparison.Ordinal);
 
     private sealed class Standing(DateTimeOffset instant) : TimeProvider
     {

@@ -70,7 +70,7 @@ public sealed class PolicyCliTests : IDisposable
 
         Assert.DoesNotContain('\u001b', text);
         Assert.DoesNotContain('\u202e', text);
-        var prints = Write("prints.rego", Head + "allow if print(\"\u001b[2J\", input)\ntext := \"\\u001b\\u202e\"\n");
+        var prints = Write("prints.rego", Head + "allow if print(\"\\u001b[2J\", input)\ntext := \"\\u001b\\u202e\"\n");
         text = Says(0, "policy", "eval", "--policy", prints, "--input", Write("in.json", "\"\u202e\""), "--query", "data.policy.allow", "--explain")
             + Says(0, "policy", "eval", "--policy", prints, "--query", "data.policy.text");
         Assert.Contains("\\u{202e}", text, StringComparison.Ordinal);
