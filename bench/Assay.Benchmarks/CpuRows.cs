@@ -28,8 +28,14 @@ internal static class CpuRows
         _ = TdxCollateral.TryParse(tdx.Collateral, out var collateral, out _);
         var tdxExpected = new TdxExpectations
         {
-            ReportData = reportData, References = null, Time = time, Trust = trust!, Revocation = RevocationChecking.Required,
-            RequireSeptVeDisable = true, RefuseMigratable = true, AcceptedServiceTds = [],
+            ReportData = reportData,
+            References = null,
+            Time = time,
+            Trust = trust!,
+            Revocation = RevocationChecking.Required,
+            RequireSeptVeDisable = true,
+            RefuseMigratable = true,
+            AcceptedServiceTds = [],
         };
         Action<VerifierCache> verifyTdx = cache => Require(TdxAppraisal.Appraise(TdxAppraisal.Authenticate(tdx.Quote, tdxExpected, cache), collateral!, tdxExpected, cache).Passed);
         var p256 = Bare(ECCurve.NamedCurves.nistP256, HashAlgorithmName.SHA256);
@@ -40,8 +46,15 @@ internal static class CpuRows
         var snpCollateral = new SnpCollateral { Certificates = [.. snp.Certificates.Select(der => (ReadOnlyMemory<byte>)der)], Crl = snp.Crl };
         var snpExpected = new SnpExpectations
         {
-            ReportData = reportData, References = null, MinimumTcb = null, AcceptedSigningKeys = [SnpSigningKey.Vcek], AcceptedVmpls = [0],
-            RefuseMigrationAgent = true, Time = time, Trust = trust!, Revocation = RevocationChecking.Required,
+            ReportData = reportData,
+            References = null,
+            MinimumTcb = null,
+            AcceptedSigningKeys = [SnpSigningKey.Vcek],
+            AcceptedVmpls = [0],
+            RefuseMigrationAgent = true,
+            Time = time,
+            Trust = trust!,
+            Revocation = RevocationChecking.Required,
         };
         Action<VerifierCache> verifySnp = cache => Require(SnpAppraisal.Appraise(snp.Report, snpCollateral, snpExpected, cache).Passed);
         var (p384, rsa) = (Bare(ECCurve.NamedCurves.nistP384, HashAlgorithmName.SHA384), BareRsa());

@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal.Boot;
 using Assay.Appraisal;
+using Assay.Appraisal.Boot;
 using Assay.Binding;
 using Assay.Evidence.EventLogs;
 using Assay.Simulator;
-using Assay.Trust.EventLogs;
 using Assay.Trust;
+using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Benchmarks;
