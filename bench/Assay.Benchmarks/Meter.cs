@@ -22,7 +22,7 @@ internal readonly record struct Cost(double CpuMilliseconds, double WallMillisec
 
 /// <summary>One line of the table.</summary>
 /// <param name="Name">What is done.</param>
-/// <param name="Verifications">ECDSA P-384 verifications in it.</param>
+/// <param name="Verifications">Signature verifications in it.</param>
 /// <param name="Imports">Public keys imported in it.</param>
 /// <param name="Cpu">Process CPU time, milliseconds, median.</param>
 /// <param name="Wall">Wall time, milliseconds, median.</param>

@@ -2,14 +2,19 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Appraisal.Boot;
+using Assay.Binding;
+using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Benchmarks;
 
 /// <summary>
-/// Ratios to the raw cost: each round measures bare ECDSA P-384 verifications with an imported key, then the work, in process CPU time,
+/// Ratios to the raw cost: each round measures bare ECDSA P-384 verifications with an imported key (for processors those of their own
+/// kind), then the work, in process CPU time,
 /// so that a noisy machine disturbs both alike: the two alternate every few milliseconds, and the median of the pairs' ratios counts. Where the
 /// work runs on several threads, so do the bare verifications.
 /// </summary>
@@ -31,8 +36,11 @@ internal static class Suite
         [
             .. One(world),
             .. Eight(world),
+            .. CpuRows.Rows(),
+            .. Logs(),
             .. Machine(World.OfMachines(2)),
             Simulator(),
+            .. RegoRows.All(),
             .. WholeProcess.Rows(),
         ];
         Console.Out.WriteLine(json ? Json(rows) : Table(rows));
@@ -55,6 +63,49 @@ internal static class Suite
         yield return Measure("cold: 8 GPUs", 8, 1.35, () => new VerifierCache(), cache => world.Verify(eight, world.Skipping, cache));
         yield return Measure("cold with OCSP: 8 GPUs", 8, 1.35, () => new VerifierCache(), cache => world.Verify(eight, world.WithOcsp, cache));
         yield return Measure("warm: 8 other GPUs", 8, 1.25, () => Warm(world, world.Evidence[8..9]), cache => world.Verify(eight, world.Skipping, cache));
+    }
+
+    // Against as many bare SHA-384 calls over a register and a digest as the log has events.
+    private static IEnumerable<Row> Logs()
+    {
+        const int many = 1000;
+        var device = SimulatedBootDevice.Random();
+        var boot = SimulatedBoot.Create(new SimulatedBootPlan { Devices = [device], Policy = new byte[48], OnDstack = true });
+        var json = boot.JsonLog();
+        _ = EventLog.TryParse(json, out var log, out _);
+        var quoted = QuotedRegisters.OfRtmrs([.. boot.Rtmrs.Select(value => new Digest(value.Span))]);
+        var expected = new BootExpectations
+        {
+            RequireSecureBoot = true,
+            Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [new Digest(new byte[48])], Outcome = GateOutcome.Attested, Devices = [new Digest(device.Id.Span)] },
+        };
+        var events = log!.Events.Length;
+        yield return Against("log replay: 21 events into RTMR0 to RTMR3", 1.5, () => log.Replay(TcgHash.Sha384));
+        yield return Against("log read from JSON, replayed and appraised", null, () =>
+        {
+            if (!BootAppraisal.Appraise(json, quoted, expected).CarriesBootEvent)
+            {
+                throw new InvalidOperationException("the benchmark's own boot was refused");
+            }
+        });
+
+        Row Against(string name, double? target, Action work)
+        {
+            var (input, output) = (new byte[2 * SHA384.HashSizeInBytes], new byte[SHA384.HashSizeInBytes]);
+            var pairs = Pair(() => Times(many * events, () => SHA384.HashData(input, output)), () => new VerifierCache(), _ => Times(many, work));
+            var milliseconds = Median(pairs.Select(pair => pair.Work.CpuMilliseconds)) / many;
+            return new Row(
+                name, 0, 0, milliseconds, Median(pairs.Select(pair => pair.Work.WallMilliseconds)) / many,
+                Median(pairs.Select(pair => pair.Work.CpuMilliseconds / pair.Bare.CpuMilliseconds)), Median(pairs.Select(pair => pair.Work.AllocatedKilobytes)) / many, target, "x SHA-384");
+        }
+
+        static void Times(int count, Action work)
+        {
+            for (var time = 0; time < count; time++)
+            {
+                work();
+            }
+        }
     }
 
     // Topology is asked too, so the devices are always those of one machine.
@@ -114,7 +165,7 @@ internal static class Suite
             target);
     }
 
-    private static (Cost Work, Cost Bare)[] Pair(Action bare, Func<VerifierCache> prepare, Action<VerifierCache> work)
+    internal static (Cost Work, Cost Bare)[] Pair<T>(Action bare, Func<T> prepare, Action<T> work)
     {
         // Until the compiler has come to rest: it recompiles what runs often, on a thread of its own, and that is CPU time too.
         for (var round = 0; round < 4; round++)
@@ -137,7 +188,7 @@ internal static class Suite
         return pairs;
     }
 
-    private static double Median(IEnumerable<double> values)
+    internal static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
         return sorted[sorted.Length / 2];

@@ -5,6 +5,7 @@ using System.CommandLine.Parsing;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
+using Assay.Cli.Policies;
 using Assay.Cli.Tokens;
 using Assay.Cli.Verify;
 
@@ -20,6 +21,7 @@ internal static class CommandLine
             VerifyCommand.Create(),
             InspectCommand.Create(),
             TokenCommand.Create(),
+            PolicyCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
@@ -49,7 +51,7 @@ internal static class CommandLine
                 await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
             }
 
-            var command = HelpWithExamples.NameOf(parsed.CommandResult) is var name && name == "assay" ? name : $"assay {name}";
+            var command = parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpWithExamples.NameOf(parsed.CommandResult)}";
             await Console.Error.WriteLineAsync($"Try: {command} --help").ConfigureAwait(false);
             return ExitCode.Unusable;
         }
@@ -118,9 +120,24 @@ internal static class CommandLine
                 "assay token show eat.json",
             ],
             ["token verify"] = ["assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example"],
+            ["policy"] = ["assay policy check policies/strict.rego", "assay policy test policies"],
+            ["policy check"] = ["assay policy check mine.rego", "assay policy check mine.rego library.rego --strict --format json"],
+            ["policy eval"] =
+            [
+                "assay policy eval --policy policies/strict.rego --input claims.json --explain",
+                "assay policy eval --policy mine.rego --input token.json --data limits.json --query data.policy.allow",
+            ],
+            ["policy test"] = ["assay policy test policies", "assay policy test policies --format junit > policies.xml"],
             ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
             ["demo"] = ["assay demo"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],
+        };
+
+        private static readonly Dictionary<string, string> s_policyExits = new()
+        {
+            ["policy check"] = "0 all compile · 2 an error, or unusable input",
+            ["policy eval"] = "0 defined · 1 undefined or false · 2 unusable input, an error of the policy, or over budget",
+            ["policy test"] = "0 all passed · 1 one failed · 2 unusable input, or nothing to run",
         };
 
         public override int Invoke(ParseResult parseResult)
@@ -146,6 +163,10 @@ internal static class CommandLine
             if (codes is not null)
             {
                 Console.Out.WriteLine($"Exit codes: {codes}");
+            }
+            else if (s_policyExits.TryGetValue(NameOf(parseResult.CommandResult), out var exits))
+            {
+                Console.Out.WriteLine($"Exit codes: {exits} · 70 internal error");
             }
 
             return result;

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
-using Assay.Cli.Explain;
 using Assay.Appraisal;
+using Assay.Cli.Explain;
 using Assay.Collateral;
 using Assay.Policy;
 using Assay.Tokens;

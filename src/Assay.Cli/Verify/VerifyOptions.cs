@@ -44,7 +44,11 @@ internal sealed class VerifyOptions
 
     public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's claims in JSON: 4.0, 3.0, 2.0 or legacy (x-nv-gpu-*)", DefaultValueFactory = _ => "4.0" };
 
-    public Option<string?> Policy { get; } = new("--policy") { Description = "decide by this JSON policy (authorization-rules) about what claims show; the verdict says what it allowed", HelpName = "FILE" };
+    public Option<string?> Policy { get; } = new("--policy") { Description = "decide by this policy about what claims show: .rego, or NVIDIA's .json (authorization-rules); the verdict says what it allowed", HelpName = "FILE" };
+
+    public Option<string?> Query { get; } = new("--query") { Description = "the rule of a Rego policy that decides, for example data.policy.allow", HelpName = "RULE" };
+
+    public Option<string?> PolicyData { get; } = new("--policy-data") { Description = "base documents of a Rego policy: one JSON object, under data", HelpName = "FILE" };
 
     public Option<string?> EatOut { get; } = new("--eat-out") { Description = "also write the verdict as a signed token", HelpName = "FILE" };
 
@@ -64,7 +68,7 @@ internal sealed class VerifyOptions
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy, Query, PolicyData,
         EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, Verbose, Format,
     ];
 }

@@ -2,10 +2,12 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Appraisal;
+using Assay.Cli.Policies;
 using Assay.Cli.Tokens;
 using Assay.Collateral;
 using Assay.Evidence;
 using Assay.Policy;
+using Assay.Rego.Values;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -181,10 +183,21 @@ internal sealed class VerifyRequest : IDisposable
                 return RelyingPartyPolicy.Default;
             }
 
+            var isRego = Path.GetExtension(file) is ".rego";
+            if (!isRego && (parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
+            {
+                Refuse("cli.policy", "--query and --policy-data belong to a policy in Rego");
+            }
+
+            if (isRego)
+            {
+                return ReadRego(file);
+            }
+
             // Told by the name alone, so that a policy in another language is not called malformed JSON.
             if (Path.GetExtension(file) is not (".json" or ".plc"))
             {
-                Refuse("cli.policy", $"--policy: a .json or .plc file with authorization-rules is expected, found {file}");
+                Refuse("cli.policy", $"--policy: a .rego file, or a .json or .plc file with authorization-rules, is expected, found {file}");
             }
             else if (!InputFile.TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
             {
@@ -197,6 +210,41 @@ internal sealed class VerifyRequest : IDisposable
             else
             {
                 Refuse("policy.malformed", $"{file}: {fault}");
+            }
+
+            return RelyingPartyPolicy.Default;
+        }
+
+        private RelyingPartyPolicy ReadRego(string file)
+        {
+            RegoObject? data = null;
+            if (parsed.GetValue(options.PolicyData) is { } dataFile)
+            {
+                if (!InputFile.TryRead(dataFile, RegoPolicy.MostBytes, out var json, out var whyNoData))
+                {
+                    Refuse("cli.file", whyNoData);
+                }
+                else if (!RegoJson.TryRead(json, out var value, out var problem) || value is not RegoObject documents)
+                {
+                    Refuse("policy.malformed", $"{dataFile}: {problem ?? "one JSON object is expected"}");
+                }
+                else
+                {
+                    data = documents;
+                }
+            }
+
+            if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
+            {
+                Refuse("cli.file", whyNot);
+            }
+            else if (RegoPolicy.TryParse(InputFile.NameOf(file), source, data, parsed.GetValue(options.Query), out var policy, out whyNot))
+            {
+                return policy.Named(InputFile.NameOf(file));
+            }
+            else
+            {
+                Refuse("policy.malformed", whyNot);
             }
 
             return RelyingPartyPolicy.Default;

@@ -31,6 +31,12 @@ public sealed record ChainStatus
     /// <summary>thisUpdate and producedAt of the authentic answers: no honest clock is earlier (S-13).</summary>
     public required DateTimeOffset LatestStatement { get; init; }
 
+    /// <summary>
+    /// Whether certificates of the chain are bad in different ways, of which <see cref="OcspStatus"/> and <see cref="RevocationReason"/> tell
+    /// one: NVIDIA's formula takes the first from the root down, so that a hold above hides a stolen key below.
+    /// </summary>
+    internal bool HidesAnother { get; init; }
+
     /// <summary>The status of the chain that nobody looked at.</summary>
     internal static ChainStatus Unasked(CertificationPath path, DateTimeOffset at) => new()
     {
@@ -99,6 +105,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         {
             OcspStatus = answers.Select(answer => answer.Status).FirstOrDefault(word => word is not "good") ?? "good",
             RevocationReason = answers.Select(answer => answer.Judgement?.Reason).FirstOrDefault(reason => reason is not null) is { } reason ? OpenSslWord(reason) : null,
+            HidesAnother = answers.Where(answer => answer.Status is not "good").Select(answer => (answer.Status, answer.Judgement?.Reason)).Distinct().Count() > 1,
             NonceMatches = answers.All(answer => answer.NonceMatches),
             ResponseValid = answers.All(answer => answer.Judgement is not null),
             LatestStatement = answers.Select(answer => answer.LatestStatement).DefaultIfEmpty(DateTimeOffset.MinValue).Max(),

@@ -31,6 +31,12 @@ internal static class PolicyGate
             return $"{failed.Id} failed, which no policy can allow";
         }
 
+        // Claims have one status for a whole chain: who tolerates the one that they show would tolerate the other unseen.
+        if (appraisal.Devices.Any(device => device.Rims.Select(rim => rim.Chain).Append(device.Chain).Any(chain => chain is { HidesAnother: true })))
+        {
+            return "certificates of one chain are bad in different ways, of which claims show one";
+        }
+
         return appraisal.AllFindings.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open
             ? $"{open.Id} could not be checked: what is missing comes first"
             : null;

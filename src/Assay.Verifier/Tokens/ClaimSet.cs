@@ -59,7 +59,7 @@ internal sealed class ClaimSet
     }
 
     /// <summary>The four things that stand beside every verdict, with the policy.</summary>
-    public ClaimSet AddVerdict(Verdict verdict, TokenTerms terms)
+    public ClaimSet AddVerdict(Verdict verdict, PolicyIdentity policy)
     {
         var appraisal = verdict.Appraisal;
         return Add("x-assay-verdict", verdict.Word)
@@ -74,9 +74,9 @@ internal sealed class ClaimSet
                 // A policy that the relying party brought is named by its file and the SHA-256 of it, or null where it is none; the default has neither.
                 var brought = verdict.Policy.IsBrought;
                 writer.WriteStartObject();
-                writer.WriteString("id", brought ? verdict.Policy.Id : terms.Policy.Id);
-                writer.WriteString("version", brought ? "1" : terms.Policy.Version);
-                writer.WriteString("digest", brought ? verdict.Policy.Digest is { } digest ? $"sha256:{digest}" : null : $"sha384:{terms.Policy.Digest}");
+                writer.WriteString("id", brought ? verdict.Policy.Id : policy.Id);
+                writer.WriteString("version", brought ? "1" : policy.Version);
+                writer.WriteString("digest", brought ? verdict.Policy.Digest is { } digest ? $"sha256:{digest}" : null : $"sha384:{policy.Digest}");
                 writer.WriteEndObject();
             });
     }
@@ -160,18 +160,21 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
     public static bool TryOf(
         Verdict verdict, TokenTerms terms, string gpu, string nvSwitch, [NotNullWhen(true)] out TokenSubjects? subjects, [NotNullWhen(false)] out Wire.ParseFault? fault)
     {
-        var authentic = verdict.Appraisal.Devices.Where(device => device.Device is not null).ToArray();
-        var nonces = authentic.Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
+        var nonces = Authentic(verdict).Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
         fault = verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
             : verdict.Anchors is "none" ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
             : nonces.Length == 0 ? new("devices", 0, "none is authentic: there is nobody to write a token about")
             : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, a token has one")
             : null;
-        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        subjects = fault is null
-            ? new TokenSubjects([.. authentic.Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))], nonces[0])
-            : null;
+        subjects = fault is null ? new TokenSubjects(Named(verdict, gpu, nvSwitch), nonces[0]) : null;
         return subjects is not null;
+    }
+
+    /// <summary>Authentic devices only, counted for each kind.</summary>
+    public static IReadOnlyList<(string Name, DeviceResult Device)> Named(Verdict verdict, string gpu, string nvSwitch)
+    {
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        return [.. Authentic(verdict).Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))];
 
         string Name(string kind)
         {
@@ -179,4 +182,6 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
             return $"{kind}{counts[kind] - 1}";
         }
     }
+
+    private static IEnumerable<DeviceResult> Authentic(Verdict verdict) => verdict.Appraisal.Devices.Where(device => device.Device is not null);
 }

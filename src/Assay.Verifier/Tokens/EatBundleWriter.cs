@@ -32,7 +32,7 @@ public static class EatBundleWriter
         var submodules = subjects.Devices.Select(subject => (subject.Name, Token: CompactJws.Write(key, Device(subject.Device, terms, random)))).ToArray();
         var overall = new ClaimSet()
             .AddTerms(terms, random)
-            .AddVerdict(verdict, terms)
+            .AddVerdict(verdict, terms.Policy)
             .AddFindings(verdict.Appraisal.Findings)
             .Add("sub", "NVIDIA-PLATFORM-ATTESTATION")
             .Add("x-nvidia-ver", "3.0")

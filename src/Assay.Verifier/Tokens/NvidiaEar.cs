@@ -31,7 +31,7 @@ public static class NvidiaEar
         var nonce = Base64Url.EncodeToString(subjects.Nonce.Bytes);
         token = CompactJws.Write(key, new ClaimSet()
             .AddTerms(terms, random)
-            .AddVerdict(verdict, terms)
+            .AddVerdict(verdict, terms.Policy)
             .AddFindings(verdict.Appraisal.Findings)
             .Add("eat_profile", CompositeProfile)
             .Add("eat_nonce", nonce)

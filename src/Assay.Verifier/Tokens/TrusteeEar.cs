@@ -35,34 +35,46 @@ public static class TrusteeEar
             return false;
         }
 
-        token = CompactJws.Write(key, new ClaimSet()
-            .AddTerms(terms, random)
-            .AddVerdict(verdict, terms)
-            .AddFindings(verdict.Appraisal.Findings)
-            .Add("eat_profile", Profile)
+        token = CompactJws.Write(key, AddClaims(new ClaimSet().AddTerms(terms, random), verdict, terms.Policy, terms.Claims)
             .Add("eat_nonce", subjects.Nonce.ToString())
-            .With("ear.verifier-id", EarParts.WriteVerifier)
-            .With("submods", writer =>
-            {
-                writer.WriteStartObject();
-                foreach (var (name, device) in subjects.Devices)
-                {
-                    writer.WritePropertyName(name);
-                    WriteDevice(writer, verdict, device, terms);
-                }
-
-                writer.WriteEndObject();
-            })
             .ToJson());
         return true;
     }
 
-    private static void WriteDevice(Utf8JsonWriter writer, Verdict verdict, DeviceResult device, TokenTerms terms)
+    /// <summary>
+    /// The same claims without what signing adds (iss, iat, nbf, exp, jti, aud, eat_nonce): what a policy for Trustee is asked about before
+    /// there is a token. One JSON object.
+    /// </summary>
+    public static void WriteClaims(Utf8JsonWriter writer, Verdict verdict, ClaimsVersion claims)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(verdict);
+        AddClaims(new ClaimSet(), verdict, PolicyIdentity.Default, claims).Write(writer);
+    }
+
+    private static ClaimSet AddClaims(ClaimSet claims, Verdict verdict, PolicyIdentity policy, ClaimsVersion version) => claims
+        .AddVerdict(verdict, policy)
+        .AddFindings(verdict.Appraisal.Findings)
+        .Add("eat_profile", Profile)
+        .With("ear.verifier-id", EarParts.WriteVerifier)
+        .With("submods", writer =>
+        {
+            writer.WriteStartObject();
+            foreach (var (name, device) in TokenSubjects.Named(verdict, "gpu", "switch"))
+            {
+                writer.WritePropertyName(name);
+                WriteDevice(writer, verdict, device, policy, version);
+            }
+
+            writer.WriteEndObject();
+        });
+
+    private static void WriteDevice(Utf8JsonWriter writer, Verdict verdict, DeviceResult device, PolicyIdentity policy, ClaimsVersion version)
     {
         var (hardware, executables) = (Hardware(device), Executables(device));
         new ClaimSet()
             .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), Tier(executables)))
-            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : terms.Policy.Id)
+            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : policy.Id)
             .With("ear.trustworthiness-vector", writer =>
             {
                 writer.WriteStartObject();
@@ -82,7 +94,7 @@ public static class TrusteeEar
                 writer.WriteStartObject();
                 writer.WriteString("report_data", device.Device!.Report.Nonce.ToString());
                 writer.WritePropertyName("nvidia");
-                new ClaimSet().AddMembers(ClaimSet.OfDevice(device, terms.Claims)).AddFindings(device.Findings).Write(writer);
+                new ClaimSet().AddMembers(ClaimSet.OfDevice(device, version)).AddFindings(device.Findings).Write(writer);
                 writer.WriteEndObject();
             })
             .Write(writer);

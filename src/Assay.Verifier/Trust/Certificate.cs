@@ -192,18 +192,57 @@ public sealed class Certificate
         return bits;
     }
 
-    /// <summary>AlgorithmIdentifier of an ECDSA signature: no parameters (RFC 5758 §3.2).</summary>
+    /// <summary>AlgorithmIdentifier of a signature: ECDSA has no parameters (RFC 5758 §3.2), RSASSA-PSS one set of them.</summary>
     internal static SignatureAlgorithm ReadAlgorithm(ref DerReader outer, string field)
     {
+        var start = outer;
         var identifier = outer.Sequence(field);
         var oid = identifier.Oid(field);
+        if (oid.SequenceEqual(Oids.RsaPss))
+        {
+            return ReadPss(ref start, field);
+        }
+
         identifier.End(field);
         var algorithm = oid.SequenceEqual(Oids.EcdsaWithSha384) ? SignatureAlgorithm.EcdsaSha384
             : oid.SequenceEqual(Oids.EcdsaWithSha256) ? SignatureAlgorithm.EcdsaSha256
             : SignatureAlgorithm.None;
-        outer.Require(algorithm is not SignatureAlgorithm.None, field, "not ecdsa-with-SHA384 or ecdsa-with-SHA256");
+        outer.Require(algorithm is not SignatureAlgorithm.None, field, "not ecdsa-with-SHA384, ecdsa-with-SHA256 or RSASSA-PSS");
         return algorithm;
     }
+
+    // Compared whole with the two spellings that AMD's certificates have, so that no parameter is left to choose.
+    private static SignatureAlgorithm ReadPss(ref DerReader identifier, string field)
+    {
+        var whole = identifier.Element(DerTag.Sequence, field);
+        var known = whole.SequenceEqual(PssIdentifier) || (AcceptWrittenPssTrailer && whole.SequenceEqual(PssIdentifierWithTrailer));
+        identifier.Require(known, field, "RSASSA-PSS with other parameters than SHA-384, MGF1 with SHA-384 and a salt of 48 bytes");
+        return known ? SignatureAlgorithm.RsaPssSha384 : SignatureAlgorithm.None;
+    }
+
+    /// <summary>
+    /// Leniency: DER leaves out the default trailerField 1, yet AMD's roots and most of its VCEKs write it. The field stands inside what is
+    /// signed and beside it, and both must be equal, so nobody can turn one spelling into the other.
+    /// </summary>
+    private const bool AcceptWrittenPssTrailer = true;
+
+    private static ReadOnlySpan<byte> PssIdentifier =>
+    [
+        0x30, 0x41, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A, 0x30, 0x34,
+        0xA0, 0x0F, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+        0xA1, 0x1C, 0x30, 0x1A, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x08,
+        0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+        0xA2, 0x03, 0x02, 0x01, 0x30,
+    ];
+
+    private static ReadOnlySpan<byte> PssIdentifierWithTrailer =>
+    [
+        0x30, 0x46, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A, 0x30, 0x39,
+        0xA0, 0x0F, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+        0xA1, 0x1C, 0x30, 0x1A, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x08,
+        0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+        0xA2, 0x03, 0x02, 0x01, 0x30, 0xA3, 0x03, 0x02, 0x01, 0x01,
+    ];
 
     private sealed record Fields
     {

@@ -86,8 +86,21 @@ internal sealed record CertificateExtensions
         return decoded;
     }
 
+    /// <summary>
+    /// Leniency: DER removes trailing zero bits of keyUsage, yet AMD's ASKs and ASVKs write keyCertSign as seven bits, 0000010. This one
+    /// spelling is read; the bits mean the same, and a signature covers them.
+    /// </summary>
+    private const bool AcceptSevenBitCertificateSign = true;
+
+    private static ReadOnlySpan<byte> SevenBitCertificateSign => [0x03, 0x02, 0x01, 0x04];
+
     private static KeyUsage ReadKeyUsage(byte[] value, DerFaults faults)
     {
+        if (AcceptSevenBitCertificateSign && value.AsSpan().SequenceEqual(SevenBitCertificateSign))
+        {
+            return new KeyUsage(DigitalSignature: false, KeyCertSign: true, CrlSign: false);
+        }
+
         var reader = new DerReader(value, faults);
         var bits = reader.NamedBits("keyUsage");
         reader.End("keyUsage");

@@ -15,6 +15,15 @@ internal enum PathPurpose
 
     /// <summary>A RIM signer chain: leaf key signs RIMs.</summary>
     RimSigner,
+
+    /// <summary>A PCK certificate, its Platform or Processor CA, Intel's root: leaf key signs reports of quoting enclaves.</summary>
+    IntelPck,
+
+    /// <summary>Intel's TCB signing certificate directly under its root: leaf key signs TCB information and enclave identities.</summary>
+    IntelTcbSigning,
+
+    /// <summary>VCEK or VLEK, its ASK or ASVK, an ARK: leaf key signs SNP reports.</summary>
+    AmdEndorsement,
 }
 
 /// <summary>
@@ -65,6 +74,8 @@ public sealed class CertificationPath
         {
             PathPurpose.Device => trust.DeviceAnchors,
             PathPurpose.RimSigner => trust.RimAnchors,
+            PathPurpose.IntelPck or PathPurpose.IntelTcbSigning => trust.IntelAnchors,
+            PathPurpose.AmdEndorsement => trust.AmdAnchors,
             _ => [],
         };
         var anchor = chain.IsDefaultOrEmpty ? null : anchors.FirstOrDefault(candidate => candidate.Is(chain[^1]));
@@ -89,15 +100,31 @@ public sealed class CertificationPath
     private static string? WhyNoAnchor(ImmutableArray<Certificate> chain, ImmutableArray<TrustAnchor> anchors, TrustAnchor? anchor) =>
         chain.IsDefaultOrEmpty || chain.Length < 2 ? "a chain of at least a leaf and its root is expected"
         : anchor is not null ? null
-        : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})"))}";
+        : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {(anchors.IsEmpty ? "none, for the trust set has no root for this purpose" : string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})")))}";
 
     private static string? WhyNotLeaf(ImmutableArray<Certificate> chain, PathPurpose purpose) =>
         chain[0].BasicConstraints is { CertificateAuthority: true } ? "the leaf is a CA certificate"
-        : chain[0].KeyUsage is not { DigitalSignature: true } ? "the leaf's keyUsage does not allow digitalSignature"
+        // AMD's VCEKs carry no keyUsage at all.
+        : chain[0].KeyUsage is not { DigitalSignature: true } && !(purpose is PathPurpose.AmdEndorsement && chain[0].KeyUsage is null) ? "the leaf's keyUsage does not allow digitalSignature"
         // An OCSP responder's certificate has the same issuer as a RIM signer's: its purpose must keep it from signing RIMs.
         : chain[0].Extensions.Find(Oids.ExtendedKeyUsage) is not null ? "the leaf has an extKeyUsage, which no device key or RIM signer has"
-        : chain.Any(certificate => certificate.SignatureAlgorithm is not SignatureAlgorithm.EcdsaSha384) ? $"{purpose} chains are signed with ecdsa-with-SHA384 alone"
-        : null;
+        : WhyNotShape(chain, purpose);
+
+    // Below one root Intel certifies two kinds of keys, and AMD two as well: length, names and algorithm keep each to its own purpose.
+    private static string? WhyNotShape(ImmutableArray<Certificate> chain, PathPurpose purpose)
+    {
+        var (length, leaf, algorithm) = purpose switch
+        {
+            PathPurpose.IntelPck => (3, "Intel SGX PCK Certificate", SignatureAlgorithm.EcdsaSha256),
+            PathPurpose.IntelTcbSigning => (2, "Intel SGX TCB Signing", SignatureAlgorithm.EcdsaSha256),
+            PathPurpose.AmdEndorsement => (3, null, SignatureAlgorithm.RsaPssSha384),
+            _ => (0, null, SignatureAlgorithm.EcdsaSha384),
+        };
+        return length != 0 && chain.Length != length ? $"{length} certificates are expected, {chain.Length} are there"
+            : leaf is not null && chain[0].Subject.CommonName != leaf ? $"the leaf is \"{chain[0].Subject.CommonName}\", where \"{leaf}\" is expected"
+            : chain.Any(certificate => certificate.SignatureAlgorithm != algorithm) ? $"{purpose} chains are signed with {Name(algorithm)} alone"
+            : null;
+    }
 
     private static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, TrustSetKind kind)
     {
@@ -131,6 +158,13 @@ public sealed class CertificationPath
             : issuer.BasicConstraints?.PathLength < index ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {index} follow"
             : null;
     }
+
+    private static string Name(SignatureAlgorithm algorithm) => algorithm switch
+    {
+        SignatureAlgorithm.EcdsaSha384 => "ecdsa-with-SHA384",
+        SignatureAlgorithm.EcdsaSha256 => "ecdsa-with-SHA256",
+        _ => "RSASSA-PSS and SHA-384",
+    };
 
     private static string Name(Certificate certificate) => certificate.Subject.CommonName ?? certificate.Subject.ToString();
 }

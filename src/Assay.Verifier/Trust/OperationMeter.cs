@@ -6,7 +6,7 @@ public sealed class OperationMeter
     private long _verifications;
     private long _imports;
 
-    /// <summary>ECDSA verifications so far.</summary>
+    /// <summary>Signature verifications so far.</summary>
     public long SignatureVerifications => Interlocked.Read(ref _verifications);
 
     /// <summary>Public keys imported so far.</summary>

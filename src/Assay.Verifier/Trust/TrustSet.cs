@@ -22,22 +22,33 @@ public enum TrustSetKind
 }
 
 /// <summary>
-/// The one door by which trust enters: roots for device identities, and others for RIM signers. Wholly real or wholly simulated.
+/// The one door by which trust enters: roots for device identities, others for RIM signers, and those of processors. Wholly real or
+/// wholly simulated.
 /// </summary>
 public sealed class TrustSet
 {
-    private TrustSet(TrustSetKind kind, string name, ImmutableArray<TrustAnchor> devices, ImmutableArray<TrustAnchor> rims)
+    private TrustSet(
+        TrustSetKind kind, string name,
+        ImmutableArray<TrustAnchor> devices, ImmutableArray<TrustAnchor> rims, ImmutableArray<TrustAnchor> intel, ImmutableArray<TrustAnchor> amd)
     {
         Kind = kind;
         Name = name;
         DeviceAnchors = devices;
         RimAnchors = rims;
-        Identity = Digest.Sha256([(byte)kind, .. devices.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray()), 0xFF, .. rims.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray())]);
+        IntelAnchors = intel;
+        AmdAnchors = amd;
+        Identity = Digest.Sha256([(byte)kind, .. Fingerprints(devices), 0xFF, .. Fingerprints(rims), 0xFE, .. Fingerprints(intel), 0xFD, .. Fingerprints(amd)]);
     }
 
     /// <summary>NVIDIA's compiled-in roots.</summary>
     public static TrustSet Nvidia { get; } =
-        new(TrustSetKind.BuiltIn, "nvidia", [NvidiaAnchors.DeviceIdentity], [NvidiaAnchors.CorimSigning, NvidiaAnchors.Corim001]);
+        new(TrustSetKind.BuiltIn, "nvidia", [NvidiaAnchors.DeviceIdentity], [NvidiaAnchors.CorimSigning, NvidiaAnchors.Corim001], [], []);
+
+    /// <summary>Every compiled-in root: NVIDIA's, Intel's and AMD's.</summary>
+    public static TrustSet BuiltIn { get; } = new(
+        TrustSetKind.BuiltIn, "built-in",
+        [NvidiaAnchors.DeviceIdentity], [NvidiaAnchors.CorimSigning, NvidiaAnchors.Corim001],
+        [Trust.IntelAnchors.SgxRoot], [Trust.AmdAnchors.Milan, Trust.AmdAnchors.Genoa, Trust.AmdAnchors.Turin]);
 
     /// <summary>Real, custom or simulated.</summary>
     public TrustSetKind Kind { get; }
@@ -51,11 +62,18 @@ public sealed class TrustSet
     /// <summary>Roots of RIM signer chains. They certify nothing else.</summary>
     public ImmutableArray<TrustAnchor> RimAnchors { get; }
 
+    /// <summary>Roots of PCK chains and of what Intel signs about TCBs.</summary>
+    public ImmutableArray<TrustAnchor> IntelAnchors { get; }
+
+    /// <summary>Roots of VCEK and VLEK chains.</summary>
+    public ImmutableArray<TrustAnchor> AmdAnchors { get; }
+
     /// <summary>Distinguishes trust sets in cache keys.</summary>
     internal Digest Identity { get; }
 
     /// <summary>
-    /// Reads an anchors file: <c>{"version":1,"kind":"custom|simulated","name":…,"device":[PEM…],"rim":[PEM…]}</c>.
+    /// Reads an anchors file: <c>{"version":1,"kind":"custom|simulated","name":…,"device":[PEM…],"rim":[PEM…],"intel":[PEM…],"amd":[PEM…]}</c>.
+    /// The last two may be absent; so may the first two together, where one of the last is there.
     /// Whether the roots carry the simulator's marker must agree with <c>kind</c>.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out TrustSet? set, [NotNullWhen(false)] out ParseFault? fault)
@@ -84,7 +102,7 @@ public sealed class TrustSet
             return new ParseFault("anchors", 0, "not a JSON object");
         }
 
-        var unknown = root.EnumerateObject().FirstOrDefault(member => member.Name is not ("version" or "kind" or "name" or "device" or "rim"));
+        var unknown = root.EnumerateObject().FirstOrDefault(member => member.Name is not ("version" or "kind" or "name" or "device" or "rim" or "intel" or "amd"));
         if (unknown.Value.ValueKind is not JsonValueKind.Undefined)
         {
             return new ParseFault("anchors", 0, $"unknown member \"{unknown.Name}\"");
@@ -106,18 +124,31 @@ public sealed class TrustSet
             return new ParseFault("kind", 0, "\"custom\" or \"simulated\" is expected");
         }
 
-        var rims = ImmutableArray<TrustAnchor>.Empty;
-        var fault = ReadRoots(root, "device", kind, out var devices);
-        fault ??= ReadRoots(root, "rim", kind, out rims);
+        var (devices, rims, intel, amd) = (ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty);
+        ParseFault? fault = null;
+        if (Has(root, "device") || Has(root, "rim") || !(Has(root, "intel") || Has(root, "amd")))
+        {
+            fault = ReadRoots(root, "device", kind, out devices);
+            fault ??= ReadRoots(root, "rim", kind, out rims);
+        }
+
+        fault ??= Has(root, "intel") ? ReadRoots(root, "intel", kind, out intel) : null;
+        fault ??= Has(root, "amd") ? ReadRoots(root, "amd", kind, out amd) : null;
         if (fault is not null)
         {
             return fault;
         }
 
-        var shared = devices.Any(device => rims.Any(rim => rim.Fingerprint == device.Fingerprint));
-        set = shared ? null : new TrustSet(kind, StrictJson.Text(root, "name") ?? "unnamed", devices, rims);
-        return shared ? new ParseFault("rim", 0, "a root stands under device and rim: RIM roots sign RIMs only") : null;
+        // A root for two purposes would let what one of them certifies pass for the other.
+        var all = devices.Concat(rims).Concat(intel).Concat(amd).Select(anchor => anchor.Fingerprint).ToArray();
+        var shared = all.Distinct().Count() != all.Length;
+        set = shared ? null : new TrustSet(kind, StrictJson.Text(root, "name") ?? "unnamed", devices, rims, intel, amd);
+        return shared ? new ParseFault("rim", 0, "a root stands twice, or under two purposes: RIM roots sign RIMs only, and so on") : null;
     }
+
+    private static bool Has(JsonElement root, string member) => root.TryGetProperty(member, out _);
+
+    private static IEnumerable<byte> Fingerprints(ImmutableArray<TrustAnchor> anchors) => anchors.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray());
 
     private static ParseFault? ReadRoots(JsonElement root, string member, TrustSetKind kind, out ImmutableArray<TrustAnchor> anchors)
     {

@@ -15,6 +15,9 @@ public enum SignatureAlgorithm
 
     /// <summary>ecdsa-with-SHA384 (RFC 5758 §3.2), P-384 keys.</summary>
     EcdsaSha384,
+
+    /// <summary>RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017 §8.1), RSA keys of 4096 bits: AMD's alone.</summary>
+    RsaPssSha384,
 }
 
 /// <summary>
@@ -26,14 +29,15 @@ internal sealed class VerificationKey
 {
     private const int P256Bits = 256;
     private const int P384Bits = 384;
+    private const int RsaBits = 4096;
 
-    private readonly Lazy<ECDsa?> _key;
+    private readonly Lazy<AsymmetricAlgorithm?> _key;
     private readonly int _bits;
 
-    private VerificationKey(ReadOnlySpan<byte> info, Func<ECDsa?> import)
+    private VerificationKey(ReadOnlySpan<byte> info, Func<AsymmetricAlgorithm?> import)
     {
-        _bits = BitsOfNamedCurve(info);
-        _key = new Lazy<ECDsa?>(import, LazyThreadSafetyMode.ExecutionAndPublication);
+        _bits = BitsOf(info);
+        _key = new Lazy<AsymmetricAlgorithm?>(import, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
     // SubjectPublicKeyInfo of an uncompressed point (RFC 5480): everything before the point is one constant. A size of 384 bits alone
@@ -50,10 +54,23 @@ internal sealed class VerificationKey
         0x03, 0x62, 0x00, 0x04,
     ];
 
+    // SubjectPublicKeyInfo of rsaEncryption with a modulus of exactly 4096 bits and the exponent 65537 (RFC 8017 §A.1): the modulus stands
+    // between the two. Every other size or exponent verifies nothing.
+    private static ReadOnlySpan<byte> RsaHeader =>
+    [
+        0x30, 0x82, 0x02, 0x22, 0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
+        0x03, 0x82, 0x02, 0x0F, 0x00, 0x30, 0x82, 0x02, 0x0A, 0x02, 0x82, 0x02, 0x01, 0x00,
+    ];
+
+    private static ReadOnlySpan<byte> RsaTrailer => [0x02, 0x03, 0x01, 0x00, 0x01];
+
+    /// <summary>The P-256 key of a bare point: X‖Y, 32 bytes each, big-endian, as TDX quotes carry it.</summary>
+    public static VerificationKey FromP256Point(ReadOnlySpan<byte> point) => FromSubjectPublicKeyInfo((byte[])[.. P256Header, .. point]);
+
     public static VerificationKey FromCertificate(ReadOnlyMemory<byte> der, ReadOnlySpan<byte> info) => new(info, () =>
     {
         using var loaded = X509CertificateLoader.LoadCertificate(der.Span);
-        return loaded.GetECDsaPublicKey();
+        return (AsymmetricAlgorithm?)loaded.GetECDsaPublicKey() ?? loaded.GetRSAPublicKey();
     });
 
     public static VerificationKey FromSubjectPublicKeyInfo(ReadOnlyMemory<byte> info) => new(info.Span, () =>
@@ -63,16 +80,18 @@ internal sealed class VerificationKey
         return key;
     });
 
-    private static int BitsOfNamedCurve(ReadOnlySpan<byte> info) =>
+    private static int BitsOf(ReadOnlySpan<byte> info) =>
         info.StartsWith(P384Header) && info.Length == P384Header.Length + (2 * P384Bits / 8) ? P384Bits
         : info.StartsWith(P256Header) && info.Length == P256Header.Length + (2 * P256Bits / 8) ? P256Bits
+        : info.StartsWith(RsaHeader) && info.EndsWith(RsaTrailer) && info.Length == RsaHeader.Length + (RsaBits / 8) + RsaTrailer.Length
+            && (info[RsaHeader.Length] & 0x80) != 0 ? RsaBits
         : 0;
 
     /// <summary>Whether <paramref name="signature"/> is this key's over <paramref name="content"/>.</summary>
     /// <param name="content">What was signed, unhashed.</param>
-    /// <param name="signature">R‖S in fixed length, big-endian, or the DER of Ecdsa-Sig-Value, as <paramref name="format"/> says.</param>
-    /// <param name="algorithm">Decides the hash and the curve; a key of another curve verifies nothing.</param>
-    /// <param name="format">The form of the signature.</param>
+    /// <param name="signature">R‖S in fixed length, big-endian, or the DER of Ecdsa-Sig-Value, as <paramref name="format"/> says; of RSA the 512 bytes, big-endian.</param>
+    /// <param name="algorithm">Decides the hash and the kind of key; a key of another kind verifies nothing.</param>
+    /// <param name="format">The form of an ECDSA signature.</param>
     /// <param name="meter">Counts the operation.</param>
     public bool Verifies(
         ReadOnlySpan<byte> content, ReadOnlySpan<byte> signature, SignatureAlgorithm algorithm, DSASignatureFormat format, OperationMeter meter)
@@ -81,6 +100,7 @@ internal sealed class VerificationKey
         {
             SignatureAlgorithm.EcdsaSha256 => (HashAlgorithmName.SHA256, P256Bits),
             SignatureAlgorithm.EcdsaSha384 => (HashAlgorithmName.SHA384, P384Bits),
+            SignatureAlgorithm.RsaPssSha384 => (HashAlgorithmName.SHA384, RsaBits),
             _ => (default, 0),
         };
         if (bits == 0 || bits != _bits || Import(meter) is not { } key || key.KeySize != bits)
@@ -88,13 +108,19 @@ internal sealed class VerificationKey
             return false;
         }
 
-        if (format is DSASignatureFormat.Rfc3279DerSequence && !IsStrict(signature))
+        if (key is ECDsa && format is DSASignatureFormat.Rfc3279DerSequence && !IsStrict(signature))
         {
             return false;
         }
 
         meter.CountVerification();
-        return key.VerifyData(content, signature, hash, format);
+        return key switch
+        {
+            ECDsa curve => curve.VerifyData(content, signature, hash, format),
+            // The platform demands the salt to be as long as the hash, which is what AMD's certificates state.
+            RSA rsa => rsa.VerifyData(content, signature, hash, RSASignaturePadding.Pss),
+            _ => false,
+        };
     }
 
     // Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }. The platform reads a missing sign octet as if it were there, which would
@@ -111,7 +137,7 @@ internal sealed class VerificationKey
     }
 
     // A point that is not on the curve, or a curve that the platform lacks, is bad input and not a bug.
-    private ECDsa? Import(OperationMeter meter)
+    private AsymmetricAlgorithm? Import(OperationMeter meter)
     {
         try
         {

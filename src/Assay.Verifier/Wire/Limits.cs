@@ -63,6 +63,45 @@ public static class Limits
     /// <summary>Nesting of evidence JSON: 4 in every known form.</summary>
     public const int EvidenceJsonDepth = 16;
 
+    /// <summary>An event log, binary or JSON. Recorded ones are 7 to 64 kB, firmware reserves up to 256 kB.</summary>
+    public const int EventLogBytes = 1024 * 1024;
+
+    /// <summary>Events in one log: 45 in the longest recorded one.</summary>
+    public const int EventLogEvents = 4096;
+
+    /// <summary>Hash algorithms that a log's header lists: 3 in recorded ones.</summary>
+    public const int EventLogBanks = 8;
+
+    /// <summary>The name of a runtime event.</summary>
+    public const int EventNameCharacters = 128;
+
+    /// <summary>The payload of a runtime event; TPM2_PCR_Event takes 1,024 bytes, ours name up to 256 devices.</summary>
+    public const int EventPayloadBytes = 256 * 1024;
+
+    /// <summary>A TPMS_ATTEST: 145 bytes for one bank, a 32-byte nonce and a SHA-256 name.</summary>
+    public const int TpmAttestBytes = 1024;
+
+    /// <summary>A TPMT_SIGNATURE: 518 bytes for RSA-4096.</summary>
+    public const int TpmSignatureBytes = 1024;
+
+    /// <summary>A TPMT_PUBLIC: 314 bytes for an RSA-2048 endorsement key, 570 for RSA-4096.</summary>
+    public const int TpmPublicBytes = 1024;
+
+    /// <summary>PCR selections in one list: as many as a log may have banks.</summary>
+    public const int PcrSelections = 8;
+
+    /// <summary>Registers of a TPM (PC Client Platform TPM Profile §4.6).</summary>
+    public const int Pcrs = 24;
+
+    /// <summary>An Azure HCL report: 2,600 bytes as recorded, the size of its NV index.</summary>
+    public const int HclReportBytes = 8 * 1024;
+
+    /// <summary>Azure vTPM evidence as JSON: 13 kB with a TD quote.</summary>
+    public const int AzureEvidenceBytes = 256 * 1024;
+
+    /// <summary>A public key as JWK: 600 bytes for RSA-4096.</summary>
+    public const int JsonWebKeyBytes = 4 * 1024;
+
     /// <summary>A compact JWS. The claims of a device take 6 kB; one whose every measurement differs takes ten times that.</summary>
     public const int JwsCharacters = 256 * 1024;
 
@@ -86,4 +125,31 @@ public static class Limits
 
     /// <summary>An issuer or an audience, which are URIs or short names.</summary>
     public const int TokenNameCharacters = 512;
+
+    /// <summary>A TDX quote with its zero padding. Recorded ones are 5 kB.</summary>
+    public const int TdxQuoteBytes = 16 * 1024;
+
+    /// <summary>Authentication data of a quoting enclave. Recorded ones have 32 bytes.</summary>
+    public const int QeAuthenticationBytes = 1024;
+
+    /// <summary>What Intel signed about TCBs, with its signature: 2 to 5 kB in recorded ones.</summary>
+    public const int IntelStatementBytes = 256 * 1024;
+
+    /// <summary>TCB levels of a platform, a TDX module or a quoting enclave. Recorded ones have at most 3, SGX platforms about 20.</summary>
+    public const int TcbLevels = 256;
+
+    /// <summary>TDX modules in one TCB information. Recorded ones have 2.</summary>
+    public const int TdxModules = 64;
+
+    /// <summary>Security advisories of one TCB level. Recorded ones have at most 19.</summary>
+    public const int AdvisoryIds = 256;
+
+    /// <summary>A short name in JSON that Intel signs: INTEL-SA-00106, TDX_01.</summary>
+    public const int ShortNameCharacters = 64;
+
+    /// <summary>TDX collateral in one JSON file. Recorded ones are 19 kB; PCK CRLs may grow to some hundred.</summary>
+    public const int TdxCollateralBytes = 4 * 1024 * 1024;
+
+    /// <summary>A table of certificates beside an SNP report: three certificates of 2 kB each, and room.</summary>
+    public const int SnpCertificateTableBytes = 64 * 1024;
 }

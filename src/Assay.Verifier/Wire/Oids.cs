@@ -12,6 +12,9 @@ internal static class Oids
     public static ReadOnlySpan<byte> EcdsaWithSha256 => [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
     public static ReadOnlySpan<byte> EcdsaWithSha384 => [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x03];
 
+    /// <summary>id-RSASSA-PSS (RFC 8017 §A.2.3).</summary>
+    public static ReadOnlySpan<byte> RsaPss => [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A];
+
     public static ReadOnlySpan<byte> Sha1 => [0x2B, 0x0E, 0x03, 0x02, 0x1A];
     public static ReadOnlySpan<byte> Sha256 => [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
     public static ReadOnlySpan<byte> Sha384 => [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
@@ -51,6 +54,12 @@ internal static class Oids
 
     /// <summary>TCG DiceTcbInfo, 2.23.133.5.4.1.1: the FWID of Blackwell and Rubin.</summary>
     public static ReadOnlySpan<byte> DiceTcbInfo => [0x67, 0x81, 0x05, 0x05, 0x04, 0x01, 0x01];
+
+    /// <summary>1.2.840.113741.1.13.1, the extension of PCK certificates; its fields are named by one more arc each.</summary>
+    public static ReadOnlySpan<byte> SgxExtensions => [0x2A, 0x86, 0x48, 0x86, 0xF8, 0x4D, 0x01, 0x0D, 0x01];
+
+    /// <summary>1.3.6.1.4.1.3704.1, the arc of AMD's endorsement certificates.</summary>
+    public static ReadOnlySpan<byte> AmdEndorsement => [0x2B, 0x06, 0x01, 0x04, 0x01, 0x9C, 0x78, 0x01];
 
     /// <summary>Whether the octets are minimal base-128 arcs (X.690 §8.19).</summary>
     public static bool IsWellFormed(ReadOnlySpan<byte> oid)

@@ -29,6 +29,12 @@ internal ref struct WireReader(ReadOnlySpan<byte> source)
     public uint U32(string field) =>
         Bytes(4, field) is { IsEmpty: false } bytes ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
 
+    public ulong U64(string field) =>
+        Bytes(8, field) is { IsEmpty: false } bytes ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+
+    /// <summary>Reserved bytes, which must be zero.</summary>
+    public void Zeros(int count, string field) => Require(!Bytes(count, field).ContainsAnyExcept((byte)0), field, "reserved, and not zero");
+
     /// <summary>The next <paramref name="count"/> bytes, or none after a fault.</summary>
     public ReadOnlySpan<byte> Bytes(int count, string field)
     {

@@ -3,6 +3,8 @@ using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Evidence;
 using Assay.Policy;
+using Assay.Rego;
+using Assay.Rego.Values;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -43,6 +45,42 @@ public class Snippets
         var verdict = DefaultPolicy.Decide(result);
         #endregion
         return verdict;
+    }
+
+    [Fact]
+    public void A_Rego_policy_in_code_decides()
+    {
+        const string Source = "package policy\n\ndefault allow := false\n\nallow if {\n\tinput.mode == \"confidential\"\n\tinput.version >= 3\n}";
+        Assert.True(Allows(Source, """{"mode":"confidential","version":3}"""u8.ToArray(), TestContext.Current.CancellationToken));
+        Assert.False(Allows(Source, """{"mode":"confidential","version":2}"""u8.ToArray(), TestContext.Current.CancellationToken));
+        Assert.Throws<InvalidDataException>(() => Allows(Source + "\nallow if 1 + \"a\"", "{}"u8.ToArray(), TestContext.Current.CancellationToken));
+    }
+
+    private static bool Allows(string source, byte[] json, CancellationToken deadline)
+    {
+        #region EvaluateRego
+        // Once: parse, compile, prepare. Every error has file, line and column.
+        if (!RegoModule.TryParse("policy.rego", source, out var module, out var error))
+        {
+            throw new InvalidDataException(error.ToDisplay());
+        }
+
+        if (!CompiledPolicy.TryCompile([module], data: null, out var policy, out var errors) || !policy.TryPrepare("data.policy.allow", out var query, out errors))
+        {
+            throw new InvalidDataException(string.Join('\n', errors.Select(one => one.ToDisplay())));
+        }
+
+        // As often as you like, from as many threads: evaluate.
+        if (!RegoJson.TryRead(json, out var input, out var problem))
+        {
+            throw new InvalidDataException(problem);
+        }
+
+        var result = query.Evaluate(input, new EvaluationOptions { Budget = new EvaluationBudget { Steps = 1_000_000 } }, deadline);
+
+        // True only for `true` itself: undefined, another value, an error or too much work is no pass. result.Error says which.
+        return result.IsTrue;
+        #endregion
     }
 
     [Fact]

@@ -1,9 +1,14 @@
 using System.Collections.Immutable;
 using System.Text;
 using Assay.Evidence;
+using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
+using Assay.Evidence.Tdx;
 using Assay.Reference;
+using Assay.Rego;
+using Assay.Rego.Values;
 using Assay.Simulator;
+using Assay.Tests.Cpu;
 using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
 using Assay.Tokens;
@@ -106,14 +111,144 @@ internal static class FuzzTargets
                 EatBundle.TryParse(input, out var bundle, out var fault) ? Ok($"{bundle.Overall.Text} {string.Join(' ', bundle.Submodules)}", fault is not null) : Bad(fault)),
             new("TokenIssuer.TryParse", [Encoding.ASCII.GetBytes("https://verifier.example:8443/tenant"), Encoding.ASCII.GetBytes("http://127.0.0.1")], input =>
                 TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
+            .. Processors(),
+            .. BootTargets(),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
+            new("RegoModule.TryParse", [.. Policies()], input =>
+                RegoModule.TryParse("fuzz.rego", Encoding.UTF8.GetString(input), out var module, out var error) ? Ok(module.Print(), error is not null) : new(false, error is { Location: not null }, error?.ToDisplay() ?? ""))
+            { Allocation = (4096, 512 * 1024) },
+            new("RegoJson.TryRead", [.. EvidenceFiles(devices), .. Policies().Select(source => Encoding.UTF8.GetBytes(new RegoString(Encoding.UTF8.GetString(source)).ToJson())), Simulated.Anchors], input =>
+                RegoJson.TryRead(input, out var value, out var problem) ? Ok(value.ToJson(), problem is not null) : new(false, problem is not null, problem ?? ""))
+            { Allocation = (512, 256 * 1024) },
+            new("RegoNumber.TryParse", [.. ((string[])["0", "-12.5e3", "123456789012345678901234567890", "1e-300"]).Select(Encoding.ASCII.GetBytes)], input =>
+                RegoNumber.TryParse(Encoding.Latin1.GetString(input), out var number) ? new(true, null, $"{number} {number.GetHashCode()}") : new(false, null, ""))
+            { Allocation = (1024, 512 * 1024) },
             new("StrictJson.Read", [.. EvidenceFiles(devices), Simulated.Anchors], input =>
             {
                 using var document = StrictJson.Read(input, out var fault);
                 return document is null ? Bad(fault) : Ok(document.RootElement.GetRawText().Length.ToString(System.Globalization.CultureInfo.InvariantCulture), fault is not null);
             }),
         ];
+    }
+
+    private static IEnumerable<FuzzTarget> Processors()
+    {
+        var (tdx10, tdx15) = (SimulatedCpu.Tdx(4, false), SimulatedCpu.Tdx(5, true));
+        var snp = new[] { SimulatedCpu.Snp(SnpLine.Milan, 2, false), SimulatedCpu.Snp(SnpLine.Turin, 5, true) };
+        byte[] pck = TdxQuote.TryParse(tdx10.Quote, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var blocks, out _) ? blocks[0].ToArray() : [];
+        byte[][] endorsements = [.. snp.Select(judged => judged.Collateral.Certificates[2].ToArray())];
+        var info = tdx10.Collateral.TcbInfo!;
+        var body = Encoding.UTF8.GetBytes($$"""{"tcbInfo":{{Encoding.UTF8.GetString(info.Content.Span)}},"signature":"{{Convert.ToHexStringLower(info.Signature.Span)}}"}""");
+        byte[] file = SimulatedTdx.Create(SimulatedCpu.Intel, 4, is15: false, SimulatedCpu.Data).Collateral;
+        return
+        [
+            new("TdxQuote.TryParse", [tdx10.Quote, tdx15.Quote], input =>
+                TdxQuote.TryParse(input, out var read, out var fault) ? Ok($"{Convert.ToHexString(read.Bytes.Span)} {read.Version}", fault is not null) : Bad(fault)),
+            new("PckPlatform.TryRead", [pck], input =>
+                !Certificate.TryParse(input, out var certificate, out var fault) ? Bad(fault)
+                : PckPlatform.TryRead(certificate, out var platform, out var why) ? Ok($"{platform.Fmspc} {platform.PceId} {platform.PceSvn} {Convert.ToHexString(platform.CpuSvn.Span)}", why is not null) : new(false, why is not null, why ?? "")),
+            new("TcbInfo.TryParse", [info.Content.ToArray()], input =>
+                TcbInfo.TryParse(input, out var read, out var fault) ? Ok($"{read.Fmspc} {read.PceId} {read.IssueDate} {read.NextUpdate} {read.EvaluationDataNumber} {read.Levels.Length} {read.ModuleIdentities.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("QeIdentity.TryParse", [tdx10.Collateral.QeIdentity!.Content.ToArray()], input =>
+                QeIdentity.TryParse(input, out var read, out var fault) ? Ok($"{read.IssueDate} {read.NextUpdate} {read.MrSigner} {read.IsvProdId} {read.Levels.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("IntelStatement.TryParseBody", [body], input =>
+                IntelStatement.TryParseBody(input, default, IntelStatementKind.TcbInfo, out var read, out var fault) ? Ok(read.Content.Span, fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("TdxCollateral.TryParse", [file], input =>
+                TdxCollateral.TryParse(input, out var read, out var fault) ? Ok($"{read.TcbInfo!.Identity} {read.QeIdentity!.Identity} {read.PckCrl!.Value.Length} {read.RootCrl!.Value.Length}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("SnpReport.TryParse", [.. snp.Select(judged => judged.Report)], input =>
+                SnpReport.TryParse(input, out var read, out var fault) ? Ok(read.Bytes.Span, fault is not null) : Bad(fault)),
+            new("SnpEndorsement.TryRead", [.. endorsements], input =>
+                !Certificate.TryParse(input, out var certificate, out var fault) ? Bad(fault)
+                : SnpEndorsement.TryRead(certificate, out var read, out var why) ? Ok($"{read.Kind} {read.ProductName} {read.Tcb} {read.ChipId} {read.CloudProvider}", why is not null) : new(false, why is not null, why ?? "")),
+            new("SnpCollateral.TryReadCertificates", [endorsements[0], Encoding.ASCII.GetBytes(System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", endorsements[0]) + "\n")], input =>
+                SnpCollateral.TryReadCertificates(input, out var read, out var fault) ? Ok(string.Join(' ', read.Select(der => Convert.ToHexString(der.Span))), fault is not null) : Bad(fault)),
+            new("SnpCertificateTable.TryParse", [Table(endorsements)], input =>
+                SnpCertificateTable.TryParse(input, out var read, out var fault) ? Ok(string.Join(' ', read.Select(der => Convert.ToHexString(der.Span))), fault is not null) : Bad(fault)),
+            new("ReportData.TryCreate", [SimulatedCpu.Data], input => ReportData.TryCreate(input, out var data) ? new(true, null, data.ToString()) : new(false, null, "")),
+        ];
+    }
+
+    /// <summary>A table as hosts hand it out: the entries of VCEK and VLEK, a zero entry, and the certificates.</summary>
+    internal static byte[] Table(byte[][] certificates)
+    {
+        byte[][] names = [Convert.FromHexString("63da758de6644564adc5f4b93be8accd"), Convert.FromHexString("a8074bc2a25a483eaae639c045a0b8a1")];
+        var offset = 24 * 3;
+        return
+        [
+            .. names[0], .. BitConverter.GetBytes(offset), .. BitConverter.GetBytes(certificates[0].Length),
+            .. names[1], .. BitConverter.GetBytes(offset + certificates[0].Length), .. BitConverter.GetBytes(certificates[1].Length),
+            .. new byte[24], .. certificates[0], .. certificates[1],
+        ];
+    }
+
+    private static IEnumerable<FuzzTarget> BootTargets()
+    {
+        var boot = SimulatedBoot.Create(Boot.BootWorld.Plan);
+        var old = SimulatedBoot.Create(Boot.BootWorld.Plan with { EventVersion = 1, OnDstack = true });
+        byte[][] logs = [boot.JsonLog(), old.JsonLog(), boot.JsonPcrLog(), boot.CcelLog()[..4096], boot.TcgLog(3), boot.LegacyLog()];
+        var variable = Boot.BootWorld.Read(boot.TcgLog()).Events[0].Data.ToArray();
+        using var rsa = SimulatedTpm.Create(SimulatedTpmScheme.RsaSsa);
+        using var ecdsa = SimulatedTpm.Create(SimulatedTpmScheme.EcdsaP384);
+        var attest = rsa.Attest(new byte[32], boot.Pcrs, [0, 7, 13]);
+        byte[][] areas = [rsa.PublicArea(), ecdsa.PublicArea()];
+        var key = Encoding.UTF8.GetBytes("""{"crv":"P-256","kty":"EC","x":"AA","y":"AQ"}""");
+        byte[][] payloads = [Boot.BootWorld.Read(boot.JsonLog()).Events.Single(item => item.Name == "gpu-attestation").Data.ToArray()];
+        yield return new("EventLog.TryParse", [.. logs], input =>
+            Assay.Evidence.EventLogs.EventLog.TryParse(input, out var log, out var fault) ? Ok($"{log.Form} {log.Events.Length} {string.Join(' ', log.Banks.Select(bank => string.Join(' ', log.Replay(bank).Select(item => $"{item.Key}:{item.Value}"))))}", fault is not null) : Bad(fault))
+        { Allocation = (128, 512 * 1024) };
+        yield return new("UefiVariable.TryParse", [variable], input =>
+            Assay.Evidence.EventLogs.UefiVariable.TryParse(input, out var read, out var fault) ? Ok($"{read.Vendor} {read.Name} {read.Data.Length}", fault is not null) : Bad(fault));
+        yield return new("TpmQuote.TryParse", [attest, ecdsa.Attest([], boot.Pcrs, [0])], input =>
+            Assay.Evidence.Tpm.TpmQuote.TryParse(input, out var quote, out var fault) ? Ok(quote.Bytes.Span, fault is not null) : Bad(fault));
+        yield return new("TpmSignature.TryParse", [rsa.Sign(attest), ecdsa.Sign(attest)], input =>
+            Assay.Evidence.Tpm.TpmSignature.TryParse(input, out var signature, out var fault) ? Ok($"{signature.Scheme} {signature.First.Length} {signature.Second.Length}", fault is not null) : Bad(fault));
+        yield return new("TpmPublic.TryParse", [.. areas], input =>
+            Assay.Evidence.Tpm.TpmPublic.TryParse(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
+        yield return new("TpmPublic.TryParseSized", [.. areas.Select(area => (byte[])[(byte)(area.Length >> 8), (byte)(area.Length & 0xFF), .. area])], input =>
+            Assay.Evidence.Tpm.TpmPublic.TryParseSized(input, out var area, out var fault) ? Ok(area.Name, fault is not null) : Bad(fault));
+        yield return new("HclReport.TryParse", [HclBytes()], input =>
+            Assay.Evidence.Tpm.HclReport.TryParse(input, out var report, out var fault) ? Ok(report.ExpectedReportData(), fault is not null) : Bad(fault));
+        yield return new("AzureVtpmEvidence.TryParse", [AzureJson()], input =>
+            Assay.Evidence.Tpm.AzureVtpmEvidence.TryParse(input, out var evidence, out var fault) ? Ok($"{evidence.HclReport.Length} {evidence.Quote.Message.Length} {evidence.Vcek?.Length} {evidence.TdQuote?.Length}", fault is not null) : Bad(fault));
+        yield return new("KeyBinding.TryCreate", [key], input =>
+            Assay.Binding.KeyBinding.TryCreate("nonce", input, out var binding, out var fault) ? Ok($"{binding.DeviceNonce()} {binding.Thumbprint}", fault is not null) : Bad(fault));
+        yield return new("CanonicalJson.TryRead", [payloads[0], key], input =>
+        {
+            var read = CanonicalJson.TryRead(input, out var document, out var fault);
+            using (document)
+            {
+                return read ? Ok(CanonicalJson.Write(document!.RootElement), fault is not null) : Bad(fault);
+            }
+        });
+        yield return new("BootEventPayload.Read", [.. payloads], input =>
+            Assay.Binding.BootEventPayload.Read("gpu-attestation", input, out var fault) is { } payload ? Ok(payload.ToBytes(), fault is not null) : Bad(fault));
+    }
+
+    /// <summary>An HCL report of our own making: the header, a hardware report of zeros, and runtime data with one key.</summary>
+    private static byte[] HclBytes()
+    {
+        var modulus = System.Buffers.Text.Base64Url.EncodeToString([0xC0, .. Enumerable.Repeat((byte)0x55, 255)]);
+        var runtime = Encoding.UTF8.GetBytes($$"""{"keys":[{"kid":"HCLAkPub","key_ops":["sign"],"kty":"RSA","e":"AQAB","n":"{{modulus}}"}],"vm-configuration":{"secure-boot":true},"user-data":"{{new string('0', 128)}}"}""");
+        var bytes = new byte[1236 + runtime.Length + 16];
+        "HCLA"u8.CopyTo(bytes);
+        foreach (var (offset, value) in new[] { (4, 1), (8, 1236 + runtime.Length), (12, 2), (1216, 20 + runtime.Length), (1220, 1), (1224, 2), (1228, 1), (1232, runtime.Length) })
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(offset), value);
+        }
+
+        runtime.CopyTo(bytes, 1236);
+        return bytes;
+    }
+
+    private static byte[] AzureJson()
+    {
+        var values = string.Join(',', Enumerable.Repeat($"\"{new string('0', 64)}\"", 24));
+        return Encoding.UTF8.GetBytes($$"""{"version":1,"hcl_report":"{{System.Buffers.Text.Base64Url.EncodeToString(HclBytes())}}","tpm_quote":{"message":"ff","signature":"00","pcrs":[{{values}}]},"vcek":"AAAA"}""");
     }
 
     // Canonical forms have one spelling: what was read, written again, is what was read.
@@ -165,6 +300,13 @@ internal static class FuzzTargets
             }
         }
     }
+
+    private static IEnumerable<byte[]> Policies() =>
+        ((string[])[
+            "package a.b\n\nimport data.x as y\n\n# METADATA\n# title: t\ndefault allow := false\n\nallow if {\n\tsome k, v in input.m\n\tnot y[k] == v\n\tevery e in v { e > 1.5e3 }\n} else := true if $\"a{k}\" == `r`\n",
+            "package a\n\np[x].q contains y if { [x, {\"k\": y}] = input.z with input as {1, 2} with count as f; z := {a: b | b := input[a]} }\n\nf(x, _) := x[\"\\u00e9\"] | {1} & set()\n",
+            "package old\n\nallow { input.x[_] == \"y\" }\n\ndeny[msg] { msg = sprintf(\"%v\", [input]) }\n",
+        ]).Select(Encoding.UTF8.GetBytes);
 
     private static IEnumerable<byte[]> EvidenceFiles(DeviceEvidence[] devices)
     {

@@ -57,6 +57,13 @@ public sealed class AuthenticCrl
         return crl is not null;
     }
 
+    /// <summary>The list that was proven before from these bytes as this issuer's: one SHA-256, no parse.</summary>
+    internal static bool TryFromCache(ReadOnlySpan<byte> der, Certificate issuer, TrustSetKind kind, VerifierCache cache, [NotNullWhen(true)] out AuthenticCrl? crl)
+    {
+        crl = null;
+        return der.Length <= Wire.Limits.CrlBytes && cache.TryGetAuthentic(Wire.Digest.Sha256(der), RevocationScope.Of(default, issuer, kind), out crl);
+    }
+
     /// <summary>What the list says about <paramref name="subject"/>: unknown unless <paramref name="issuer"/> has the name and key of the list's signer.</summary>
     /// <param name="subject">The certificate.</param>
     /// <param name="issuer">The next certificate of its path: a name alone would not tell two CAs of one name apart.</param>

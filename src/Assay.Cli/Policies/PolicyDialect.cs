@@ -1,0 +1,27 @@
+using System.CommandLine;
+using Assay.Rego.Syntax;
+
+namespace Assay.Cli.Policies;
+
+/// <summary>The dialect in which sources are read. Without an option the source tells, as NVIDIA's examples are v0 and newer policies v1.</summary>
+internal sealed class PolicyDialect
+{
+    private readonly Option<bool> _v0 = new("--v0") { Description = "read every file as Rego v0; without --v0 and --v1 each file tells" };
+    private readonly Option<bool> _v1 = new("--v1") { Description = "read every file as Rego v1" };
+
+    /// <summary>Gives the command its options.</summary>
+    public void AddTo(Command command)
+    {
+        command.Options.Add(_v0);
+        command.Options.Add(_v1);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(_v0) && result.GetValue(_v1))
+            {
+                result.AddError("give --v0 or --v1, not both");
+            }
+        });
+    }
+
+    public RegoVersion Of(ParseResult parsed) => parsed.GetValue(_v0) ? RegoVersion.V0 : parsed.GetValue(_v1) ? RegoVersion.V1 : RegoVersion.Auto;
+}

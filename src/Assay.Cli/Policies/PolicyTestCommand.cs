@@ -1,0 +1,56 @@
+using System.CommandLine;
+using Assay.Rego;
+using Assay.Rego.Syntax;
+
+namespace Assay.Cli.Policies;
+
+/// <summary><c>assay policy test</c>: runs the rules test_… of the files *_test.rego, and says which statements of the others none of them reached.</summary>
+internal static class PolicyTestCommand
+{
+    private const string JUnit = "junit";
+
+    public static Command Create()
+    {
+        var folders = new Argument<string[]>("dir") { Description = "folders with policies and their tests; each is compiled as one, with the folders in it", HelpName = "DIR", Arity = ArgumentArity.OneOrMore };
+        var timeout = PolicyPatience.Option();
+        var dialect = new PolicyDialect();
+        var format = new Option<string>("--format") { Description = "text for people, json for programs, junit for build servers", DefaultValueFactory = _ => "text" };
+        format.AcceptOnlyFromAmong("text", Options.Json, JUnit);
+        var command = new Command("test", "Runs the tests of policies, with coverage.") { folders, timeout, format };
+        dialect.AddTo(command);
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(folders)!, parsed.GetValue(timeout), dialect.Of(parsed), parsed.GetValue(format)!, cancellation)));
+        return command;
+    }
+
+    private static int Run(string[] folders, int seconds, RegoVersion version, string format, CancellationToken cancellation)
+    {
+        var suite = new PolicyTestSuite(seconds);
+        // All are read before any runs: a suite that runs in part looks as if it had passed.
+        foreach (var folder in folders.Distinct(StringComparer.Ordinal))
+        {
+            suite.Add(folder, version);
+        }
+
+        if (suite.IsUnusable)
+        {
+            PolicyFaults.Report(suite.Unread, suite.Errors);
+            return ExitCode.Unusable;
+        }
+
+        suite.Run(cancellation);
+        switch (format)
+        {
+            case Options.Json:
+                PolicyTestReport.PrintJson(suite);
+                break;
+            case JUnit:
+                PolicyTestReport.PrintJUnit(suite);
+                break;
+            default:
+                PolicyTestReport.PrintText(suite);
+                break;
+        }
+
+        return suite.Outcomes.All(outcome => outcome.State is PolicyTestState.Passed or PolicyTestState.Skipped) ? ExitCode.Verified : ExitCode.Refused;
+    }
+}

@@ -1,0 +1,203 @@
+using System.Diagnostics;
+using Assay.Rego;
+using Assay.Rego.Builtins;
+using Assay.Rego.Syntax;
+
+namespace Assay.Cli.Policies;
+
+/// <summary>How a test ended. Only the value true passes.</summary>
+internal enum PolicyTestState
+{
+    None,
+    Passed,
+    Failed,
+
+    /// <summary>A rule todo_test_…, as OPA names what is not to be run yet.</summary>
+    Skipped,
+}
+
+/// <summary>One rule test_… and what became of it; the reason is there when it did not pass.</summary>
+internal sealed record PolicyTestOutcome(string File, string Rule, PolicyTestState State, string? Reason, TimeSpan Took, IReadOnlyList<string> Prints);
+
+/// <summary>
+/// Tests of policies. A folder is compiled as one, as OPA does it. A folder whose files cannot stand together, because each is a policy for
+/// itself, is run by pairs instead: NAME_test.rego with NAME.rego alone, provided that every file of tests has its NAME.rego.
+/// </summary>
+internal sealed class PolicyTestSuite(int seconds)
+{
+    private const string TestEnding = "_test.rego";
+    private const string TestRule = "test_";
+    private const string SkippedRule = "todo_test_";
+
+    private readonly List<Unit> _units = [];
+    private readonly List<(string Id, string Message)> _unread = [];
+    private readonly List<RegoError> _errors = [];
+    private readonly List<PolicyTestOutcome> _outcomes = [];
+    private readonly Dictionary<(string File, int Line, int Column), bool> _reached = [];
+
+    public bool IsUnusable => _unread.Count + _errors.Count > 0;
+
+    public IReadOnlyList<(string Id, string Message)> Unread => _unread;
+
+    public IReadOnlyList<RegoError> Errors => _errors;
+
+    public IReadOnlyList<PolicyTestOutcome> Outcomes => _outcomes;
+
+    /// <summary>The statements of the policies (not of the tests).</summary>
+    public int Statements => _reached.Count;
+
+    /// <summary>How many of them some test reached.</summary>
+    public int Reached => _reached.Count(statement => statement.Value);
+
+    /// <summary>File and line of what no test reached.</summary>
+    public IEnumerable<(string File, int Line)> NotReached =>
+        _reached.Where(statement => !statement.Value).Select(statement => (statement.Key.File, statement.Key.Line)).Distinct().Order();
+
+    /// <summary>Reads and compiles a folder. What is wrong with it goes to the faults.</summary>
+    public void Add(string folder, RegoVersion version)
+    {
+        if (!TryList(folder, out var files))
+        {
+            return;
+        }
+
+        var sources = PolicySources.Read(files, version);
+        _unread.AddRange(sources.Unread);
+        _errors.AddRange(sources.Errors);
+        if (!sources.AllRead)
+        {
+            return;
+        }
+
+        var tests = sources.Modules.Where(IsTest).ToArray();
+        if (!tests.SelectMany(TestsOf).Any())
+        {
+            // Nothing tested is no pass.
+            _unread.Add(("cli.tests", $"{folder}: no rule {TestRule}… stands in a file *{TestEnding}"));
+            return;
+        }
+
+        if (TryCompile(sources.Modules, out var errors))
+        {
+            return;
+        }
+
+        var pairs = tests.Select(test => sources.Modules.FirstOrDefault(module => module.File == test.File[..^TestEnding.Length] + ".rego") is { } tested ? (RegoModule[])[tested, test] : null).ToArray();
+        if (Array.TrueForAll(pairs, pair => pair is not null))
+        {
+            errors = [.. pairs.SelectMany(pair => TryCompile(pair!, out var found) ? [] : found)];
+        }
+
+        _errors.AddRange(errors);
+    }
+
+    public void Run(CancellationToken cancellation)
+    {
+        foreach (var unit in _units)
+        {
+            foreach (var test in unit.Modules.Where(IsTest))
+            {
+                foreach (var (path, name) in TestsOf(test))
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    _outcomes.Add(Run(unit.Policy, test.File, path, name, cancellation));
+                }
+            }
+        }
+    }
+
+    private PolicyTestOutcome Run(CompiledPolicy policy, string file, string path, string name, CancellationToken cancellation)
+    {
+        if (name.StartsWith(SkippedRule, StringComparison.Ordinal))
+        {
+            return new PolicyTestOutcome(file, path, PolicyTestState.Skipped, "not to be run yet", TimeSpan.Zero, []);
+        }
+
+        if (!policy.TryPrepare(path, out var query, out var errors))
+        {
+            return new PolicyTestOutcome(file, path, PolicyTestState.Failed, string.Join("; ", errors), TimeSpan.Zero, []);
+        }
+
+        using var patience = PolicyPatience.Start(seconds);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
+        var prints = new List<string>();
+        var environment = new EvaluationEnvironment { Clock = TimeProvider.System, Print = (at, text) => prints.Add($"{at}: {text}") };
+        var watch = Stopwatch.StartNew();
+        var result = query.Evaluate(null, new EvaluationOptions { Environment = environment }, either.Token);
+        cancellation.ThrowIfCancellationRequested();
+        Count(result.Explanation);
+        var reason = WhyNot(result, file, patience.IsCancellationRequested);
+        return new PolicyTestOutcome(file, path, reason is null ? PolicyTestState.Passed : PolicyTestState.Failed, reason, watch.Elapsed, prints);
+    }
+
+    private string? WhyNot(EvaluationResult result, string file, bool late) => result switch
+    {
+        { Error: not null } when late => $"it took more than {seconds} seconds",
+        { Error: { } error } => error.ToString(),
+        { IsTrue: true } => null,
+        { Value: null } => $"undefined{Where(result, file)}",
+        { Value.IsFalse: true } => "false",
+        _ => $"a test is true or it failed; this one is a {result.Value!.KindName}",
+    };
+
+    // The statement of the test at which it ended says more than those of the policy, which end in many tests as they should.
+    private static string Where(EvaluationResult result, string file)
+    {
+        var stopped = result.Explanation.LastOrDefault(statement => statement.Stopped && statement.Location.File == file);
+        return stopped is null ? "" : $" at line {stopped.Location.Line}: {stopped.Text}";
+    }
+
+    private void Count(IReadOnlyList<ExplainedStatement> explanation)
+    {
+        foreach (var statement in explanation.Where(statement => !statement.Location.File.EndsWith(TestEnding, StringComparison.Ordinal)))
+        {
+            var key = (statement.Location.File, statement.Location.Line, statement.Location.Column);
+            _reached[key] = _reached.GetValueOrDefault(key) || statement.Tried > 0;
+        }
+    }
+
+    private bool TryCompile(IReadOnlyList<RegoModule> modules, out IReadOnlyList<RegoError> errors)
+    {
+        var compiles = CompiledPolicy.TryCompile(modules, null, out var policy, out errors, new CompileOptions { Explain = true });
+        if (compiles)
+        {
+            _units.Add(new Unit(policy!, modules));
+        }
+
+        return compiles;
+    }
+
+    private bool TryList(string folder, out string[] files)
+    {
+        files = [];
+        if (!Directory.Exists(folder))
+        {
+            _unread.Add(("cli.folder", File.Exists(folder) ? $"{folder} is a file, a folder is expected" : $"the folder {folder} does not exist"));
+            return false;
+        }
+
+        try
+        {
+            // Links are not followed: a folder may hold one to itself.
+            var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false };
+            files = [.. Directory.EnumerateFiles(folder, "*.rego", options).Take(PolicySources.MostFiles + 1).Order(StringComparer.Ordinal)];
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            _unread.Add(("cli.folder", $"{folder}: {exception.Message}"));
+            return false;
+        }
+    }
+
+    private static bool IsTest(RegoModule module) => module.File.EndsWith(TestEnding, StringComparison.Ordinal);
+
+    private static IEnumerable<(string Path, string Name)> TestsOf(RegoModule module) =>
+        from rule in module.Rules.Distinct()
+        where rule.StartsWith(module.Package + ".", StringComparison.Ordinal)
+        let name = rule[(module.Package.Length + 1)..]
+        where name.StartsWith(TestRule, StringComparison.Ordinal) || name.StartsWith(SkippedRule, StringComparison.Ordinal)
+        select (rule, name);
+
+    private sealed record Unit(CompiledPolicy Policy, IReadOnlyList<RegoModule> Modules);
+}

@@ -1,0 +1,219 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Policy;
+using Assay.Rego;
+using Assay.Rego.Builtins;
+using Assay.Rego.Values;
+using Assay.Tokens;
+using Assay.Wire;
+
+namespace Assay.Cli.Policies;
+
+/// <summary>
+/// A policy in Rego, as NVIDIA's tools and Trustee take it: <c>data.policy.nv_match</c> over the array of NVIDIA's claims, one object for
+/// each device, or any other rule (<c>data.policy.allow</c> is Trustee's) over the Trustee-style EAR of the same result. Only the value
+/// true allows.
+/// </summary>
+internal sealed class RegoPolicy
+{
+    /// <summary>A policy file. NVIDIA's are below 3 kB.</summary>
+    public const int MostBytes = 1024 * 1024;
+
+    /// <summary>NVIDIA's rule.</summary>
+    public const string NvidiaRule = "data.policy.nv_match";
+
+    /// <summary>Trustee's and OPA's rule.</summary>
+    public const string TrusteeRule = "data.policy.allow";
+
+    private const int MostShown = 6;
+    private const int LongestValue = 120;
+
+    // Seconds are for policies that are wrong: right ones take microseconds.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    // Trustee's data where no resource is asked for.
+    private static readonly RegoObject s_trusteeData = RegoObject.Of(
+        ("plugin", new RegoString("resource")), ("resource-path", RegoArray.Empty), ("query", RegoObject.Empty));
+
+    private readonly RegoModule _module;
+    private readonly RegoObject? _data;
+    private readonly PreparedQuery _query;
+
+    private RegoPolicy(RegoModule module, RegoObject? data, PreparedQuery query, string rule, Digest digest) =>
+        (_module, _data, _query, Rule, Digest) = (module, data, query, rule, digest);
+
+    /// <summary>The rule that decides.</summary>
+    public string Rule { get; }
+
+    /// <summary>SHA-256 of the file.</summary>
+    public Digest Digest { get; }
+
+    /// <summary>Compiles a policy. The reason names file, line, column and what is wrong there.</summary>
+    /// <param name="name">The file's name, for errors.</param>
+    /// <param name="source">UTF-8.</param>
+    /// <param name="data">Base documents under <c>data</c>; null: none for NVIDIA's rule, Trustee's for the others.</param>
+    /// <param name="rule">The rule that decides; null: the one of the two known ones that the policy has.</param>
+    /// <param name="policy">The policy.</param>
+    /// <param name="whyNot">One or more lines.</param>
+    public static bool TryParse(
+        string name, ReadOnlySpan<byte> source, RegoObject? data, string? rule, [NotNullWhen(true)] out RegoPolicy? policy, [NotNullWhen(false)] out string? whyNot)
+    {
+        policy = null;
+        string text;
+        try
+        {
+            text = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(source);
+        }
+        catch (DecoderFallbackException)
+        {
+            whyNot = $"{name}: not UTF-8";
+            return false;
+        }
+
+        if (!RegoModule.TryParse(name, text, out var module, out var error))
+        {
+            whyNot = Display(error);
+            return false;
+        }
+
+        var known = module.Rules.Where(path => path is NvidiaRule or TrusteeRule).Distinct().ToArray();
+        if (rule is null && known.Length != 1)
+        {
+            whyNot = $"{name}: {(known.Length == 0 ? "neither" : "both")} {NvidiaRule} {(known.Length == 0 ? "nor" : "and")} {TrusteeRule} {(known.Length == 0 ? "stands" : "stand")} in it: name the rule that decides with --query";
+            return false;
+        }
+
+        rule ??= known[0];
+        if (!TryPrepare(module, data, rule, explain: false, out var query, out whyNot))
+        {
+            return false;
+        }
+
+        policy = new RegoPolicy(module, data, query, rule, new Digest(System.Security.Cryptography.SHA256.HashData(source)));
+        return true;
+    }
+
+    /// <summary>The policy under a name, usually its file's.</summary>
+    public RelyingPartyPolicy Named(string id) => new(id, Digest, Decide);
+
+    /// <summary>Asks the rule. What is undefined, no boolean, false, in error or over budget refuses, with its reason.</summary>
+    public PolicyDecision Decide(PolicyInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var appraisal = input.Appraisal;
+        // "every device in []" is true: no policy is asked about no device (NVIDIA's permissive ones would accept).
+        if (appraisal.Devices.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Device is null))
+        {
+            return Refused(appraisal.Devices.IsDefaultOrEmpty ? "there is no device" : "a device is not authentic");
+        }
+
+        var document = InputOf(input);
+        var result = Evaluate(_query, document, appraisal);
+        return result switch
+        {
+            { Error: { } error } => Refused(Printable.Of(error.ToString())),
+            { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(appraisal)}" },
+            { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
+            { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
+            _ => Refused($"{Rule} is a {result.Value!.KindName} and no boolean: {Shown(result.Value)}"),
+        };
+    }
+
+    /// <summary>The document that the rule sees.</summary>
+    internal RegoValue InputOf(PolicyInput input)
+    {
+        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            if (Rule == NvidiaRule)
+            {
+                writer.WriteStartArray();
+                foreach (var device in input.Appraisal.Devices)
+                {
+                    NvidiaClaims.Write(writer, device, input.Claims);
+                }
+
+                writer.WriteEndArray();
+            }
+            else
+            {
+                TrusteeEar.WriteClaims(writer, DefaultPolicy.Decide(input.Appraisal), input.Claims);
+            }
+        }
+
+        return RegoJson.TryRead(buffer.WrittenSpan, out var value, out var problem) ? value : throw new InvalidOperationException($"our own claims cannot be read: {problem}");
+    }
+
+    private string Subject => Rule == NvidiaRule ? "NVIDIA's claims" : "the EAR";
+
+    private static PolicyDecision Refused(string reason) => new() { Allowed = false, Reason = reason };
+
+    private static string Count(AppraisalResult appraisal) => appraisal.Devices.Length == 1 ? "1 device" : $"{appraisal.Devices.Length} devices";
+
+    private static EvaluationResult Evaluate(PreparedQuery query, RegoValue document, AppraisalResult appraisal)
+    {
+        using var patience = new CancellationTokenSource(s_patience);
+        // The policy's clock is the instant of judgement: neither it nor the evidence chooses another.
+        var environment = new EvaluationEnvironment { Clock = new Standing(appraisal.Time.Instant) };
+        return query.Evaluate(document, new EvaluationOptions { Environment = environment }, patience.Token);
+    }
+
+    // Evaluated again with a record of every statement: a refusal is rare, and may take its time to say why.
+    private string Why(RegoValue document, AppraisalResult appraisal)
+    {
+        if (!TryPrepare(_module, _data, Rule, explain: true, out var query, out _))
+        {
+            return "";
+        }
+
+        var stopped = Evaluate(query, document, appraisal).Explanation.Where(statement => statement.Stopped && statement.Location.File == _module.File).ToArray();
+        // A comparison tells why; that the calls above it ended there too follows from it.
+        var comparisons = stopped.Where(statement => Scalars(statement).Any()).ToArray();
+        var shown = (comparisons.Length > 0 ? comparisons : stopped).Take(MostShown).Select(Explained);
+        return stopped.Length == 0 ? "" : ": " + string.Join("; ", shown);
+    }
+
+    private static string Explained(ExplainedStatement statement)
+    {
+        var seen = Scalars(statement).Take(MostShown)
+            .Select(item => $"{item.Name} is {(item.Value is null ? "undefined" : Shown(item.Value))}").ToArray();
+        var text = statement.Text.Length <= LongestValue ? statement.Text : statement.Text[..LongestValue] + "…";
+        return Printable.Of($"line {statement.Location.Line}: {text}{(seen.Length == 0 ? "" : $" ({string.Join(", ", seen)})")}");
+    }
+
+    private static IEnumerable<SeenValue> Scalars(ExplainedStatement statement) =>
+        statement.Seen.Where(item => item.Value is null || item.Value.Kind is not (RegoKind.Object or RegoKind.Array or RegoKind.Set));
+
+    private static string Shown(RegoValue value)
+    {
+        var text = value.ToString();
+        return text.Length <= LongestValue ? text : text[..LongestValue] + "…";
+    }
+
+    private static bool TryPrepare(
+        RegoModule module, RegoObject? data, string rule, bool explain, [NotNullWhen(true)] out PreparedQuery? query, [NotNullWhen(false)] out string? whyNot)
+    {
+        query = null;
+        var documents = data ?? (rule == NvidiaRule ? null : s_trusteeData);
+        if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain })
+            || !compiled.TryPrepare(rule, out query, out errors))
+        {
+            whyNot = string.Join('\n', errors.Select(Display));
+            return false;
+        }
+
+        whyNot = null;
+        return true;
+    }
+
+    // Both lines under the message begin with the same tabs, which terminals and our escaping treat differently.
+    private static string Display(RegoError error) => error.ToDisplay().Replace("\t", "    ", StringComparison.Ordinal);
+
+    private sealed class Standing(DateTimeOffset instant) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => instant;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Assay.Rego.Builtins.Crypto;
+
+/// <summary>One block of PEM armour (RFC 7468): its label and the bytes inside.</summary>
+internal sealed record PemBlock(string Label, byte[] Bytes);
+
+/// <summary>Reads PEM, and the base64 and DER forms that OPA takes in its place.</summary>
+internal static class PemText
+{
+    // The most blocks that are looked at; each costs a key or certificate parse.
+    private const int MaxBlocks = 64;
+
+    /// <summary>The first block and the text after it; false if there is none.</summary>
+    public static bool TryFirst(string text, [NotNullWhen(true)] out PemBlock? block, out string rest)
+    {
+        (block, rest) = (null, text);
+        if (!PemEncoding.TryFind(text, out var found))
+        {
+            return false;
+        }
+
+        var bytes = new byte[found.DecodedDataLength];
+        if (!Convert.TryFromBase64Chars(text.AsSpan()[found.Base64Data], bytes, out _))
+        {
+            return false;
+        }
+
+        block = new PemBlock(text[found.Label], bytes);
+        // The line end that closes the armour belongs to it.
+        var after = text[found.Location.End..];
+        rest = after.StartsWith("\r\n", StringComparison.Ordinal) ? after[2..] : after.StartsWith('\n') ? after[1..] : after;
+        return true;
+    }
+
+    public static List<PemBlock> Blocks(string text)
+    {
+        var blocks = new List<PemBlock>();
+        while (blocks.Count < MaxBlocks && TryFirst(text, out var block, out var rest))
+        {
+            blocks.Add(block);
+            text = rest;
+        }
+
+        return blocks;
+    }
+
+    /// <summary>The bytes of a text that is PEM, base64 of PEM, or base64 of DER; for PEM every block must have the label.</summary>
+    public static bool TryDecode(string text, string label, [NotNullWhen(true)] out List<byte[]>? items, [NotNullWhen(false)] out string? fault)
+    {
+        (items, fault) = (null, null);
+        var pem = text;
+        if (!text.TrimStart().StartsWith("-----BEGIN", StringComparison.Ordinal))
+        {
+            if (!Base64Text.TryDecode(text, out var bytes, out fault))
+            {
+                return false;
+            }
+
+            pem = Encoding.Latin1.GetString(bytes);
+            if (!pem.Contains("-----BEGIN", StringComparison.Ordinal))
+            {
+                items = [bytes];
+                return true;
+            }
+        }
+
+        var found = new List<byte[]>();
+        foreach (var block in Blocks(pem))
+        {
+            if (block.Label != label)
+            {
+                fault = $"PEM block type is '{block.Label}', expected {label}";
+                return false;
+            }
+
+            found.Add(block.Bytes);
+        }
+
+        if (found.Count == 0)
+        {
+            fault = "PEM data has no block";
+            return false;
+        }
+
+        (items, fault) = (found, null);
+        return true;
+    }
+}

@@ -1,0 +1,46 @@
+using System.Diagnostics.CodeAnalysis;
+using Assay.Rego.Syntax;
+using Assay.Rego.Values;
+
+namespace Assay.Rego;
+
+/// <summary>A parsed module.</summary>
+public sealed class RegoModule
+{
+    private RegoModule(Source source, ModuleNode node) => (Source, Node) = (source, node);
+
+    /// <summary>The name under which errors tell of it.</summary>
+    public string File => Source.File;
+
+    /// <summary>The package, as a path under data: <c>data.policy</c>.</summary>
+    public string Package => Compilation.PathWriter.Write([.. Node.Package.Select(word => (RegoValue)new RegoString(word))]);
+
+    /// <summary>Where its rules stand: <c>data.policy.allow</c>, as far as their heads are constant. A path for each rule, in source order.</summary>
+    public IEnumerable<string> Rules => Node.Rules.Select(rule => string.Join('.', Rooted(rule)));
+
+    /// <summary>The dialect in which it was read.</summary>
+    public RegoVersion Version => Node.IsV1 ? RegoVersion.V1 : RegoVersion.V0;
+
+    internal Source Source { get; }
+
+    internal ModuleNode Node { get; }
+
+    /// <summary>Parses a module. The error has file, line and column.</summary>
+    public static bool TryParse(
+        string file, string text, [NotNullWhen(true)] out RegoModule? module, [NotNullWhen(false)] out RegoError? error, RegoVersion version = RegoVersion.Auto)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(text);
+        var source = new Source(file, text);
+        var (node, fault) = Parser.ParseModule(source, version);
+        module = node is null ? null : new RegoModule(source, node);
+        error = fault!;
+        return module is not null;
+    }
+
+    private IEnumerable<string> Rooted(RuleNode rule) =>
+        [Package, rule.Name.Name, .. rule.Path.TakeWhile(term => term is ScalarTerm { Value: RegoString }).Select(term => ((RegoString)((ScalarTerm)term).Value).Value)];
+
+    /// <summary>The module written back as source, in a layout of its own.</summary>
+    public string Print() => Printer.Print(Node);
+}

@@ -1,0 +1,88 @@
+using System.Collections.Immutable;
+using Assay.Binding;
+using Assay.Evidence.EventLogs;
+using Assay.Trust.EventLogs;
+using Assay.Wire;
+
+namespace Assay.Appraisal.Boot;
+
+/// <summary>What the relying party expects of a boot log.</summary>
+public sealed record BootExpectations
+{
+    /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
+    public required bool RequireSecureBoot { get; init; }
+
+    /// <summary>What our gate must have written; null when none is asked for, and then nothing binds a GPU to this boot.</summary>
+    public required GateRequirement? Gate { get; init; }
+}
+
+/// <summary>Which outcome of the gate satisfies. The default does not.</summary>
+public enum GateOutcome
+{
+    /// <summary>Not chosen: refused.</summary>
+    None,
+
+    /// <summary>Devices were verified and named.</summary>
+    Attested,
+
+    /// <summary>No GPU was expected.</summary>
+    NoGpu,
+}
+
+/// <summary>What our gate must have written before the boundary (S-4 to S-7).</summary>
+public sealed record GateRequirement
+{
+    /// <summary>Boot phase or run phase.</summary>
+    public required BootPhase Phase { get; init; }
+
+    /// <summary>3 for RTMRs; of a TPM in the confidential VM the PCR that the image is configured for, 8 to 15.</summary>
+    public required int Register { get; init; }
+
+    /// <summary>Accepted digests of <c>gpu-policy</c>; at least one.</summary>
+    public required ImmutableArray<Digest> Policies { get; init; }
+
+    /// <summary>Verified devices, or none expected.</summary>
+    public required GateOutcome Outcome { get; init; }
+
+    /// <summary>The identities in fresh evidence, which must be those of the event (S-2). Null: no fresh evidence is at hand.</summary>
+    public required ImmutableArray<Digest>? Devices { get; init; }
+
+    /// <summary>The model that must have been opened; null when none is asked for.</summary>
+    public Digest? Model { get; init; }
+
+    /// <summary>The workload that must be named; null when none is asked for.</summary>
+    public Digest? Workload { get; init; }
+
+    /// <summary>
+    /// Why a register cannot hold the gate's events; null when it can. PCRs 16 and 23 are reset by anybody, 17 to 22 by a dynamic launch,
+    /// and 0 to 7 belong to firmware.
+    /// </summary>
+    internal static string? WhyNotRegister(RegisterKind kind, int register) => kind switch
+    {
+        RegisterKind.Rtmr => register == 3 ? null : "the gate writes RTMR 3",
+        RegisterKind.Pcr => register is >= 8 and <= 15 ? null : $"PCR {register} is reset by software or belongs to firmware; 8 to 15 are expected",
+        _ => "no registers were quoted",
+    };
+}
+
+/// <summary>The answers about a boot log.</summary>
+public sealed record BootResult
+{
+    /// <summary>In the order of the checks.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>The replayed log; null when it could not be read or compared.</summary>
+    public required AuthenticEventLog? Log { get; init; }
+
+    /// <summary>What the log tells of the boot.</summary>
+    public required BootFacts? Facts { get; init; }
+
+    /// <summary>What our gate wrote; null when none was asked for.</summary>
+    public required BootRecord? Record { get; init; }
+
+    /// <summary>
+    /// Whether this boot binds its devices to the confidential VM: every question about the gate held, in a register of the VM itself, and
+    /// the event names devices (S-1). That these are the devices of fresh evidence is <c>binding.boot.devices</c>, which needs some (S-2).
+    /// </summary>
+    public required bool CarriesBootEvent { get; init; }
+}

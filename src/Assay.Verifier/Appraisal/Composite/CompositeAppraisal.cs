@@ -1,0 +1,252 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Assay.Appraisal.Boot;
+using Assay.Binding;
+using Assay.Evidence;
+using Assay.Evidence.EventLogs;
+using Assay.Trust;
+using Assay.Trust.EventLogs;
+
+namespace Assay.Appraisal.Composite;
+
+/// <summary>
+/// The questions that no part can answer alone: are CPU, boot, devices and key of one machine, and of this session? A GPU-less VM can have
+/// another machine's GPU answer a nonce over its own key (the copy attack); only the boot event of a measured gate tells the two apart (S-1).
+/// </summary>
+public static class CompositeAppraisal
+{
+    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    private static readonly ImmutableArray<Check<Candidate>> s_checks =
+    [
+        new("composite.cpu.present", CpuIsPresent),
+        new("composite.parts.passed", PartsPassed),
+        new("composite.anchors.same", AnchorsAreOfOneKind),
+        new("composite.time.same", TimeIsOne),
+        new("composite.gpus.count", candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
+        new("composite.switches.count", candidate => Count(candidate, DeviceKind.Switch, candidate.Expected.Switches)),
+        new("binding.key.devices", KeyIsTheDevices),
+        new("binding.cpu.devices", CpuNamesTheDevices),
+        new("binding.boot.event", BootEventIsCarried),
+        new("binding.boot.fresh", BootEventNamesFreshDevices),
+        new("binding.boot.mode", ModesAgree),
+        new("binding.level.met", LevelIsMet),
+    ];
+
+    /// <summary>Every id, in the order in which the checks run.</summary>
+    public static IEnumerable<string> CheckIds => s_checks.Select(check => check.Id);
+
+    /// <summary>Judges the whole.</summary>
+    public static CompositeResult Appraise(CompositeParts parts, CompositeExpectations expected)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(expected);
+        var candidate = new Candidate(parts, expected);
+        ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
+        return new CompositeResult
+        {
+            Parts = parts,
+            Findings = findings,
+            Binding = candidate.Binding,
+            Weakened = Weakenings(candidate),
+            Passed = findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived),
+        };
+    }
+
+    private static Outcome CpuIsPresent(Candidate candidate) =>
+        candidate.Parts is { Tdx: not null, Snp: not null } ? Outcome.Failed("two processors are given for one machine")
+        : candidate.Parts.Tdx is not null ? Outcome.Held("Intel TDX")
+        : candidate.Parts.Snp is not null ? Outcome.Held("AMD SEV-SNP")
+        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and that is accepted: the host can read what the VM reads")
+        : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
+
+    private static Outcome PartsPassed(Candidate candidate)
+    {
+        var parts = candidate.Parts;
+        (string Name, bool? Passed)[] all =
+        [
+            ("the TDX quote", parts.Tdx?.Passed),
+            ("the SNP report", parts.Snp?.Passed),
+            ("the TPM's quote", parts.Tpm is null ? null : parts.Tpm.Quote is not null),
+            ("the boot log", parts.Boot?.Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable)),
+            ("the devices", parts.Devices is null ? null : Holds(parts.Devices)),
+        ];
+        var failed = all.Where(part => part.Passed is false).Select(part => part.Name).ToArray();
+        return all.All(part => part.Passed is null) ? Outcome.Failed("there is no evidence at all")
+            : failed.Length > 0 ? Outcome.Failed($"{string.Join(", ", failed)} did not pass: nothing about the whole follows from what is not good in itself")
+            : Outcome.Held(string.Join(", ", all.Where(part => part.Passed is true).Select(part => part.Name)));
+    }
+
+    private static bool Holds(AppraisalResult devices) =>
+        !devices.Devices.IsDefaultOrEmpty && devices.AllFindings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+
+    // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
+    private static Outcome AnchorsAreOfOneKind(Candidate candidate)
+    {
+        var kinds = new[] { candidate.Parts.Devices?.Anchors, candidate.Parts.Tdx?.Anchors, candidate.Parts.Snp?.Anchors }.OfType<TrustSetKind>().Distinct().ToArray();
+        return kinds.Length == 1 ? Outcome.Held($"{kinds[0]}") : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
+    }
+
+    private static Outcome TimeIsOne(Candidate candidate)
+    {
+        var times = new[] { candidate.Parts.Devices?.Time, candidate.Parts.Tdx?.Time, candidate.Parts.Snp?.Time }.OfType<EvaluationTime>().Distinct().ToArray();
+        return times.Length == 1 ? Outcome.Held(ChainJudge.Text(times[0].Instant)) : Outcome.Failed("the parts were judged at different instants, or by different clocks");
+    }
+
+    private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
+    {
+        var found = candidate.Devices.Count(device => device.Kind == kind);
+        return expected is not { } wanted ? Outcome.NotApplicable($"{found}; no number is asked for")
+            : found == wanted ? Outcome.Held($"{found}")
+            : Outcome.Failed($"another number of {(kind is DeviceKind.Gpu ? "GPUs" : "switches")} answered than you expect", $"{found}", $"{wanted}");
+    }
+
+    private static Outcome KeyIsTheDevices(Candidate candidate)
+    {
+        if (candidate.Parts.Key is not { } key)
+        {
+            return Outcome.NotApplicable("no key is given");
+        }
+
+        if (candidate.Devices.Length == 0)
+        {
+            return Outcome.NotApplicable("no device answered");
+        }
+
+        var nonce = key.DeviceNonce();
+        var other = candidate.Devices.FirstOrDefault(device => device.Device is not { } authentic || !authentic.Report.Nonce.Equals(nonce));
+        candidate.KeyBindsDevices = other is null;
+        return other is null ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} vouch for {key.Thumbprint}")
+            : Outcome.Failed($"device {other.Index} did not answer the nonce of this challenge and key: it vouches for another", other.Device?.Report.Nonce.ToString() ?? "not authentic", nonce.ToString());
+    }
+
+    private static Outcome CpuNamesTheDevices(Candidate candidate)
+    {
+        if (candidate.Parts.Key is not { } key || candidate.ReportData is not { } found)
+        {
+            return Outcome.NotApplicable(candidate.ReportData is null ? "no report of a CPU is authentic" : "no key is given");
+        }
+
+        var expected = key.ReportData(candidate.Parts.AdditionalEvidence);
+        candidate.CpuBindsDevices = CryptographicOperations.FixedTimeEquals(found, expected);
+        return candidate.CpuBindsDevices ? Outcome.Held("challenge, key and device evidence")
+            : Outcome.Failed(
+                "the CPU's report was made for another challenge, another key or other devices: parts of two machines or sessions are shown together",
+                Convert.ToHexStringLower(found), Convert.ToHexStringLower(expected));
+    }
+
+    // The registers must be those of this very quote: another VM's honest log explains another VM's registers.
+    private static Outcome BootEventIsCarried(Candidate candidate)
+    {
+        if (candidate.Parts.Boot is not { } boot)
+        {
+            return Outcome.NotApplicable("no boot log is given: nothing but the boot event of a measured gate binds a GPU to a VM");
+        }
+
+        if (!boot.CarriesBootEvent || boot.Log is not { } log)
+        {
+            var failed = boot.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed);
+            return failed is not null ? Outcome.Failed($"the boot log carries no event that counts: {failed.Id}: {failed.Reason}") : Outcome.NotApplicable("no gate of ours is asked about, or its register is not the VM's own");
+        }
+
+        var whyNot = log.Quoted.Kind switch
+        {
+            RegisterKind.Rtmr => candidate.Parts.Tdx?.Quote is not { } quote ? "no TDX quote is authentic"
+                : log.Quoted.Values.All(item => item.Key < quote.Quote.Body.Rtmr.Length && quote.Quote.Body.Rtmr[item.Key] == item.Value) ? null
+                : "the log was compared with the registers of another quote",
+            RegisterKind.Pcr => candidate.Parts.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
+                : log.Quoted.IsInTee && quote.Registers.IsInTee && AreTheSame(log.Quoted, quote.Registers) ? null
+                : "the log was compared with the registers of another TPM, or of one outside the TEE",
+            _ => "the log is about no registers",
+        };
+        candidate.HasBootEvent = whyNot is null;
+        return whyNot is null ? Outcome.Held($"register {boot.Record!.Register}, {boot.Record.Attestation!.Devices.Length} devices") : Outcome.Failed(whyNot);
+    }
+
+    private static bool AreTheSame(QuotedRegisters one, QuotedRegisters other) =>
+        one.Bank == other.Bank && one.Values.Count == other.Values.Count && one.Values.All(item => other.Values.TryGetValue(item.Key, out var value) && value == item.Value);
+
+    private static Outcome BootEventNamesFreshDevices(Candidate candidate)
+    {
+        if (!candidate.HasBootEvent)
+        {
+            return Outcome.NotApplicable("no boot event binds");
+        }
+
+        if (candidate.Devices.Length == 0)
+        {
+            return Outcome.NotApplicable("no device answers now: the boot event alone is believed");
+        }
+
+        string[] named = [.. candidate.Parts.Boot!.Record!.Attestation!.Devices.Select(device => device.Id.ToString()).Order(StringComparer.Ordinal)];
+        string[] fresh = [.. candidate.Devices.Select(device => device.Device?.Identity.Id.ToString() ?? "not authentic").Order(StringComparer.Ordinal)];
+        candidate.DevicesAreTheBoots = named.AsSpan().SequenceEqual(fresh);
+        return candidate.DevicesAreTheBoots ? Outcome.Held($"{named.Length} of {named.Length}")
+            : Outcome.Failed("the devices that answer now are not those that were verified at boot (S-2)", Brief(fresh), Brief(named));
+    }
+
+    // S-8: the guest's word about CC and what the GPUs sign about their mode must agree.
+    private static Outcome ModesAgree(Candidate candidate)
+    {
+        if (!candidate.HasBootEvent)
+        {
+            return Outcome.NotApplicable("no boot event vouches for the mode");
+        }
+
+        var cc = candidate.Parts.Boot!.Record!.Attestation!.Cc;
+        var gpus = candidate.Devices.Where(device => device.Kind is DeviceKind.Gpu).Select(device => device.Device?.Fields).OfType<DeviceFields>();
+        var signed = gpus.Select(fields => fields switch
+        {
+            { Mode: GpuMode.Ppcie } or { Mode: GpuMode.NotReported, ProtectedPcie: true } => (BootCcMode?)BootCcMode.Ppcie,
+            { Mode: GpuMode.Spt or GpuMode.Mpt } => BootCcMode.On,
+            _ => null,
+        }).OfType<BootCcMode>().Distinct().ToArray();
+        return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not tell their mode; the measured guest says {cc}")
+            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc}, vouched by the measured guest and signed by the GPUs' mode")
+            : Outcome.Failed("the guest's word about the GPUs' mode and what they sign about it disagree", string.Join(", ", signed), $"{cc}");
+    }
+
+    private static Outcome LevelIsMet(Candidate candidate)
+    {
+        // Device evidence without a key or a CPU binds nothing, however genuine it is.
+        candidate.Binding = candidate.HasBootEvent && (candidate.DevicesAreTheBoots || candidate.Devices.Length == 0) ? GpuBinding.BootEvent
+            : candidate is { KeyBindsDevices: true, CpuBindsDevices: true } ? GpuBinding.EvidenceHash
+            : GpuBinding.None;
+        var wanted = candidate.Expected.DangerouslyAcceptedBinding;
+        return candidate.Devices.Length == 0 && !candidate.HasBootEvent ? Outcome.NotApplicable("there is no device to be bound")
+            : candidate.Binding >= wanted ? (wanted is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
+            : Outcome.Failed("the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
+    }
+
+    private static ImmutableArray<string> Weakenings(Candidate candidate)
+    {
+        var parts = candidate.Parts;
+        IEnumerable<string> own =
+        [
+            .. candidate.Expected.DangerouslyAcceptNoCpuTee && parts.Tdx is null && parts.Snp is null ? ["no-cpu-tee"] : Array.Empty<string>(),
+            .. candidate.Binding < GpuBinding.BootEvent && candidate.Devices.Length > 0 ? [$"gpu-binding-{Word(candidate.Binding)}"] : Array.Empty<string>(),
+        ];
+        return [.. own.Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    }
+
+    private static string Word(GpuBinding binding) => binding switch
+    {
+        GpuBinding.BootEvent => "boot-event",
+        GpuBinding.EvidenceHash => "evidence-hash",
+        _ => "none",
+    };
+
+    private static string Brief(IEnumerable<string> ids) => string.Join(", ", ids.Select(id => id.Length > 16 ? id[..16] + "…" : id));
+
+    private sealed class Candidate(CompositeParts parts, CompositeExpectations expected)
+    {
+        public CompositeParts Parts => parts;
+        public CompositeExpectations Expected => expected;
+        public ImmutableArray<DeviceResult> Devices { get; } = parts.Devices is { Devices.IsDefault: false } ? parts.Devices.Devices : [];
+        public byte[]? ReportData { get; } = parts.Tdx?.Quote?.Quote.Body.ReportData.Bytes.ToArray() ?? parts.Snp?.Report?.Report.ReportData.Bytes.ToArray();
+        public bool KeyBindsDevices { get; set; }
+        public bool CpuBindsDevices { get; set; }
+        public bool HasBootEvent { get; set; }
+        public bool DevicesAreTheBoots { get; set; }
+        public GpuBinding Binding { get; set; }
+    }
+}

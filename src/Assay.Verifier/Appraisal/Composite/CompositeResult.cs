@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Tpm;
+using Assay.Binding;
+
+namespace Assay.Appraisal.Composite;
+
+/// <summary>
+/// What was answered about each part, and the key that is to tie them. Each part was judged on its own; whether they are of one machine is
+/// what <see cref="CompositeAppraisal"/> asks.
+/// </summary>
+public sealed record CompositeParts
+{
+    /// <summary>GPUs and switches; null when none gave evidence.</summary>
+    public required AppraisalResult? Devices { get; init; }
+
+    /// <summary>The TD quote; null for another TEE.</summary>
+    public TdxResult? Tdx { get; init; }
+
+    /// <summary>The SNP report; null for another TEE.</summary>
+    public SnpResult? Snp { get; init; }
+
+    /// <summary>A TPM's quote, inside the TEE or not; null when there is none.</summary>
+    public TpmResult? Tpm { get; init; }
+
+    /// <summary>The boot log against the registers of one of them; null when there is none.</summary>
+    public BootResult? Boot { get; init; }
+
+    /// <summary>The challenge and the guest's key; null: nothing can tie devices to a CPU but a boot event.</summary>
+    public required KeyBinding? Key { get; init; }
+
+    /// <summary>The exact device evidence that the CPU's report was made over: <see cref="AdditionalEvidence.Of"/>.</summary>
+    public required string AdditionalEvidence { get; init; }
+}
+
+/// <summary>The answers about the whole.</summary>
+public sealed record CompositeResult
+{
+    /// <summary>What was judged.</summary>
+    public required CompositeParts Parts { get; init; }
+
+    /// <summary>In the order of the checks. None of them is ever left out.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>How the devices are bound to the VM: the strongest that was proven.</summary>
+    public required GpuBinding Binding { get; init; }
+
+    /// <summary>What was waived, by permanent names, sorted: of the parts, and of the whole.</summary>
+    public required ImmutableArray<string> Weakened { get; init; }
+
+    /// <summary>Whether every part passed and every question about the whole was answered with yes, or does not apply.</summary>
+    public required bool Passed { get; init; }
+
+    /// <summary>The word of <c>x-assay-gpu-binding</c>.</summary>
+    public string BindingWord => Binding switch
+    {
+        GpuBinding.BootEvent => "boot-event",
+        GpuBinding.EvidenceHash => "evidence-hash",
+        _ => "none",
+    };
+}

@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>A certificate whose status a revocation list tells.</summary>
+/// <param name="Subject">The certificate.</param>
+/// <param name="Issuer">The one above it in its path, which signs the list.</param>
+/// <param name="List">DER; null when it could not be had.</param>
+/// <param name="Source">Where the list comes from, for people.</param>
+internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source);
+
+/// <summary>The answers about a path's revocation from lists.</summary>
+/// <param name="NotRevoked">Whether no certificate is listed.</param>
+/// <param name="StatusCurrent">Whether every list is within its times.</param>
+/// <param name="LatestStatement">The latest thisUpdate of an authentic list: no honest clock is earlier (S-13).</param>
+internal sealed record CrlOutcomes(Outcome NotRevoked, Outcome StatusCurrent, DateTimeOffset LatestStatement);
+
+/// <summary>Judges paths of processors at a time: validity of their certificates, and revocation lists (which Intel and AMD publish, and no OCSP).</summary>
+internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChecking revocation, VerifierCache cache)
+{
+    public Outcome Current(CertificationPath path)
+    {
+        if (path.LatestNotBefore - at > RevocationJudgement.ClockSkewTolerance)
+        {
+            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", ChainJudge.Text(at), $"from {ChainJudge.Text(path.LatestNotBefore)}");
+        }
+
+        if (path.EarliestNotAfter >= at)
+        {
+            return Outcome.Held($"until {ChainJudge.Text(path.EarliestNotAfter)}");
+        }
+
+        var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
+        return Outcome.Failed($"expired: {ended.Subject.CommonName} ended at {ChainJudge.Text(ended.NotAfter)}; fetch what it signed, or the certificate, again", ChainJudge.Text(at), $"until {ChainJudge.Text(path.EarliestNotAfter)}");
+    }
+
+    /// <summary>Whether something that is valid from one instant to another is valid now.</summary>
+    public Outcome Within(DateTimeOffset issued, DateTimeOffset nextUpdate, string what) =>
+        issued - at > RevocationJudgement.ClockSkewTolerance ? Outcome.Failed($"the issue date of the {what} is in the future: the clock is behind", ChainJudge.Text(at), $"from {ChainJudge.Text(issued)}")
+        : at > nextUpdate ? Outcome.Failed($"the {what} is past its next update: fetch it again", ChainJudge.Text(at), $"until {ChainJudge.Text(nextUpdate)}")
+        : Outcome.Held($"{ChainJudge.Text(issued)} to {ChainJudge.Text(nextUpdate)}");
+
+    public CrlOutcomes Revocation(ImmutableArray<CrlQuery> queries)
+    {
+        if (revocation is not RevocationChecking.Required)
+        {
+            var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
+            return new CrlOutcomes(waived, waived, DateTimeOffset.MinValue);
+        }
+
+        var answers = queries.Select(Ask).ToArray();
+        var revoked = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked or RevocationState.Hold or RevocationState.Unknown);
+        var invalid = answers.FirstOrDefault(answer => answer.WhyInvalid is not null);
+        var missing = answers.FirstOrDefault(answer => answer.WhyMissing is not null);
+        var stale = answers.FirstOrDefault(answer => answer.Judgement is { Currency: not RevocationCurrency.Current });
+        var notRevoked = revoked is not null ? Outcome.Failed($"{revoked.Name}: {revoked.Judgement!.WhyNot}")
+            : invalid is not null ? Outcome.Failed($"{invalid.Name}: {invalid.WhyInvalid}")
+            : missing is not null ? Outcome.Missing($"{missing.Name}: {missing.WhyMissing}")
+            : stale is not null ? Outcome.Stopped("a revocation list is not current")
+            : Outcome.Held($"{answers.Length} current signed lists");
+        var current = stale is not null ? Outcome.Failed($"{stale.Name}: the revocation list is not current: {stale.Judgement!.WhyNot ?? stale.Judgement.Currency.ToString()}")
+            : invalid is not null || missing is not null ? Outcome.Stopped("not every certificate has an authentic revocation list")
+            : Outcome.Held();
+        return new CrlOutcomes(notRevoked, current, answers.Select(answer => answer.ThisUpdate).DefaultIfEmpty(DateTimeOffset.MinValue).Max());
+    }
+
+    private Answer Ask(CrlQuery query)
+    {
+        var name = query.Subject.Subject.CommonName ?? query.Subject.Subject.ToString();
+        if (query.List is not { } bytes)
+        {
+            return new Answer(name, null, null, $"{query.Source} is missing", DateTimeOffset.MinValue);
+        }
+
+        if (!AuthenticCrl.TryFromCache(bytes.Span, query.Issuer, trust.Kind, cache, out var crl))
+        {
+            if (!CertificateRevocationList.TryParse(bytes.Span, out var list, out var fault))
+            {
+                return new Answer(name, null, $"{query.Source} is malformed: {fault}", null, DateTimeOffset.MinValue);
+            }
+
+            if (!AuthenticCrl.TryAuthenticate(list, query.Issuer, trust.Kind, cache, out crl, out var whyNot))
+            {
+                return new Answer(name, null, $"{query.Source} is not authentic: {whyNot}", null, DateTimeOffset.MinValue);
+            }
+        }
+
+        return new Answer(name, RevocationJudgement.Of(crl, query.Subject, query.Issuer, at), null, null, crl.List.ThisUpdate);
+    }
+
+    private sealed record Answer(string Name, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, DateTimeOffset ThisUpdate);
+}

@@ -1,0 +1,27 @@
+using System.Collections.Immutable;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>What a judgement rests on whatever it is about: a clock that was chosen, and is not behind what verified (S-13).</summary>
+/// <param name="Time">By which clock.</param>
+/// <param name="Revocation">Whether revocation is asked about.</param>
+/// <param name="LatestStatement">The latest date of an item that verified.</param>
+internal sealed record TimeGround(EvaluationTime Time, RevocationChecking Revocation, DateTimeOffset LatestStatement)
+{
+    // The ids are those of the set: one question, whoever asks it.
+    public static ImmutableArray<Check<TimeGround>> Checks { get; } =
+    [
+        new("time.source.chosen", ground => ground.Time.Source is TimeSource.None ? Outcome.Failed("nothing chosen is refused: say by which clock is judged") : Outcome.Held(ground.Time.Source.ToString())),
+        new("time.floor.respected", FloorIsRespected),
+        new("revocation.chosen", ground => ground.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name") : Outcome.Held()),
+    ];
+
+    private static Outcome FloorIsRespected(TimeGround ground)
+    {
+        var floor = ground.LatestStatement > ground.Time.InitialFloor ? ground.LatestStatement : ground.Time.InitialFloor;
+        return floor - ground.Time.Instant > RevocationJudgement.ClockSkewTolerance
+            ? Outcome.Failed("the clock is behind what verified, or behind the release of this software", ChainJudge.Text(ground.Time.Instant), $"at least {ChainJudge.Text(floor)}")
+            : Outcome.Held();
+    }
+}

@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Assay.Evidence.Snp;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// A report that is proven a genuine processor's: the VCEK or VLEK certificate ends at AMD's root of its product, speaks of the TCB and
+/// the chip that the report names, and its key signed the report. Only <see cref="SnpAuthentication"/> makes one.
+/// </summary>
+public sealed class AuthenticSnpReport
+{
+    internal AuthenticSnpReport(SnpReport report, CertificationPath path, SnpEndorsement endorsement)
+    {
+        Report = report;
+        Path = path;
+        Endorsement = endorsement;
+    }
+
+    /// <summary>What was signed.</summary>
+    public SnpReport Report { get; }
+
+    /// <summary>VCEK or VLEK, ASK or ASVK, ARK.</summary>
+    public CertificationPath Path { get; }
+
+    /// <summary>What the certificate says about chip or provider.</summary>
+    public SnpEndorsement Endorsement { get; }
+}
+
+/// <summary>From hostile bytes to an authentic report: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
+internal static class SnpAuthentication
+{
+    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    private static readonly ImmutableArray<Check<Candidate>> s_parsing =
+    [
+        new("snp.report.wellformed", ReportIsWellFormed),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
+    [
+        new("snp.chain.available", ChainIsAvailable),
+        new("snp.chain.trusted", ChainIsTrusted),
+        new("snp.endorsement.wellformed", EndorsementIsWellFormed),
+        new("snp.product.match", ProductMatches),
+        new("snp.signing-key.match", SigningKeyMatches),
+        new("snp.endorsement.tcb.match", TcbMatches),
+        new("snp.endorsement.chip.match", ChipMatches),
+        new("snp.report.signature.valid", ReportIsSigned),
+        new("snp.report-data.match", ReportDataMatches),
+    ];
+
+    /// <summary>Every id, in the order in which the checks run.</summary>
+    public static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
+
+    public static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
+        ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+    {
+        var candidate = new Candidate(report, collateral, expected, cache);
+        var findings = ImmutableArray.CreateBuilder<Finding>();
+        findings.AddRange(s_parsing.Select(check => check.Ask(candidate)));
+        var parsed = findings.All(finding => finding.State is CheckState.Held);
+        findings.AddRange(s_authenticity.Select(check => parsed
+            ? check.Ask(candidate)
+            : Outcome.Stopped("the report could not be read").Named(check.Id)));
+        var authentic = parsed && findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+        return (authentic ? new AuthenticSnpReport(candidate.Report!, candidate.Path!, candidate.Endorsement!) : null, findings.ToImmutable(), !parsed);
+    }
+
+    private static Outcome ReportIsWellFormed(Candidate candidate)
+    {
+        if (!SnpReport.TryParse(candidate.Bytes.Span, out var report, out var fault))
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        candidate.Report = report;
+        return Outcome.Held($"version {report.Version}");
+    }
+
+    // A bag of certificates, as hosts and AMD's service hand them out: the leaf is the key that the report names, and each issuer is
+    // found by name. Whether they belong together the signatures decide.
+    private static Outcome ChainIsAvailable(Candidate candidate)
+    {
+        var certificates = new List<Certificate>();
+        foreach (var der in candidate.Collateral.Certificates)
+        {
+            if (!candidate.Cache.TryReadCertificate(der.Span, out var certificate, out var fault))
+            {
+                return Outcome.Failed($"certificate {certificates.Count}: {fault}");
+            }
+
+            certificates.Add(certificate);
+        }
+
+        var name = candidate.Report!.SigningKey is SnpSigningKey.Vcek ? "SEV-VCEK" : "SEV-VLEK";
+        var leaf = certificates.FirstOrDefault(certificate => certificate.Subject.CommonName == name);
+        var issuer = leaf is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(leaf.Issuer));
+        var root = issuer is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(issuer.Issuer));
+        if (leaf is null)
+        {
+            return Outcome.Missing($"the {name[4..]} certificate is missing: AMD's key distribution service has it by chip id and TCB, or the host gives it");
+        }
+
+        if (issuer is null || root is null)
+        {
+            return Outcome.Missing($"the certificate \"{(issuer ?? leaf).Issuer.CommonName}\" is missing: AMD's key distribution service has it under cert_chain");
+        }
+
+        candidate.Chain = [leaf, issuer, root];
+        return Outcome.Held(string.Join(", ", candidate.Chain.Select(certificate => certificate.Subject.CommonName)));
+    }
+
+    private static Outcome ChainIsTrusted(Candidate candidate)
+    {
+        if (candidate.Chain.IsEmpty)
+        {
+            return Outcome.Stopped("the chain is not complete");
+        }
+
+        if (!CertificationPath.TryCertify(candidate.Chain, candidate.Expected.Trust, PathPurpose.AmdEndorsement, candidate.Cache, out var path, out var whyNot))
+        {
+            return Outcome.Failed(whyNot);
+        }
+
+        candidate.Path = path;
+        return Outcome.Held($"to {path.Anchor.Label}");
+    }
+
+    private static Outcome EndorsementIsWellFormed(Candidate candidate)
+    {
+        if (candidate.Path is null)
+        {
+            return Outcome.Stopped("the chain is not trusted");
+        }
+
+        if (!SnpEndorsement.TryRead(candidate.Path.Leaf, out var endorsement, out var whyNot))
+        {
+            return Outcome.Failed(whyNot);
+        }
+
+        candidate.Endorsement = endorsement;
+        return Outcome.Held(endorsement.ProductName);
+    }
+
+    // Three speak of the product: the certificate, the authorities above it by name, and from version 3 on the report.
+    private static Outcome ProductMatches(Candidate candidate)
+    {
+        if (candidate.Endorsement is not { } endorsement)
+        {
+            return Outcome.Stopped("the certificate is not authentic");
+        }
+
+        var (product, report) = (endorsement.Product, candidate.Report!);
+        string[] names = [.. candidate.Path!.Certificates.Skip(1).Select(certificate => certificate.Subject.CommonName ?? "")];
+        string[] expected = [endorsement.Kind is SnpSigningKey.Vlek ? $"SEV-VLEK-{product}" : $"SEV-{product}", $"ARK-{product}"];
+        return !names.SequenceEqual(expected) ? Outcome.Failed("the certificate is of another product than its authorities", string.Join(", ", names), string.Join(", ", expected))
+            : report.Cpuid is { } cpuid && report.Product != product ? Outcome.Failed("the report is of another product than the certificate", $"family {cpuid.Family:x2} model {cpuid.Model:x2}: {report.Product}", $"{product}")
+            : Outcome.Held($"{product}");
+    }
+
+    private static Outcome SigningKeyMatches(Candidate candidate)
+    {
+        if (candidate.Endorsement is not { } endorsement)
+        {
+            return Outcome.Stopped("the certificate is not authentic");
+        }
+
+        var (report, accepted) = (candidate.Report!, candidate.Expected.AcceptedSigningKeys);
+        return endorsement.Kind != report.SigningKey ? Outcome.Failed("the report names another kind of key than the certificate", $"{report.SigningKey}", $"{endorsement.Kind}")
+            : !accepted.Contains(report.SigningKey) ? Outcome.Failed("reports that this kind of key signed are not accepted", $"{report.SigningKey}", accepted.IsEmpty ? "nothing was chosen" : string.Join(", ", accepted))
+            : report is { MaskChipKey: true, SigningKey: SnpSigningKey.Vcek } ? Outcome.Failed("the report says that its platform may not sign with the VCEK (MASK_CHIP_KEY), and is signed with it", "MASK_CHIP_KEY", "not set")
+            : Outcome.Held($"{report.SigningKey}");
+    }
+
+    private static Outcome TcbMatches(Candidate candidate) => candidate.Endorsement switch
+    {
+        null => Outcome.Stopped("the certificate is not authentic"),
+        var endorsement when endorsement.Tcb == candidate.Report!.ReportedTcb => Outcome.Held($"{endorsement.Tcb.Parts(endorsement.Product)}"),
+        var endorsement => Outcome.Failed("the certificate is of another TCB than REPORTED_TCB: fetch that of the reported one", $"{endorsement.Tcb}", $"{candidate.Report!.ReportedTcb}"),
+    };
+
+    private static Outcome ChipMatches(Candidate candidate) => candidate.Endorsement switch
+    {
+        null => Outcome.Stopped("the certificate is not authentic"),
+        { ChipId: null } endorsement => Outcome.NotApplicable($"a VLEK names no chip, but the provider {endorsement.CloudProvider}"),
+        { ChipId: { } chip } when chip.Equals(candidate.Report!.ChipId) => Outcome.Held($"{chip.ToString()[..16]}…"),
+        { ChipId: { } chip } => Outcome.Failed(
+            candidate.Report!.ChipId.IsMasked ? "the report masks its CHIP_ID, so that the certificate cannot be compared with it" : "the certificate is of another chip than CHIP_ID",
+            $"{candidate.Report.ChipId}", $"{chip}"),
+    };
+
+    private static Outcome ReportIsSigned(Candidate candidate)
+    {
+        if (candidate.Path is null)
+        {
+            return Outcome.Stopped("the chain is not trusted");
+        }
+
+        var report = candidate.Report!;
+        return candidate.Path.Leaf.Key.Verifies(report.SignedBytes.Span, report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter)
+            ? Outcome.Held("ECDSA P-384 with SHA-384")
+            : Outcome.Failed("the report was not signed by the certificate's key: it was altered, or is of another chip or TCB");
+    }
+
+    private static Outcome ReportDataMatches(Candidate candidate) => candidate.Expected.ReportData switch
+    {
+        null => Outcome.Waived("no report data was given: the report may be an old one, or another's"),
+        var expected when candidate.Report!.ReportData.Equals(expected) => Outcome.Held(expected.ToString()),
+        var expected => Outcome.Failed("the report carries other report data: it is replayed, or of another session", candidate.Report!.ReportData.ToString(), expected.ToString()),
+    };
+
+    /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>
+    private sealed class Candidate(ReadOnlyMemory<byte> bytes, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+    {
+        public ReadOnlyMemory<byte> Bytes => bytes;
+        public SnpCollateral Collateral => collateral;
+        public SnpExpectations Expected => expected;
+        public VerifierCache Cache => cache;
+        public SnpReport? Report { get; set; }
+        public ImmutableArray<Certificate> Chain { get; set; } = [];
+        public CertificationPath? Path { get; set; }
+        public SnpEndorsement? Endorsement { get; set; }
+    }
+}

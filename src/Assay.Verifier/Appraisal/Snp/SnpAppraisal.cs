@@ -1,0 +1,199 @@
+using System.Collections.Immutable;
+using Assay.Evidence.Snp;
+using Assay.Reference;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// The verifier of SEV-SNP reports: bytes, collateral, expectations and time in, findings out. Which certificate a report needs its own
+/// fields tell (<see cref="SnpReport"/>: product, chip id, reported TCB), so that fetching lies before the one call.
+/// </summary>
+public static class SnpAppraisal
+{
+    private static readonly ImmutableArray<Check<Candidate>> s_checks =
+    [
+        new("snp.chain.current", candidate => candidate.Judge.Current(candidate.Authentic.Path)),
+        new("snp.chain.not-revoked", candidate => candidate.Revocation.NotRevoked),
+        new("snp.chain.status-current", candidate => candidate.Revocation.StatusCurrent),
+        new("snp.tcb.consistent", TcbIsConsistent),
+        new("snp.tcb.accepted", TcbIsAccepted),
+        new("snp.debug.off", candidate => !candidate.Report.Policy.Debug ? Outcome.Held()
+            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the guest is under debug, its host reads its memory, and that is accepted")
+            : Outcome.Failed("the guest is under debug (POLICY.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
+        new("snp.policy.known", candidate => candidate.Report.Policy is { Unknown: 0, MustBeOne: true } ? Outcome.Held($"{candidate.Report.Policy.Value:x}")
+            : Outcome.Failed("POLICY has bits without a name, or lacks bit 17: what it permits the host is not known", $"{candidate.Report.Policy.Value:x}", "known bits, 17 among them")),
+        new("snp.policy.enforced", PolicyIsEnforced),
+        new("snp.platform.known", candidate => candidate.Report.PlatformInfo.Unknown == 0 ? Outcome.Held($"{candidate.Report.PlatformInfo.Value:x}")
+            : Outcome.Failed("PLATFORM_INFO has bits without a name: a newer Assay may know them", $"{candidate.Report.PlatformInfo.Unknown:x}", "none of them")),
+        new("snp.migration-agent.off", MigrationAgentIsOff),
+        new("snp.vmpl.accepted", candidate => candidate.Expected.AcceptedVmpls.Contains(candidate.Report.Vmpl) ? Outcome.Held($"{candidate.Report.Vmpl}")
+            : Outcome.Failed("the report was asked for at another privilege level", $"VMPL {candidate.Report.Vmpl}", candidate.Expected.AcceptedVmpls.IsEmpty ? "nothing was chosen" : $"VMPL {string.Join(" or ", candidate.Expected.AcceptedVmpls)}")),
+        new("snp.measurement.match", MeasurementMatches),
+    ];
+
+    /// <summary>Every check id there is, in the order in which checks run.</summary>
+    public static ImmutableArray<string> CheckIds { get; } =
+        [.. SnpAuthentication.CheckIds, .. s_checks.Select(check => check.Id), .. TimeGround.Checks.Select(check => check.Id)];
+
+    /// <summary>All questions.</summary>
+    public static SnpResult Appraise(ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(collateral);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        var (authentic, findings, unparsable) = SnpAuthentication.Authenticate(report, collateral, expected, cache);
+        var result = new SnpResult
+        {
+            Findings = findings,
+            Unparsable = unparsable,
+            Report = authentic,
+            Missing = MissingItems(findings, collateral, expected),
+            Anchors = expected.Trust.Kind,
+            Time = expected.Time,
+        };
+        if (authentic is null)
+        {
+            // Nothing is asked about evidence that is not authentic, and the questions stay visible.
+            var stopped = CheckIds.Skip(findings.Length).Select(id => Outcome.Stopped("the report is not authentic").Named(id));
+            return result with { Findings = [.. findings, .. stopped] };
+        }
+
+        var candidate = new Candidate(authentic, expected, collateral, new CrlJudge(expected.Time.Instant, expected.Trust, expected.Revocation, cache));
+        ImmutableArray<Finding> answers = [.. s_checks.Select(check => check.Ask(candidate))];
+        var ground = new TimeGround(expected.Time, expected.Revocation, candidate.Revocation.LatestStatement);
+        return result with
+        {
+            Findings = [.. findings, .. answers, .. TimeGround.Checks.Select(check => check.Ask(ground))],
+            TcbStatus = candidate.TcbStatus,
+            Claims = new SnpClaims { Authentic = authentic, TcbStatus = candidate.TcbStatus },
+            Weakened = Weakenings(candidate),
+            LatestStatement = ground.LatestStatement,
+        };
+    }
+
+    private static ImmutableArray<string> MissingItems(ImmutableArray<Finding> findings, SnpCollateral collateral, SnpExpectations expected)
+    {
+        var chain = findings.Any(finding => finding is { Id: "snp.chain.available", Cause: NotCheckedCause.Missing });
+        var list = expected.Revocation is RevocationChecking.Required && collateral.Crl is null;
+        return [.. new[] { list ? "amd-crl" : null, chain ? "snp-certificates" : null }.OfType<string>()];
+    }
+
+    // Only what was used weakens: an allowance that nothing needed does not.
+    private static ImmutableArray<string> Weakenings(Candidate candidate)
+    {
+        var (report, expected) = (candidate.Report, candidate.Expected);
+        (string Name, bool Used)[] items =
+        [
+            ("snp-debug-accepted", expected.DangerouslyAcceptDebug && report.Policy.Debug),
+            ("snp-no-minimum-tcb", expected.MinimumTcb is null),
+            ("snp-no-reference-values", expected.References is null),
+            ("snp-no-report-data", expected.ReportData is null),
+            ("snp-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
+            ("snp-tcb-status-accepted", expected.DangerouslyAcceptOutOfDateTcb && candidate.TcbStatus is TcbStatus.OutOfDate),
+            ("time-stated", expected.Time.Source is TimeSource.Stated),
+        ];
+        return [.. items.Where(item => item.Used).Select(item => item.Name)];
+    }
+
+    // The firmware keeps REPORTED ≤ COMMITTED ≤ CURRENT, and zeros where the layout reserves.
+    private static Outcome TcbIsConsistent(Candidate candidate)
+    {
+        var (report, product) = (candidate.Report, candidate.Product);
+        var reserved = new[] { report.ReportedTcb, report.CommittedTcb, report.LaunchTcb, report.CurrentTcb }.FirstOrDefault(tcb => tcb.Reserved(product) != 0);
+        return reserved.Value != 0 ? Outcome.Failed($"a TCB has bytes that {product} reserves", $"{reserved}", "zero in them")
+            : !report.CommittedTcb.Parts(product).Reaches(report.ReportedTcb.Parts(product)) ? Outcome.Failed("the report claims more than is committed", $"reported {report.ReportedTcb.Parts(product)}", $"at most {report.CommittedTcb.Parts(product)}")
+            : !report.CurrentTcb.Parts(product).Reaches(report.CommittedTcb.Parts(product)) ? Outcome.Failed("less runs than is committed", $"current {report.CurrentTcb.Parts(product)}", $"at least {report.CommittedTcb.Parts(product)}")
+            : Outcome.Held();
+    }
+
+    // With a minimum, each of the four must reach it. Without one, nobody says what is new enough; what can be told is whether the four
+    // agree: a platform that reports less than it runs lets the older firmware's key speak, and one that committed less can go back.
+    private static Outcome TcbIsAccepted(Candidate candidate)
+    {
+        var (report, product, expected) = (candidate.Report, candidate.Product, candidate.Expected);
+        (string Name, SnpTcb Tcb)[] versions = [("reported", report.ReportedTcb), ("committed", report.CommittedTcb), ("launch", report.LaunchTcb), ("current", report.CurrentTcb)];
+        if (expected.MinimumTcb is { } minimums)
+        {
+            if (!minimums.TryGetValue(product, out var minimum))
+            {
+                return Outcome.Failed("no minimum TCB is stated for this product", $"{product}", string.Join(", ", minimums.Keys));
+            }
+
+            var below = versions.Where(version => !version.Tcb.Parts(product).Reaches(minimum)).ToArray();
+            return candidate.Judged(below.Length == 0, $"{string.Join(" and ", below.Select(version => version.Name))} TCB below the minimum", string.Join(", ", below.Select(version => $"{version.Name} {version.Tcb.Parts(product)}")), $"at least {minimum}");
+        }
+
+        var differing = versions.Where(version => version.Tcb != report.ReportedTcb).ToArray();
+        return candidate.Judged(
+            differing.Length == 0, $"the {string.Join(" and ", differing.Select(version => version.Name))} TCB differs from the reported one, and no minimum is stated to compare them with",
+            string.Join(", ", differing.Select(version => $"{version.Name} {version.Tcb.Parts(product)}")), $"{report.ReportedTcb.Parts(product)}");
+    }
+
+    // The firmware refuses to run a guest whose policy the platform does not meet: a report that says otherwise is no firmware's.
+    private static Outcome PolicyIsEnforced(Candidate candidate)
+    {
+        var (policy, platform) = (candidate.Report.Policy, candidate.Report.PlatformInfo);
+        return !policy.SmtAllowed && platform.SmtEnabled ? Outcome.Failed("SMT is on, and the guest's policy forbids it", "SMT_EN", "off")
+            : policy.RaplDisabledRequired && !platform.RaplDisabled ? Outcome.Failed("power measurement is on, and the guest's policy wants it off", "no RAPL_DIS", "RAPL_DIS")
+            : policy.CiphertextHidingRequired && !platform.CiphertextHidingEnabled ? Outcome.Failed("ciphertext hiding is off, and the guest's policy wants it", "no CIPHERTEXT_HIDING_DRAM_EN", "CIPHERTEXT_HIDING_DRAM_EN")
+            : Outcome.Held();
+    }
+
+    private static Outcome MigrationAgentIsOff(Candidate candidate)
+    {
+        var report = candidate.Report;
+        var bound = report.ReportIdMigrationAgent.Bytes.ContainsAnyExcept((byte)0xFF);
+        return !report.Policy.MigrationAgentAllowed && !bound ? Outcome.Held()
+            : !report.Policy.MigrationAgentAllowed ? Outcome.Failed("a migration agent is bound, and the guest's policy forbids it", $"{report.ReportIdMigrationAgent}", "all ones")
+            : candidate.Expected.RefuseMigrationAgent ? Outcome.Failed("the guest may move to another platform (POLICY.MIGRATE_MA)", bound ? $"agent {report.ReportIdMigrationAgent}" : "MIGRATE_MA", "no MIGRATE_MA")
+            : Outcome.NotApplicable("the guest may have a migration agent, and that is not refused");
+    }
+
+    private static Outcome MeasurementMatches(Candidate candidate)
+    {
+        if (candidate.Expected.References is not { } references)
+        {
+            return Outcome.Waived("no reference values were given: any guest image passes");
+        }
+
+        var report = candidate.Report;
+        var matching = references.FirstOrDefault(reference => WhyNot(report, reference) is null);
+        return matching is not null ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"MEASUREMENT {report.Measurement}", "at least one image")
+            : Outcome.Failed(
+                "the guest is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(report, reference)}")),
+                $"MEASUREMENT {report.Measurement}", string.Join(" or ", references.Take(4).Select(reference => $"{reference.Measurement}")));
+    }
+
+    private static string? WhyNot(SnpReport report, SnpReference reference) =>
+        reference.Measurement != report.Measurement ? "MEASUREMENT differs"
+        : reference.HostData is { } hostData && hostData != report.HostData ? "HOST_DATA differs"
+        : reference.IdKeyDigest is { } idKey && idKey != report.IdKeyDigest ? "ID_KEY_DIGEST differs"
+        : null;
+
+    /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>
+    private sealed class Candidate(AuthenticSnpReport authentic, SnpExpectations expected, SnpCollateral collateral, CrlJudge judge)
+    {
+        private CrlOutcomes? _revocation;
+
+        public AuthenticSnpReport Authentic => authentic;
+        public SnpReport Report => authentic.Report;
+        public SnpProduct Product => authentic.Endorsement.Product;
+        public SnpExpectations Expected => expected;
+        public CrlJudge Judge => judge;
+        public TcbStatus TcbStatus { get; private set; }
+
+        // AMD's list is the ARK's own: it can name the ASK or ASVK, and no leaf, for those end with their TCB.
+        public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
+            [new CrlQuery(authentic.Path.Certificates[1], authentic.Path.Certificates[2], collateral.Crl, "the revocation list of AMD's root")]);
+
+        public Outcome Judged(bool upToDate, string problem, string found, string wanted)
+        {
+            TcbStatus = upToDate ? TcbStatus.UpToDate : TcbStatus.OutOfDate;
+            return upToDate ? Outcome.Held($"{Report.ReportedTcb.Parts(Product)}")
+                : expected.DangerouslyAcceptOutOfDateTcb ? Outcome.Waived($"{problem} ({found}), and that is accepted")
+                : Outcome.Failed(problem, found, wanted);
+        }
+    }
+}

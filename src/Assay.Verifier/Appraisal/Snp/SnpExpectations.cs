@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using Assay.Evidence.Snp;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>Known-good values of one guest image. What is null is not compared; the measurement always is.</summary>
+public sealed record SnpReference
+{
+    /// <summary>Its name and version, for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>MEASUREMENT.</summary>
+    public required Digest Measurement { get; init; }
+
+    /// <summary>HOST_DATA, 32 bytes; null where it is not compared.</summary>
+    public Digest? HostData { get; init; }
+
+    /// <summary>ID_KEY_DIGEST; null where it is not compared.</summary>
+    public Digest? IdKeyDigest { get; init; }
+}
+
+/// <summary>What the relying party expects of an SNP report. All of it is stated: there is no "skip if unset".</summary>
+public sealed record SnpExpectations
+{
+    /// <summary>REPORT_DATA that the report must carry. Null: nothing binds it, and the result says so.</summary>
+    public required ReportData? ReportData { get; init; }
+
+    /// <summary>Known-good images, of which one must match. Null: any guest passes, and the result says so; an empty list passes none.</summary>
+    public required ImmutableArray<SnpReference>? References { get; init; }
+
+    /// <summary>
+    /// The lowest TCB of each product that reported, committed, launch and current TCB must all reach. Null: none is known, the four must
+    /// then agree, and the result says so. A product that is not listed does not pass.
+    /// </summary>
+    public required ImmutableDictionary<SnpProduct, SnpTcbParts>? MinimumTcb { get; init; }
+
+    /// <summary>Keys that may have signed. A VLEK names a cloud provider and no chip.</summary>
+    public required ImmutableArray<SnpSigningKey> AcceptedSigningKeys { get; init; }
+
+    /// <summary>Privilege levels that may have asked for the report; 0 is the highest.</summary>
+    public required ImmutableArray<uint> AcceptedVmpls { get; init; }
+
+    /// <summary>Whether a guest that may have a migration agent is refused: its memory may move to another platform.</summary>
+    public required bool RefuseMigrationAgent { get; init; }
+
+    /// <summary>The instant of judgement.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Whose roots are believed.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Whether revocation is asked about.</summary>
+    public required RevocationChecking Revocation { get; init; }
+
+    /// <summary>Accepts a guest under debug, which its host reads. A weakening.</summary>
+    public bool DangerouslyAcceptDebug { get; init; }
+
+    /// <summary>Accepts a TCB below the minimum, or one whose four versions disagree while no minimum is stated. A weakening.</summary>
+    public bool DangerouslyAcceptOutOfDateTcb { get; init; }
+}

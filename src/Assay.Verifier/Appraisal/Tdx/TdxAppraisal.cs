@@ -1,0 +1,313 @@
+using System.Collections.Immutable;
+using Assay.Reference;
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>
+/// The verifier of TDX quotes: bytes, collateral, expectations and time in, findings out. <see cref="Authenticate"/> needs no collateral;
+/// between it and <see cref="Appraise"/> lies fetching.
+/// </summary>
+public static class TdxAppraisal
+{
+    private const string TcbInfoPrefix = "tdx.tcb-info";
+    private const string QeIdentityPrefix = "tdx.qe-identity";
+
+    private static readonly ImmutableArray<Check<Candidate>> s_chain =
+    [
+        new("tdx.chain.current", candidate => candidate.Judge.Current(candidate.Quote.Path)),
+        new("tdx.chain.not-revoked", candidate => candidate.Revocation.NotRevoked),
+        new("tdx.chain.status-current", candidate => candidate.Revocation.StatusCurrent),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_platform =
+    [
+        new("tdx.tcb-info.platform.match", TcbInfoIsOfThePlatform),
+        new("tdx.tcb.platform.accepted", PlatformIsAccepted),
+        new("tdx.module.genuine", ModuleIsGenuine),
+        new("tdx.tcb.module.accepted", ModuleIsAccepted),
+        new("tdx.qe.genuine", QuotingEnclaveIsGenuine),
+        new("tdx.tcb.qe.accepted", QuotingEnclaveIsAccepted),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_domain =
+    [
+        new("tdx.debug.off", candidate => !candidate.Body.Attributes.Debug ? Outcome.Held()
+            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the TD is under debug, its host reads its memory, and that is accepted")
+            : Outcome.Failed("the TD is under debug (TDATTRIBUTES.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
+        new("tdx.attributes.known", candidate => candidate.Body.Attributes.Unknown == 0 ? Outcome.Held($"{candidate.Body.Attributes.Value:x16}")
+            : Outcome.Failed("TDATTRIBUTES has bits without a name: what they permit the host is not known", $"{candidate.Body.Attributes.Unknown:x16}", "none of them")),
+        new("tdx.xfam.known", candidate => candidate.Body.Xfam is { Unknown: 0, X87AndSse: true } ? Outcome.Held($"{candidate.Body.Xfam.Value:x16}")
+            : Outcome.Failed("XFAM has bits without a name, or lacks x87 and SSE", $"{candidate.Body.Xfam.Value:x16}", "known bits, 0 and 1 among them")),
+        new("tdx.sept-ve.disabled", candidate => candidate.Body.Attributes.SeptVeDisable ? Outcome.Held()
+            : candidate.Expected.RequireSeptVeDisable ? Outcome.Failed("the host can make the TD take #VE on its own pages (TDATTRIBUTES.SEPT_VE_DISABLE is clear)", "clear", "set")
+            : Outcome.NotApplicable("SEPT_VE_DISABLE is clear, and not required")),
+        new("tdx.migration.off", candidate => !candidate.Body.Attributes.Migratable ? Outcome.Held()
+            : candidate.Expected.RefuseMigratable ? Outcome.Failed("the TD may move to another platform (TDATTRIBUTES.MIGRATABLE)", "MIGRATABLE", "not MIGRATABLE")
+            : Outcome.NotApplicable("the TD may migrate, and that is not refused")),
+        new("tdx.service-td.accepted", ServiceTdIsAccepted),
+        new("tdx.measurements.match", MeasurementsMatch),
+    ];
+
+    /// <summary>Every check id there is, in the order in which checks run.</summary>
+    public static ImmutableArray<string> CheckIds { get; } =
+    [
+        .. TdxAuthentication.CheckIds,
+        .. s_chain.Select(check => check.Id),
+        .. StatementAppraisal.CheckIds(TcbInfoPrefix),
+        .. StatementAppraisal.CheckIds(QeIdentityPrefix),
+        .. s_platform.Select(check => check.Id),
+        .. s_domain.Select(check => check.Id),
+        .. TimeGround.Checks.Select(check => check.Id),
+    ];
+
+    /// <summary>First: who speaks. Needs no collateral. A quote that is not authentic is worth no fetching.</summary>
+    public static TdxResult Authenticate(ReadOnlyMemory<byte> quote, TdxExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        var (authentic, findings, unparsable) = TdxAuthentication.Authenticate(quote, expected, cache);
+        return new TdxResult
+        {
+            Findings = findings,
+            Unparsable = unparsable,
+            Quote = authentic,
+            Anchors = expected.Trust.Kind,
+            Time = expected.Time,
+            Asked = expected,
+        };
+    }
+
+    /// <summary>Second: all questions that remain.</summary>
+    /// <exception cref="ArgumentException">The quote was authenticated with other report data or another trust set. A mistake of the caller.</exception>
+    public static TdxResult Appraise(TdxResult authenticated, TdxCollateral collateral, TdxExpectations expected, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(authenticated);
+        ArgumentNullException.ThrowIfNull(collateral);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        if (authenticated.Asked is not { } asked || !Equals(asked.ReportData, expected.ReportData) || asked.Trust.Identity != expected.Trust.Identity)
+        {
+            throw new ArgumentException("the quote was authenticated under other expectations", nameof(expected));
+        }
+
+        if (authenticated.Quote is not { } quote)
+        {
+            // Nothing is asked about evidence that is not authentic, and the questions stay visible.
+            var stopped = CheckIds.Skip(TdxAuthentication.CheckIds.Count()).Select(id => Outcome.Stopped("the quote is not authentic").Named(id));
+            return authenticated with { Findings = [.. authenticated.Findings, .. stopped] };
+        }
+
+        var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Time.Instant, expected.Trust, expected.Revocation, cache));
+        ImmutableArray<Finding> chain = [.. s_chain.Select(check => check.Ask(candidate))];
+        var info = StatementAppraisal.Appraise<TcbInfo>(
+            TcbInfoPrefix, "TCB information", collateral.TcbInfo, TcbInfo.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
+            collateral.RootCrl, expected, candidate.Judge, cache);
+        var identity = StatementAppraisal.Appraise<QeIdentity>(
+            QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, QeIdentity.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
+            collateral.RootCrl, expected, candidate.Judge, cache);
+        (candidate.Info, candidate.Identity) = (info.Value, identity.Value);
+        ImmutableArray<Finding> answers = [.. s_platform.Concat(s_domain).Select(check => check.Ask(candidate))];
+        DateTimeOffset[] dates = [candidate.Revocation.LatestStatement, info.LatestStatement, identity.LatestStatement];
+        var ground = new TimeGround(expected.Time, expected.Revocation, dates.Max());
+        var tcb = candidate.ToTcb();
+        return authenticated with
+        {
+            Findings = [.. authenticated.Findings, .. chain, .. info.Findings, .. identity.Findings, .. answers, .. TimeGround.Checks.Select(check => check.Ask(ground))],
+            Tcb = tcb,
+            Claims = TdxClaims.Of(quote, tcb),
+            Missing = MissingItems(collateral, expected),
+            Weakened = Weakenings(candidate, tcb),
+            LatestStatement = ground.LatestStatement,
+        };
+    }
+
+    private static ImmutableArray<string> MissingItems(TdxCollateral collateral, TdxExpectations expected)
+    {
+        var asked = expected.Revocation is RevocationChecking.Required;
+        (string Name, bool Missing)[] items =
+        [
+            ("pck-crl", asked && collateral.PckCrl is null), ("qe-identity", collateral.QeIdentity is null),
+            ("root-crl", asked && collateral.RootCrl is null), ("tcb-info", collateral.TcbInfo is null),
+        ];
+        return [.. items.Where(item => item.Missing).Select(item => item.Name)];
+    }
+
+    // Only what was used weakens: an allowance that nothing needed does not.
+    private static ImmutableArray<string> Weakenings(Candidate candidate, TdxTcb tcb)
+    {
+        var expected = candidate.Expected;
+        (string Name, bool Used)[] items =
+        [
+            ("tdx-debug-accepted", expected.DangerouslyAcceptDebug && candidate.Body.Attributes.Debug),
+            ("tdx-no-reference-values", expected.References is null),
+            ("tdx-no-report-data", expected.ReportData is null),
+            ("tdx-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
+            ("tdx-tcb-status-accepted", tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
+            ("time-stated", expected.Time.Source is TimeSource.Stated),
+        ];
+        return [.. items.Where(item => item.Used).Select(item => item.Name)];
+    }
+
+    private static Outcome TcbInfoIsOfThePlatform(Candidate candidate)
+    {
+        var platform = candidate.Quote.Platform;
+        return candidate.Info is not { } info ? Outcome.Stopped("there is no authentic TCB information")
+            : info.Fmspc != platform.Fmspc ? Outcome.Failed("the TCB information is of another family of platforms (FMSPC): fetch that of this one", $"{info.Fmspc}", $"{platform.Fmspc}")
+            : info.PceId != platform.PceId ? Outcome.Failed("the TCB information is of another PCE (pceId)", $"{info.PceId}", $"{platform.PceId}")
+            : Outcome.Held($"{info.Fmspc}");
+    }
+
+    private static Outcome PlatformIsAccepted(Candidate candidate)
+    {
+        if (candidate.UsableInfo is not { } info)
+        {
+            return Outcome.Stopped("there is no authentic TCB information of this platform");
+        }
+
+        var platform = candidate.Quote.Platform;
+        candidate.PlatformTcb = info.Match(platform.TcbComponents, platform.PceSvn, candidate.Body.TeeTcbSvn);
+        return candidate.PlatformTcb is { } judgement
+            ? candidate.Accept(judgement, "platform")
+            : Outcome.Failed(
+                "the platform meets no TCB level: it is older than all that Intel lists",
+                $"SGX {Convert.ToHexStringLower(platform.TcbComponents.AsSpan())}, PCESVN {platform.PceSvn}, TDX {Convert.ToHexStringLower(candidate.Body.TeeTcbSvn.AsSpan())}",
+                $"at least SGX {Convert.ToHexStringLower(info.Levels[^1].SgxComponents.AsSpan())}, PCESVN {info.Levels[^1].PceSvn}, TDX {Convert.ToHexStringLower(info.Levels[^1].TdxComponents.AsSpan())}");
+    }
+
+    private static Outcome ModuleIsGenuine(Candidate candidate)
+    {
+        var body = candidate.Body;
+        if (candidate.UsableInfo is not { } info)
+        {
+            return Outcome.Stopped("there is no authentic TCB information of this platform");
+        }
+
+        if (info.ModuleOf(body.TeeTcbSvn) is not { } module)
+        {
+            return Outcome.Failed("Intel names no TDX module of this major version", $"TDX_{body.TeeTcbSvn[1]:X2}", string.Join(", ", info.ModuleIdentities.Select(known => known.Id)));
+        }
+
+        var whyNot = body.MrSignerSeam != module.MrSigner ? Outcome.Failed("the TDX module was signed by another than Intel (MRSIGNERSEAM)", $"{body.MrSignerSeam}", $"{module.MrSigner}")
+            : (body.SeamAttributes & module.AttributesMask) != module.Attributes ? Outcome.Failed("the TDX module's SEAMATTRIBUTES are not those of a genuine one", $"{body.SeamAttributes:x16}", $"{module.Attributes:x16}")
+            : (body.SeamAttributes & ~module.AttributesMask) != 0 ? Outcome.Failed("SEAMATTRIBUTES has bits that Intel's mask does not cover", $"{body.SeamAttributes:x16}", $"none outside {module.AttributesMask:x16}")
+            : (Outcome?)null;
+        candidate.Module = whyNot is null ? module : null;
+        return whyNot ?? Outcome.Held(module.Id.Length > 0 ? module.Id : "TDX 1.0");
+    }
+
+    private static Outcome ModuleIsAccepted(Candidate candidate)
+    {
+        if (candidate.Module is not { } module)
+        {
+            return Outcome.Stopped("the TDX module is not known to be genuine");
+        }
+
+        if (candidate.Body.TeeTcbSvn[1] == 0)
+        {
+            return Outcome.NotApplicable("the module of TDX 1.0 is judged with its platform");
+        }
+
+        candidate.ModuleTcb = IsvTcbLevel.Match(module.Levels, candidate.Body.TeeTcbSvn[0]);
+        return candidate.ModuleTcb is { } judgement
+            ? candidate.Accept(judgement, "TDX module")
+            : Outcome.Failed("the TDX module is older than all that Intel lists", $"ISVSVN {candidate.Body.TeeTcbSvn[0]}", $"at least {module.Levels[^1].IsvSvn}");
+    }
+
+    private static Outcome QuotingEnclaveIsGenuine(Candidate candidate)
+    {
+        if (candidate.Identity is not { } identity)
+        {
+            return Outcome.Stopped("there is no authentic identity of the quoting enclave");
+        }
+
+        var whyNot = identity.WhyNot(candidate.Quote.Quote.QeReport);
+        candidate.QeIsGenuine = whyNot is null;
+        return whyNot is null ? Outcome.Held($"{identity.MrSigner}") : Outcome.Failed($"the quote was made by another enclave than Intel's: {whyNot}");
+    }
+
+    private static Outcome QuotingEnclaveIsAccepted(Candidate candidate)
+    {
+        if (!candidate.QeIsGenuine)
+        {
+            return Outcome.Stopped("the quoting enclave is not known to be genuine");
+        }
+
+        var found = candidate.Quote.Quote.QeReport.IsvSvn;
+        candidate.QeTcb = IsvTcbLevel.Match(candidate.Identity!.Levels, found);
+        return candidate.QeTcb is { } judgement
+            ? candidate.Accept(judgement, "quoting enclave")
+            : Outcome.Failed("the quoting enclave is older than all that Intel lists", $"ISVSVN {found}", $"at least {candidate.Identity.Levels[^1].IsvSvn}");
+    }
+
+    private static Outcome ServiceTdIsAccepted(Candidate candidate)
+    {
+        var service = candidate.Body.MrServiceTd;
+        return candidate.Body.TeeTcbSvn2.IsEmpty ? Outcome.NotApplicable("reports of TDX 1.0 name no service TD")
+            : !candidate.Body.HasServiceTd ? Outcome.Held("none is bound")
+            : candidate.Expected.AcceptedServiceTds.Contains(service) ? Outcome.Held($"{service}")
+            : Outcome.Failed("a service TD that is not accepted may act on this TD (MRSERVICETD)", $"{service}", candidate.Expected.AcceptedServiceTds.IsEmpty ? "none" : string.Join(", ", candidate.Expected.AcceptedServiceTds));
+    }
+
+    private static Outcome MeasurementsMatch(Candidate candidate)
+    {
+        if (candidate.Expected.References is not { } references)
+        {
+            return Outcome.Waived("no reference values were given: any TD image passes");
+        }
+
+        var body = candidate.Body;
+        var matching = references.FirstOrDefault(reference => WhyNot(body, reference) is null);
+        return matching is not null ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"MRTD {body.MrTd}", "at least one image")
+            : Outcome.Failed(
+                "the TD is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(body, reference)}")),
+                $"MRTD {body.MrTd}", string.Join(" or ", references.Take(4).Select(reference => $"{reference.MrTd}")));
+    }
+
+    private static string? WhyNot(Evidence.Tdx.TdReportBody body, TdxReference reference)
+    {
+        var register = Enumerable.Range(0, Math.Min(body.Rtmr.Length, reference.Rtmr.Length)).FirstOrDefault(index => reference.Rtmr[index] is { } golden && golden != body.Rtmr[index], -1);
+        return reference.MrTd != body.MrTd ? "MRTD differs"
+            : register >= 0 ? $"RTMR{register} differs"
+            : reference.MrConfigId is { } configuration && configuration != body.MrConfigId ? "MRCONFIGID differs"
+            : null;
+    }
+
+    /// <summary>A quote on its way through the checks above; each may use only what an earlier one has set.</summary>
+    private sealed class Candidate(AuthenticTdxQuote quote, TdxExpectations expected, TdxCollateral collateral, CrlJudge judge)
+    {
+        private CrlOutcomes? _revocation;
+
+        public AuthenticTdxQuote Quote => quote;
+        public Evidence.Tdx.TdReportBody Body => quote.Quote.Body;
+        public TdxExpectations Expected => expected;
+        public CrlJudge Judge => judge;
+        public TcbInfo? Info { get; set; }
+        public QeIdentity? Identity { get; set; }
+        public TdxModuleIdentity? Module { get; set; }
+        public bool QeIsGenuine { get; set; }
+        public TcbJudgement? PlatformTcb { get; set; }
+        public TcbJudgement? ModuleTcb { get; set; }
+        public TcbJudgement? QeTcb { get; set; }
+
+        /// <summary>The TCB information, where it is of this platform.</summary>
+        public TcbInfo? UsableInfo => Info is { } info && info.Fmspc == quote.Platform.Fmspc && info.PceId == quote.Platform.PceId ? info : null;
+
+        public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
+        [
+            new CrlQuery(quote.Path.Certificates[0], quote.Path.Certificates[1], collateral.PckCrl, "the revocation list of the PCK CA"),
+            new CrlQuery(quote.Path.Certificates[1], quote.Path.Certificates[2], collateral.RootCrl, "the revocation list of Intel's root"),
+        ]);
+
+        public TdxTcb ToTcb() => new(PlatformTcb, ModuleTcb, QeTcb, Module is not null && Body.TeeTcbSvn[1] == 0, UsableInfo?.EvaluationDataNumber);
+
+        public Outcome Accept(TcbJudgement judgement, string what)
+        {
+            var words = judgement.AdvisoryIds.IsEmpty ? $"{judgement.Status}" : $"{judgement.Status}: {string.Join(", ", judgement.AdvisoryIds)}";
+            return judgement.Status is TcbStatus.UpToDate ? Outcome.Held($"UpToDate as of {ChainJudge.Text(judgement.Date)}")
+                : judgement.Status is not TcbStatus.Revoked && expected.DangerouslyAcceptedTcbStatuses.Contains(judgement.Status) ? Outcome.Waived($"the {what}'s TCB is {words}, and that is accepted")
+                : Outcome.Failed($"the {what}'s TCB is not up to date: {(judgement.Status is TcbStatus.Revoked ? "Intel trusts it no longer" : "update it, or accept the status by name")}", words, "UpToDate");
+        }
+    }
+}

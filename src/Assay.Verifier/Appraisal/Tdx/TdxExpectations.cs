@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>Known-good values of one TD image. A null register is not compared; MRTD always is.</summary>
+public sealed record TdxReference
+{
+    /// <summary>Its name and version, for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>MRTD.</summary>
+    public required Digest MrTd { get; init; }
+
+    /// <summary>RTMR0 to RTMR3; null where it is not compared.</summary>
+    public required ImmutableArray<Digest?> Rtmr { get; init; }
+
+    /// <summary>MRCONFIGID; null where it is not compared.</summary>
+    public Digest? MrConfigId { get; init; }
+}
+
+/// <summary>What the relying party expects of a TDX quote. All of it is stated: there is no "skip if unset".</summary>
+public sealed record TdxExpectations
+{
+    /// <summary>REPORTDATA that the quote must carry. Null: nothing binds it, and the result says so.</summary>
+    public required ReportData? ReportData { get; init; }
+
+    /// <summary>Known-good images, of which one must match. Null: any TD passes, and the result says so; an empty list passes none.</summary>
+    public required ImmutableArray<TdxReference>? References { get; init; }
+
+    /// <summary>The instant of judgement.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Whose roots are believed.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Whether revocation is asked about.</summary>
+    public required RevocationChecking Revocation { get; init; }
+
+    /// <summary>Whether a TD without SEPT_VE_DISABLE is refused: its host can make it take #VE on its own pages.</summary>
+    public required bool RequireSeptVeDisable { get; init; }
+
+    /// <summary>Whether a MIGRATABLE TD is refused: its memory may move to another platform.</summary>
+    public required bool RefuseMigratable { get; init; }
+
+    /// <summary>Service TDs (MRSERVICETD) that may be bound to it. A TD without one passes; with one that is not listed it does not.</summary>
+    public required ImmutableArray<Digest> AcceptedServiceTds { get; init; }
+
+    /// <summary>The lowest tcbEvaluationDataNumber of statements that is believed (S-17); 0 for any.</summary>
+    public int MinimumEvaluationDataNumber { get; init; }
+
+    /// <summary>Accepts a TD under debug, which its host reads. A weakening.</summary>
+    public bool DangerouslyAcceptDebug { get; init; }
+
+    /// <summary>Accepts these statuses beside UpToDate. A weakening. Revoked is never accepted.</summary>
+    public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
+}

@@ -1,0 +1,43 @@
+using System.Collections.Immutable;
+using Assay.Evidence.Tpm;
+using Assay.Trust.Tpm;
+using Assay.Wire;
+
+namespace Assay.Appraisal.Tpm;
+
+/// <summary>What the relying party expects of a TPM's quote.</summary>
+public sealed record TpmExpectations
+{
+    /// <summary>What the quote must answer, up to 66 bytes. Null: freshness is not proven, and the result says so.</summary>
+    public required ReadOnlyMemory<byte>? QualifyingData { get; init; }
+
+    /// <summary>The bank that counts: SHA-256 or SHA-384.</summary>
+    public required TcgHash Bank { get; init; }
+
+    /// <summary>Registers that must be quoted; others may be too. At least one.</summary>
+    public required ImmutableArray<int> Registers { get; init; }
+
+    /// <summary>
+    /// Azure: the 64 bytes that the guest wrote for this challenge, which make the hardware report a fresh one. Null: it may be an old one.
+    /// </summary>
+    public ReadOnlyMemory<byte>? UserData { get; init; }
+
+    /// <summary>The clock of an earlier quote of the same key: this one must be of the same boot. Null when none is known.</summary>
+    public TpmClock? Earlier { get; init; }
+}
+
+/// <summary>The answers about a TPM's quote.</summary>
+public sealed record TpmResult
+{
+    /// <summary>In the order of the checks.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>The quote and its registers, once every question about its authenticity held; null otherwise.</summary>
+    public required AuthenticTpmQuote? Quote { get; init; }
+
+    /// <summary>Why the key is believed; None when it is not.</summary>
+    public required TpmRoot Root { get; init; }
+
+    /// <summary>Azure: the HCL report; null elsewhere and when it could not be read.</summary>
+    public HclReport? Hcl { get; init; }
+}

@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Assay.Wire;
+
+namespace Assay.Binding;
+
+/// <summary>
+/// What the measured gate expects (S-6). Its digest is extended before any evidence is collected, so that nothing unmeasured can weaken
+/// it: a verifier compares the digest with those that its policy lists. Canonical JSON:
+/// <c>{"architectures":[…],"bundleSigner":sha384|null,"gpus":n,"minimumBundleSequence":n,"policy":sha384,"simulated":false,"switches":n,"version":1}</c>.
+/// </summary>
+public sealed record GateExpectation
+{
+    /// <summary>How many GPUs; with no switch either, none is expected.</summary>
+    public required int Gpus { get; init; }
+
+    /// <summary>How many switches.</summary>
+    public required int Switches { get; init; }
+
+    /// <summary>The accepted families in capitals, for instance <c>HOPPER</c>; written in ascending order.</summary>
+    public required ImmutableArray<string> Architectures { get; init; }
+
+    /// <summary>The policy that decides.</summary>
+    public required Digest Policy { get; init; }
+
+    /// <summary>SHA-384 of the key that signs collateral bundles; null where none is used.</summary>
+    public required Digest? BundleSigner { get; init; }
+
+    /// <summary>The oldest bundle that is accepted.</summary>
+    public required long MinimumBundleSequence { get; init; }
+
+    /// <summary>The canonical form. Simulated evidence is accepted by no gate that can write this.</summary>
+    public byte[] ToCanonicalJson() => new CanonicalObject()
+        .List("architectures", Architectures.Order(StringComparer.Ordinal).Select(CanonicalObject.Quoted))
+        .Raw("bundleSigner", BundleSigner is { } signer ? CanonicalObject.Quoted(signer.ToString()) : "null")
+        .Number("gpus", Gpus)
+        .Number("minimumBundleSequence", MinimumBundleSequence)
+        .Text("policy", Policy.ToString())
+        .Raw("simulated", "false")
+        .Number("switches", Switches)
+        .Number("version", 1)
+        .ToBytes();
+
+    /// <summary>The payload of <c>gpu-policy</c>.</summary>
+    public GpuPolicyPayload ToPayload() => new(Digest.Sha384(ToCanonicalJson()));
+}

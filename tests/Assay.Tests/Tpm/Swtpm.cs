@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Assay.Tests.Tpm;
+
+/// <summary>
+/// A software TPM of its own for one test: swtpm on two neighbouring loopback ports, its state in a temporary folder, spoken to by
+/// tpm2-tools. It ends with the test.
+/// </summary>
+internal sealed class Swtpm : IDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private readonly Process _process;
+    private readonly string _tcti;
+
+    private Swtpm(Process process, string folder, int port)
+    {
+        (_process, Folder) = (process, folder);
+        _tcti = string.Create(CultureInfo.InvariantCulture, $"swtpm:host=127.0.0.1,port={port}");
+    }
+
+    public string Folder { get; }
+
+    public static Swtpm Start()
+    {
+        Peer.Require("swtpm");
+        Peer.Require("tpm2_quote");
+        var folder = Directory.CreateTempSubdirectory("assay-tpm-").FullName;
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            var port = FreePair();
+            var start = new ProcessStartInfo("swtpm")
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                RedirectStandardInput = true,
+                ArgumentList =
+                {
+                    "socket", "--tpm2", "--tpmstate", $"dir={folder}",
+                    "--server", string.Create(CultureInfo.InvariantCulture, $"type=tcp,port={port},bindaddr=127.0.0.1"),
+                    "--ctrl", string.Create(CultureInfo.InvariantCulture, $"type=tcp,port={port + 1},bindaddr=127.0.0.1"),
+                    "--flags", "not-need-init,startup-clear", "--seccomp", "action=none",
+                },
+            };
+            var process = Process.Start(start)!;
+            if (Answers(process, port))
+            {
+                return new Swtpm(process, folder, port);
+            }
+
+            process.Dispose();
+        }
+
+        throw new InvalidOperationException("swtpm found no free pair of ports");
+    }
+
+    public string At(string file) => Path.Combine(Folder, file);
+
+    public byte[] Read(string file) => File.ReadAllBytes(At(file));
+
+    /// <summary>Runs one of tpm2-tools, then frees what it left loaded: without a resource manager there are three slots.</summary>
+    public PeerAnswer Try(string tool, params string[] arguments)
+    {
+        if (tool is "checkquote")
+        {
+            // It needs no TPM, and takes none.
+            return Peer.Require("tpm2_checkquote").Run(arguments);
+        }
+
+        var answer = Peer.Require($"tpm2_{tool}").Run([.. arguments, "-T", _tcti]);
+        if (tool is not ("startauthsession" or "policysecret" or "flushcontext"))
+        {
+            Peer.Require("tpm2_flushcontext").Run("-t", "-T", _tcti);
+        }
+
+        return answer;
+    }
+
+    public string Run(string tool, params string[] arguments)
+    {
+        var answer = Try(tool, arguments);
+        Assert.True(answer.Accepted, $"tpm2_{tool} {string.Join(' ', arguments)}: {answer.Output}");
+        return answer.Output;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+
+        _process.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private static bool Answers(Process process, int port)
+    {
+        // On the control port: the data port takes one connection at a time.
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < s_patience && !process.HasExited)
+        {
+            try
+            {
+                using var client = new TcpClient();
+                client.Connect(IPAddress.Loopback, port + 1);
+                return true;
+            }
+            catch (SocketException)
+            {
+                Thread.Sleep(50);
+            }
+        }
+
+        if (!process.HasExited)
+        {
+            process.Kill();
+        }
+
+        return false;
+    }
+
+    // The tools speak to the control port at the number after the data port.
+    private static int FreePair()
+    {
+        for (var attempt = 0; attempt < 50; attempt++)
+        {
+            using var first = new TcpListener(IPAddress.Loopback, 0);
+            first.Start();
+            var port = ((IPEndPoint)first.LocalEndpoint).Port;
+            using var second = new TcpListener(IPAddress.Loopback, port + 1);
+            try
+            {
+                second.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has the neighbour; another pair will do.
+            }
+        }
+
+        throw new InvalidOperationException("no free pair of ports");
+    }
+}
