@@ -7,22 +7,22 @@ namespace Assay.Rego.Evaluation;
 internal static class Work
 {
     [ThreadStatic]
-    private static EvaluationBudget.Meter? t_meter;
+    private static EvaluationBudget.Meter? s_meter;
 
     /// <summary>Sets the budget of this thread, and gives the one of before to put back.</summary>
     public static EvaluationBudget.Meter? Exchange(EvaluationBudget.Meter? meter)
     {
-        var before = t_meter;
-        t_meter = meter;
+        var before = s_meter;
+        s_meter = meter;
         return before;
     }
 
     /// <summary>Whether an evaluation runs on this thread.</summary>
-    public static bool IsCounting => t_meter is not null;
+    public static bool IsCounting => s_meter is not null;
 
-    public static void Tick(long steps) => t_meter?.Tick(steps);
+    public static void Tick(long steps) => s_meter?.Tick(steps);
 
-    public static void Charge(long bytes) => t_meter?.Charge(bytes);
+    public static void Charge(long bytes) => s_meter?.Charge(bytes);
 }
 
 /// <summary>OPA's order for sorting, with every few comparisons counted as a step. One per sort.</summary>
