@@ -35,7 +35,7 @@ internal static class SimulatedServices
     {
         var buffer = new byte[LargestRequest];
         var length = await request.Body.ReadAtLeastAsync(buffer, LargestRequest, throwOnEndOfStream: false, request.HttpContext.RequestAborted).ConfigureAwait(false);
-        return Answer(world, buffer.AsMemory(0, length));
+        return Results.Bytes(world.AnswerOcsp(buffer.AsMemory(0, length)), Ocsp);
     }
 
     // RFC 6960, appendix A.1: GET with the base64 of the request behind the path. The server leaves an escaped slash escaped.
@@ -43,14 +43,7 @@ internal static class SimulatedServices
     {
         var bytes = new byte[request.Length];
         return Convert.TryFromBase64String(Uri.UnescapeDataString(request), bytes, out var length)
-            ? Answer(world, bytes.AsMemory(0, length))
+            ? Results.Bytes(world.AnswerOcsp(bytes.AsMemory(0, length)), Ocsp)
             : Results.Bytes(SimulatedOcsp.Refuse(OcspResponseStatus.MalformedRequest), Ocsp);
-    }
-
-    // Who is not answered about is not known here: an honest responder says unauthorized then.
-    private static IResult Answer(SimulatedWorld world, ReadOnlyMemory<byte> request)
-    {
-        SimulatedCertificate[] known = [.. world.AskedAbout.Where(certificate => world.AnswerAbout(certificate) is not null)];
-        return Results.Bytes(SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!), Ocsp);
     }
 }

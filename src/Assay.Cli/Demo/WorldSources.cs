@@ -22,8 +22,6 @@ internal sealed class WorldOcsp(SimulatedWorld world) : IOcspSource
     {
         ArgumentNullException.ThrowIfNull(query);
         var request = OcspRequest.Encode(query.Certificate, query.Issuer);
-        SimulatedCertificate[] known = [.. world.AskedAbout.Where(certificate => world.AnswerAbout(certificate) is not null)];
-        var answer = SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!);
-        return Task.FromResult(OcspFetch.Of(new OcspItem(answer, ReadOnlyMemory<byte>.Empty)));
+        return Task.FromResult(OcspFetch.Of(new OcspItem(world.AnswerOcsp(request), ReadOnlyMemory<byte>.Empty)));
     }
 }

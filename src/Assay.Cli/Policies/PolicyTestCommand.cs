@@ -51,6 +51,7 @@ internal static class PolicyTestCommand
                 break;
         }
 
-        return suite.Outcomes.All(outcome => outcome.State is PolicyTestState.Passed or PolicyTestState.Skipped) ? ExitCode.Verified : ExitCode.Refused;
+        // A suite of which nothing ran has not passed.
+        return suite.Outcomes.Any(outcome => outcome.State is PolicyTestState.Passed) && suite.Outcomes.All(outcome => outcome.State is PolicyTestState.Passed or PolicyTestState.Skipped) ? ExitCode.Verified : ExitCode.Refused;
     }
 }

@@ -75,7 +75,7 @@ internal sealed class RegoPolicy
 
         if (!RegoModule.TryParse(name, text, out var module, out var error))
         {
-            whyNot = Display(error);
+            whyNot = string.Join('\n', PolicyFaults.Lines(error));
             return false;
         }
 
@@ -201,16 +201,13 @@ internal sealed class RegoPolicy
         if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain })
             || !compiled.TryPrepare(rule, out query, out errors))
         {
-            whyNot = string.Join('\n', errors.Select(Display));
+            whyNot = string.Join('\n', errors.SelectMany(PolicyFaults.Lines));
             return false;
         }
 
         whyNot = null;
         return true;
     }
-
-    // Both lines under the message begin with the same tabs, which terminals and our escaping treat differently.
-    private static string Display(RegoError error) => error.ToDisplay().Replace("\t", "    ", StringComparison.Ordinal);
 
     private sealed class Standing(DateTimeOffset instant) : TimeProvider
     {

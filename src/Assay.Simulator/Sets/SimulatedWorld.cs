@@ -147,6 +147,13 @@ public sealed class SimulatedWorld : IDisposable
         };
     }
 
+    /// <summary>Answers a DER OCSPRequest. Of whom nothing is said is not known here: an honest responder says unauthorized then.</summary>
+    public byte[] AnswerOcsp(ReadOnlyMemory<byte> request)
+    {
+        var answers = AskedAbout.Select(AnswerAbout).OfType<OcspAnswer>().ToDictionary(answer => answer.Certificate);
+        return SimulatedOcsp.Answer(request, answers.Keys, certificate => answers[certificate]);
+    }
+
     /// <summary>The CRL of that name, as the certificates' distribution points give it, or <c>&lt;serial number of the authority&gt;.crl</c>; null when there is none.</summary>
     public byte[]? Crl(string name) =>
         (_authority.CrlIssuers.GetValueOrDefault(name) ?? AskedAbout.Select(certificate => certificate.Issuer).FirstOrDefault(issuer => $"{issuer?.SerialNumber}.crl" == name)) is { } issuer

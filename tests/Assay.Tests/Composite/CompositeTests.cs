@@ -1,8 +1,11 @@
 using Assay.Appraisal;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Composite;
+using Assay.Appraisal.Tpm;
 using Assay.Binding;
 using Assay.Simulator;
+using Assay.Tests.Boot;
+using Assay.Trust.Tpm;
 
 namespace Assay.Tests.Composite;
 
@@ -182,6 +185,51 @@ public sealed class CompositeTests : IDisposable
             new CompositeExpectations { Gpus = null, Switches = null, DangerouslyAcceptedBinding = GpuBinding.None, DangerouslyAcceptNoCpuTee = true });
 
         Assert.False(result.Passed);
+    }
+
+    [Fact]
+    public void Leaving_the_gpus_out_does_not_leave_the_demand_for_a_binding_out()
+    {
+        var boot = _one.Boot();
+        var quote = SimulatedCvm.Quote(boot, _one.Binding, "");
+        var parts = new CompositeParts { Devices = null, Tdx = quote, Key = _one.Binding, AdditionalEvidence = "" };
+
+        Assert.Equal(["binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null })));
+        Assert.True(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = 0, Switches = 0 }).Passed);
+    }
+
+    [Fact]
+    public void Parts_about_which_nothing_was_asked_have_not_passed()
+    {
+        var parts = _one.Parts();
+
+        foreach (var silent in new[]
+        {
+            parts with { Boot = parts.Boot! with { Findings = [] } },
+            parts with { Tdx = parts.Tdx! with { Findings = [] } },
+            parts with { Devices = parts.Devices! with { Findings = [] } },
+            parts with { Devices = parts.Devices! with { Devices = [.. parts.Devices.Devices.Select(device => device with { Findings = [] })] } },
+        })
+        {
+            Assert.Contains("composite.parts.passed", Failed(CompositeAppraisal.Appraise(silent, SimulatedCvm.Expected)));
+        }
+    }
+
+    [Fact]
+    public void A_vtpm_in_another_vms_tee_lends_its_boot_event_to_nobody()
+    {
+        // The quote, the log and the TEE around them are genuine, and another machine's.
+        var (mine, plan) = (_one.Parts(), SimulatedBoot.Create(_one.Plan()));
+        var registers = BootWorld.Pcrs(plan, isInTee: true);
+        var log = BootWorld.Read(plan.JsonPcrLog());
+        var boot = BootAppraisal.Appraise(log, registers, new BootExpectations { RequireSecureBoot = false, Gate = SimulatedCvm.Gate(SimulatedBoot.GatePcr, mine.Devices) });
+        Assert.True(boot.CarriesBootEvent, string.Join("\n", boot.Findings.Where(finding => finding.State is CheckState.Failed)));
+        var tpm = new TpmResult { Findings = [], Quote = new AuthenticTpmQuote(null!, null!, registers), Root = TpmRoot.InTee };
+
+        var result = CompositeAppraisal.Appraise(mine with { Boot = boot, Tpm = tpm }, SimulatedCvm.Expected);
+
+        Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
+        Assert.Contains("another VM's TEE", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
     }
 
     private static string[] Failed(CompositeResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];

@@ -67,14 +67,16 @@ internal sealed class SimulatedCvm : IDisposable
     }
 
     /// <summary>What this machine's gate measured when it booted.</summary>
-    public SimulatedBoot Boot(BootFault fault = BootFault.None, string cc = "ppcie") => SimulatedBoot.Create(new SimulatedBootPlan
+    public SimulatedBoot Boot(BootFault fault = BootFault.None, string cc = "ppcie") => SimulatedBoot.Create(Plan(fault, cc));
+
+    public SimulatedBootPlan Plan(BootFault fault = BootFault.None, string cc = "ppcie") => new()
     {
         Devices = [.. Judge(Evidence(Binding), Binding).Devices.Select(device => new SimulatedBootDevice(
             device.Kind is DeviceKind.Switch ? "switch" : "gpu", device.Device!.Identity.Id.Bytes.ToArray(), device.Device.Identity.Ueid, SHA384.HashData("evidence at boot"u8)))],
         Policy = s_policy,
         Cc = cc,
         Fault = fault,
-    });
+    };
 
     /// <summary>A quote of a TD with these registers over a key and devices.</summary>
     public static TdxResult Quote(SimulatedBoot boot, KeyBinding key, string additionalEvidence)
@@ -100,15 +102,17 @@ internal sealed class SimulatedCvm : IDisposable
         BootAppraisal.Appraise(log, QuotedRegisters.OfRtmrs(quote.Quote!.Quote.Body.Rtmr.AsSpan()), new BootExpectations
         {
             RequireSecureBoot = true,
-            Gate = new GateRequirement
-            {
-                Phase = BootPhase.Run,
-                Register = 3,
-                Policies = [new Digest(s_policy)],
-                Outcome = outcome,
-                Devices = devices is null ? null : [.. devices.Devices.Select(device => device.Device!.Identity.Id)],
-            },
+            Gate = Gate(3, devices, outcome),
         });
+
+    public static GateRequirement Gate(int register, AppraisalResult? devices, GateOutcome outcome = GateOutcome.Attested) => new()
+    {
+        Phase = BootPhase.Run,
+        Register = register,
+        Policies = [new Digest(s_policy)],
+        Outcome = outcome,
+        Devices = devices is null ? null : [.. devices.Devices.Select(device => device.Device!.Identity.Id)],
+    };
 
     /// <summary>Everything of this machine, honest.</summary>
     public CompositeParts Parts(BootFault fault = BootFault.None, string cc = "ppcie")

@@ -67,7 +67,7 @@ public static class CompositeAppraisal
             ("the TDX quote", parts.Tdx?.Passed),
             ("the SNP report", parts.Snp?.Passed),
             ("the TPM's quote", parts.Tpm is null ? null : parts.Tpm.Quote is not null),
-            ("the boot log", parts.Boot?.Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable)),
+            ("the boot log", parts.Boot is null ? null : AllHold(parts.Boot.Findings) && parts.Boot.Findings.All(finding => finding.State is not CheckState.NotChecked)),
             ("the devices", parts.Devices is null ? null : Holds(parts.Devices)),
         ];
         var failed = all.Where(part => part.Passed is false).Select(part => part.Name).ToArray();
@@ -77,13 +77,17 @@ public static class CompositeAppraisal
     }
 
     private static bool Holds(AppraisalResult devices) =>
-        !devices.Devices.IsDefaultOrEmpty && devices.AllFindings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+        !devices.Devices.IsDefaultOrEmpty && AllHold(devices.Findings) && devices.Devices.All(device => AllHold(device.Findings));
+
+    // Nothing asked is nothing answered: an empty list is no pass.
+    private static bool AllHold(ImmutableArray<Finding> findings) =>
+        !findings.IsDefaultOrEmpty && findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
 
     // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
     private static Outcome AnchorsAreOfOneKind(Candidate candidate)
     {
         var kinds = new[] { candidate.Parts.Devices?.Anchors, candidate.Parts.Tdx?.Anchors, candidate.Parts.Snp?.Anchors }.OfType<TrustSetKind>().Distinct().ToArray();
-        return kinds.Length == 1 ? Outcome.Held($"{kinds[0]}") : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
+        return kinds is [not TrustSetKind.None] ? Outcome.Held($"{kinds[0]}") : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
     }
 
     private static Outcome TimeIsOne(Candidate candidate)
@@ -154,8 +158,9 @@ public static class CompositeAppraisal
                 : log.Quoted.Values.All(item => item.Key < quote.Quote.Body.Rtmr.Length && quote.Quote.Body.Rtmr[item.Key] == item.Value) ? null
                 : "the log was compared with the registers of another quote",
             RegisterKind.Pcr => candidate.Parts.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
-                : log.Quoted.IsInTee && quote.Registers.IsInTee && AreTheSame(log.Quoted, quote.Registers) ? null
-                : "the log was compared with the registers of another TPM, or of one outside the TEE",
+                : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of one outside the TEE"
+                : IsOfTheCpu(candidate) ? null
+                : "the TPM is in another VM's TEE: the hardware report that vouches for its key is not the one of this CPU",
             _ => "the log is about no registers",
         };
         candidate.HasBootEvent = whyNot is null;
@@ -164,6 +169,10 @@ public static class CompositeAppraisal
 
     private static bool AreTheSame(QuotedRegisters one, QuotedRegisters other) =>
         one.Bank == other.Bank && one.Values.Count == other.Values.Count && one.Values.All(item => other.Values.TryGetValue(item.Key, out var value) && value == item.Value);
+
+    // Another VM's vTPM is in a TEE too. What names its key must be the very report that this CPU signed (S-9).
+    private static bool IsOfTheCpu(Candidate candidate) =>
+        candidate is { Parts.Tpm.Hcl: { } hcl, ReportData: { } found } && CryptographicOperations.FixedTimeEquals(hcl.ReportData.Span, found);
 
     private static Outcome BootEventNamesFreshDevices(Candidate candidate)
     {
@@ -212,8 +221,9 @@ public static class CompositeAppraisal
             : candidate is { KeyBindsDevices: true, CpuBindsDevices: true } ? GpuBinding.EvidenceHash
             : GpuBinding.None;
         var wanted = candidate.Expected.DangerouslyAcceptedBinding;
-        return candidate.Devices.Length == 0 && !candidate.HasBootEvent ? Outcome.NotApplicable("there is no device to be bound")
-            : candidate.Binding >= wanted ? (wanted is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
+        // Only who says that no device is expected is asked for no binding: evidence that leaves its GPUs out demands nothing.
+        return candidate is { Devices.Length: 0, HasBootEvent: false, Expected: { Gpus: 0, Switches: 0 } } ? Outcome.NotApplicable("no device is expected")
+            : candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
             : Outcome.Failed("the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
     }
 
@@ -228,7 +238,7 @@ public static class CompositeAppraisal
         return [.. own.Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
-    private static string Word(GpuBinding binding) => binding switch
+    internal static string Word(GpuBinding binding) => binding switch
     {
         GpuBinding.BootEvent => "boot-event",
         GpuBinding.EvidenceHash => "evidence-hash",

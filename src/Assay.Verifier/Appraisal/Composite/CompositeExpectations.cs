@@ -18,7 +18,7 @@ public enum GpuBinding
 /// <summary>What the relying party expects of CPU, devices and key together. All of it is stated: there is no "skip if unset".</summary>
 public sealed record CompositeExpectations
 {
-    /// <summary>How many GPUs must answer; null: any number, none included.</summary>
+    /// <summary>How many GPUs must answer; null: any number. 0, with no switches, is what asks for no binding.</summary>
     public required int? Gpus { get; init; }
 
     /// <summary>How many switches must answer; null: any number.</summary>

@@ -52,10 +52,5 @@ public sealed record CompositeResult
     public required bool Passed { get; init; }
 
     /// <summary>The word of <c>x-assay-gpu-binding</c>.</summary>
-    public string BindingWord => Binding switch
-    {
-        GpuBinding.BootEvent => "boot-event",
-        GpuBinding.EvidenceHash => "evidence-hash",
-        _ => "none",
-    };
+    public string BindingWord => CompositeAppraisal.Word(Binding);
 }

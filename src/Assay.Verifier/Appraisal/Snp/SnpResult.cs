@@ -40,7 +40,7 @@ public sealed record SnpResult
     public DateTimeOffset LatestStatement { get; init; }
 
     /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
-    public bool Passed => Claims is not null && Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+    public bool Passed => Claims is not null && !Findings.IsDefaultOrEmpty && Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
 }
 
 /// <summary>What may be said about one authentic guest. Names in JSON are the wire contract: docs/claims.md lists them.</summary>
