@@ -105,7 +105,9 @@ internal sealed class RegoPolicy
         ArgumentNullException.ThrowIfNull(input);
         var appraisal = input.Appraisal;
         // "every device in []" is true: no policy is asked about no device (NVIDIA's permissive ones would accept).
-        if (appraisal.Devices.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Device is null))
+        // A rule for Trustee may be about a processor alone, which is then in its EAR.
+        var isWhole = input.Machine?.Parts.Cpu is not null && Rule != NvidiaRule;
+        if ((appraisal.Devices.IsDefaultOrEmpty && !isWhole) || appraisal.Devices.Any(device => device.Device is null))
         {
             return Refused(appraisal.Devices.IsDefaultOrEmpty ? "there is no device" : "a device is not authentic");
         }
@@ -140,7 +142,7 @@ internal sealed class RegoPolicy
             }
             else
             {
-                TrusteeEar.WriteClaims(writer, DefaultPolicy.Decide(input.Appraisal), input.Claims);
+                TrusteeEar.WriteClaims(writer, Verdict.Before(input), input.Claims);
             }
         }
 

@@ -13,7 +13,8 @@ internal static class Advice
 
     public static List<string> For(Verdict verdict)
     {
-        var failed = verdict.Appraisal.AllFindings.Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
+        var machine = verdict.Machine is { } whole ? (whole.Parts.Cpu?.Findings ?? []).Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != "composite.parts.passed")) : [];
+        var failed = verdict.Appraisal.AllFindings.Concat(machine).Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed.Select(id => Explanations.Find(id)?.Cure).OfType<string>().Distinct().ToList();
         var simulated = verdict.Anchors is "simulated";
         foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
@@ -28,6 +29,11 @@ internal static class Advice
             });
         }
 
+        if (verdict.Machine?.Parts.Cpu is { Missing.IsEmpty: false } cpu)
+        {
+            advice.Add(MissingOf(cpu));
+        }
+
         if (failed.Length > 0)
         {
             advice.Add($"For causes: {Command} {string.Join($"; {Command} ", failed.Take(MostNamed).Select(id => $"explain {id}"))}");
@@ -35,4 +41,8 @@ internal static class Advice
 
         return advice;
     }
+
+    private static string MissingOf(CpuResult cpu) => cpu.Tdx is not null
+        ? $"Get {string.Join(", ", cpu.Missing)} as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched."
+        : $"Get {string.Join(", ", cpu.Missing)} as a folder --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service.";
 }

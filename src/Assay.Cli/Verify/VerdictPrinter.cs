@@ -23,11 +23,19 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             PrintDevice(device, all);
         }
 
-        console.WriteLine();
-        console.MarkupLine("[bold]All devices together[/]");
-        PrintFindings(appraisal.Findings, all);
+        if (!appraisal.Devices.IsEmpty)
+        {
+            console.WriteLine();
+            console.MarkupLine("[bold]All devices together[/]");
+            PrintFindings(appraisal.Findings, all);
+        }
+
+        var machine = new MachinePrinter(console, Line, PrintFindings, verbose);
+        machine.PrintProcessor(verdict.Machine);
+        machine.PrintBoot(verdict.Machine);
+        machine.PrintWhole(verdict.Machine);
         PrintPolicy(verdict);
-        PrintMissing(appraisal);
+        PrintMissing(verdict);
         PrintAdvice(verdict);
         PrintList("This verdict proves", "+", "green", verdict.Proven);
         PrintList("It does not prove", "-", "yellow", verdict.NotProven);
@@ -172,9 +180,10 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         }
     }
 
-    private void PrintMissing(AppraisalResult appraisal)
+    private void PrintMissing(Verdict verdict)
     {
-        if (appraisal.Missing.IsEmpty)
+        var (appraisal, ofCpu) = (verdict.Appraisal, verdict.Machine?.Parts.Cpu?.Missing ?? []);
+        if (appraisal.Missing.IsEmpty && ofCpu.IsEmpty)
         {
             return;
         }
@@ -185,6 +194,11 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         {
             console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{Printable.Of(item.Id)}[/]");
             Line($"        {item.Reason}");
+        }
+
+        foreach (var item in ofCpu)
+        {
+            console.MarkupLineInterpolated($"  cpu   [yellow]{item}[/]");
         }
     }
 

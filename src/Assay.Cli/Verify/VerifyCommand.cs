@@ -37,10 +37,7 @@ internal static class VerifyCommand
 
         using (request)
         {
-            var appraiser = new Appraiser(request.Rims, request.Ocsp, new VerifierCache());
-            var appraisal = await WithProgressAsync(request.UsesNetwork, progress =>
-                appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
-            var verdict = Verdict.Of(appraisal, request.Policy, request.Claims);
+            var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false);
             Print(verdict, request);
             // A pass whose token is not there is not what was asked for.
             var written = request.Token is null || request.Token.TryWrite(verdict, TimeProvider.System);
@@ -54,10 +51,24 @@ internal static class VerifyCommand
         }
     }
 
+    private static async Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
+    {
+        var cache = new VerifierCache();
+        AppraisalResult? devices = null;
+        if (!request.Evidence.IsEmpty)
+        {
+            var appraiser = new Appraiser(request.Rims, request.Ocsp, cache);
+            devices = await WithProgressAsync(request.UsesNetwork, progress =>
+                appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
+        }
+
+        return request.Machine is { } machine ? machine.Judge(devices, cache, request.Policy, request.Claims) : Verdict.Of(devices!, request.Policy, request.Claims);
+    }
+
     /// <summary>Evidence that cannot be read is no verdict about a device; 1 beats 3.</summary>
     internal static int CodeOf(Verdict verdict) => verdict switch
     {
-        { Appraisal.Unparsable: true } => ExitCode.Unusable,
+        { Appraisal.Unparsable: true } or { Machine.Parts.Cpu.Unparsable: true } => ExitCode.Unusable,
         { Kind: VerdictKind.Pass } => ExitCode.Verified,
         { Kind: VerdictKind.Incomplete } => ExitCode.Incomplete,
         _ => ExitCode.Refused,
@@ -69,6 +80,12 @@ internal static class VerifyCommand
         {
             var fault = device.Findings.First(finding => finding.State is CheckState.Failed);
             Output.Error(fault.Id, $"{device.Source}: {fault.Reason}");
+        }
+
+        if (verdict.Machine?.Parts.Cpu is { Unparsable: true } cpu)
+        {
+            var fault = cpu.Findings.First(finding => finding.State is CheckState.Failed);
+            Output.Error(fault.Id, $"{cpu.Evidence.Source}: {fault.Reason}");
         }
 
         if (request.Json)

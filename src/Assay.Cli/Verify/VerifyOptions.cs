@@ -11,6 +11,8 @@ internal sealed class VerifyOptions
         TokenFormat.AcceptOnlyFromAmong("eat", "nvidia-ear", "trustee-ear");
     }
 
+    public MachineOptions Machine { get; } = new();
+
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
         Description = "evidence files: nvattest JSON, CMW JSON or a bundle; - for standard input",
@@ -22,7 +24,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> Chain { get; } = new("--chain") { Description = "the PEM chain of --report", HelpName = "FILE" };
 
-    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every report must answer; without it freshness is not proven", HelpName = "HEX" };
+    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every report must answer; without it freshness is not proven. With a key: the challenge as the guest received it", HelpName = "HEX|TEXT" };
 
     public Option<string?> RimStore { get; } = new("--rim-store") { Description = "folder with <id>.xml", HelpName = "DIR" };
 
@@ -40,7 +42,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> At { get; } = new("--at") { Description = "judge at this instant instead of now; the verdict says so", HelpName = "RFC3339" };
 
-    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of NVIDIA's", HelpName = "FILE" };
+    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of those built in (NVIDIA's, Intel's, AMD's)", HelpName = "FILE" };
 
     public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's claims in JSON: 4.0, 3.0, 2.0 or legacy (x-nv-gpu-*)", DefaultValueFactory = _ => "4.0" };
 
@@ -68,7 +70,7 @@ internal sealed class VerifyOptions
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, At, Anchors, Claims, Policy, Query, PolicyData,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
         EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, Verbose, Format,
     ];
 }

@@ -16,7 +16,7 @@ namespace Assay.Cli.Verify;
 /// <summary>A command line that makes sense, with its files read. All of its faults are found before one is reported.</summary>
 internal sealed class VerifyRequest : IDisposable
 {
-    private const string RequiredHere = "give evidence: --evidence FILE…, or --report FILE with --chain FILE";
+    private const string RequiredHere = "give evidence: --evidence FILE…, --report FILE with --chain FILE, or --cpu-evidence FILE";
 
     private VerifyRequest()
     {
@@ -24,6 +24,9 @@ internal sealed class VerifyRequest : IDisposable
 
     public required ImmutableArray<DeviceEvidence> Evidence { get; init; }
     public required AppraisalExpectations Expectations { get; init; }
+
+    /// <summary>Null where nothing but devices is asked about.</summary>
+    public required MachineRequest? Machine { get; init; }
     public required IRimSource? Rims { get; init; }
     public required IOcspSource? Ocsp { get; init; }
     public required bool UsesNetwork { get; init; }
@@ -39,8 +42,9 @@ internal sealed class VerifyRequest : IDisposable
         VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults)
     {
         var reader = new Reader(options, parsed);
-        var evidence = reader.Evidence();
+        var shown = reader.Evidence();
         var expectations = reader.Expectations(clock);
+        var machine = reader.Machine(shown, ref expectations);
         var (rims, ocsp) = (reader.Rims(), reader.Ocsp());
         var policy = reader.Policy();
         var token = reader.Token(expectations.Trust);
@@ -48,7 +52,8 @@ internal sealed class VerifyRequest : IDisposable
         request = faults.IsEmpty
             ? new VerifyRequest
             {
-                Evidence = evidence,
+                Evidence = shown.Devices,
+                Machine = machine,
                 Expectations = expectations,
                 Rims = rims,
                 Ocsp = ocsp,
@@ -87,30 +92,36 @@ internal sealed class VerifyRequest : IDisposable
     {
         public List<(string Id, string Message)> Faults { get; } = [];
 
-        public ImmutableArray<DeviceEvidence> Evidence()
+        public MachineEvidence Evidence()
         {
             var files = parsed.GetValue(options.Evidence) ?? [];
             var (report, chain) = (parsed.GetValue(options.Report), parsed.GetValue(options.Chain));
+            var none = new MachineEvidence { Devices = [] };
             if (files.Length == 0 && report is null && chain is null)
             {
-                Refuse("cli.evidence", RequiredHere);
-                return [];
+                if (parsed.GetValue(options.Machine.CpuEvidence) is null)
+                {
+                    Refuse("cli.evidence", RequiredHere);
+                }
+
+                return none;
             }
 
             if ((report is null) != (chain is null))
             {
                 Refuse("cli.evidence", "--report and --chain belong together");
-                return [];
+                return none;
             }
 
             var devices = ImmutableArray.CreateBuilder<DeviceEvidence>();
+            MachineEvidence? whole = null;
             foreach (var file in files)
             {
                 if (InputFile.TryRead(file, Limits.EvidenceFileBytes, out var bytes, out var whyNot) is false)
                 {
                     Refuse("cli.file", whyNot);
                 }
-                else if (!EvidenceFile.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
+                else if (!MachineEvidence.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
                 {
                     var isJson = bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..];
                     Refuse("evidence.malformed", isJson
@@ -119,7 +130,18 @@ internal sealed class VerifyRequest : IDisposable
                 }
                 else
                 {
-                    devices.AddRange(read);
+                    devices.AddRange(read.Devices);
+                    if (read.Cpu is null && read.Key is null)
+                    {
+                        continue;
+                    }
+
+                    if (whole is not null)
+                    {
+                        Refuse("cli.evidence", $"{InputFile.NameOf(file)}: a second bundle with a processor or a key: one machine is judged in one call");
+                    }
+
+                    whole = read;
                 }
             }
 
@@ -133,12 +155,21 @@ internal sealed class VerifyRequest : IDisposable
                 Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
             }
 
-            return devices.ToImmutable();
+            return (whole ?? none) with { Devices = devices.ToImmutable() };
+        }
+
+        /// <summary>With a key devices answer another nonce than the challenge: the one that follows from both.</summary>
+        public MachineRequest? Machine(MachineEvidence shown, ref AppraisalExpectations expectations)
+        {
+            var machine = MachineRequest.Read(options.Machine, parsed, shown, parsed.GetValue(options.Nonce), expectations, Refuse);
+            var isText = shown.Key is not null || parsed.GetValue(options.Machine.TeePubkey) is not null;
+            expectations = expectations with { Nonce = isText ? machine is { Whole.Challenged: true } ? machine.Key?.DeviceNonce() : null : ReadNonce() };
+            return machine;
         }
 
         public AppraisalExpectations Expectations(TimeProvider clock) => new()
         {
-            Nonce = ReadNonce(),
+            Nonce = null,
             Time = ReadTime(clock),
             Trust = ReadAnchors(),
             Revocation = parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
@@ -309,7 +340,7 @@ internal sealed class VerifyRequest : IDisposable
             var file = parsed.GetValue(options.Anchors);
             if (file is null)
             {
-                return TrustSet.Nvidia;
+                return TrustSet.BuiltIn;
             }
 
             if (!InputFile.TryRead(file, most, out var bytes, out var whyNot))

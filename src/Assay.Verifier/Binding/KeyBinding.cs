@@ -36,6 +36,9 @@ public sealed class KeyBinding
     /// <summary>The key's thumbprint: RFC 7638, SHA-256, base64url.</summary>
     public string Thumbprint { get; }
 
+    /// <summary>The public key as canonical JSON (RFC 8785), with every member that was received.</summary>
+    public string Jwk => _key;
+
     /// <summary>Takes a nonce and a key as received.</summary>
     /// <param name="nonce">The challenge's own characters, for instance its base64.</param>
     /// <param name="key">A public key as JWK: EC or RSA.</param>

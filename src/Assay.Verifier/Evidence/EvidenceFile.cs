@@ -47,8 +47,24 @@ public static class EvidenceFile
         return fault is null;
     }
 
+    /// <summary>The devices of a bundle that holds more than devices; it may hold none of them.</summary>
+    internal static bool TryReadDevices(JsonElement root, string name, bool nonceIsChallenge, out ImmutableArray<DeviceEvidence> devices, out ParseFault? fault)
+    {
+        var reader = new Reader(name) { IsWhole = true, NonceIsChallenge = nonceIsChallenge };
+        reader.ReadBundle(root);
+        fault = reader.Fault;
+        devices = fault is null ? [.. reader.Devices] : [];
+        return fault is null;
+    }
+
     private sealed class Reader(string name)
     {
+        /// <summary>Whether somebody else reads processor and key.</summary>
+        public bool IsWhole { get; init; }
+
+        /// <summary>Whether the file's nonce is a challenge, of which devices answer another form.</summary>
+        public bool NonceIsChallenge { get; init; }
+
         public List<DeviceEvidence> Devices { get; } = [];
 
         public ParseFault? Fault { get; private set; }
@@ -84,7 +100,7 @@ public static class EvidenceFile
             }
         }
 
-        private void ReadBundle(JsonElement root)
+        public void ReadBundle(JsonElement root)
         {
             var known = root.TryGetProperty("version", out var version) && version.ValueKind is JsonValueKind.Number && version.TryGetInt32(out var number) && number == 1;
             if (!known)
@@ -93,12 +109,13 @@ public static class EvidenceFile
                 return;
             }
 
-            var shared = ReadNonce(root, "nonce");
+            var shared = NonceIsChallenge ? null : ReadNonce(root, "nonce");
             foreach (var member in root.EnumerateObject())
             {
                 switch (member.Name)
                 {
                     case "version" or "nonce":
+                    case "cpu" or "key" when IsWhole:
                         break;
                     case "gpus":
                         ReadList(member.Value, "gpus", DeviceKind.Gpu, shared);
@@ -107,7 +124,7 @@ public static class EvidenceFile
                         ReadList(member.Value, "switches", DeviceKind.Switch, shared);
                         break;
                     case "cpu" or "key":
-                        Refuse(member.Name, "this version judges GPUs and switches only, and leaves nothing unjudged in silence");
+                        Refuse(member.Name, "only GPUs and switches are judged here, and nothing is left unjudged in silence");
                         break;
                     default:
                         Refuse(member.Name, "unknown member");

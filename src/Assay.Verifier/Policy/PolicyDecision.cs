@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 using Assay.Wire;
 
 namespace Assay.Policy;
@@ -9,6 +10,9 @@ public sealed record PolicyInput
 {
     /// <summary>The answers.</summary>
     public required AppraisalResult Appraisal { get; init; }
+
+    /// <summary>The whole machine, as it was judged without any policy; null where only devices were shown.</summary>
+    public CompositeResult? Machine { get; init; }
 
     /// <summary>The version of the claims that a policy sees which does not itself say for which it was written.</summary>
     public required ClaimsVersion Claims { get; init; }

@@ -1,4 +1,5 @@
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 
 namespace Assay.Policy;
 
@@ -39,6 +40,25 @@ internal static class PolicyGate
 
         return appraisal.AllFindings.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open
             ? $"{open.Id} could not be checked: what is missing comes first"
+            : null;
+    }
+
+    /// <summary>
+    /// Why no policy is asked about a whole machine; null when one is, or there is no more than devices. Processor, boot and what binds them
+    /// are nothing that a policy could excuse: what devices failed in is the one thing left to it.
+    /// </summary>
+    public static string? WhyNotAsked(CompositeResult? machine)
+    {
+        if (machine is null)
+        {
+            return null;
+        }
+
+        var parts = machine.Parts;
+        var all = (parts.Cpu?.Findings ?? (parts.Tdx?.Findings ?? []).Concat(parts.Snp?.Findings ?? []).Concat(parts.Tpm?.Findings ?? [])).Concat(parts.Boot?.Findings ?? [])
+            .Concat(machine.Findings.Where(finding => finding.Id != CompositeAppraisal.PartsPassedId)).ToArray();
+        return all.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } failed ? $"{failed.Id} failed, which no policy can allow"
+            : all.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open ? $"{open.Id} could not be checked: what is missing comes first"
             : null;
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 using Assay.Evidence;
 using Assay.Trust;
 
@@ -21,9 +22,10 @@ public enum VerdictKind
 
 /// <summary>
 /// A verdict with everything that must be read beside it: how it was bound, by which clock, with which weakenings and under whose
-/// anchors. Made from an appraisal by <see cref="Of"/>.
+/// anchors. Made from an appraisal by <see cref="Of(AppraisalResult, RelyingPartyPolicy, ClaimsVersion, string)"/>, and from a whole machine by
+/// <see cref="Of(CompositeParts, CompositeExpectations, RelyingPartyPolicy, ClaimsVersion, string)"/>.
 /// </summary>
-public sealed record Verdict
+public sealed partial record Verdict
 {
     /// <summary>Pass, fail or incomplete.</summary>
     public required VerdictKind Kind { get; init; }
@@ -40,8 +42,13 @@ public sealed record Verdict
     /// <summary>What it does not prove, in sentences.</summary>
     public required ImmutableArray<string> NotProven { get; init; }
 
-    /// <summary>How the devices are bound to a confidential VM: <c>none</c>, for GPU evidence alone binds nothing (S-1).</summary>
+    /// <summary>
+    /// How the devices are bound to a confidential VM: <c>boot-event</c>, <c>evidence-hash</c> or <c>none</c>; GPU evidence alone binds nothing (S-1).
+    /// </summary>
     public required string Binding { get; init; }
+
+    /// <summary>The whole machine, where more than devices was shown or asked for; null otherwise.</summary>
+    public CompositeResult? Machine { get; init; }
 
     /// <summary>The policy that it follows from.</summary>
     public RelyingPartyPolicy Policy { get; init; } = RelyingPartyPolicy.Default;
@@ -56,12 +63,22 @@ public sealed record Verdict
     public ImmutableArray<AllowedFinding> AllowedAlthough { get; init; } = [];
 
     /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
-    public ImmutableArray<string> Weakened => AllowedAlthough.IsEmpty
-        ? Appraisal.Weakened
-        : [.. Appraisal.Weakened.Append("policy-allowed").Order(StringComparer.Ordinal)];
+    public ImmutableArray<string> Weakened =>
+    [
+        .. (Machine?.Weakened ?? Appraisal.Weakened).Concat(OwnWeakened).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+    ];
 
-    /// <summary><c>proven</c> when every report answers the nonce that the relying party gave.</summary>
-    public string Freshness => Appraisal.FreshnessProven ? "proven" : "not-proven";
+    /// <summary>What the caller waived before anything was judged, by permanent names: reference values that nobody signed, for instance.</summary>
+    public ImmutableArray<string> OwnWeakened { get; init; } = [];
+
+    /// <summary><c>proven</c> when everything that was shown answers the challenge that the relying party gave.</summary>
+    public string Freshness => IsFresh ? "proven" : "not-proven";
+
+    internal bool IsFresh { get; init; }
+
+    /// <summary>The answers about everything together: the devices as a set, and the whole machine.</summary>
+    internal ImmutableArray<Finding> SetFindings => [.. Appraisal.Findings, .. Machine?.Findings ?? []];
 
     /// <summary><c>pass</c>, <c>fail</c> or <c>incomplete</c>.</summary>
     public string Word => Kind switch
@@ -100,18 +117,24 @@ public sealed record Verdict
     {
         ArgumentNullException.ThrowIfNull(appraisal);
         ArgumentNullException.ThrowIfNull(policy);
-        var whyNotAsked = PolicyGate.WhyNotAsked(appraisal);
-        var decision = whyNotAsked is null ? policy.Decide(new PolicyInput { Appraisal = appraisal, Claims = claims, Issuer = issuer }) : null;
+        return Of(appraisal, null, policy, claims, issuer);
+    }
+
+    internal static Verdict Of(AppraisalResult appraisal, CompositeResult? machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
+    {
+        var whyNotAsked = PolicyGate.WhyNotAsked(appraisal) ?? PolicyGate.WhyNotAsked(machine);
+        var decision = whyNotAsked is null ? policy.Decide(new PolicyInput { Appraisal = appraisal, Machine = machine, Claims = claims, Issuer = issuer }) : null;
         var allowed = decision is { Allowed: true, Differences.IsEmpty: true };
         ImmutableArray<AllowedFinding> although = allowed ? AllFailed(appraisal) : [];
         return new Verdict
         {
             Kind = decision is null ? WithoutPolicy(appraisal) : allowed ? VerdictKind.Pass : VerdictKind.Fail,
             Appraisal = appraisal,
+            IsFresh = appraisal.FreshnessProven,
             Binding = "none",
             NvidiaOverallResult = NvidiaClaims.OverallResult(appraisal),
             Proven = Assurance.Proven(appraisal),
-            NotProven = Assurance.NotProven(appraisal, although),
+            NotProven = Assurance.NotProven(appraisal, although, machine),
             Policy = policy,
             PolicyFindings = policy.IsBrought ? FindingsOf(decision, allowed, whyNotAsked) : [],
             AllowedAlthough = although,
@@ -205,7 +228,7 @@ internal static class Assurance
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
 
-    public static ImmutableArray<string> NotProven(AppraisalResult appraisal, ImmutableArray<AllowedFinding> allowed)
+    public static ImmutableArray<string> NotProven(AppraisalResult appraisal, ImmutableArray<AllowedFinding> allowed, CompositeResult? machine = null)
     {
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
@@ -221,8 +244,8 @@ internal static class Assurance
             (Failed(appraisal, "set.devices.distinct"), "That as many devices answered as reports are given: one of them is repeated."),
             (Failed(appraisal, "topology.gpus.match") || Failed(appraisal, "topology.switches.match"), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
             (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "topology.gpus.match", State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
-            (true, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
-            (authentic.Any(device => device.Kind is DeviceKind.Gpu), "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
+            (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
+            (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];

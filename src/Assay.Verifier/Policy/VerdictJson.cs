@@ -8,7 +8,7 @@ using Assay.Evidence;
 namespace Assay.Policy;
 
 /// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/verdict.md).</summary>
-public static class VerdictJson
+public static partial class VerdictJson
 {
     /// <summary>UTF-8, indented, one object.</summary>
     public static byte[] Write(Verdict verdict, ClaimsVersion version)
@@ -67,6 +67,7 @@ public static class VerdictJson
         writer.WriteString("timeSource", verdict.TimeSource);
         WritePolicy(writer, verdict);
         writer.WriteBoolean("x-nvidia-overall-att-result", verdict.NvidiaOverallResult);
+        WriteMachine(writer, verdict.Machine);
         writer.WriteStartArray("devices");
         foreach (var device in appraisal.Devices)
         {
@@ -74,7 +75,7 @@ public static class VerdictJson
         }
 
         writer.WriteEndArray();
-        WriteFindings(writer, appraisal.Findings.Concat(verdict.PolicyFindings));
+        WriteFindings(writer, appraisal.Findings.Concat(verdict.Machine?.Findings ?? []).Concat(verdict.PolicyFindings));
         writer.WriteStartArray("missing");
         foreach (var item in appraisal.Missing)
         {
@@ -86,6 +87,7 @@ public static class VerdictJson
             writer.WriteEndObject();
         }
 
+        WriteMissing(writer, verdict.Machine);
         writer.WriteEndArray();
         writer.WriteStartObject("assurance");
         WriteStrings(writer, "proven", verdict.Proven);

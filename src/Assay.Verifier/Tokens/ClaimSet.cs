@@ -81,6 +81,26 @@ internal sealed class ClaimSet
             });
     }
 
+    /// <summary>
+    /// The guest's key, where a processor vouches for it: <c>tee-pubkey</c>, where key brokers look for it, and <c>cnf</c> (RFC 7800). A key
+    /// that nothing but GPUs answered for is never named: whoever has a GPU answer can have it answer for any key (S-1, S-10).
+    /// </summary>
+    public ClaimSet AddKey(Verdict verdict)
+    {
+        if (verdict is not { Kind: VerdictKind.Pass, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: "binding.cpu.devices", State: CheckState.Held }))
+        {
+            return this;
+        }
+
+        return With("tee-pubkey", writer => writer.WriteRawValue(key.Jwk)).With("cnf", writer =>
+        {
+            writer.WriteStartObject();
+            writer.WritePropertyName("jwk");
+            writer.WriteRawValue(key.Jwk);
+            writer.WriteEndObject();
+        });
+    }
+
     /// <summary>How many checks held, and the ids of those that did not.</summary>
     public ClaimSet AddFindings(IReadOnlyCollection<Finding> findings) => With("x-assay-findings", writer =>
     {
@@ -161,9 +181,15 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
         Verdict verdict, TokenTerms terms, string gpu, string nvSwitch, [NotNullWhen(true)] out TokenSubjects? subjects, [NotNullWhen(false)] out Wire.ParseFault? fault)
     {
         var nonces = Authentic(verdict).Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
+        // Without devices the nonce is the one that devices would answer: challenge and key, for which the processor's report was made.
+        if (nonces.Length == 0 && verdict.Machine is { Parts: { Key: { } key, Cpu: { } cpu } } && MachineClaims.ReportData(cpu) is not null)
+        {
+            nonces = [key.DeviceNonce()];
+        }
+
         fault = verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
             : verdict.Anchors is "none" ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
-            : nonces.Length == 0 ? new("devices", 0, "none is authentic: there is nobody to write a token about")
+            : nonces.Length == 0 ? new("devices", 0, "none is authentic, and no processor vouches for a key: there is nobody to write a token about")
             : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, a token has one")
             : null;
         subjects = fault is null ? new TokenSubjects(Named(verdict, gpu, nvSwitch), nonces[0]) : null;

@@ -43,6 +43,12 @@ internal static class EarForms
     public static Nonce? SubmoduleNonce(this EarForm form, JsonElement submodule) =>
         form is EarForm.Nvidia ? Base64(submodule, "eat_nonce") : Hexadecimal(submodule.GetProperty("ear.veraison.annotated-evidence"), "report_data");
 
+    /// <summary>
+    /// Whether a submodule of Trustee's form is about a processor: it signs 64 bytes, in which a nonce stands only as a hash.
+    /// </summary>
+    public static bool IsProcessor(JsonElement submodule) =>
+        submodule.TryGetProperty("ear.veraison.annotated-evidence", out var evidence) && StrictJson.Text(evidence, "report_data") is { Length: 2 * ReportData.Size } text && Hex.TryDecode(text, out _);
+
     /// <summary>What the verifier found out about the device.</summary>
     public static JsonElement DeviceClaims(this EarForm form, JsonElement submodule)
     {
@@ -94,7 +100,7 @@ internal static class EarForms
         // AR4SI §2.3: a claim is a signed byte.
         : !vector.EnumerateObject().All(claim => claim.Value.ValueKind is JsonValueKind.Number && claim.Value.TryGetSByte(out _)) ? "ear.trustworthiness-vector has a member that is no whole number from -128 to 127"
         : !IsObject(submodule, "ear.veraison.annotated-evidence", out var evidence) ? "ear.veraison.annotated-evidence is no object"
-        : Hexadecimal(evidence, "report_data") is null ? "report_data is missing, or no nonce of 64 hexadecimal digits"
+        : Hexadecimal(evidence, "report_data") is null && !IsProcessor(submodule) ? "report_data is missing, or no nonce of 64 hexadecimal digits"
         : null;
 
     private static bool IsStatus(JsonElement element, string name) => StrictJson.Text(element, name) is { } status && s_statuses.Contains(status, StringComparer.Ordinal);

@@ -178,7 +178,7 @@ public static class EarReader
         ];
 
         public override IEnumerable<(string Name, Nonce? Nonce)> Nonces =>
-            [("token", Form.NonceOf(Claims)), .. Submodules.Select(submodule => (submodule.Name, Form.SubmoduleNonce(submodule.Value)))];
+            [("token", Form.NonceOf(Claims)), .. Submodules.Where(submodule => Form is not EarForm.Trustee || !EarForms.IsProcessor(submodule.Value)).Select(submodule => (submodule.Name, Form.SubmoduleNonce(submodule.Value)))];
     }
 }
 

@@ -30,10 +30,12 @@ public static class EatBundleWriter
         }
 
         var submodules = subjects.Devices.Select(subject => (subject.Name, Token: CompactJws.Write(key, Device(subject.Device, terms, random)))).ToArray();
+        submodules = [.. submodules, .. MachineClaims.Submodules(verdict).Select(part => (part.Name, CompactJws.Write(key, part.Claims.AddTerms(terms, random).Add("eat_nonce", subjects.Nonce.ToString()).ToJson())))];
         var overall = new ClaimSet()
             .AddTerms(terms, random)
             .AddVerdict(verdict, terms.Policy)
-            .AddFindings(verdict.Appraisal.Findings)
+            .AddFindings(verdict.SetFindings)
+            .AddKey(verdict)
             .Add("sub", "NVIDIA-PLATFORM-ATTESTATION")
             .Add("x-nvidia-ver", "3.0")
             .Add("x-nvidia-overall-att-result", verdict.NvidiaOverallResult)

@@ -32,7 +32,7 @@ public static class NvidiaEar
         token = CompactJws.Write(key, new ClaimSet()
             .AddTerms(terms, random)
             .AddVerdict(verdict, terms.Policy)
-            .AddFindings(verdict.Appraisal.Findings)
+            .AddFindings(verdict.SetFindings)
             .Add("eat_profile", CompositeProfile)
             .Add("eat_nonce", nonce)
             .Add("ear_status", Status(verdict))

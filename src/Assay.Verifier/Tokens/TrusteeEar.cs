@@ -54,7 +54,8 @@ public static class TrusteeEar
 
     private static ClaimSet AddClaims(ClaimSet claims, Verdict verdict, PolicyIdentity policy, ClaimsVersion version) => claims
         .AddVerdict(verdict, policy)
-        .AddFindings(verdict.Appraisal.Findings)
+        .AddFindings(verdict.SetFindings)
+        .AddKey(verdict)
         .Add("eat_profile", Profile)
         .With("ear.verifier-id", EarParts.WriteVerifier)
         .With("submods", writer =>
@@ -66,6 +67,12 @@ public static class TrusteeEar
                 WriteDevice(writer, verdict, device, policy, version);
             }
 
+            if (verdict.Machine?.Parts.Cpu is { } cpu && MachineClaims.ReportData(cpu) is { } data)
+            {
+                writer.WritePropertyName("cpu0");
+                WriteProcessor(writer, verdict, cpu, data, policy);
+            }
+
             writer.WriteEndObject();
         });
 
@@ -75,20 +82,7 @@ public static class TrusteeEar
         new ClaimSet()
             .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), Tier(executables)))
             .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : policy.Id)
-            .With("ear.trustworthiness-vector", writer =>
-            {
-                writer.WriteStartObject();
-                writer.WriteNumber("instance-identity", NoClaim);
-                // Whether confidential computing is on stands in no report.
-                writer.WriteNumber("configuration", NoClaim);
-                writer.WriteNumber("executables", executables);
-                writer.WriteNumber("file-system", NoClaim);
-                writer.WriteNumber("hardware", hardware);
-                writer.WriteNumber("runtime-opaque", NoClaim);
-                writer.WriteNumber("storage-opaque", NoClaim);
-                writer.WriteNumber("sourced-data", NoClaim);
-                writer.WriteEndObject();
-            })
+            .With("ear.trustworthiness-vector", writer => WriteVector(writer, executables, hardware))
             .With("ear.veraison.annotated-evidence", writer =>
             {
                 writer.WriteStartObject();
@@ -98,6 +92,49 @@ public static class TrusteeEar
                 writer.WriteEndObject();
             })
             .Write(writer);
+    }
+
+    // Where nothing names the image, AR4SI has no claim about executables; a policy that wants one then refuses.
+    private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, CpuResult cpu, ReportData data, PolicyIdentity policy)
+    {
+        var passed = cpu.Tdx?.Passed ?? cpu.Snp!.Passed;
+        var hardware = passed ? GenuineHardware : cpu.Findings.Any(finding => finding.State is CheckState.Failed) ? UnrecognisedHardware : NoClaim;
+        var image = cpu.Findings.First(finding => finding.Id is "tdx.measurements.match" or "snp.measurement.match");
+        var executables = image.State switch { CheckState.Held => ApprovedBoot, CheckState.Failed => Contraindicated, _ => NoClaim };
+        new ClaimSet()
+            .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), image.State is CheckState.Failed ? Tier(executables) : "affirming"))
+            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : policy.Id)
+            .With("ear.trustworthiness-vector", vector => WriteVector(vector, executables, hardware))
+            .With("ear.veraison.annotated-evidence", evidence =>
+            {
+                evidence.WriteStartObject();
+                evidence.WriteString("report_data", data.ToString());
+                evidence.WritePropertyName(VerdictJson.TeeWord(cpu)!);
+                MachineClaims.OfProcessor(cpu).Write(evidence);
+                if (verdict.Machine!.Parts.Boot is { } boot)
+                {
+                    evidence.WritePropertyName("boot");
+                    MachineClaims.OfBoot(boot).Write(evidence);
+                }
+
+                evidence.WriteEndObject();
+            })
+            .Write(writer);
+    }
+
+    private static void WriteVector(Utf8JsonWriter writer, int executables, int hardware)
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("instance-identity", NoClaim);
+        // Whether confidential computing is on stands in no report.
+        writer.WriteNumber("configuration", NoClaim);
+        writer.WriteNumber("executables", executables);
+        writer.WriteNumber("file-system", NoClaim);
+        writer.WriteNumber("hardware", hardware);
+        writer.WriteNumber("runtime-opaque", NoClaim);
+        writer.WriteNumber("storage-opaque", NoClaim);
+        writer.WriteNumber("sourced-data", NoClaim);
+        writer.WriteEndObject();
     }
 
     // The best that any submodule may say. What was waived is no full pass, and readers of this form do not know our list of weakenings.

@@ -61,6 +61,25 @@ public static class BootAppraisal
         return Judge(new Candidate(quoted, expected) { Parsed = log });
     }
 
+    /// <summary>
+    /// A log with nothing signed to compare it with. Where the evidence could have had registers and is not authentic, that is its own
+    /// failure, and stops here; where it has none, the log says nothing, and that is this one's.
+    /// </summary>
+    /// <param name="reason">Why there is no register.</param>
+    /// <param name="stopped">Whether the reason is another part's failure.</param>
+    public static BootResult WithoutRegisters(string reason, bool stopped)
+    {
+        var log = (stopped ? Outcome.Stopped(reason) : Outcome.Failed(reason)).Named("boot.log.replayed");
+        return new BootResult
+        {
+            Findings = [.. CheckIds.Select(id => id == log.Id ? log : Outcome.Stopped(reason).Named(id))],
+            Log = null,
+            Facts = null,
+            Record = null,
+            CarriesBootEvent = false,
+        };
+    }
+
     private static BootResult Judge(Candidate candidate)
     {
         var findings = ImmutableArray.CreateBuilder<Finding>();

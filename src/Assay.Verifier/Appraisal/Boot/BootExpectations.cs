@@ -81,6 +81,12 @@ public sealed record BootResult
     public required BootRecord? Record { get; init; }
 
     /// <summary>
+    /// The register's events for people: the gate's where one is asked about, else those of RTMR 3 where it is explained. Nothing is
+    /// concluded from what <see cref="Record"/> does not hold.
+    /// </summary>
+    public BootRecord? Shown => Record ?? (Log is { Quoted.Kind: RegisterKind.Rtmr } log && log.Replayed.Contains(3) ? BootRecord.Read(log, 3, BootPhase.Run) : null);
+
+    /// <summary>
     /// Whether this boot binds its devices to the confidential VM: every question about the gate held, in a register of the VM itself, and
     /// the event names devices (S-1). That these are the devices of fresh evidence is <c>binding.boot.devices</c>, which needs some (S-2).
     /// </summary>

@@ -6,6 +6,7 @@ using Assay.Evidence;
 using Assay.Evidence.EventLogs;
 using Assay.Trust;
 using Assay.Trust.EventLogs;
+using Assay.Trust.Tpm;
 
 namespace Assay.Appraisal.Composite;
 
@@ -15,11 +16,13 @@ namespace Assay.Appraisal.Composite;
 /// </summary>
 public static class CompositeAppraisal
 {
+    internal const string PartsPassedId = "composite.parts.passed";
+
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new("composite.cpu.present", CpuIsPresent),
-        new("composite.parts.passed", PartsPassed),
+        new(PartsPassedId, PartsPassed),
         new("composite.anchors.same", AnchorsAreOfOneKind),
         new("composite.time.same", TimeIsOne),
         new("composite.gpus.count", candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
@@ -47,10 +50,20 @@ public static class CompositeAppraisal
             Parts = parts,
             Findings = findings,
             Binding = candidate.Binding,
+            FreshnessProven = expected.Challenged && (parts.Devices is null || parts.Devices.FreshnessProven) && IsBound(parts),
             Weakened = Weakenings(candidate),
             Passed = findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived),
         };
     }
+
+    // What a report was made for is asked about its own bytes; on Azure the challenge stands in the vTPM's quote instead.
+    private static bool IsBound(CompositeParts parts)
+    {
+        var processor = parts.Tdx is { } tdx ? Answers(tdx.Findings, "tdx.report-data.match") : parts.Snp is not { } snp || Answers(snp.Findings, "snp.report-data.match");
+        return processor && (parts.Tpm is not { } tpm || Answers(tpm.Findings, "tpm.quote.nonce.match"));
+    }
+
+    private static bool Answers(ImmutableArray<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
         candidate.Parts is { Tdx: not null, Snp: not null } ? Outcome.Failed("two processors are given for one machine")
@@ -62,18 +75,24 @@ public static class CompositeAppraisal
     private static Outcome PartsPassed(Candidate candidate)
     {
         var parts = candidate.Parts;
-        (string Name, bool? Passed)[] all =
+        (string Name, IEnumerable<Finding>? Findings, bool Passed)[] all =
         [
-            ("the TDX quote", parts.Tdx?.Passed),
-            ("the SNP report", parts.Snp?.Passed),
-            ("the TPM's quote", parts.Tpm is null ? null : parts.Tpm.Quote is not null),
-            ("the boot log", parts.Boot is null ? null : AllHold(parts.Boot.Findings) && parts.Boot.Findings.All(finding => finding.State is not CheckState.NotChecked)),
-            ("the devices", parts.Devices is null ? null : Holds(parts.Devices)),
+            ("the TDX quote", parts.Tdx?.Findings, parts.Tdx is { Passed: true }),
+            ("the SNP report", parts.Snp?.Findings, parts.Snp is { Passed: true }),
+            ("the TPM's quote", parts.Tpm?.Findings, parts.Tpm is { Quote: not null }),
+            ("the boot log", parts.Boot?.Findings, parts.Boot is not null && AllHold(parts.Boot.Findings)),
+            ("the devices", parts.Devices?.AllFindings, parts.Devices is not null && (parts.DevicesAreAllowed || Holds(parts.Devices))),
         ];
-        var failed = all.Where(part => part.Passed is false).Select(part => part.Name).ToArray();
-        return all.All(part => part.Passed is null) ? Outcome.Failed("there is no evidence at all")
-            : failed.Length > 0 ? Outcome.Failed($"{string.Join(", ", failed)} did not pass: nothing about the whole follows from what is not good in itself")
-            : Outcome.Held(string.Join(", ", all.Where(part => part.Passed is true).Select(part => part.Name)));
+        var given = all.Where(part => part.Findings is not null).ToArray();
+        var open = given.Where(part => !part.Passed).ToArray();
+        // What only lacks collateral has not failed: the verdict is then incomplete, and no pass either.
+        var failed = open.Where(part => !part.Findings!.Any(finding => finding.Cause is NotCheckedCause.Missing) || part.Findings!.Any(finding => finding.State is CheckState.Failed)).ToArray();
+        return given.Length == 0 ? Outcome.Failed("there is no evidence at all")
+            : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass: nothing about the whole follows from what is not good in itself")
+            : open.Length > 0 ? Outcome.Stopped($"{Names(open)} could not be judged: collateral is missing")
+            : Outcome.Held(Names(given));
+
+        static string Names((string Name, IEnumerable<Finding>? Findings, bool Passed)[] parts) => string.Join(", ", parts.Select(part => part.Name));
     }
 
     private static bool Holds(AppraisalResult devices) =>
@@ -87,7 +106,7 @@ public static class CompositeAppraisal
     private static Outcome AnchorsAreOfOneKind(Candidate candidate)
     {
         var kinds = new[] { candidate.Parts.Devices?.Anchors, candidate.Parts.Tdx?.Anchors, candidate.Parts.Snp?.Anchors }.OfType<TrustSetKind>().Distinct().ToArray();
-        return kinds is [not TrustSetKind.None] ? Outcome.Held($"{kinds[0]}") : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
+        return kinds is [not TrustSetKind.None] ? Outcome.Held(kinds[0] switch { TrustSetKind.BuiltIn => "built-in", TrustSetKind.Simulated => "simulated", _ => "custom" }) : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
     }
 
     private static Outcome TimeIsOne(Candidate candidate)
@@ -130,7 +149,15 @@ public static class CompositeAppraisal
             return Outcome.NotApplicable(candidate.ReportData is null ? "no report of a CPU is authentic" : "no key is given");
         }
 
-        var expected = key.ReportData(candidate.Parts.AdditionalEvidence);
+        // On Azure the hardware report is the paravisor's, and names the vTPM's key; what the guest binds, that vTPM signs.
+        var byTpm = candidate.Parts.Tpm?.Hcl is not null;
+        if (byTpm && (candidate.Parts.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
+        {
+            return Outcome.Failed("the vTPM that should vouch for the key is not in the TEE of this CPU's report");
+        }
+
+        found = byTpm ? candidate.Parts.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
+        var expected = byTpm ? key.QualifyingData(candidate.Parts.AdditionalEvidence) : key.ReportData(candidate.Parts.AdditionalEvidence);
         candidate.CpuBindsDevices = CryptographicOperations.FixedTimeEquals(found, expected);
         return candidate.CpuBindsDevices ? Outcome.Held("challenge, key and device evidence")
             : Outcome.Failed(
@@ -223,6 +250,7 @@ public static class CompositeAppraisal
         var wanted = candidate.Expected.DangerouslyAcceptedBinding;
         // Only who says that no device is expected is asked for no binding: evidence that leaves its GPUs out demands nothing.
         return candidate is { Devices.Length: 0, HasBootEvent: false, Expected: { Gpus: 0, Switches: 0 } } ? Outcome.NotApplicable("no device is expected")
+            : candidate.CpuIsOpen && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
             : candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
             : Outcome.Failed("the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
     }
@@ -235,7 +263,7 @@ public static class CompositeAppraisal
             .. candidate.Expected.DangerouslyAcceptNoCpuTee && parts.Tdx is null && parts.Snp is null ? ["no-cpu-tee"] : Array.Empty<string>(),
             .. candidate.Binding < GpuBinding.BootEvent && candidate.Devices.Length > 0 ? [$"gpu-binding-{Word(candidate.Binding)}"] : Array.Empty<string>(),
         ];
-        return [.. own.Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. own.Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     internal static string Word(GpuBinding binding) => binding switch
@@ -253,6 +281,9 @@ public static class CompositeAppraisal
         public CompositeExpectations Expected => expected;
         public ImmutableArray<DeviceResult> Devices { get; } = parts.Devices is { Devices.IsDefault: false } ? parts.Devices.Devices : [];
         public byte[]? ReportData { get; } = parts.Tdx?.Quote?.Quote.Body.ReportData.Bytes.ToArray() ?? parts.Snp?.Report?.Report.ReportData.Bytes.ToArray();
+
+        /// <summary>Whether what the CPU says is not known yet, for want of collateral alone.</summary>
+        public bool CpuIsOpen { get; } = parts.Snp is { Report: null } snp && snp.Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !snp.Findings.Any(finding => finding.State is CheckState.Failed);
         public bool KeyBindsDevices { get; set; }
         public bool CpuBindsDevices { get; set; }
         public bool HasBootEvent { get; set; }

@@ -27,6 +27,9 @@ public sealed record CompositeExpectations
     /// <summary>The binding that is demanded. Less than <see cref="GpuBinding.BootEvent"/> is a weakening that the result names.</summary>
     public required GpuBinding DangerouslyAcceptedBinding { get; init; }
 
+    /// <summary>Whether the challenge, or the report data, is the relying party's own: without it nothing is fresh.</summary>
+    public bool Challenged { get; init; }
+
     /// <summary>Accepts devices without a CPU TEE: the host can read what the VM reads (S-10). A weakening.</summary>
     public bool DangerouslyAcceptNoCpuTee { get; init; }
 }

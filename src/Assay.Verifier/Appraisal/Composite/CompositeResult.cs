@@ -14,6 +14,15 @@ public sealed record CompositeParts
     /// <summary>GPUs and switches; null when none gave evidence.</summary>
     public required AppraisalResult? Devices { get; init; }
 
+    /// <summary>
+    /// The relying party's policy allows what these devices failed in, and says so in the verdict: they count as passed. Only
+    /// <c>Verdict.Of</c> sets it, where the policy was asked.
+    /// </summary>
+    internal bool DevicesAreAllowed { get; init; }
+
+    /// <summary>The processor's evidence with the answers about it; null where the parts below were judged one by one.</summary>
+    public CpuResult? Cpu { get; init; }
+
     /// <summary>The TD quote; null for another TEE.</summary>
     public TdxResult? Tdx { get; init; }
 
@@ -44,6 +53,9 @@ public sealed record CompositeResult
 
     /// <summary>How the devices are bound to the VM: the strongest that was proven.</summary>
     public required GpuBinding Binding { get; init; }
+
+    /// <summary>Whether everything that was shown answers the challenge that the relying party gave.</summary>
+    public required bool FreshnessProven { get; init; }
 
     /// <summary>What was waived, by permanent names, sorted: of the parts, and of the whole.</summary>
     public required ImmutableArray<string> Weakened { get; init; }

@@ -96,7 +96,9 @@ internal static class SnpAuthentication
         }
 
         var name = candidate.Report!.SigningKey is SnpSigningKey.Vcek ? "SEV-VCEK" : "SEV-VLEK";
-        var leaf = certificates.FirstOrDefault(certificate => certificate.Subject.CommonName == name);
+        // A folder may hold those of many chips and TCBs; the right one is compared again once it is authentic.
+        var leaves = certificates.Where(certificate => certificate.Subject.CommonName == name).ToArray();
+        var leaf = leaves.FirstOrDefault(certificate => IsOfThe(candidate.Report, certificate)) ?? leaves.FirstOrDefault();
         var issuer = leaf is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(leaf.Issuer));
         var root = issuer is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(issuer.Issuer));
         if (leaf is null)
@@ -112,6 +114,9 @@ internal static class SnpAuthentication
         candidate.Chain = [leaf, issuer, root];
         return Outcome.Held(string.Join(", ", candidate.Chain.Select(certificate => certificate.Subject.CommonName)));
     }
+
+    private static bool IsOfThe(SnpReport report, Certificate certificate) =>
+        SnpEndorsement.TryRead(certificate, out var endorsement, out _) && endorsement.Tcb == report.ReportedTcb && (endorsement.ChipId is null || endorsement.ChipId.Equals(report.ChipId));
 
     private static Outcome ChainIsTrusted(Candidate candidate)
     {

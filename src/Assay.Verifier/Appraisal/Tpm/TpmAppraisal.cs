@@ -66,6 +66,9 @@ public static class TpmAppraisal
         return Judge(candidate, findings);
     }
 
+    /// <summary>No question could be put yet: what the key hangs on is not known.</summary>
+    internal static TpmResult Stop(string reason) => new() { Findings = [.. CheckIds.Select(id => Outcome.Stopped(reason).Named(id))], Quote = null, Root = TpmRoot.None };
+
     private static TpmResult Judge(Candidate candidate, ImmutableArray<Finding> before)
     {
         var parsing = s_parsing.Select(check => check.Ask(candidate)).ToArray();

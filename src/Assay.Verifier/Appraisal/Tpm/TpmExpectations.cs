@@ -40,4 +40,12 @@ public sealed record TpmResult
 
     /// <summary>Azure: the HCL report; null elsewhere and when it could not be read.</summary>
     public HclReport? Hcl { get; init; }
+
+    /// <summary>What was waived, by permanent names, sorted.</summary>
+    public ImmutableArray<string> Weakened => [.. Findings.Where(finding => finding.Cause is NotCheckedCause.Waived).Select(finding => finding.Id switch
+    {
+        "tpm.quote.nonce.match" => "tpm-no-nonce",
+        "tpm.measurements.match" => "tpm-no-reference-values",
+        _ => null,
+    }).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
 }

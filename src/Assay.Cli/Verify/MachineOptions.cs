@@ -1,0 +1,71 @@
+using System.CommandLine;
+
+namespace Assay.Cli.Verify;
+
+/// <summary>The options of <c>assay verify</c> about processor, boot and key.</summary>
+internal sealed class MachineOptions
+{
+    public MachineOptions()
+    {
+        AcceptBinding.AcceptOnlyFromAmong("evidence-hash", "none");
+        AcceptTcb.AcceptOnlyFromAmong("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
+        BootPhase.AcceptOnlyFromAmong("run", "boot");
+    }
+
+    public Option<string?> CpuEvidence { get; } = new("--cpu-evidence")
+    {
+        Description = "the processor's evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
+        HelpName = "FILE",
+    };
+
+    public Option<string?> CpuCollateral { get; } = new("--cpu-collateral")
+    {
+        Description = "what it needs: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
+        HelpName = "FILE|DIR",
+    };
+
+    public Option<string[]> EventLog { get; } = new("--event-log")
+    {
+        Description = "the boot log: dstack's JSON, CCEL or TCG; firmware's first, then the guest's",
+        AllowMultipleArgumentsPerToken = true,
+        HelpName = "FILE",
+    };
+
+    public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
+
+    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor must have signed, where no key is given", HelpName = "HEX" };
+
+    public Option<string?> Expect { get; } = new("--expect") { Description = "how many devices must answer: gpus=8,switches=4", HelpName = "COUNTS" };
+
+    public Option<string[]> GpuPolicy { get; } = new("--gpu-policy")
+    {
+        Description = "accepted digests of the boot gate's gpu-policy event (SHA-384)",
+        AllowMultipleArgumentsPerToken = true,
+        HelpName = "HEX",
+    };
+
+    public Option<string> BootPhase { get; } = new("--boot-phase") { Description = "run: after the boundary (system-ready); boot: before it", DefaultValueFactory = _ => "run" };
+
+    public Option<int?> GateRegister { get; } = new("--gate-register") { Description = "the PCR that the gate writes, 8 to 15, where the registers are a vTPM's; RTMR 3 otherwise", HelpName = "PCR" };
+
+    public Option<bool> RequireSecureBoot { get; } = new("--require-secure-boot") { Description = "refuse a boot log that does not prove Secure Boot" };
+
+    public Option<bool> AcceptVlek { get; } = new("--accept-vlek") { Description = "accept SNP reports under a VLEK, which names a cloud provider and no chip" };
+
+    public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "be content with evidence-hash or none where devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
+
+    public Option<string[]> AcceptTcb { get; } = new("--dangerously-accept-tcb")
+    {
+        Description = "accept this TCB status beside UpToDate; the verdict says so",
+        AllowMultipleArgumentsPerToken = true,
+        HelpName = "STATUS",
+    };
+
+    public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
+
+    public IEnumerable<Option> All =>
+    [
+        CpuEvidence, CpuCollateral, EventLog, TeePubkey, ReportData, Expect, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
+        AcceptBinding, AcceptTcb, AcceptDebug,
+    ];
+}

@@ -1,0 +1,97 @@
+using Assay.Appraisal;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Composite;
+using Assay.Evidence.EventLogs;
+using Assay.Reference;
+using Spectre.Console;
+
+namespace Assay.Cli.Verify;
+
+/// <summary>Processor, boot and the whole, for people.</summary>
+/// <param name="console">Where to.</param>
+/// <param name="line">Writes a line, folded and harmless.</param>
+/// <param name="findings">Writes findings; all of them, or those that did not hold.</param>
+/// <param name="verbose">Whether everything is listed.</param>
+internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, Action<IEnumerable<Finding>, bool> findings, bool verbose)
+{
+    private const int MostEvents = 32;
+
+    public void PrintProcessor(CompositeResult? machine)
+    {
+        if (machine?.Parts.Cpu is not { } cpu)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        var name = cpu switch
+        {
+            { Tdx.Quote.Quote.Body.Kind: var kind } => $"Intel TDX {(kind is Evidence.Tdx.TdReportKind.Td15 ? "1.5" : "1.0")}",
+            { Snp.Report: { } report } => $"AMD SEV-SNP {report.Endorsement.ProductName}",
+            _ => "not authentic",
+        };
+        console.MarkupLineInterpolated($"[bold]Processor[/] {Printable.Of(name)}  ({Printable.Of(cpu.Evidence.Source)})");
+        var status = cpu.Tdx?.Tcb?.Status ?? cpu.Snp?.TcbStatus ?? TcbStatus.None;
+        if (status is not TcbStatus.None)
+        {
+            var advisories = cpu.Tdx?.Tcb?.AdvisoryIds ?? [];
+            line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
+        }
+
+        findings(cpu.Findings, verbose);
+    }
+
+    public void PrintBoot(CompositeResult? machine)
+    {
+        if (machine?.Parts.Boot is not { } boot)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]Boot[/]");
+        if (boot.Log is { } log)
+        {
+            PrintFacts(boot, log.Quoted.Kind is RegisterKind.Rtmr ? "RTMR" : "PCR ");
+        }
+
+        findings(boot.Findings, verbose);
+    }
+
+    public void PrintWhole(CompositeResult? machine)
+    {
+        if (machine is null)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]The whole machine[/]");
+        findings(machine.Findings, true);
+    }
+
+    private void PrintFacts(BootResult boot, string register)
+    {
+        foreach (var item in boot.Facts?.Measurements ?? [])
+        {
+            var what = item.Role switch { BootRole.BootApplication => "boot application", BootRole.CommandLine => "command line", BootRole.Initrd => "initrd", _ => "kernel" };
+            line($"  {what,-18}{register}{item.Register}  {item.Digest.ToString()[..16]}…  {item.Text ?? item.Label}".TrimEnd());
+        }
+
+        if (boot.Shown is not { Events.IsEmpty: false } record)
+        {
+            return;
+        }
+
+        line($"  events of {register}{record.Register}, in order:");
+        foreach (var item in record.Events.Take(verbose ? record.Events.Length : MostEvents))
+        {
+            line($"    {item.Event.Name ?? "(no name)"}{(item.IsLate ? "  after the boundary: shown, not believed" : "")}");
+        }
+
+        if (!verbose && record.Events.Length > MostEvents)
+        {
+            line($"    and {record.Events.Length - MostEvents} more (--verbose lists them)");
+        }
+    }
+}

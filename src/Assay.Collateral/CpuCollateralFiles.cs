@@ -1,0 +1,240 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
+using Assay.Evidence.Tpm;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Collateral;
+
+/// <summary>
+/// A processor's collateral out of a file or a folder, each file told apart by its content: the JSON of quote verifiers
+/// (<see cref="TdxCollateral.TryParse"/>), bodies of Intel's service beside their issuer chains in PEM, revocation lists, and certificates
+/// of AMD, DER or PEM. Files that are none of these are passed over. Nothing is believed: the verifier checks each of them.
+/// </summary>
+public sealed class CpuCollateralFiles
+{
+    private const int MostFiles = 256;
+    private const string ListLabel = "X509 CRL";
+
+    private readonly List<(IntelStatementKind Kind, byte[] Body, string File)> _bodies = [];
+    private readonly List<(ReadOnlyMemory<byte> Pem, string File)> _chains = [];
+    private readonly List<(CertificateRevocationList List, ReadOnlyMemory<byte> Der)> _lists = [];
+    private readonly List<ReadOnlyMemory<byte>> _amd = [];
+    private TdxCollateral? _whole;
+
+    private CpuCollateralFiles()
+    {
+    }
+
+    /// <summary>Reads what is there for this evidence.</summary>
+    /// <param name="path">A file or a folder, of which subfolders are not looked into.</param>
+    /// <param name="evidence">Which lists and certificates are meant.</param>
+    /// <param name="collateral">What was found; what was not is missing to the verifier.</param>
+    /// <param name="whyNot">The file, and what is wrong with it.</param>
+    public static bool TryRead(string path, CpuEvidence evidence, [NotNullWhen(true)] out CpuCollateral? collateral, [NotNullWhen(false)] out string? whyNot)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        collateral = null;
+        var files = new CpuCollateralFiles();
+        if (!TryList(path, out var names, out whyNot))
+        {
+            return false;
+        }
+
+        foreach (var name in names)
+        {
+            if (!BoundedFile.TryRead(name, Limits.CrlBytes, out var bytes, out whyNot) || (whyNot = files.Take(name, bytes)) is not null)
+            {
+                return false;
+            }
+        }
+
+        if (!files.IsAnything)
+        {
+            whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists";
+            return false;
+        }
+
+        var found = new CpuCollateral { Snp = files.Snp(evidence, out whyNot) };
+        if (whyNot is null)
+        {
+            found = found with { Tdx = files._whole ?? files.Tdx(evidence, out whyNot) };
+        }
+
+        collateral = whyNot is null ? found : null;
+        return collateral is not null;
+    }
+
+    private bool IsAnything => _whole is not null || _bodies.Count + _lists.Count + _amd.Count > 0;
+
+    private static bool TryList(string path, out string[] names, [NotNullWhen(false)] out string? whyNot)
+    {
+        names = [];
+        whyNot = null;
+        try
+        {
+            names = Directory.Exists(path) ? [.. Directory.EnumerateFiles(path).Take(MostFiles + 1).Order(StringComparer.Ordinal)] : [path];
+            whyNot = names.Length > MostFiles ? $"{path}: more than {MostFiles} files" : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            whyNot = $"{path} cannot be read: {exception.Message}";
+        }
+
+        return whyNot is null;
+    }
+
+    private string? Take(string file, ReadOnlyMemory<byte> bytes)
+    {
+        var text = bytes.Span.Trim(" \t\r\n"u8);
+        return text is [(byte)'{', ..] ? TakeJson(file, bytes)
+            : text.StartsWith("-----BEGIN "u8) ? TakePem(file, bytes)
+            : text is [0x30, ..] ? TakeDer(bytes)
+            : null;
+    }
+
+    private string? TakeJson(string file, ReadOnlyMemory<byte> bytes)
+    {
+        var (isWhole, isInfo, isIdentity) = (bytes.Span.IndexOf("\"tcb_info\""u8) >= 0, bytes.Span.IndexOf("\"tcbInfo\""u8) >= 0, bytes.Span.IndexOf("\"enclaveIdentity\""u8) >= 0);
+        if (isWhole)
+        {
+            if (!TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
+            {
+                return $"{file}: {fault}";
+            }
+
+            var second = _whole is not null;
+            _whole = whole;
+            return second ? $"{file}: a second collection of collateral for TDX: give one" : null;
+        }
+
+        if (isInfo || isIdentity)
+        {
+            _bodies.Add((isInfo ? IntelStatementKind.TcbInfo : IntelStatementKind.QeIdentity, bytes.ToArray(), file));
+        }
+
+        return null;
+    }
+
+    private string? TakePem(string file, ReadOnlyMemory<byte> bytes)
+    {
+        if (bytes.Span.IndexOf(Encoding.ASCII.GetBytes($"-----BEGIN {ListLabel}-----")) >= 0)
+        {
+            var text = Encoding.Latin1.GetString(bytes.Span);
+            var found = PemEncoding.TryFind(text, out var fields) && text[fields.Label] == ListLabel;
+            return found ? TakeDer(Convert.FromBase64String(text[fields.Base64Data])) : $"{file}: a malformed PEM list";
+        }
+
+        // Other PEM is not ours to judge: a key, say, that stands beside.
+        if (Pem.TryDecode(bytes.Span, out var blocks, out _))
+        {
+            _chains.Add((bytes, file));
+            foreach (var block in blocks)
+            {
+                TakeDer(block);
+            }
+        }
+
+        return null;
+    }
+
+    private string? TakeDer(ReadOnlyMemory<byte> der)
+    {
+        if (CertificateRevocationList.TryParse(der.Span, out var list, out _))
+        {
+            _lists.Add((list, der));
+        }
+        else if (SnpCollateral.TryReadCertificates(der.Span, out var certificates, out _))
+        {
+            _amd.AddRange(certificates.Where(item => Certificate.TryParse(item.Span, out var certificate, out _) && IsOfAmd(certificate)));
+        }
+
+        return null;
+    }
+
+    private static bool IsOfAmd(Certificate certificate) =>
+        certificate.Subject.CommonName is { } name && (name.StartsWith("SEV-", StringComparison.Ordinal) || name.StartsWith("ARK-", StringComparison.Ordinal));
+
+    private SnpCollateral Snp(CpuEvidence evidence, out string? whyNot)
+    {
+        whyNot = null;
+        var lists = _lists.Where(item => item.List.Issuer.CommonName?.StartsWith("ARK-", StringComparison.Ordinal) is true).ToArray();
+        if (lists.Length > 1 && ProductOf(evidence) is { } product)
+        {
+            lists = [.. lists.Where(item => item.List.Issuer.CommonName == $"ARK-{product}")];
+        }
+
+        // Two lists of one issuer, or of which product is not told: choosing would be guessing.
+        if (lists.Length > 1 && evidence.Kind is not CpuEvidenceKind.TdxQuote)
+        {
+            whyNot = $"{lists.Length} revocation lists of AMD's: {string.Join(", ", lists.Select(item => item.List.Issuer.CommonName))}; keep the one that is meant";
+        }
+
+        return new SnpCollateral { Certificates = [.. _amd], Crl = lists.Length == 1 ? lists[0].Der : (ReadOnlyMemory<byte>?)null };
+    }
+
+    private static string? ProductOf(CpuEvidence evidence)
+    {
+        var report = evidence.Kind is CpuEvidenceKind.SnpReport ? evidence.Bytes
+            : evidence.Kind is CpuEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && HclReport.TryParse(azure.HclReport.Span, out var hcl, out _) && hcl.Tee is HclTee.Snp ? hcl.HardwareReport
+            : default;
+        return SnpReport.TryParse(report.Span, out var parsed, out _) && parsed.Product is not SnpProduct.None ? parsed.Product.ToString() : null;
+    }
+
+    private TdxCollateral Tdx(CpuEvidence evidence, out string? whyNot)
+    {
+        whyNot = null;
+        var quote = evidence.Kind is CpuEvidenceKind.TdxQuote ? evidence.Bytes
+            : evidence.Kind is CpuEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && azure.TdQuote is { } inside ? inside
+            : default;
+        if (!TdxQuote.TryParse(quote.Span, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
+            || !Certificate.TryParse(chain[0].Span, out var leaf, out _) || !Certificate.TryParse(chain[1].Span, out var authority, out _))
+        {
+            return TdxCollateral.Empty;
+        }
+
+        var info = Statement(IntelStatementKind.TcbInfo, "tcb", ref whyNot);
+        var identity = Statement(IntelStatementKind.QeIdentity, "qe", ref whyNot);
+        return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer), RootCrl = ListOf(authority.Issuer) };
+    }
+
+    // Of several lists of one issuer the newest.
+    private ReadOnlyMemory<byte>? ListOf(DistinguishedName issuer) =>
+        _lists.Where(item => item.List.Issuer.Equals(issuer)).OrderByDescending(item => item.List.ThisUpdate).Select(item => (ReadOnlyMemory<byte>?)item.Der).FirstOrDefault();
+
+    private IntelStatement? Statement(IntelStatementKind kind, string hint, ref string? whyNot)
+    {
+        var bodies = _bodies.Where(body => body.Kind == kind).ToArray();
+        if (bodies.Length != 1)
+        {
+            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind}: keep the one that is meant" : null;
+            return null;
+        }
+
+        // Intel sends the signer's chain in a header; saved, it is a file with the signer and the root.
+        var chains = _chains.Where(item => IsSigner(item.Pem)).ToArray();
+        var chain = chains.FirstOrDefault(item => Path.GetFileName(item.File).Contains(hint, StringComparison.OrdinalIgnoreCase), chains.FirstOrDefault());
+        if (chains.Length == 0)
+        {
+            whyNot ??= $"{bodies[0].File}: its issuer chain is missing: save the response's header, URL-decoded, as a PEM file beside it";
+            return null;
+        }
+
+        if (!IntelStatement.TryParseBody(bodies[0].Body, chain.Pem, kind, out var statement, out var fault))
+        {
+            whyNot ??= $"{bodies[0].File}: {fault}";
+        }
+
+        return statement;
+    }
+
+    private static bool IsSigner(ReadOnlyMemory<byte> pem) =>
+        Pem.TryDecode(pem.Span, out var blocks, out _) && blocks.Length == 2 && Certificate.TryParse(blocks[0].Span, out var leaf, out _) && leaf.BasicConstraints is not { CertificateAuthority: true } && !IsOfAmd(leaf);
+}

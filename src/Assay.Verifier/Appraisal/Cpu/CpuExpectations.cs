@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using Assay.Binding;
+using Assay.Evidence;
+using Assay.Evidence.Snp;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Trust.EventLogs;
+using Assay.Appraisal.Tpm;
+using Assay.Wire;
+
+namespace Assay.Appraisal;
+
+/// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
+public sealed record CpuCollateral
+{
+    /// <summary>Nothing at hand.</summary>
+    public static CpuCollateral Empty { get; } = new();
+
+    /// <summary>For TDX quotes.</summary>
+    public TdxCollateral Tdx { get; init; } = TdxCollateral.Empty;
+
+    /// <summary>For SNP reports.</summary>
+    public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
+}
+
+/// <summary>What the relying party expects of a processor, whichever it turns out to be. All of it is stated: there is no "skip if unset".</summary>
+public sealed record CpuExpectations
+{
+    /// <summary>Challenge and key that must be bound. Null: <see cref="ReportData"/> decides.</summary>
+    public required KeyBinding? Key { get; init; }
+
+    /// <summary>The device evidence that is bound with them: <see cref="Composite.AdditionalEvidence.Of"/>; empty where there is none.</summary>
+    public required string AdditionalEvidence { get; init; }
+
+    /// <summary>Without a key: what the processor must have signed. Null: nothing binds it, and the result says so.</summary>
+    public required ReportData? ReportData { get; init; }
+
+    /// <summary>Known-good TD images; null: any, and the result says so.</summary>
+    public required ImmutableArray<TdxReference>? TdxReferences { get; init; }
+
+    /// <summary>Known-good guests; null: any, and the result says so.</summary>
+    public required ImmutableArray<SnpReference>? SnpReferences { get; init; }
+
+    /// <summary>The lowest TCB of each SNP product; null: none is known, and the result says so.</summary>
+    public required ImmutableDictionary<SnpProduct, SnpTcbParts>? SnpMinimumTcb { get; init; }
+
+    /// <summary>PCRs of a TPM that must be quoted beside those that anything else needs.</summary>
+    public ImmutableArray<int> Registers { get; init; } = [];
+
+    /// <summary>The instant of judgement.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Whose roots are believed.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Whether revocation is asked about.</summary>
+    public required RevocationChecking Revocation { get; init; }
+
+    /// <summary>Whether SNP reports under a VLEK, which names a cloud provider and no chip, are accepted.</summary>
+    public bool AcceptVlek { get; init; }
+
+    /// <summary>Accepts a guest under debug, which its host reads. A weakening.</summary>
+    public bool DangerouslyAcceptDebug { get; init; }
+
+    /// <summary>Accepts these TCB statuses beside UpToDate; OutOfDate also for SNP. A weakening. Revoked is never accepted.</summary>
+    public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
+
+    /// <summary>Accepts a TD without SEPT_VE_DISABLE. A weakening.</summary>
+    public bool DangerouslyAcceptSeptVe { get; init; }
+
+    internal ReportData? ExpectedReportData => Key is { } key ? ReportData.OfExactly(key.ReportData(AdditionalEvidence)) : ReportData;
+
+    internal ReadOnlyMemory<byte>? ExpectedQualifyingData => Key is { } key ? key.QualifyingData(AdditionalEvidence) : ReportData is { } data ? data.Bytes.ToArray() : (ReadOnlyMemory<byte>?)null;
+}
+
+/// <summary>The answers about a processor.</summary>
+public sealed record CpuResult
+{
+    /// <summary>What was judged.</summary>
+    public required CpuEvidence Evidence { get; init; }
+
+    /// <summary>The TD quote; null for another TEE.</summary>
+    public TdxResult? Tdx { get; init; }
+
+    /// <summary>The SNP report; null for another TEE.</summary>
+    public SnpResult? Snp { get; init; }
+
+    /// <summary>The quote of a vTPM beside it; null where there is none.</summary>
+    public TpmResult? Tpm { get; init; }
+
+    /// <summary>The container's own fault, where it could not even be opened.</summary>
+    public ImmutableArray<Finding> ContainerFindings { get; init; } = [];
+
+    /// <summary>All findings, the processor's first.</summary>
+    public IEnumerable<Finding> Findings => ContainerFindings.Concat(Tdx?.Findings ?? []).Concat(Snp?.Findings ?? []).Concat(Tpm?.Findings ?? []);
+
+    /// <summary>Whether the bytes could not even be read.</summary>
+    public bool Unparsable => !ContainerFindings.IsEmpty || Tdx is { Unparsable: true } || Snp is { Unparsable: true };
+
+    /// <summary>What could not be had, by permanent names.</summary>
+    public ImmutableArray<string> Missing => [.. (Tdx?.Missing ?? []).Concat(Snp?.Missing ?? [])];
+
+    /// <summary>The registers that were signed; null where the evidence is not authentic, or has none.</summary>
+    public QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers
+        : Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan())
+        : null;
+}

@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using Assay.Wire;
+
+namespace Assay.Evidence;
+
+/// <summary>Everything that one machine shows: devices, processor, boot log, and the key that it made. Nothing of it is believed.</summary>
+public sealed record MachineEvidence
+{
+    /// <summary>GPUs and switches, in their order; empty where none is shown.</summary>
+    public required ImmutableArray<DeviceEvidence> Devices { get; init; }
+
+    /// <summary>The processor's evidence; null where none is shown.</summary>
+    public CpuEvidence? Cpu { get; init; }
+
+    /// <summary>The key as JWK, as it was received; null where none is shown.</summary>
+    public ReadOnlyMemory<byte>? Key { get; init; }
+
+    /// <summary>The challenge that the file says it answers: a label, for whoever shows the evidence wrote it. Null where it says none.</summary>
+    public string? StatedNonce { get; init; }
+
+    /// <summary>
+    /// Reads a file that holds devices (<see cref="EvidenceFile"/>), or our bundle with everything:
+    /// <c>{"version":1,"nonce":text,"gpus":[…],"switches":[…],"cpu":{"tee":"tdx"|"snp"|"az-vtpm","quote":base64,"eventLog":base64},"key":JWK}</c>.
+    /// With a key the nonce is the challenge's own characters, and devices answer what challenge and key make (architecture.md, binding 1);
+    /// without one it is the 64 hexadecimal digits that devices answer. <c>eventLog</c> may be absent.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<byte> json, string name, [NotNullWhen(true)] out MachineEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        evidence = null;
+        fault = json.Length > Limits.EvidenceFileBytes ? new ParseFault("evidence", 0, $"larger than {Limits.EvidenceFileBytes} bytes") : null;
+        using var document = fault is null ? StrictJson.Read(json, out fault) : null;
+        if (document is null)
+        {
+            fault ??= new ParseFault("evidence", 0, "empty");
+            return false;
+        }
+
+        var root = document.RootElement;
+        var isWhole = root.ValueKind is JsonValueKind.Object && (root.TryGetProperty("cpu", out _) || root.TryGetProperty("key", out _));
+        if (!isWhole)
+        {
+            var read = EvidenceFile.TryParse(json, name, out var devices, out fault);
+            evidence = read ? new MachineEvidence { Devices = devices } : null;
+            fault ??= read ? null : new ParseFault("evidence", 0, "unreadable");
+            return read;
+        }
+
+        var hasKey = root.TryGetProperty("key", out var key);
+        var cpu = root.TryGetProperty("cpu", out var element) ? ReadCpu(element, $"{name} cpu", out fault) : null;
+        var nonce = StrictJson.Text(root, "nonce");
+        fault ??= hasKey && key.ValueKind is not JsonValueKind.Object ? new ParseFault("key", 0, "a JWK is expected")
+            : root.TryGetProperty("nonce", out _) && string.IsNullOrEmpty(nonce) ? new ParseFault("nonce", 0, "a text is expected")
+            : null;
+        ImmutableArray<DeviceEvidence> own = [];
+        if (fault is null)
+        {
+            EvidenceFile.TryReadDevices(root, name, nonceIsChallenge: hasKey, out own, out fault);
+        }
+
+        fault ??= own.IsEmpty && cpu is null ? new ParseFault("evidence", 0, "the file holds neither device nor processor") : null;
+        evidence = fault is not null ? null : new MachineEvidence
+        {
+            Devices = own,
+            Cpu = cpu,
+            Key = hasKey ? Encoding.UTF8.GetBytes(key.GetRawText()) : (ReadOnlyMemory<byte>?)null,
+            StatedNonce = nonce,
+        };
+        return evidence is not null;
+    }
+
+    private static CpuEvidence? ReadCpu(JsonElement element, string name, out ParseFault? fault)
+    {
+        var unknown = element.ValueKind is not JsonValueKind.Object ? "cpu" : element.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member is not ("tee" or "quote" or "eventLog"));
+        var expected = StrictJson.Text(element, "tee") switch
+        {
+            "tdx" => CpuEvidenceKind.TdxQuote,
+            "snp" => CpuEvidenceKind.SnpReport,
+            "az-vtpm" => CpuEvidenceKind.AzureVtpm,
+            _ => CpuEvidenceKind.None,
+        };
+        fault = unknown is not null ? new ParseFault(unknown, 0, unknown is "cpu" ? "an object is expected" : "unknown member of \"cpu\"")
+            : expected is CpuEvidenceKind.None ? new ParseFault("cpu.tee", 0, "\"tdx\", \"snp\" or \"az-vtpm\" is expected; a TPM outside a TEE is no processor's evidence")
+            : null;
+        var quote = Base64(element, "quote", required: true, ref fault);
+        var log = Base64(element, "eventLog", required: false, ref fault);
+        if (fault is not null || !CpuEvidence.TryParse(quote, name, out var cpu, out fault))
+        {
+            return null;
+        }
+
+        fault = cpu.Kind != expected ? new ParseFault("cpu.tee", 0, $"the evidence is a {cpu.Kind}, \"tee\" says otherwise") : null;
+        return cpu with { EventLog = log is null ? cpu.EventLog : log };
+    }
+
+    private static byte[]? Base64(JsonElement element, string member, bool required, ref ParseFault? fault)
+    {
+        byte[]? bytes = null;
+        if (fault is null && (required || element.TryGetProperty(member, out _))
+            && (!StrictBase64.TryDecode(Encoding.UTF8.GetBytes(StrictJson.Text(element, member) ?? ""), out bytes) || bytes.Length == 0))
+        {
+            fault = new ParseFault($"cpu.{member}", 0, "canonical base64 is expected");
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Composite;
+using Assay.Binding;
+using Assay.Evidence;
+using Assay.Evidence.EventLogs;
+using Assay.Reference;
+
+namespace Assay.Policy;
+
+/// <content>Processor and boot.</content>
+public static partial class VerdictJson
+{
+    private static void WriteMachine(Utf8JsonWriter writer, CompositeResult? machine)
+    {
+        if (machine?.Parts.Cpu is { } cpu)
+        {
+            WriteCpu(writer, cpu);
+        }
+
+        if (machine?.Parts.Boot is { } boot)
+        {
+            WriteBoot(writer, boot);
+        }
+
+        if (machine?.Parts.Key is { } key)
+        {
+            writer.WriteString("teePubkeyThumbprint", key.Thumbprint);
+        }
+    }
+
+    private static void WriteMissing(Utf8JsonWriter writer, CompositeResult? machine)
+    {
+        foreach (var item in machine?.Parts.Cpu?.Missing ?? [])
+        {
+            writer.WriteStartObject();
+            writer.WriteString("kind", "cpu");
+            writer.WriteString("id", item);
+            writer.WriteString("reason", "not given: --cpu-collateral");
+            writer.WriteEndObject();
+        }
+    }
+
+    /// <summary>The word of a processor's TEE: <c>tdx</c>, <c>snp</c>, or null where it is not known.</summary>
+    public static string? TeeWord(CpuResult cpu)
+    {
+        ArgumentNullException.ThrowIfNull(cpu);
+        return cpu.Tdx is not null ? "tdx" : cpu.Snp is not null ? "snp" : null;
+    }
+
+    private static void WriteCpu(Utf8JsonWriter writer, CpuResult cpu)
+    {
+        var status = cpu.Tdx?.Tcb?.Status ?? cpu.Snp?.TcbStatus ?? TcbStatus.None;
+        writer.WriteStartObject("cpu");
+        writer.WriteString("source", cpu.Evidence.Source);
+        writer.WriteString("evidence", cpu.Evidence.Kind switch { CpuEvidenceKind.TdxQuote => "tdx-quote", CpuEvidenceKind.SnpReport => "snp-report", _ => "azure-vtpm" });
+        writer.WriteString("tee", TeeWord(cpu));
+        writer.WriteString("tcbStatus", status is TcbStatus.None ? null : status.ToString());
+        WriteStrings(writer, "advisoryIds", cpu.Tdx?.Tcb?.AdvisoryIds ?? []);
+        writer.WritePropertyName("claims");
+        WriteCpuClaims(writer, cpu);
+        if (cpu.Tpm is { } tpm)
+        {
+            writer.WriteString("tpmRoot", tpm.Quote?.Key.RootWord ?? "none");
+        }
+
+        WriteFindings(writer, cpu.Findings);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>What may be said about the processor, as one object; null where it is not authentic.</summary>
+    internal static void WriteCpuClaims(Utf8JsonWriter writer, CpuResult cpu)
+    {
+        if (cpu.Tdx?.Claims is { } tdx)
+        {
+            tdx.Write(writer);
+        }
+        else if (cpu.Snp?.Claims is { } snp)
+        {
+            snp.Write(writer);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
+    }
+
+    private static void WriteBoot(Utf8JsonWriter writer, BootResult boot)
+    {
+        writer.WriteStartObject("boot");
+        if (boot.Log is { } log)
+        {
+            var prefix = log.Quoted.Kind is RegisterKind.Rtmr ? "rtmr" : "pcr";
+            WriteStrings(writer, "replayed", log.Replayed.Select(register => $"{prefix}{register}"));
+            WriteStrings(writer, "differs", log.Mismatches.Select(item => $"{prefix}{item.Register}"));
+            writer.WriteString("secureBoot", boot.Facts?.SecureBoot switch { SecureBootState.On => "on", SecureBootState.Off => "off", _ => "not-told" });
+            WriteMeasurements(writer, boot, prefix);
+            WriteEvents(writer, boot, prefix);
+        }
+
+        writer.WriteBoolean("carriesBootEvent", boot.CarriesBootEvent);
+        WriteFindings(writer, boot.Findings);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteMeasurements(Utf8JsonWriter writer, BootResult boot, string prefix)
+    {
+        writer.WriteStartArray("measurements");
+        foreach (var item in boot.Facts?.Measurements ?? [])
+        {
+            writer.WriteStartObject();
+            writer.WriteString("what", item.Role switch
+            {
+                BootRole.BootApplication => "boot-application",
+                BootRole.CommandLine => "command-line",
+                BootRole.Initrd => "initrd",
+                _ => "kernel",
+            });
+            writer.WriteString("register", $"{prefix}{item.Register}");
+            writer.WriteString("digest", item.Digest.ToString());
+            writer.WriteString("label", item.Label);
+            if (item.Text is not null)
+            {
+                writer.WriteString("text", item.Text);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    // What comes after the boundary is shown, and believed in nothing.
+    private static void WriteEvents(Utf8JsonWriter writer, BootResult boot, string prefix)
+    {
+        var record = boot.Shown;
+        writer.WriteStartArray("events");
+        foreach (var item in record?.Events ?? [])
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("number", item.Event.Number);
+            writer.WriteString("register", $"{prefix}{item.Event.Register}");
+            writer.WriteString("name", item.Event.Name);
+            writer.WriteString("digest", boot.Log!.DigestOf(item.Event).ToString());
+            writer.WriteBoolean("afterBoundary", item.IsLate);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteBoolean("boundary", record is { HasBoundary: true });
+    }
+}

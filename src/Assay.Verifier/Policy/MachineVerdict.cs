@@ -1,0 +1,136 @@
+using System.Collections.Immutable;
+using Assay.Appraisal;
+using Assay.Appraisal.Composite;
+
+namespace Assay.Policy;
+
+/// <content>The verdict about a whole machine.</content>
+public sealed partial record Verdict
+{
+    /// <summary>
+    /// The verdict that follows from everything that a machine shows. It passes only where the devices do, under the relying party's policy,
+    /// and the processor, the boot log and what binds them do without any. Missing collateral makes it incomplete.
+    /// </summary>
+    /// <param name="parts">The answers about each part.</param>
+    /// <param name="expected">What is expected of the whole.</param>
+    /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>. It decides about devices, where there are some.</param>
+    /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
+    /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
+    public static Verdict Of(CompositeParts parts, CompositeExpectations expected, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(policy);
+        var machine = CompositeAppraisal.Appraise(parts, expected);
+        var devices = parts.Devices is { } appraisal ? Of(appraisal, machine, policy, claims, issuer) : WithoutDevices(parts, machine, policy, claims, issuer);
+        if (!devices.AllowedAlthough.IsEmpty)
+        {
+            machine = CompositeAppraisal.Appraise(parts with { DevicesAreAllowed = true }, expected);
+        }
+
+        return devices.With(machine);
+    }
+
+    /// <summary>The verdict as a policy finds it before it has decided: the default one, about the same evidence.</summary>
+    public static Verdict Before(PolicyInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var devices = input.Appraisal.Devices.IsDefaultOrEmpty && input.Machine is { } whole
+            ? WithoutDevices(whole.Parts, whole, RelyingPartyPolicy.Default, input.Claims, input.Issuer)
+            : Of(input.Appraisal, input.Machine, RelyingPartyPolicy.Default, input.Claims, input.Issuer);
+        return input.Machine is { } machine ? devices.With(machine) : devices;
+    }
+
+    private Verdict With(CompositeResult machine) => this with
+    {
+        Kind = Worst(Kind, KindOf(machine)),
+        Machine = machine,
+        Binding = machine.BindingWord,
+        IsFresh = machine.FreshnessProven,
+        Proven = [.. Proven, .. MachineAssurance.Proven(machine)],
+        NotProven = [.. MachineAssurance.NotProven(machine), .. NotProven],
+    };
+
+    private static VerdictKind Worst(VerdictKind one, VerdictKind other) => one < other ? one : other;
+
+    // The enumeration's order is from the worst to the best.
+    private static VerdictKind KindOf(CompositeResult machine)
+    {
+        var all = (machine.Parts.Cpu?.Findings ?? []).Concat(machine.Parts.Boot?.Findings ?? []).Concat(machine.Findings).ToArray();
+        var missing = all.Concat(machine.Parts.Devices?.AllFindings ?? []).Any(finding => finding.Cause is NotCheckedCause.Missing);
+        return machine.Passed ? VerdictKind.Pass
+            : all.Any(finding => finding.State is CheckState.Failed) || !missing ? VerdictKind.Fail
+            : VerdictKind.Incomplete;
+    }
+
+    // Nobody's devices are judged, so there is nothing that fails; whether devices were expected is a question about the whole.
+    private static Verdict WithoutDevices(CompositeParts parts, CompositeResult machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
+    {
+        var none = new AppraisalResult
+        {
+            Devices = [],
+            Findings = [],
+            Missing = [],
+            Time = parts.Tdx?.Time ?? parts.Snp?.Time ?? new EvaluationTime(default, Assay.Appraisal.TimeSource.None),
+            Anchors = parts.Tdx?.Anchors ?? parts.Snp?.Anchors ?? Trust.TrustSetKind.None,
+            FreshnessProven = false,
+            Weakened = [],
+        };
+        var whyNotAsked = PolicyGate.WhyNotAsked(machine) ?? (machine.Passed ? null : "a policy is asked about authentic evidence only");
+        var decision = whyNotAsked is null && policy.IsBrought ? policy.Decide(new PolicyInput { Appraisal = none, Machine = machine, Claims = claims, Issuer = issuer }) : null;
+        var allowed = !policy.IsBrought || decision is { Allowed: true, Differences.IsEmpty: true };
+        return new Verdict
+        {
+            Kind = allowed ? VerdictKind.Pass : whyNotAsked is null ? VerdictKind.Fail : KindOf(machine),
+            Appraisal = none,
+            Binding = "none",
+            NvidiaOverallResult = false,
+            Proven = [],
+            NotProven = [],
+            Policy = policy,
+            PolicyFindings = policy.IsBrought ? FindingsOf(decision, allowed, whyNotAsked) : [],
+        };
+    }
+}
+
+/// <summary>What a verdict about a whole machine says in sentences.</summary>
+internal static class MachineAssurance
+{
+    public static ImmutableArray<string> Proven(CompositeResult machine)
+    {
+        var (parts, devices) = (machine.Parts, machine.Parts.Devices is { Devices.IsDefaultOrEmpty: false });
+        (bool Applies, string Sentence)[] all =
+        [
+            (parts.Tdx is { Quote: not null } && Unrevoked("tdx.chain.not-revoked", parts.Tdx.Findings), "An Intel TDX platform signed the quote of this confidential VM."),
+            (parts.Snp is { Report: not null } && Unrevoked("snp.chain.not-revoked", parts.Snp.Findings), "An AMD SEV-SNP platform signed the report of this confidential VM."),
+            (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, "boot.log.replayed"), "The boot log is the one that was measured into the registers."),
+            (Held(machine.Findings, "binding.cpu.devices"), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
+            (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured gate verified when it booted."),
+        ];
+        return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
+    }
+
+    public static ImmutableArray<string> NotProven(CompositeResult machine)
+    {
+        var parts = machine.Parts;
+        var devices = parts.Devices is { Devices.IsDefaultOrEmpty: false };
+        (bool Applies, string Sentence)[] all =
+        [
+            (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it answers no challenge of yours."),
+            (machine.Weakened.Any(name => name.EndsWith("-no-reference-values", StringComparison.Ordinal)), "That the VM runs an image that you know: no reference values were given."),
+            (parts.Cpu is null && devices, "That a confidential VM uses these devices: no processor vouches for one, and the host can read what the VM reads."),
+            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.EvidenceHash, "That the devices are this VM's: the holder of the key had them answer, and a VM without a GPU can borrow such an answer."),
+            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices have to do with this VM: nothing binds the two."),
+            (devices && machine.Binding is not GpuBinding.BootEvent, "That confidential computing is switched on, or DEVTOOLS off: only the measured guest can vouch for it."),
+            (devices && machine.Binding is GpuBinding.BootEvent, "That no live relay stands between the VM and devices of the same kind elsewhere: nothing before TEE-IO shows that."),
+            (!devices && parts.Cpu is not null, "Anything about GPUs: none was shown."),
+        ];
+        return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
+    }
+
+    private static bool Held(IEnumerable<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
+
+    // Nobody's word counts whose certificate is revoked; that revocation was not asked about stands among the weakenings.
+    private static bool Unrevoked(string id, ImmutableArray<Finding> findings) =>
+        !findings.IsDefaultOrEmpty && !findings.Any(finding => finding.Id == id && finding.State is CheckState.Failed);
+}
