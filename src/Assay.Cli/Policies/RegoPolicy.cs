@@ -131,7 +131,9 @@ internal sealed class RegoPolicy
             { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(appraisal)}" },
             { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
-            _ => Refused($"{Rule} is a {result.Value!.KindName} and no boolean: {Shown(result.Value)}"),
+            // Not the whole document: a policy may make one that takes a gigabyte to write.
+            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is a {result.Value.KindName} and no boolean"),
+            _ => Refused(Printable.Of($"{Rule} is a {result.Value.KindName} and no boolean: {Shown(result.Value)}")),
         };
     }
 
