@@ -11,7 +11,7 @@ internal readonly record struct Cidr(BigInteger Network, int Prefix, int Bits)
     // What stands before an IPv4 address in the IPv6 address that it is mapped to (RFC 4291, section 2.5.5.2).
     private const int MappedBits = 96;
 
-    private static readonly BigInteger Mapped = (BigInteger)0xFFFF << 32;
+    private static readonly BigInteger s_mapped = (BigInteger)0xFFFF << 32;
 
     public BigInteger Last => Network + (BigInteger.One << (Bits - Prefix)) - 1;
 
@@ -35,7 +35,7 @@ internal readonly record struct Cidr(BigInteger Network, int Prefix, int Bits)
         if (bits == 32 && text.Contains(':', StringComparison.Ordinal))
         {
             // The prefix of an IPv4-mapped address counts in the 128 bits that it is written in: ::ffff:10.0.0.0/104 is 10.0.0.0/8.
-            (address, bits, prefix) = prefix >= MappedBits ? (address, 32, prefix - MappedBits) : (Mapped | address, 128, prefix);
+            (address, bits, prefix) = prefix >= MappedBits ? (address, 32, prefix - MappedBits) : (s_mapped | address, 128, prefix);
         }
 
         if (prefix > bits)

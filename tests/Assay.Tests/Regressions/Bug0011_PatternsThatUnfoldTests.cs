@@ -39,7 +39,8 @@ public sealed class Bug0011_PatternsThatUnfoldTests
         {
             source.Cancel();
             return Assay.Rego.Values.RegoBoolean.True;
-        }) { Nondeterministic = true };
+        })
+        { Nondeterministic = true };
         Assert.True(CompiledPolicy.TryCompile([], null, out var policy, out _, new CompileOptions { Builtins = [cancel] }));
         Assert.True(policy.TryPrepare("test.cancel(); every i in numbers.range(1, 1000) { every j in numbers.range(1, 1000) { i * j > 0 } }", out var prepared, out var errors), string.Join('\n', errors));
 
