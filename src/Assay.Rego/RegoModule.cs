@@ -38,6 +38,35 @@ public sealed class RegoModule
         return module is not null;
     }
 
+    /// <summary>
+    /// The first rule at whose place base documents hold a value, or null. OPA refuses such documents: where the rule is undefined, their
+    /// value would stand for it.
+    /// </summary>
+    public string? FirstRuleIn(RegoObject documents)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        foreach (var rule in Node.Rules)
+        {
+            RegoValue? place = documents;
+            foreach (var word in Node.Package.Append(rule.Name.Name))
+            {
+                place = place?.Lookup(new RegoString(word));
+            }
+
+            foreach (var term in rule.Path.TakeWhile(term => term is ScalarTerm { Value: RegoString } && place is RegoObject))
+            {
+                place = place?.Lookup(((ScalarTerm)term).Value);
+            }
+
+            if (place is not null)
+            {
+                return string.Join('.', Rooted(rule));
+            }
+        }
+
+        return null;
+    }
+
     private IEnumerable<string> Rooted(RuleNode rule) =>
         [Package, rule.Name.Name, .. rule.Path.TakeWhile(term => term is ScalarTerm { Value: RegoString }).Select(term => ((RegoString)((ScalarTerm)term).Value).Value)];
 

@@ -49,6 +49,14 @@ internal sealed class PolicyEvalCommand
             faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: one JSON object is expected, found a {data.KindName}"));
         }
 
+        foreach (var module in data is RegoObject ? sources.Modules : [])
+        {
+            if (module.FirstRuleIn((RegoObject)data!) is { } covered)
+            {
+                faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: {covered} is a rule of {module.File}, and where it is undefined, the data would answer for it"));
+            }
+        }
+
         if (!TryClock(parsed, out var clock, out var whyNot))
         {
             faults.Add(("cli.at", whyNot));

@@ -86,6 +86,19 @@ internal sealed class RegoPolicy
             return false;
         }
 
+        // A query that names no rule of the policy would be answered by something else: by data, or by a constant.
+        if (rule is not null && !module.Rules.Any(path => rule == path || rule.StartsWith(path + ".", StringComparison.Ordinal) && IsPath(rule)))
+        {
+            whyNot = Printable.Of($"{name}: --query: a rule of this policy is expected, such as {module.Rules.FirstOrDefault() ?? TrusteeRule}, found {rule}");
+            return false;
+        }
+
+        if (data is not null && module.FirstRuleIn(data) is { } covered)
+        {
+            whyNot = Printable.Of($"{name}: {covered} stands in the policy and in --policy-data: where the rule is undefined, the data would answer for it. Take it out of the data.");
+            return false;
+        }
+
         rule ??= known[0];
         if (!TryPrepare(module, data, rule, explain: false, out var query, out whyNot))
         {
@@ -120,7 +133,9 @@ internal sealed class RegoPolicy
             { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(appraisal)}" },
             { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
-            _ => Refused($"{Rule} is a {result.Value!.KindName} and no boolean: {Shown(result.Value)}"),
+            // Not the whole document: a policy may make one that takes a gigabyte to write.
+            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is a {result.Value.KindName} and no boolean"),
+            _ => Refused(Printable.Of($"{Rule} is a {result.Value.KindName} and no boolean: {Shown(result.Value)}")),
         };
     }
 
@@ -162,6 +177,8 @@ internal sealed class RegoPolicy
         var environment = new EvaluationEnvironment { Clock = new Standing(appraisal.Time.Instant) };
         return query.Evaluate(document, new EvaluationOptions { Environment = environment }, patience.Token);
     }
+
+    private static bool IsPath(string rule) => rule.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
 
     // Evaluated again with a record of every statement: a refusal is rare, and may take its time to say why.
     private string Why(RegoValue document, AppraisalResult appraisal)

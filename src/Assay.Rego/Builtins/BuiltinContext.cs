@@ -74,9 +74,9 @@ public sealed class BuiltinContext
 
     /// <summary>
     /// A thing that is expensive to make and depends on its key alone, such as a compiled pattern. It is kept with the policy,
-    /// over queries and threads, so it must be immutable. A null is not kept.
+    /// over queries and threads, so it must be immutable. A null is not kept, nor what is too large to be.
     /// </summary>
-    public T? GetShared<T>(object key, Func<T?> make)
+    public T? GetShared<T>(object key, Func<T?> make, Predicate<T>? worthKeeping = null)
         where T : class
     {
         if (Shared.TryGetValue(key, out var kept))
@@ -85,7 +85,7 @@ public sealed class BuiltinContext
         }
 
         var made = make();
-        if (made is not null && Shared.Count < SharedEntries)
+        if (made is not null && Shared.Count < SharedEntries && worthKeeping?.Invoke(made) is not false)
         {
             Shared.TryAdd(key, made);
         }

@@ -8,6 +8,11 @@ namespace Assay.Rego.Builtins;
 /// <summary>An address block: a network address and a prefix length, IPv4 (32 bits) or IPv6 (128 bits).</summary>
 internal readonly record struct Cidr(BigInteger Network, int Prefix, int Bits)
 {
+    // What stands before an IPv4 address in the IPv6 address that it is mapped to (RFC 4291, section 2.5.5.2).
+    private const int MappedBits = 96;
+
+    private static readonly BigInteger s_mapped = (BigInteger)0xFFFF << 32;
+
     public BigInteger Last => Network + (BigInteger.One << (Bits - Prefix)) - 1;
 
     /// <summary>Reads <c>address/prefix</c>; bits of the host are cleared. Addresses are written in full: no leading zeros, four parts.</summary>
@@ -22,7 +27,18 @@ internal readonly record struct Cidr(BigInteger Network, int Prefix, int Bits)
 
         var digits = text.AsSpan(slash + 1);
         if (digits.ContainsAnyExceptInRange('0', '9') || (digits.Length > 1 && digits[0] == '0')
-            || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var prefix) || prefix > bits)
+            || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var prefix))
+        {
+            return false;
+        }
+
+        if (bits == 32 && text.Contains(':', StringComparison.Ordinal))
+        {
+            // The prefix of an IPv4-mapped address counts in the 128 bits that it is written in: ::ffff:10.0.0.0/104 is 10.0.0.0/8.
+            (address, bits, prefix) = prefix >= MappedBits ? (address, 32, prefix - MappedBits) : (s_mapped | address, 128, prefix);
+        }
+
+        if (prefix > bits)
         {
             return false;
         }

@@ -162,7 +162,7 @@ internal readonly struct JsonPatch(BuiltinContext context)
 
     private void Count(RegoValue document)
     {
-        context.Tick(1 + (document.OwnSize / 8));
+        context.Tick(1 + (document.OwnSize / 4));
         context.Charge(document.OwnSize);
     }
 }

@@ -11,6 +11,8 @@ internal static class NetBuiltins
     // The most addresses that cidr_expand writes out: a /12 of IPv4.
     private const int MaxExpansionBits = 20;
 
+    private const int CostOfAddress = 8;
+
     public static readonly Builtin[] All =
     [
         new("net.cidr_contains", [RegoTypes.String, RegoTypes.String], RegoTypes.Boolean, Contains),
@@ -97,6 +99,18 @@ internal static class NetBuiltins
         }
 
         var pairs = new List<RegoValue>();
+        var candidates = new List<(RegoValue Key, Cidr Block)>(inner.Count);
+        foreach (var (key, text) in inner)
+        {
+            context.Tick(CostOfAddress);
+            if (!TryAddressOrBlock(text, out var candidate))
+            {
+                return context.Fail($"invalid CIDR address: {text}");
+            }
+
+            candidates.Add((key, candidate));
+        }
+
         foreach (var (outerKey, outerText) in outer)
         {
             if (!Cidr.TryParse(outerText, out var block))
@@ -104,14 +118,10 @@ internal static class NetBuiltins
                 return context.Fail($"invalid CIDR address: {outerText}");
             }
 
-            foreach (var (innerKey, innerText) in inner)
+            context.Tick(CostOfAddress);
+            foreach (var (innerKey, candidate) in candidates)
             {
-                context.Tick();
-                if (!TryAddressOrBlock(innerText, out var candidate))
-                {
-                    return context.Fail($"invalid CIDR address: {innerText}");
-                }
-
+                context.Tick(4);
                 if (block.Contains(candidate))
                 {
                     context.Charge(72);

@@ -78,7 +78,7 @@ internal static class ObjectBuiltins
                 return context.FailOperandKind(2, arguments[1], RegoKind.Object, RegoKind.Set, RegoKind.Array);
         }
 
-        context.Tick(keys.Count + members.Count);
+        context.Tick(4L * (keys.Count + members.Count));
         context.Charge(64 + (16L * members.Count));
         return RegoObject.From(members.Where(pair => keys.Contains(pair.Key) == wanted));
     }
@@ -110,7 +110,8 @@ internal static class ObjectBuiltins
     // Values nest to RegoValue.MaxDepth, so the recursion is bounded.
     private static RegoObject Merge(BuiltinContext context, RegoObject left, RegoObject right)
     {
-        context.Tick(left.Count + right.Count);
+        // Each member is hashed, and all are put in order again.
+        context.Tick(4L * (left.Count + right.Count));
         context.Charge(88 + (16L * (left.Count + right.Count)));
         var merged = new RegoObjectBuilder();
         foreach (var (key, value) in left)

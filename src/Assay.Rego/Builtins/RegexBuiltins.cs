@@ -23,18 +23,41 @@ internal static class RegexBuiltins
     ];
 
     /// <summary>A compiled pattern or why there is none; kept with the policy either way, so that a bad pattern is parsed once too.</summary>
-    private sealed record Compilation(RegularExpression? Expression, string? Fault);
+    private sealed record Compilation(RegularExpression? Expression, string? Fault)
+    {
+        public bool IsSmall => (Expression?.Bytes ?? 0) <= MostKept;
+    }
 
-    private sealed record GlobCompilation(PatternProgram? Program, string? Fault);
+    private sealed record GlobCompilation(PatternProgram? Program, string? Fault)
+    {
+        public bool IsSmall => (Program?.Bytes ?? 0) <= MostKept;
+    }
+
+    // Programs outlive the evaluation: what hundreds of them may take, a few large ones must not.
+    private const long MostKept = 64 * 1024;
+
+    private const int BytesPerStep = 16;
 
     private static Compilation Compiled(BuiltinContext context, string pattern)
     {
         context.Tick(1 + (pattern.Length / 8));
         return context.GetShared(("regex", pattern), () =>
         {
-            context.Tick(pattern.Length);
-            return RegularExpression.TryCompile(pattern, out var expression, out var fault) ? new Compilation(expression, null) : new Compilation(null, fault);
-        })!;
+            context.Tick(4L * pattern.Length);
+            var holds = RegularExpression.TryCompile(pattern, out var expression, out var fault);
+            Count(context, expression?.Bytes ?? 0);
+            return holds ? new Compilation(expression, null) : new Compilation(null, fault);
+        }, made => made.IsSmall)!;
+    }
+
+    /// <summary>A compiled pattern, kept with the policy; null when it is none.</summary>
+    internal static RegularExpression? Expression(BuiltinContext context, string pattern) => Compiled(context, pattern).Expression;
+
+    // Repetitions are written out: a short pattern may have a long program.
+    private static void Count(BuiltinContext context, long bytes)
+    {
+        context.Tick(bytes / BytesPerStep);
+        context.Charge(bytes);
     }
 
     private static bool TryCompile(BuiltinContext context, string pattern, out RegularExpression expression)
@@ -195,10 +218,12 @@ internal static class RegexBuiltins
         context.Tick(1 + (pattern.Value.Length / 8));
         var compiled = context.GetShared(("glob", pattern.Value, delimiters), () =>
         {
-            context.Tick(pattern.Value.Length);
+            context.Tick(4L * pattern.Value.Length);
             var set = RuneSet.Of([.. delimiters.EnumerateRunes().Select(rune => (rune.Value, rune.Value))]);
-            return Glob.TryCompile(pattern.Value, set, out var program, out var fault) ? new GlobCompilation(program, null) : new GlobCompilation(null, fault);
-        })!;
+            var holds = Glob.TryCompile(pattern.Value, set, out var program, out var fault);
+            Count(context, program?.Bytes ?? 0);
+            return holds ? new GlobCompilation(program, null) : new GlobCompilation(null, fault);
+        }, made => made.IsSmall)!;
         return compiled.Program is { } matcher
             ? RegoBoolean.Of(Glob.IsMatch(matcher, text.Value, Meter(context)))
             : context.Fail(compiled.Fault!);

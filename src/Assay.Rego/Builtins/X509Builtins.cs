@@ -215,7 +215,7 @@ internal static class X509Builtins
         }
 
         var leaf = certificates[^1];
-        if (!chain.Build(leaf) || !options.UsageFits(leaf) || (options.Name is { } name && !leaf.MatchesHostname(name, allowWildcards: true, allowCommonName: false)))
+        if (!chain.Build(leaf) || !options.UsageFits(chain.ChainElements.Select(element => element.Certificate)) || (options.Name is { } name && !leaf.MatchesHostname(name, allowWildcards: true, allowCommonName: false)))
         {
             return null;
         }
@@ -259,15 +259,22 @@ internal static class X509Builtins
             return time is not null;
         }
 
-        public bool UsageFits(X509Certificate2 leaf)
+        /// <summary>One of the usages that are asked for must be left over when each certificate of the chain has named its own: Go nests them.</summary>
+        public bool UsageFits(IEnumerable<X509Certificate2> chain)
         {
             if (Usages is null)
             {
                 return true;
             }
 
-            var extension = leaf.Extensions.OfType<X509EnhancedKeyUsageExtension>().FirstOrDefault();
-            return extension is null || extension.EnhancedKeyUsages.Cast<Oid>().Any(oid => oid.Value is "2.5.29.37.0" || Usages.Contains(oid.Value!));
+            var left = Usages;
+            foreach (var extension in chain.SelectMany(certificate => certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>()))
+            {
+                var named = extension.EnhancedKeyUsages.Cast<Oid>().Select(oid => oid.Value).ToHashSet();
+                left = named.Contains("2.5.29.37.0") ? left : left.FindAll(named.Contains);
+            }
+
+            return left.Count > 0;
         }
 
         private static bool TryUsages(RegoValue value, out List<string>? usages)

@@ -50,7 +50,8 @@ public sealed class RegoNumber : RegoValue
     /// <inheritdoc/>
     public override RegoKind Kind => RegoKind.Number;
 
-    internal override long OwnSize => _wide is null ? 32 : 80 + _wide.Mantissa.GetByteCount() + 2L * (_text?.Length ?? 0);
+    // With the digits that it is written with: 1e18000 is small until somebody prints it.
+    internal override long OwnSize => _wide is null ? 32 : 80 + 6L * _wide.Mantissa.GetByteCount() + 2L * (_text?.Length ?? Math.Max(_wide.Exponent, 0));
 
     /// <summary>Whether the value is integral: 4.0 and 1e6 are.</summary>
     public bool IsInteger => _wide is null || _wide.Exponent >= 0;

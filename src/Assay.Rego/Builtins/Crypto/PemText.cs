@@ -12,27 +12,38 @@ internal static class PemText
 {
     // The most blocks that are looked at; each costs a key or certificate parse.
     private const int MaxBlocks = 64;
+    private const string Opening = "-----BEGIN ";
 
     /// <summary>The first block and the text after it; false if there is none.</summary>
     public static bool TryFirst(string text, [NotNullWhen(true)] out PemBlock? block, out string rest)
     {
         (block, rest) = (null, text);
-        if (!PemEncoding.TryFind(text, out var found))
+        for (int at = text.IndexOf(Opening, StringComparison.Ordinal), next; at >= 0; at = next)
         {
-            return false;
+            // The framework looks for an end behind each opening, to the end of the text: with one opening at a time that is linear.
+            next = text.IndexOf(Opening, at + 1, StringComparison.Ordinal);
+            // With the character before, which must be a space or a line end.
+            var from = Math.Max(at - 1, 0);
+            var piece = text.AsSpan(from, (next < 0 ? text.Length : next) - from);
+            if (!PemEncoding.TryFind(piece, out var found))
+            {
+                continue;
+            }
+
+            var bytes = new byte[found.DecodedDataLength];
+            if (!Convert.TryFromBase64Chars(piece[found.Base64Data], bytes, out _))
+            {
+                return false;
+            }
+
+            block = new PemBlock(piece[found.Label].ToString(), bytes);
+            // The line end that closes the armour belongs to it.
+            var after = text.AsSpan(from + found.Location.End.Value);
+            rest = (after.StartsWith("\r\n", StringComparison.Ordinal) ? after[2..] : after.StartsWith("\n", StringComparison.Ordinal) ? after[1..] : after).ToString();
+            return true;
         }
 
-        var bytes = new byte[found.DecodedDataLength];
-        if (!Convert.TryFromBase64Chars(text.AsSpan()[found.Base64Data], bytes, out _))
-        {
-            return false;
-        }
-
-        block = new PemBlock(text[found.Label], bytes);
-        // The line end that closes the armour belongs to it.
-        var after = text[found.Location.End..];
-        rest = after.StartsWith("\r\n", StringComparison.Ordinal) ? after[2..] : after.StartsWith('\n') ? after[1..] : after;
-        return true;
+        return false;
     }
 
     public static List<PemBlock> Blocks(string text)

@@ -9,6 +9,9 @@ internal static class FloatText
     private const int MantissaBits = 52;
     private const int ShortestThreshold = 6;
 
+    // Digits after the point: 2^-1074 has 1074 of them. Significant ones are at most 767.
+    private const int MostDigits = 1100;
+
     /// <param name="value">The number.</param>
     /// <param name="verb">One of e E f g G b x X.</param>
     /// <param name="precision">The number of digits as the verb counts them; -1 for the fewest that give the same double.</param>
@@ -115,6 +118,8 @@ internal static class FloatText
             return ("0", 1);
         }
 
+        // Whoever asks for a million digits gets zeros behind those that there are: no double has more.
+        count = Math.Min(count, MostDigits);
         var (mantissa, exponent) = Parts(value);
         // value = numerator / 2^shift, exactly; scaling by ten to the digits wanted makes the rest a rounding of one division.
         var scale = afterPoint ? count : count - DecimalPoint(value);

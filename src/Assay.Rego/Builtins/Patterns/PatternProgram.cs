@@ -19,6 +19,8 @@ internal sealed class PatternProgram
     /// <summary>The automaton's size: counted repetitions are written out, so a short pattern may ask for a long program.</summary>
     public const int MaxInstructions = 50_000;
 
+    private const long BytesOfInstruction = 24;
+
     private readonly List<Instruction> _code = [];
     private bool _tooLarge;
 
@@ -27,6 +29,9 @@ internal sealed class PatternProgram
     public int Groups { get; }
 
     public IReadOnlyList<Instruction> Code => _code;
+
+    /// <summary>About how much memory the program takes.</summary>
+    public long Bytes => 64L + (BytesOfInstruction * _code.Count);
 
     /// <summary>Whether a match can start at the beginning of the text only.</summary>
     public bool Anchored { get; private init; }

@@ -40,13 +40,9 @@ internal sealed partial class Re2Parser
         }
 
         _at++;
-        var set = RuneSet.Of([.. ranges]);
-        if (Has(Flags.IgnoreCase))
-        {
-            set = set.Fold();
-        }
-
-        return negated ? set.Negate() : set;
+        Evaluation.Work.Tick(ranges.Count);
+        Evaluation.Work.Charge(8L * ranges.Count);
+        return Adjusted(RuneSet.Of([.. ranges]), negated);
     }
 
     private (int Low, int High) ReadRange()
@@ -128,8 +124,13 @@ internal sealed partial class Re2Parser
 
     private RuneSet Adjusted(RuneSet set, bool negated)
     {
+        // Pattern and matching are charged by length, but one letter stands for all of Unicode's.
+        Evaluation.Work.Tick(Has(Flags.IgnoreCase) ? CostOfFolding : 8);
         var folded = Has(Flags.IgnoreCase) ? set.Fold() : set;
-        return negated ? folded.Negate() : folded;
+        var adjusted = negated ? folded.Negate() : folded;
+        Evaluation.Work.Tick(adjusted.Ranges.Length / 8);
+        Evaluation.Work.Charge(8L * adjusted.Ranges.Length);
+        return adjusted;
     }
 
     /// <summary>Reads `\d \D \s \S \w \W \pX \PX \p{…}`; false without a fault when the escape is of another kind.</summary>

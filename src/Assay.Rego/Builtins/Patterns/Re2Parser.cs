@@ -13,6 +13,9 @@ internal sealed partial class Re2Parser
     private const int MaxRepeat = 1000;
     private const int MaxHeight = 500;
 
+    // Every pair of case variants in Unicode is looked at.
+    private const int CostOfFolding = 4000;
+
     private readonly string _pattern;
     private readonly List<string?> _names = [null];
     private readonly Stack<Open> _open = new();

@@ -20,6 +20,9 @@ internal sealed class RegularExpression
 
     private RegularExpression(PatternProgram program, string?[] names) => (_program, _names) = (program, names);
 
+    /// <summary>About how much memory it takes.</summary>
+    public long Bytes => _program.Bytes;
+
     /// <summary>Compiles a pattern, or says in RE2's words why it cannot be.</summary>
     public static bool TryCompile(
         string pattern,

@@ -262,11 +262,8 @@ internal sealed partial class SchemaValidator(BuiltinContext context, RegoValue 
         }
     }
 
-    private bool IsMatch(string pattern, string text)
-    {
-        var compiled = context.GetShared(("schema pattern", pattern), () => RegularExpression.TryCompile(pattern, out var expression, out _) ? expression : null);
-        return compiled is not null && compiled.IsMatch(text, steps => context.Tick(steps));
-    }
+    private bool IsMatch(string pattern, string text) =>
+        RegexBuiltins.Expression(context, pattern) is { } compiled && compiled.IsMatch(text, steps => context.Tick(steps));
 
     private static string Position(int index) => index.ToString(CultureInfo.InvariantCulture);
 }
