@@ -92,6 +92,13 @@ internal sealed class RegoPolicy
             return false;
         }
 
+        whyNot = IsRuleOf(module, rule) ? PolicyDocuments.Conflict([module], data) is { } both ? PolicyDocuments.ConflictOf(both) : null
+            : $"{name}: --query: {rule} is no rule of it; it has {string.Join(", ", module.Rules.Distinct().Take(MostShown))}";
+        if (whyNot is not null)
+        {
+            return false;
+        }
+
         policy = new RegoPolicy(module, data, query, rule, new Digest(System.Security.Cryptography.SHA256.HashData(source)));
         return true;
     }
@@ -118,7 +125,7 @@ internal sealed class RegoPolicy
             { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(appraisal)}" },
             { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
-            _ => Refused($"{Rule} is a {result.Value!.KindName} and no boolean: {Shown(result.Value)}"),
+            _ => Refused($"{Rule} is {PolicyDocuments.Kind(result.Value!)} and no boolean: {Shown(result.Value)}"),
         };
     }
 
@@ -192,6 +199,10 @@ internal sealed class RegoPolicy
         var text = value.ToString();
         return text.Length <= LongestValue ? text : text[..LongestValue] + "…";
     }
+
+    // A name that was misspelt would refuse everything, an expression such as 1 == 1 allow everything, and the verdict would name the policy.
+    private static bool IsRuleOf(RegoModule module, string query) => module.Rules.Any(rule =>
+        query.StartsWith(rule, StringComparison.Ordinal) && (query.Length == rule.Length || query[rule.Length] is '.' or '['));
 
     private static bool TryPrepare(
         RegoModule module, RegoObject? data, string rule, bool explain, [NotNullWhen(true)] out PreparedQuery? query, [NotNullWhen(false)] out string? whyNot)
