@@ -29,11 +29,21 @@ internal static class ExplainCommand
             return Print(json, [found], list: false);
         }
 
+        if (IsError(id))
+        {
+            Output.Error("cli.finding", $"{id} is the code of an error, not of a finding: what is wrong, and what to do, stands in its message. docs/rego.md tells of the codes of policies");
+            return ExitCode.Unusable;
+        }
+
         var near = Explanations.All.Select(explanation => explanation.Id)
             .Where(known => known.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(known, StringComparison.OrdinalIgnoreCase))).Take(3).ToArray();
         Output.Error("cli.finding", $"{id} is no finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all");
         return ExitCode.Unusable;
     }
+
+    // Findings are answers about evidence; these say that the command, a file or a policy was none.
+    private static bool IsError(string id) =>
+        id.StartsWith("cli.", StringComparison.Ordinal) || id.EndsWith(".malformed", StringComparison.Ordinal) || id.StartsWith("rego_", StringComparison.Ordinal) || id.StartsWith("eval_", StringComparison.Ordinal);
 
     private static int Print(bool json, IReadOnlyList<Explanation> explanations, bool list)
     {

@@ -42,9 +42,15 @@ internal static class PolicyCheckCommand
         }
 
         PolicyFaults.Report(sources.Unread, errors);
+        if (errors.Count > 0 && sources is { AllRead: true, Modules.Count: > 1 } && sources.Modules.All(module => CompiledPolicy.TryCompile([module], null, out _, out var _, new CompileOptions { Strict = strict })))
+        {
+            Output.Error("cli.policy", "each of these files compiles alone: check policies that are not meant to stand together one by one");
+        }
+
         if (count == 0 && !json)
         {
-            Console.Out.WriteLine(sources.Modules.Count == 1 ? "1 policy compiles." : $"{sources.Modules.Count} policies compile together.");
+            var dialects = string.Join(" and ", sources.Modules.Select(module => module.Version is RegoVersion.V0 ? "v0" : "v1").Distinct().Order(StringComparer.Ordinal));
+            Console.Out.WriteLine($"{(sources.Modules.Count == 1 ? "1 policy compiles." : $"{sources.Modules.Count} policies compile together.")} Read as Rego {dialects}.");
         }
 
         return count == 0 ? ExitCode.Verified : ExitCode.Unusable;

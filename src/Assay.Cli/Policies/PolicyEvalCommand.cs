@@ -40,13 +40,18 @@ internal sealed class PolicyEvalCommand
 
     private int Run(ParseResult parsed)
     {
+        if (parsed.GetValue(_policies)!.Append(parsed.GetValue(_input)).Append(parsed.GetValue(_data)).Count(file => file == "-") > 1)
+        {
+            return Unusable(parsed, [("cli.file", "only one of --policy, --input and --data can be -, as standard input is read once")], []);
+        }
+
         var sources = PolicySources.Read(parsed.GetValue(_policies)!, _dialect.Of(parsed));
         var faults = sources.Unread.ToList();
         var input = Document(parsed.GetValue(_input), faults);
         var data = Document(parsed.GetValue(_data), faults);
         if (data is not null and not RegoObject)
         {
-            faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: one JSON object is expected, found a {data.KindName}"));
+            faults.Add(("policy.malformed", PolicyDocuments.NoObject(parsed.GetValue(_data)!, data)));
         }
 
         foreach (var module in data is RegoObject ? sources.Modules : [])
@@ -72,6 +77,11 @@ internal sealed class PolicyEvalCommand
 
         if (prepared is null)
         {
+            if (errors.Any(error => error is { Code: RegoErrorCode.UnsafeVarError, Location.File: "query" }))
+            {
+                faults.Add(("cli.query", $"--query names a rule in full, for example {sources.Modules.SelectMany(module => module.Rules).FirstOrDefault(RegoPolicy.TrusteeRule)}"));
+            }
+
             return Unusable(parsed, faults, errors);
         }
 

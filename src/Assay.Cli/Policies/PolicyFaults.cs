@@ -31,7 +31,8 @@ internal static class PolicyFaults
     public static IEnumerable<string> Lines(RegoError error)
     {
         var place = error.Location is { } at ? string.Create(CultureInfo.InvariantCulture, $"{at.File}:{at.Line}:{at.Column}: ") : "";
-        yield return Printable.Of($"{place}{error.CodeText}: {error.Message}");
+        // OPA sets what it found and what it wants on lines of their own.
+        yield return Printable.Of($"{place}{error.CodeText}: {error.Message.Replace("\n\t", "; ", StringComparison.Ordinal)}");
         if (error is { Location: { } location, SourceLine: { } source })
         {
             var before = new StringBuilder();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 
 namespace Assay.Cli.Policies;
 
@@ -12,9 +13,11 @@ internal static class PolicyPatience
         var option = new Option<int>("--timeout") { Description = "the most seconds for one evaluation", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is < 1 or > Longest)
+            // The text itself: asked for a number, the parser throws where the text is none.
+            if (result.Tokens is [{ Value: var text }]
+                && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds is < 1 or > Longest))
             {
-                result.AddError($"--timeout: 1 to {Longest} seconds are expected");
+                result.AddError($"--timeout: 1 to {Longest} seconds are expected, a whole number, found {text}");
             }
         });
         return option;

@@ -4,14 +4,14 @@ using Assay.Rego.Syntax;
 
 namespace Assay.Cli.Policies;
 
-/// <summary><c>assay policy test</c>: runs the rules test_… of the files *_test.rego, and says which statements of the others none of them reached.</summary>
+/// <summary><c>assay policy test</c>: runs the rules test_…, and says which statements of the files that are not named *_test.rego none of them reached.</summary>
 internal static class PolicyTestCommand
 {
     private const string JUnit = "junit";
 
     public static Command Create()
     {
-        var folders = new Argument<string[]>("dir") { Description = "folders with policies and their tests; each is compiled as one, with the folders in it", HelpName = "DIR", Arity = ArgumentArity.OneOrMore };
+        var folders = new Argument<string[]>("dir") { Description = "folders with policies and their tests, the rules test_…; each is compiled as one, with the folders in it, or, where its policies exclude each other, as pairs of NAME.rego and NAME_test.rego", HelpName = "DIR", Arity = ArgumentArity.OneOrMore };
         var timeout = PolicyPatience.Option();
         var dialect = new PolicyDialect();
         var format = new Option<string>("--format") { Description = "text for people, json for programs, junit for build servers", DefaultValueFactory = _ => "text" };

@@ -43,10 +43,21 @@ internal static class PolicyTestReport
             writer.WriteStartObject();
             writer.WriteString("file", outcome.File);
             writer.WriteString("rule", outcome.Rule);
-            writer.WriteString("state", Word(outcome.State));
+            writer.WriteString("state", Word(outcome.State).ToLowerInvariant());
             if (outcome.Reason is { } reason)
             {
                 writer.WriteString("reason", reason);
+            }
+
+            if (outcome.Prints.Count > 0)
+            {
+                writer.WriteStartArray("prints");
+                foreach (var print in outcome.Prints)
+                {
+                    writer.WriteStringValue(print);
+                }
+
+                writer.WriteEndArray();
             }
 
             writer.WriteNumber("seconds", Math.Round(outcome.Took.TotalSeconds, 6));
@@ -108,6 +119,11 @@ internal static class PolicyTestReport
                 // Characters that XML cannot hold at all are among those that Printable writes otherwise.
                 xml.WriteAttributeString("message", Printable.Of(outcome.Reason ?? ""));
                 xml.WriteEndElement();
+            }
+
+            if (outcome.Prints.Count > 0)
+            {
+                xml.WriteElementString("system-out", string.Join('\n', outcome.Prints.Select(Printable.Of)));
             }
 
             xml.WriteEndElement();

@@ -21,7 +21,8 @@ internal sealed record PolicyTestOutcome(string File, string Rule, PolicyTestSta
 
 /// <summary>
 /// Tests of policies. A folder is compiled as one, as OPA does it. A folder whose files cannot stand together, because each is a policy for
-/// itself, is run by pairs instead: NAME_test.rego with NAME.rego alone, provided that every file of tests has its NAME.rego.
+/// itself, is run by pairs instead: NAME_test.rego with NAME.rego alone, provided that every file of tests has its NAME.rego; what has no tests
+/// is compiled alone, so that an error in it, or that nothing of it is tested, is seen.
 /// </summary>
 internal sealed class PolicyTestSuite(int seconds)
 {
@@ -70,10 +71,10 @@ internal sealed class PolicyTestSuite(int seconds)
         }
 
         var tests = sources.Modules.Where(IsTest).ToArray();
-        if (!tests.SelectMany(TestsOf).Any())
+        if (!sources.Modules.SelectMany(TestsOf).Any())
         {
             // Nothing tested is no pass.
-            _unread.Add(("cli.tests", $"{folder}: no rule {TestRule}… stands in a file *{TestEnding}"));
+            _unread.Add(("cli.tests", $"{folder}: no file *.rego in it has a rule {TestRule}…"));
             return;
         }
 
@@ -85,7 +86,8 @@ internal sealed class PolicyTestSuite(int seconds)
         var pairs = tests.Select(test => sources.Modules.FirstOrDefault(module => module.File == test.File[..^TestEnding.Length] + ".rego") is { } tested ? (RegoModule[])[tested, test] : null).ToArray();
         if (Array.TrueForAll(pairs, pair => pair is not null))
         {
-            errors = [.. pairs.SelectMany(pair => TryCompile(pair!, out var found) ? [] : found)];
+            var untested = sources.Modules.Except(pairs.SelectMany(pair => pair!)).Select(module => (RegoModule[])[module]);
+            errors = [.. pairs.Concat(untested).SelectMany(unit => TryCompile(unit!, out var found) ? [] : found)];
         }
 
         _errors.AddRange(errors);
@@ -95,7 +97,8 @@ internal sealed class PolicyTestSuite(int seconds)
     {
         foreach (var unit in _units)
         {
-            foreach (var test in unit.Modules.Where(IsTest))
+            Count(StatementsOf(unit.Policy));
+            foreach (var test in unit.Modules)
             {
                 foreach (var (path, name) in TestsOf(test))
                 {
@@ -155,6 +158,10 @@ internal sealed class PolicyTestSuite(int seconds)
             _reached[key] = _reached.GetValueOrDefault(key) || statement.Tried > 0;
         }
     }
+
+    // A question that reaches no rule lists them all: what no test touches counts as well.
+    private static IReadOnlyList<ExplainedStatement> StatementsOf(CompiledPolicy policy) =>
+        policy.TryPrepare("true", out var query, out _) ? query.Evaluate(null).Explanation : [];
 
     private bool TryCompile(IReadOnlyList<RegoModule> modules, out IReadOnlyList<RegoError> errors)
     {

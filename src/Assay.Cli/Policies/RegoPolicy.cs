@@ -89,7 +89,7 @@ internal sealed class RegoPolicy
         // A query that names no rule of the policy would be answered by something else: by data, or by a constant.
         if (rule is not null && !module.Rules.Any(path => rule == path || rule.StartsWith(path + ".", StringComparison.Ordinal) && IsPath(rule)))
         {
-            whyNot = Printable.Of($"{name}: --query: a rule of this policy is expected, such as {module.Rules.FirstOrDefault() ?? TrusteeRule}, found {rule}");
+            whyNot = Printable.Of($"{name}: --query: {rule} is no rule of it; it has {string.Join(", ", module.Rules.Distinct().Take(MostShown))}");
             return false;
         }
 
@@ -134,8 +134,8 @@ internal sealed class RegoPolicy
             { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
             // Not the whole document: a policy may make one that takes a gigabyte to write.
-            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is a {result.Value.KindName} and no boolean"),
-            _ => Refused(Printable.Of($"{Rule} is a {result.Value.KindName} and no boolean: {Shown(result.Value)}")),
+            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocuments.Kind(result.Value)} and no boolean"),
+            _ => Refused(Printable.Of($"{Rule} is {PolicyDocuments.Kind(result.Value!)} and no boolean: {Shown(result.Value!)}")),
         };
     }
 

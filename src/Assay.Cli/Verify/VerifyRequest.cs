@@ -211,6 +211,12 @@ internal sealed class VerifyRequest : IDisposable
             var file = parsed.GetValue(options.Policy);
             if (file is null)
             {
+                // Passed over, they would leave the default policy to decide in the place of the one that was meant.
+                if ((parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
+                {
+                    Refuse("cli.policy", "--query and --policy-data belong to a policy in Rego: name it with --policy");
+                }
+
                 return RelyingPartyPolicy.Default;
             }
 
@@ -255,9 +261,13 @@ internal sealed class VerifyRequest : IDisposable
                 {
                     Refuse("cli.file", whyNoData);
                 }
-                else if (!RegoJson.TryRead(json, out var value, out var problem) || value is not RegoObject documents)
+                else if (!RegoJson.TryRead(json, out var value, out var problem))
                 {
-                    Refuse("policy.malformed", $"{dataFile}: {problem ?? "one JSON object is expected"}");
+                    Refuse("policy.malformed", $"{dataFile}: {problem}");
+                }
+                else if (value is not RegoObject documents)
+                {
+                    Refuse("policy.malformed", PolicyDocuments.NoObject(dataFile, value));
                 }
                 else
                 {

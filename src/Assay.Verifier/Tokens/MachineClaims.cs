@@ -12,18 +12,15 @@ namespace Assay.Tokens;
 internal static class MachineClaims
 {
     /// <summary>The parts that are authentic, by the names that they have in a bundle.</summary>
-    public static IEnumerable<(string Name, ClaimSet Claims)> Submodules(Verdict verdict)
+    public static (string Name, ClaimSet Claims)[] Submodules(Verdict verdict)
     {
         if (verdict.Machine?.Parts.Cpu is not { } cpu || ReportData(cpu) is null)
         {
-            yield break;
+            return [];
         }
 
-        yield return ("CPU-0", OfProcessor(cpu));
-        if (verdict.Machine.Parts.Boot is { Log: not null } boot)
-        {
-            yield return ("BOOT-0", OfBoot(boot));
-        }
+        var processor = ("CPU-0", OfProcessor(cpu));
+        return verdict.Machine.Parts.Boot is { Log: not null } boot ? [processor, ("BOOT-0", OfBoot(boot))] : [processor];
     }
 
     /// <summary>What the processor signed; null where its evidence is not authentic.</summary>

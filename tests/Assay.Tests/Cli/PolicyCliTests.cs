@@ -134,8 +134,51 @@ public sealed class PolicyCliTests : IDisposable
         Assert.Contains("not JSON", Says(2, "policy", "eval", "--policy", both, "--input", Write("in.json", "{")), StringComparison.Ordinal);
         Assert.Contains("one JSON object is expected", Says(2, "policy", "eval", "--policy", both, "--data", Write("in.json", "[]")), StringComparison.Ordinal);
         Assert.Contains("--at: ", Says(2, "policy", "eval", "--policy", both, "--at", "yesterday"), StringComparison.Ordinal);
-        Assert.Contains("1 to 3600 seconds", Says(2, "policy", "eval", "--policy", both, "--timeout", "0"), StringComparison.Ordinal);
+        Assert.Contains("found an array", Says(2, "policy", "eval", "--policy", both, "--data", Write("in.json", "[]")), StringComparison.Ordinal);
+        Assert.Contains("only one of --policy, --input and --data", Says(2, "policy", "eval", "--policy", "-", "--input", "-"), StringComparison.Ordinal);
+        Assert.Contains("in full, for example data.policy.other", Says(2, "policy", "eval", "--policy", neither, "--query", "other"), StringComparison.Ordinal);
         Assert.Contains("Try: assay policy eval --help", Says(2, "policy", "eval"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("3601")]
+    [InlineData("-1")]
+    [InlineData("0.5")]
+    [InlineData("99999999999")]
+    [InlineData("soon")]
+    public void A_time_that_is_none_is_refused(string seconds)
+    {
+        var file = Write("p_test.rego", Head + "allow := true\ntest_p if allow\n");
+
+        Assert.Contains("1 to 3600 seconds", Says(2, "policy", "eval", "--policy", file, "--timeout", seconds), StringComparison.Ordinal);
+        Assert.Contains("1 to 3600 seconds", Says(2, "policy", "test", _folder, "--timeout", seconds), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"policy":{"allow":true}}""", 2)]
+    [InlineData("""{"policy":{"allow":null}}""", 2)]
+    [InlineData("""{"policy":{"other":true}}""", 1)]
+    public void Data_never_answers_in_the_place_of_a_rule(string data, int code)
+    {
+        var file = Write("p.rego", Head + "allow if input.x\n");
+
+        var text = Says(code, "policy", "eval", "--policy", file, "--data", Write("data.json", data), "--query", "data.policy.allow");
+
+        Assert.Contains(code == 2 ? "where it is undefined, the data would answer for it" : "undefined", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_read_tells_its_dialect_and_files_that_exclude_each_other_are_told()
+    {
+        var first = Write("a.rego", "package policy\ndefault allow := false\nallow {\n\tinput.a\n}\n");
+        var second = Write("b.rego", Head + "default allow := false\nallow if input.b\n");
+
+        Assert.Contains("Read as Rego v0.", Says(0, "policy", "check", first), StringComparison.Ordinal);
+        Assert.Contains("Read as Rego v0 and v1.", Says(0, "policy", "check", first, Write("c.rego", "package c\nx if input.x\n")), StringComparison.Ordinal);
+        Assert.Contains("each of these files compiles alone", Says(2, "policy", "check", first, second), StringComparison.Ordinal);
+        Assert.DoesNotContain("compiles alone", Says(2, "policy", "check", first, Write("d.rego", Head + "x if y\n")), StringComparison.Ordinal);
+        Assert.Contains("count: invalid argument(s); have: (number); want: ", Says(2, "policy", "check", Write("e.rego", Head + "x := count(1)\n")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -180,6 +223,7 @@ public sealed class PolicyCliTests : IDisposable
 
         using var json = JsonDocument.Parse(Says(1, "policy", "test", _folder, "--format", "json"));
         Assert.Equal(7, json.RootElement.GetProperty("tests").GetArrayLength());
+        Assert.Equal(5, json.RootElement.GetProperty("tests").EnumerateArray().Count(test => test.GetProperty("state").GetString() == "failed"));
         Assert.Equal(5, json.RootElement.GetProperty("coverage").GetProperty("notReached")[0].GetProperty("line").GetInt32());
     }
 
@@ -191,6 +235,7 @@ public sealed class PolicyCliTests : IDisposable
         var text = Says(1, "policy", "test", _folder, "--format", "junit");
 
         Assert.Single(XDocument.Parse(text).Descendants("failure"));
+        Assert.EndsWith("p_test.rego:4: \\u{1b}[2J\\u{0}", Assert.Single(XDocument.Parse(text).Descendants("system-out")).Value, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', text);
         Assert.DoesNotContain('\u202e', text + Says(1, "policy", "test", _folder));
     }
@@ -224,10 +269,25 @@ public sealed class PolicyCliTests : IDisposable
     }
 
     [Fact]
+    public void A_policy_without_tests_hides_neither_its_errors_nor_that_nothing_reaches_it()
+    {
+        Write("a.rego", Head + "default allow := false\n\nallow if input.a\n");
+        Write("a_test.rego", Head + "test_a if allow with input as {\"a\": true}\n");
+        Write("b.rego", Head + "default allow := false\n\nallow if input.b\n\ntest_b if not allow\n");
+
+        // The tests of b stand beside its rules, as OPA allows it; its rule about input.b is tried, and the one of c is not.
+        Assert.Contains("2 passed, 0 failed; 3 of 3 statements reached", Says(0, "policy", "test", _folder), StringComparison.Ordinal);
+        Write("c.rego", Head + "default allow := false\n\nallow if input.c\n");
+        Assert.Contains($"3 of 4 statements reached\nnot reached: {At("c.rego")}:5", Says(0, "policy", "test", _folder), StringComparison.Ordinal);
+        Write("c.rego", Head + "allow if x\n");
+        Assert.Contains("c.rego:3:10: rego_unsafe_var_error", Says(2, "policy", "test", _folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_suite_that_tests_nothing_is_no_pass()
     {
         Directory.CreateDirectory(At("empty"));
-        Write("untested/p.rego", Head + "test_in_a_file_of_rules := true\n");
+        Write("untested/p.rego", Head + "allow := true\n");
         Write("broken/p_test.rego", Head + "test_x if y\n");
 
         Assert.Contains("cli.tests", Says(2, "policy", "test", At("empty")), StringComparison.Ordinal);

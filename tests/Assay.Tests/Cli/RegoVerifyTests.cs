@@ -42,8 +42,8 @@ public sealed partial class RegoVerifyTests(ReadyMadePolicyTests.Authority autho
     [InlineData("default nv_match := false", "is false")]
     [InlineData("nv_match := 1", "is a number and no boolean")]
     [InlineData("nv_match := \"true\"", "is a string and no boolean")]
-    [InlineData("nv_match := [true]", "is a array and no boolean")]
-    [InlineData("nv_match := null", "is a null and no boolean")]
+    [InlineData("nv_match := [true]", "is an array and no boolean")]
+    [InlineData("nv_match := null", "is null and no boolean")]
     [InlineData("nv_match contains true", "is a set and no boolean")]
     [InlineData("nv_match if count(numbers.range(1, 1000000000)) > 0", "eval_budget_error")]
     [InlineData("nv_match if count([1 | some x in numbers.range(1, 9999); some y in numbers.range(1, 9999); x + y == 0]) == 0", "eval_budget_error")]
@@ -59,6 +59,51 @@ public sealed partial class RegoVerifyTests(ReadyMadePolicyTests.Authority autho
         Assert.Equal(1, judge.Asked);
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
         Assert.Contains(verdict.PolicyFindings, finding => finding.Reason?.Contains(reason, StringComparison.Ordinal) == true);
+    }
+
+    [Theory]
+    [InlineData(null, "data.policy.nv_match", null, "name it with --policy")]
+    [InlineData(null, null, "{}", "name it with --policy")]
+    [InlineData("nv_match if input.x", "data.policy.nv_mtach", null, "data.policy.nv_mtach is no rule of it; it has data.policy.nv_match")]
+    [InlineData("nv_match if input.x", "nv_match", null, "is no rule of it; it has")]
+    [InlineData("nv_match if input.x", "1 == 1", null, "1 == 1 is no rule of it")]
+    [InlineData("nv_match if input.x", "true", null, "true is no rule of it")]
+    [InlineData("nv_match if input.x", null, """{"policy":{"nv_match":true}}""", "where the rule is undefined, the data would answer for it")]
+    [InlineData("nv_match if input.x", "data.limits.ok", """{"limits":{"ok":true}}""", "data.limits.ok is no rule of it")]
+    [InlineData("nv_match if input.x", null, "[]", "one JSON object is expected, found an array")]
+    public void Nothing_but_a_rule_of_the_policy_decides(string? rule, string? query, string? data, string reason)
+    {
+        var folder = Directory.CreateTempSubdirectory("assay-rego-").FullName;
+        try
+        {
+            List<string> arguments =
+            [
+                "verify", "--dangerously-skip-revocation", "--at", "2024-06-01T00:00:00Z", "--rim-store", Recorded.PathOf("nvidia/rims/fsstore_545.00"),
+                "--evidence", Recorded.PathOf("nvidia/gpu/hopper_545.00_full_offline/evidence_derived.json"),
+            ];
+            if (rule is not null)
+            {
+                File.WriteAllText(Path.Combine(folder, "p.rego"), $"package policy\nimport rego.v1\n{rule}\n");
+                arguments.AddRange(["--policy", Path.Combine(folder, "p.rego")]);
+            }
+
+            if (query is not null)
+            {
+                arguments.AddRange(["--query", query]);
+            }
+
+            if (data is not null)
+            {
+                File.WriteAllText(Path.Combine(folder, "data.json"), data);
+                arguments.AddRange(["--policy-data", Path.Combine(folder, "data.json")]);
+            }
+
+            Assert.Contains(reason, new AssayCommand().Says(2, arguments), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

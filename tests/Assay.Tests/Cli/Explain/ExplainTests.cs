@@ -69,6 +69,7 @@ public sealed partial class ExplainTests
         Assert.Equal(Explanations.All.Length, all.RootElement.GetArrayLength());
 
         Assert.Contains("did you mean", assay.Says(2, "explain", "nonce.match"));
+        Assert.All(["cli.file", "policy.malformed", "rego_parse_error", "eval_budget_error"], id => Assert.Contains("stands in its message", assay.Says(2, "explain", id)));
         Assert.Contains("cli.finding", assay.Says(2, "explain", "no.such\u001b[2J"));
         Assert.DoesNotContain('\u001b', assay.Run("explain", "no.such\u001b[2J").Output);
         Assert.Contains("assay explain report.nonce.match", assay.Says(0, "explain", "--help"));
