@@ -217,11 +217,11 @@ internal static class Suite
     private static string Table(Row[] rows)
     {
         var text = new System.Text.StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-52}{"verify",7}{"import",7}{"CPU ms",9}{"wall ms",9}{"kB",8}{"result",12}{"to reach",12}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-52}{"verify",7}{"import",7}{"CPU ms",9}{"wall ms",9}{"kB",9}{"result",18}{"to reach",18}");
         foreach (var row in rows)
         {
             var target = row.Target is { } bound ? $"{(row.IsFloor ? ">=" : "<=")} {bound.ToString(CultureInfo.InvariantCulture)} {row.Unit}" : "";
-            text.AppendLine(CultureInfo.InvariantCulture, $"{row.Name,-52}{row.Verifications,7}{row.Imports,7}{row.Cpu,9:F2}{row.Wall,9:F2}{row.Kilobytes,8:F0}{$"{row.Ratio.ToString("F2", CultureInfo.InvariantCulture)} {row.Unit}",12}{target,14}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{row.Name,-52}{row.Verifications,7}{row.Imports,7}{row.Cpu,9:F2}{row.Wall,9:F2}{row.Kilobytes,9:F0}{$"{row.Ratio.ToString("F2", CultureInfo.InvariantCulture)} {row.Unit}",18}{target,18}");
         }
 
         return text.ToString().TrimEnd();

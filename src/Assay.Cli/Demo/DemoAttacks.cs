@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Assay.Appraisal;
 using Assay.Policy;
+using Assay.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
 
@@ -36,6 +37,28 @@ internal static class DemoAttacks
         new("a token shown for another challenge", "token.nonce.match", (stage, cancellation) => OnTokenAsync(stage, "token.nonce.match", token => token, stage.ExpectToken(DemoStage.FreshNonce()), cancellation)),
         new("a device's part of a token altered", "token.signature.valid", (stage, cancellation) => OnTokenAsync(stage, "token.signature.valid", Altered, stage.ExpectToken(stage.Nonce), cancellation)),
     ];
+
+    /// <summary>On a confidential VM: what binds devices, processor, boot and key to one another.</summary>
+    public static ImmutableArray<Attack> OnMachine { get; } =
+    [
+        OnCvm("a VM without a GPU shows what another machine's GPUs answered to its key", "boot.gpu.attested", cvm => cvm.WithoutGpu()),
+        OnCvm("the same VM, with the other machine's event log", "boot.log.replayed", cvm => cvm.WithAnothersLog()),
+        OnCvm("a GPU swapped after the boot", "binding.boot.devices", cvm => cvm.Judge(BootFault.SwappedDevice)),
+        OnCvm("the evidence shown for another key", "tdx.report-data.match", cvm => cvm.WithAnothersKey()),
+        OnCvm("the gate's event written after the boundary", "boot.events.in-time", cvm => cvm.Judge(BootFault.LateEvent)),
+        OnCvm("the gate's event written twice", "boot.events.once", cvm => cvm.Judge(BootFault.DoubleEvent)),
+        OnCvm("a gate that never wrote its event", "boot.gate.complete", cvm => cvm.Judge(BootFault.MissingEvent)),
+        OnCvm("GPUs in DEVTOOLS mode", "boot.gpu.cc.on", cvm => cvm.Judge(BootFault.DevTools)),
+        OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.Judge(BootFault.None, gpus: DemoStage.Gpus + 1)),
+    ];
+
+    private static Attack OnCvm(string title, string finding, Func<DemoCvm, Verdict> judge) => new(title, finding, async (stage, cancellation) =>
+    {
+        var verdict = judge(await stage.CvmAsync(cancellation).ConfigureAwait(false));
+        var parts = verdict.Machine!.Parts;
+        var caught = parts.Cpu!.Findings.Concat(parts.Boot!.Findings).Concat(verdict.Machine.Findings).FirstOrDefault(item => item.Id == finding && item.State is CheckState.Failed);
+        return new DemoAnswer(verdict.Kind is VerdictKind.Fail && caught is not null, caught?.Reason);
+    });
 
     private static Attack OnEvidence(string title, string finding, Func<DemoStage, DemoScene> scene) => new(title, finding, async (stage, cancellation) =>
     {

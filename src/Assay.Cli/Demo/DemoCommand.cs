@@ -82,14 +82,8 @@ internal static class DemoCommand
         asExpected &= await PrintShippedAsync(console, cancellation).ConfigureAwait(false);
         console.WriteLine();
         console.MarkupLine("[bold]Attacks, each refused for its own reason[/]");
-        foreach (var attack in DemoAttacks.All)
-        {
-            var answer = await attack.RunAsync(stage, cancellation).ConfigureAwait(false);
-            asExpected &= answer.Refused;
-            console.MarkupLineInterpolated($"  [{(answer.Refused ? "green" : "red")}]{(answer.Refused ? "refused" : "PASSED ")}[/]  {attack.Title}");
-            console.WriteLine(Folded.To($"           {attack.Finding}: {Printable.Of(answer.Reason ?? "not found")}", console.Profile.Width));
-        }
-
+        asExpected &= await PrintAttacksAsync(stage, console, DemoAttacks.All, cancellation).ConfigureAwait(false);
+        asExpected &= await PrintMachineAsync(stage, console, verbose, cancellation).ConfigureAwait(false);
         if (folder is not null)
         {
             PrintCommand(console, stage, folder);
@@ -97,6 +91,46 @@ internal static class DemoCommand
 
         console.WriteLine();
         console.MarkupLine(asExpected ? "[green]The honest machine passed, every attack was refused.[/]" : "[red]Something above is not as it should be.[/]");
+        return asExpected;
+    }
+
+    /// <summary>Devices, processor, boot log and key as one: S-1 is about nothing else.</summary>
+    private static async Task<bool> PrintMachineAsync(DemoStage stage, IAnsiConsole console, bool verbose, CancellationToken cancellation)
+    {
+        console.WriteLine();
+        console.MarkupLine("[bold]The confidential VM that uses them: TDX quote, boot log, devices and its key as one[/]");
+        var verdict = (await stage.CvmAsync(cancellation).ConfigureAwait(false)).Honest;
+        var asExpected = verdict is { Kind: VerdictKind.Pass, Binding: "boot-event" };
+        if (verbose || !asExpected)
+        {
+            new VerdictPrinter(console, verbose).Print(verdict);
+        }
+        else
+        {
+            var machine = verdict.Machine!;
+            console.MarkupLineInterpolated($"  [bold green]{verdict.Word.ToUpperInvariant()}[/]  freshness: {verdict.Freshness}, binding to a CVM: {verdict.Binding}, TCB: {machine.Parts.Tdx!.Tcb!.Status}");
+            foreach (var finding in machine.Findings.Where(finding => finding.Id.StartsWith("binding.", StringComparison.Ordinal)))
+            {
+                console.WriteLine(Folded.To($"    {finding.Id,-24} {Printable.Of(finding.Found ?? finding.Reason ?? "held")}", console.Profile.Width));
+            }
+        }
+
+        console.WriteLine();
+        console.MarkupLine("[bold]Attacks on the binding[/]");
+        return asExpected & await PrintAttacksAsync(stage, console, DemoAttacks.OnMachine, cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> PrintAttacksAsync(DemoStage stage, IAnsiConsole console, IEnumerable<DemoAttacks.Attack> attacks, CancellationToken cancellation)
+    {
+        var asExpected = true;
+        foreach (var attack in attacks)
+        {
+            var answer = await attack.RunAsync(stage, cancellation).ConfigureAwait(false);
+            asExpected &= answer.Refused;
+            console.MarkupLineInterpolated($"  [{(answer.Refused ? "green" : "red")}]{(answer.Refused ? "refused" : "PASSED ")}[/]  {attack.Title}");
+            console.WriteLine(Folded.To($"           {attack.Finding}: {Printable.Of(answer.Reason ?? "not found")}", console.Profile.Width));
+        }
+
         return asExpected;
     }
 
@@ -169,14 +203,17 @@ internal static class DemoCommand
         var honest = await stage.VerifyAsync(stage.Honest, cancellation).ConfigureAwait(false);
         var shipped = ShippedSet.TryFind() is { } scene ? await DemoStage.VerifyAsync(scene, new VerifierCache(), cancellation).ConfigureAwait(false) : null;
         var token = EatBundleReader.TryVerify(stage.Token(honest), stage.Keys, stage.ExpectToken(stage.Nonce), out _, out _);
-        var asExpected = token && honest.Kind is VerdictKind.Pass && (shipped is null || shipped.Kind is VerdictKind.Pass);
+        var machine = (await stage.CvmAsync(cancellation).ConfigureAwait(false)).Honest;
+        var asExpected = token && machine is { Kind: VerdictKind.Pass, Binding: "boot-event" } && honest.Kind is VerdictKind.Pass && (shipped is null || shipped.Kind is VerdictKind.Pass);
         using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();
         writer.WriteString("shipped", shipped?.Word);
         writer.WriteString("honest", honest.Word);
         writer.WriteBoolean("tokenAccepted", token);
+        writer.WriteString("machine", machine.Word);
+        writer.WriteString("binding", machine.Binding);
         writer.WriteStartArray("attacks");
-        foreach (var attack in DemoAttacks.All)
+        foreach (var attack in DemoAttacks.All.Concat(DemoAttacks.OnMachine))
         {
             var answer = await attack.RunAsync(stage, cancellation).ConfigureAwait(false);
             asExpected &= answer.Refused;

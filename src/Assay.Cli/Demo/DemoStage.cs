@@ -22,13 +22,15 @@ internal sealed class DemoStage : IDisposable
 
     private readonly SimulatedAuthority _authority;
     private readonly SimulatedWorld _world;
+    private readonly SimulatedIntel _intel;
     private readonly TrustSet _trust;
     private readonly SigningKey _key;
     private readonly VerifierCache _cache = new();
+    private DemoCvm? _cvm;
 
-    private DemoStage(SimulatedAuthority authority, SimulatedWorld world, TrustSet trust, Nonce nonce, SigningKey key)
+    private DemoStage(SimulatedAuthority authority, SimulatedWorld world, SimulatedIntel intel, TrustSet trust, Nonce nonce, SigningKey key)
     {
-        (_authority, _world, _trust, _key, Nonce) = (authority, world, trust, key, nonce);
+        (_authority, _world, _intel, _trust, _key, Nonce) = (authority, world, intel, trust, key, nonce);
         Honest = Scene(world);
     }
 
@@ -43,9 +45,8 @@ internal sealed class DemoStage : IDisposable
     {
         var authority = SimulatedAuthority.Create(now);
         var world = Machine(authority, SimulatedFault.None, now);
-        return TrustSet.TryParse(world.Anchors, out var trust, out var fault)
-            ? new DemoStage(authority, world, trust, FreshNonce(), NewKey())
-            : throw new InvalidOperationException($"the simulator's own anchors cannot be read: {fault}");
+        var intel = SimulatedIntel.Create(now);
+        return new DemoStage(authority, world, intel, DemoCvm.TrustOf(authority, intel, "demonstration"), FreshNonce(), NewKey());
     }
 
     public static AppraisalExpectations Expect(Nonce nonce, TrustSet trust, DateTimeOffset now) => new()
@@ -79,6 +80,26 @@ internal sealed class DemoStage : IDisposable
 
         var appraisal = await new Appraiser(scene.Rims, scene.Ocsp, cache).AppraiseAsync(devices, scene.Expected, null, cancellation).ConfigureAwait(false);
         return DefaultPolicy.Decide(appraisal);
+    }
+
+    /// <summary>The confidential VM that owns the machine's devices, which answer its key; they are verified once.</summary>
+    public async Task<DemoCvm> CvmAsync(CancellationToken cancellation)
+    {
+        if (_cvm is not null)
+        {
+            return _cvm;
+        }
+
+        var key = DemoCvm.NewKey();
+        var json = SimulatedEvidence.ToJson(_world.Evidence(key.DeviceNonce().Bytes.ToArray()));
+        if (!EvidenceFile.TryParse(json, "evidence.json", out var evidence, out var fault))
+        {
+            throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
+        }
+
+        var expected = Expect(key.DeviceNonce(), _trust, _world.Now);
+        var devices = await new Appraiser(new WorldRims(_world), new WorldOcsp(_world), _cache).AppraiseAsync(evidence, expected, null, cancellation).ConfigureAwait(false);
+        return _cvm = DemoCvm.Create(_intel, _trust, devices, evidence, key, _cache);
     }
 
     /// <summary>The verdict as a detached EAT bundle.</summary>

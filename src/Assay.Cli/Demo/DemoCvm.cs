@@ -1,0 +1,122 @@
+using System.Buffers.Text;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Assay.Appraisal;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Composite;
+using Assay.Binding;
+using Assay.Evidence;
+using Assay.Policy;
+using Assay.Reference;
+using Assay.Simulator;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>
+/// The confidential VM of the demonstration, on simulated TDX: its key, what devices and processor sign for the key, and the log of a gate
+/// that verified the devices when it booted. The relying party's side is the verifier, as for everybody.
+/// </summary>
+internal sealed class DemoCvm
+{
+    public const string Challenge = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=";
+
+    private readonly SimulatedIntel _intel;
+    private readonly TrustSet _trust;
+    private readonly AppraisalResult _devices;
+    private readonly ImmutableArray<DeviceEvidence> _evidence;
+    private readonly VerifierCache _cache;
+    private readonly byte[] _policy;
+
+    private DemoCvm(SimulatedIntel intel, TrustSet trust, AppraisalResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache)
+    {
+        (_intel, _trust, _devices, _evidence, Key, _cache) = (intel, trust, devices, evidence, key, cache);
+        _policy = new GateExpectation
+        {
+            Gpus = DemoStage.Gpus,
+            Switches = DemoStage.Switches,
+            Architectures = ["HOPPER", "LS10"],
+            Policy = new Digest(SHA384.HashData("everything holds"u8)),
+            BundleSigner = null,
+            MinimumBundleSequence = 0,
+        }.ToPayload().ToBytes();
+    }
+
+    /// <summary>Challenge and key of this session.</summary>
+    public KeyBinding Key { get; }
+
+    /// <summary>The whole machine, honest.</summary>
+    public Verdict Honest => Judge(BootFault.None);
+
+    /// <summary>Anchors of the devices' authority and of a simulated Intel.</summary>
+    public static TrustSet TrustOf(SimulatedAuthority authority, SimulatedIntel intel, string name) =>
+        TrustSet.TryParse(CpuAnchors.ToJson(name, intel, null, authority), out var trust, out var fault) ? trust : throw new InvalidOperationException($"the simulator's own anchors cannot be read: {fault}");
+
+    /// <summary>A key of its own for the session, as the guest would make it.</summary>
+    public static KeyBinding NewKey()
+    {
+        using var key = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
+        var point = key.ExportParameters(includePrivateParameters: false).Q;
+        var jwk = string.Create(CultureInfo.InvariantCulture,
+            $$"""{"alg":"ECDH-ES+A256KW","crv":"P-256","kty":"EC","x":"{{Base64Url.EncodeToString(point.X)}}","y":"{{Base64Url.EncodeToString(point.Y)}}"}""");
+        return KeyBinding.TryCreate(Challenge, Encoding.ASCII.GetBytes(jwk), out var binding, out var fault) ? binding : throw new InvalidOperationException($"{fault}");
+    }
+
+    public static DemoCvm Create(SimulatedIntel intel, TrustSet trust, AppraisalResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache) =>
+        new(intel, trust, devices, evidence, key, cache);
+
+    /// <summary>This machine, booted with a fault of the simulator.</summary>
+    public Verdict Judge(BootFault fault, int? gpus = DemoStage.Gpus) => Judge(Boot(Plan(fault)), log: null, Key, gpus);
+
+    /// <summary>A VM without a GPU: its own honest boot says so, and the devices answered its key on another machine.</summary>
+    public Verdict WithoutGpu() => Judge(Boot(Plan(BootFault.Skipped) with { Devices = [] }), log: null, Key);
+
+    /// <summary>The same VM, which shows the other machine's log instead of its own.</summary>
+    public Verdict WithAnothersLog() => Judge(Boot(Plan(BootFault.Skipped) with { Devices = [] }), Boot(Plan(BootFault.None)).JsonLog(), Key);
+
+    /// <summary>An honest machine's evidence, shown for a key that it never saw.</summary>
+    public Verdict WithAnothersKey() => Judge(Boot(Plan(BootFault.None)), log: null, NewKey());
+
+    private static SimulatedBoot Boot(SimulatedBootPlan plan) => SimulatedBoot.Create(plan);
+
+    private SimulatedBootPlan Plan(BootFault fault) => new()
+    {
+        Devices = [.. _devices.Devices.Select(device => new SimulatedBootDevice(
+            device.Kind is DeviceKind.Switch ? "switch" : "gpu", device.Device!.Identity.Id.Bytes.ToArray(), device.Device.Identity.Ueid, SHA384.HashData("the evidence at boot"u8)))],
+        Policy = _policy,
+        Cc = "ppcie",
+        Fault = fault,
+    };
+
+    private Verdict Judge(SimulatedBoot boot, byte[]? log, KeyBinding claimed, int? gpus = DemoStage.Gpus)
+    {
+        // What is signed is signed for the session's own key, whichever key is then claimed.
+        var additional = AdditionalEvidence.Of(_evidence);
+        var made = SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(additional), rtmr: boot.Rtmrs);
+        var cpu = CpuEvidence.TryParse(made.Quote, "the VM's quote", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own quote cannot be read: {fault}");
+        var collateral = TdxCollateral.TryParse(made.Collateral, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
+        var processor = new CpuExpectations
+        {
+            Key = claimed,
+            AdditionalEvidence = additional,
+            ReportData = null,
+            TdxReferences = [new TdxReference { Name = "the demonstration's image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [null, null, null, null] }],
+            SnpReferences = null,
+            SnpMinimumTcb = null,
+            Time = _devices.Time,
+            Trust = _trust,
+            Revocation = RevocationChecking.Required,
+        };
+        var gate = new BootExpectations
+        {
+            RequireSecureBoot = true,
+            Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
+        };
+        var parts = MachineAppraisal.Join(_devices, cpu, [log ?? boot.JsonLog()], new CpuCollateral { Tdx = collateral }, processor, gate, _cache);
+        var whole = new CompositeExpectations { Gpus = gpus, Switches = DemoStage.Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
+        return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V3);
+    }
+}
