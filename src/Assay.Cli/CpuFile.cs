@@ -100,7 +100,7 @@ internal static class CpuFile
     private static bool IsManifest(ReadOnlySpan<byte> text)
     {
         var header = text[..Math.Max(text.IndexOf((byte)'.'), 0)];
-        return StrictBase64.TryDecodeUrl(header, out var json) && json.AsSpan().IndexOf(Encoding.ASCII.GetBytes($"\"{ReferenceManifest.TypeName}+jws\"")) >= 0;
+        return StrictBase64.TryDecodeUrl(header, out var json) && json.AsSpan().IndexOf(Encoding.ASCII.GetBytes($"\"{ReferenceManifest.TypeName}\"")) >= 0;
     }
 
     // Hexadecimal as tools print it: one run, or in lines.

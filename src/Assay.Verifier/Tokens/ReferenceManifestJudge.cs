@@ -16,7 +16,7 @@ namespace Assay.Tokens;
 internal static class ReferenceManifestJudge
 {
     /// <summary>The header's <c>typ</c>: neither does a token pass for a manifest nor a manifest for a token.</summary>
-    public const string JwsType = ReferenceManifest.TypeName + "+jws";
+    public const string JwsType = ReferenceManifest.TypeName;
 
     private const string NotSigned = "it is not signed";
 

@@ -20,6 +20,8 @@ public sealed class MeasureTests : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("assay-measure-").FullName;
 
+    private int _made;
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
@@ -194,7 +196,7 @@ public sealed class MeasureTests : IDisposable
 
     private string Fails(params string[] options)
     {
-        var path = Path.Combine(_folder, Guid.NewGuid().ToString());
+        var path = Path.Combine(_folder, $"out-{_made++}");
         var answer = new AssayCommand().Says(2, ["measure", .. options, .. s_image, "--out", path]);
         Assert.False(File.Exists(path));
         return answer;
@@ -202,7 +204,7 @@ public sealed class MeasureTests : IDisposable
 
     private async Task<byte[]> MeasureFile(params string[] options)
     {
-        var path = Path.Combine(_folder, Guid.NewGuid().ToString());
+        var path = Path.Combine(_folder, $"out-{_made++}");
         Assert.Equal(0, await CommandLine.RunAsync(["measure", .. options, .. s_image, "--out", path]));
         return await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
     }

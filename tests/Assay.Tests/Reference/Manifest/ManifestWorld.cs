@@ -56,7 +56,7 @@ internal static class ManifestWorld
         return Encoding.ASCII.GetBytes($"{content}.{Encode(key?.Sign(Encoding.ASCII.GetBytes(content)) ?? [])}");
     }
 
-    public static string Header(SigningKey key, string type = "assay-reference-values+jws", string? algorithm = null) =>
+    public static string Header(SigningKey key, string type = "assay-reference-values", string? algorithm = null) =>
         $$"""{"alg":"{{algorithm ?? key.PublicKey.AlgorithmName}}","kid":"{{key.PublicKey.KeyId}}","typ":"{{type}}"}""";
 
     /// <summary>The ids that failed, with the reason of the first.</summary>
