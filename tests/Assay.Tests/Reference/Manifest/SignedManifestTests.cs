@@ -7,7 +7,7 @@ using Assay.Wire;
 
 namespace Assay.Tests.Reference.Manifest;
 
-/// <summary>Attackers' programs against signed reference values: each was watched to work where the check that stops it is left out.</summary>
+/// <summary>Attackers' programs against signed reference values, each stopped by a check that is named.</summary>
 public class SignedManifestTests(TokenFixture fixture) : IClassFixture<TokenFixture>
 {
     [Fact]
