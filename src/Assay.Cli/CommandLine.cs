@@ -5,6 +5,7 @@ using System.CommandLine.Parsing;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
+using Assay.Cli.Measure;
 using Assay.Cli.Policies;
 using Assay.Cli.Tokens;
 using Assay.Cli.Verify;
@@ -20,6 +21,7 @@ internal static class CommandLine
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
+            MeasureCommand.Create(),
             TokenCommand.Create(),
             PolicyCommand.Create(),
             ExplainCommand.Create(),
@@ -111,7 +113,12 @@ internal static class CommandLine
                 "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
                 "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
             ],
-            ["inspect"] = ["assay inspect gpu.json", "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json"],
+            ["inspect"] = ["assay inspect gpu.json", "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json", "assay inspect /sys/firmware/acpi/tables/data/CCEL"],
+            ["measure"] =
+            [
+                "assay measure --from quote.bin ccel.bin --name trainer --image-version 2026.11.1 --sequence 7 --valid-for 90 --gpu-policy $POLICY --signing-key publisher.pem --out trainer.jws",
+                "assay measure --from snp-report.bin --name trainer --image-version 2026.11.1 --sequence 8 --valid-for 90 --out trainer.json",
+            ],
             ["token"] =
             [
                 "assay token keygen --out issuer.pem && assay token jwks --signing-key issuer.pem > jwks.json",
@@ -156,6 +163,7 @@ internal static class CommandLine
 
             var codes = NameOf(parseResult.CommandResult) switch
             {
+                "measure" => "0 written · 2 unusable command line, evidence or key, or the file exists · 70 internal error",
                 "assay" or "verify" => "0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing · 70 internal error",
                 "token verify" => "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable · 70 internal error",
                 _ => null,

@@ -25,12 +25,20 @@ internal static class AnchorsInspection
             InspectionNode.Text("name", trust.Name),
             Roots(json.RootElement, "device", "device_roots", name, faults),
             Roots(json.RootElement, "rim", "rim_roots", name, faults),
+            Roots(json.RootElement, "intel", "intel_roots", name, faults),
+            Roots(json.RootElement, "amd", "amd_roots", name, faults),
         ];
     }
 
-    private static InspectionNode Roots(JsonElement root, string member, string title, string name, FaultLog faults)
+    // A relying party brings roots of the technologies that it judges, and of no others.
+    private static InspectionNode? Roots(JsonElement root, string member, string title, string name, FaultLog faults)
     {
-        var certificates = root.GetProperty(member).EnumerateArray()
+        if (!root.TryGetProperty(member, out var roots))
+        {
+            return null;
+        }
+
+        var certificates = roots.EnumerateArray()
             .SelectMany(item => Pem.TryDecode(Encoding.UTF8.GetBytes(item.GetString()!), out var blocks, out _) ? blocks : [])
             .ToImmutableArray();
         return InspectionNode.Group(title, CertificateInspection.Certificates("certificates", certificates, name, faults));

@@ -77,15 +77,9 @@ internal static class CertificateInspection
     {
         SignatureAlgorithm.EcdsaSha256 => "ecdsa-with-SHA256",
         SignatureAlgorithm.EcdsaSha384 => "ecdsa-with-SHA384",
+        SignatureAlgorithm.RsaPssSha384 => "RSASSA-PSS with SHA-384",
         _ => "unknown",
     };
-
-    /// <summary>The root of NVIDIA's that has this fingerprint; null when none has.</summary>
-    public static string? NvidiaRoot(Digest fingerprint)
-    {
-        var trust = TrustSet.Nvidia;
-        return trust.DeviceAnchors.Concat(trust.RimAnchors).FirstOrDefault(anchor => anchor.Fingerprint == fingerprint)?.Label;
-    }
 
     // Only a certificate that names itself as its issuer raises the question.
     private static InspectionNode? Root(Certificate certificate)
@@ -95,10 +89,12 @@ internal static class CertificateInspection
             return null;
         }
 
-        var root = NvidiaRoot(certificate.Fingerprint);
-        return InspectionNode.Text("root", root ?? "not NVIDIA's", root is null
-            ? "names itself as issuer; its fingerprint is none of NVIDIA's roots"
-            : $"is NVIDIA's {root.Replace("NVIDIA ", "", StringComparison.Ordinal)}, by its fingerprint");
+        var trust = TrustSet.BuiltIn;
+        var nvidia = trust.DeviceAnchors.Concat(trust.RimAnchors).FirstOrDefault(anchor => anchor.Fingerprint == certificate.Fingerprint)?.Label;
+        var other = trust.IntelAnchors.Concat(trust.AmdAnchors).FirstOrDefault(anchor => anchor.Fingerprint == certificate.Fingerprint)?.Label;
+        return InspectionNode.Text("root", nvidia ?? other ?? "not NVIDIA's", nvidia is not null ? $"is NVIDIA's {nvidia.Replace("NVIDIA ", "", StringComparison.Ordinal)}, by its fingerprint"
+            : other is not null ? $"is {other}, by its fingerprint"
+            : "names itself as issuer; its fingerprint is none of NVIDIA's roots, nor of Intel's or AMD's");
     }
 
     private static InspectionNode NotAfter(DateTimeOffset time)

@@ -39,6 +39,20 @@ internal static class ExtensionInspection
         [DiceTcbInfo] = "DiceTcbInfo",
         ["2.23.133.5.4.4"] = "DiceUeid",
         [SimulatedMarker] = "simulated",
+        ["1.2.840.113741.1.13.1"] = "SGX extensions",
+        ["1.3.6.1.4.1.3704.1.1"] = "structVersion",
+        ["1.3.6.1.4.1.3704.1.2"] = "productName",
+        ["1.3.6.1.4.1.3704.1.3.1"] = "blSPL",
+        ["1.3.6.1.4.1.3704.1.3.2"] = "teeSPL",
+        ["1.3.6.1.4.1.3704.1.3.3"] = "snpSPL",
+        ["1.3.6.1.4.1.3704.1.3.4"] = "spl4",
+        ["1.3.6.1.4.1.3704.1.3.5"] = "spl5",
+        ["1.3.6.1.4.1.3704.1.3.6"] = "spl6",
+        ["1.3.6.1.4.1.3704.1.3.7"] = "spl7",
+        ["1.3.6.1.4.1.3704.1.3.8"] = "ucodeSPL",
+        ["1.3.6.1.4.1.3704.1.3.9"] = "fmcSPL",
+        ["1.3.6.1.4.1.3704.1.4"] = "hwID",
+        ["1.3.6.1.4.1.3704.1.5"] = "cspID",
     };
 
     private static readonly Dictionary<string, string> s_objects = new()

@@ -8,9 +8,9 @@ internal static class InspectCommand
 {
     public static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "evidence, report, certificates, RIM, OCSP response, CRL or anchors; - for standard input" };
+        var file = new Argument<string>("file") { Description = "evidence of GPUs or processors, event log, certificates, RIM, collateral, OCSP response, CRL, anchors or reference values; - for standard input" };
         var format = Options.Format();
-        var command = new Command("inspect", "Shows an evidence file, report, chain, RIM or OCSP response field by field. Verifies nothing.") { file, format };
+        var command = new Command("inspect", "Shows evidence, a log, certificates, a RIM, collateral or reference values field by field. Verifies nothing.") { file, format };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(format) == Options.Json));
         return command;
     }

@@ -10,7 +10,9 @@ namespace Assay.Cli.Inspection;
 internal static class Inspector
 {
     private const string Expected =
-        "neither evidence (JSON), nor a report (SPDM 11 E0 …, hexadecimal or base64), nor PEM or DER certificates, nor a RIM (XML), nor an OCSP response, a CRL or anchors";
+        "neither evidence (JSON), nor a report (SPDM 11 E0 …, hexadecimal or base64), nor PEM or DER certificates, nor a RIM (XML), nor an OCSP response, a CRL or anchors, nor a TDX quote, an SNP report, an event log, TPM or Azure vTPM evidence, TDX collateral or reference values";
+
+    private static readonly string[] s_anchors = ["device", "rim", "intel", "amd"];
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
     private static ReadOnlySpan<byte> WhiteSpace => " \t\r\n"u8;
@@ -19,7 +21,7 @@ internal static class Inspector
     /// <summary>The file field by field; null when nothing of it can be told. Why is in <paramref name="faults"/>.</summary>
     public static InspectionNode? Inspect(byte[] file, string name, FaultLog faults)
     {
-        var (kind, parts) = ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
+        var (kind, parts) = ReadCpuFile(file, name, faults) ?? ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
         return parts is null ? null : InspectionNode.Group(
             kind,
             [
@@ -30,6 +32,24 @@ internal static class Inspector
             ]) with
         {
             Shown = $"{name}: {InspectionPrinter.Words(kind)}; shown as it stands, nothing is verified",
+        };
+    }
+
+    private static (string Kind, InspectionNode?[]? Parts)? ReadCpuFile(byte[] file, string name, FaultLog faults)
+    {
+        var (kind, content) = CpuFile.Read(file);
+        return kind switch
+        {
+            CpuFileKind.TdxQuote => ("tdx_quote", TdxInspection.Read(content, name, faults)),
+            CpuFileKind.SnpReport => ("snp_report", SnpInspection.Read(content, name, faults)),
+            CpuFileKind.HclReport => ("hcl_report", TpmInspection.ReadHcl(content, name, faults)),
+            CpuFileKind.AzureVtpm => ("azure_vtpm_evidence", TpmInspection.ReadAzure(content, name, faults)),
+            CpuFileKind.TpmQuote => ("tpm_quote", TpmInspection.ReadQuote(content, name, faults)),
+            CpuFileKind.EventLog => ("event_log", EventLogInspection.Read(content, name, faults)),
+            CpuFileKind.TdxCollateral => ("tdx_collateral", TdxInspection.ReadCollateral(content, name, faults)),
+            CpuFileKind.ReferenceManifest => ("reference_manifest", ManifestInspection.Read(content, name, faults)),
+            CpuFileKind.SignedReferenceManifest => ("reference_manifest", ManifestInspection.ReadSigned(content, name, faults)),
+            _ => null,
         };
     }
 
@@ -99,7 +119,7 @@ internal static class Inspector
         try
         {
             using var document = JsonDocument.Parse(json.ToArray(), new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
-            return document.RootElement.TryGetProperty("device", out _) || document.RootElement.TryGetProperty("rim", out _);
+            return s_anchors.Any(member => document.RootElement.TryGetProperty(member, out _));
         }
         catch (JsonException)
         {

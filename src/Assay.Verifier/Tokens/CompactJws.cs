@@ -39,7 +39,7 @@ public sealed class CompactJws
         return jws is not null && fault is null;
     }
 
-    internal static string Write(SigningKey key, ReadOnlySpan<byte> payload)
+    internal static string Write(SigningKey key, ReadOnlySpan<byte> payload, string type = "JWT")
     {
         var header = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(header))
@@ -47,7 +47,7 @@ public sealed class CompactJws
             writer.WriteStartObject();
             writer.WriteString("alg", key.PublicKey.AlgorithmName);
             writer.WriteString("kid", key.PublicKey.KeyId);
-            writer.WriteString("typ", "JWT");
+            writer.WriteString("typ", type);
             writer.WriteEndObject();
         }
 

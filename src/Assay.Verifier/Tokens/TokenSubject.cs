@@ -112,14 +112,17 @@ internal static class TokenChecks
         : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
         : null);
 
-    private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => StrictJson.Text(jws.Header, "alg") switch
+    private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => AlgorithmWrong(jws.Header));
+
+    /// <summary>Why nothing that names this algorithm is believed; null when it is one of ours.</summary>
+    public static string? AlgorithmWrong(JsonElement header) => StrictJson.Text(header, "alg") switch
     {
         "ES384" or "ES256" => null,
         { } none when none.Equals("none", StringComparison.OrdinalIgnoreCase) => "it is not signed: its algorithm is \"none\"",
         { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: whoever can verify it could have made it",
         null => "it names no algorithm",
         { } other => $"its algorithm is \"{Short(other)}\": ES384 or ES256 is expected",
-    });
+    };
 
     private static Outcome KeyIsKnown(TokenSubject subject) => subject.Each(jws =>
         StrictJson.Text(jws.Header, "kid") is not { } name ? "it names no key"
@@ -168,7 +171,9 @@ internal static class TokenChecks
         ? Outcome.Waived("no nonce was asked for: the token may be a replayed one")
         : subject.EachAnswers(expected, "it answers another nonce than yours");
 
-    private static Outcome ClockIsPlausible(TokenSubject subject) => subject.Expected.Time switch
+    private static Outcome ClockIsPlausible(TokenSubject subject) => ClockIsPlausible(subject.Expected.Time);
+
+    public static Outcome ClockIsPlausible(EvaluationTime clock) => clock switch
     {
         { Source: TimeSource.None } => Outcome.Failed("no time was told"),
         { Source: TimeSource.System } time when time.Instant + TimeSpan.FromMinutes(5) < EvaluationTime.ReleaseDate => Outcome.Failed("the clock is behind the release of this software", Text(time.Instant), Text(EvaluationTime.ReleaseDate)),

@@ -60,6 +60,15 @@ internal sealed class JsonFields
         return Fault is null ? value : 0;
     }
 
+    /// <summary>A number between two bounds, without fraction, beyond 32 bits.</summary>
+    public long LongNumber(JsonElement parent, string name, long least, long most)
+    {
+        var member = Member(parent, name, JsonValueKind.Number, "a number");
+        var value = 0L;
+        Require(Fault is not null || (member.TryGetInt64(out value) && value >= least && value <= most), name, $"a whole number from {least} to {most} is expected");
+        return Fault is null ? value : 0;
+    }
+
     /// <summary>Hexadecimal of exactly <paramref name="size"/> bytes, in either case.</summary>
     public byte[] Hex(JsonElement parent, string name, int size)
     {

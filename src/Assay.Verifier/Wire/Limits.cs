@@ -152,4 +152,16 @@ public static class Limits
 
     /// <summary>A table of certificates beside an SNP report: three certificates of 2 kB each, and room.</summary>
     public const int SnpCertificateTableBytes = 64 * 1024;
+
+    /// <summary>A manifest of reference values: 2 kB for each configuration of an image. In base64url it fits a compact JWS.</summary>
+    public const int ReferenceManifestBytes = 128 * 1024;
+
+    /// <summary>Configurations of one kind in a manifest of reference values: machines differ in memory, processors and GPUs.</summary>
+    public const int ReferenceManifestEntries = 64;
+
+    /// <summary>The name or version of an image, or of one of its configurations.</summary>
+    public const int ReferenceNameCharacters = 128;
+
+    /// <summary>The highest sequence number: the largest integer that every reader of JSON holds exactly (RFC 7493 §2.2).</summary>
+    public const long LargestSequence = 9007199254740991;
 }

@@ -11,7 +11,7 @@ public partial class DocumentationTests
     private static string Root => Repository.Root;
 
     // Questions about time and revocation are the same for devices and processors.
-    private static readonly string[] s_ids = [.. SetAppraisal.CheckIds.Concat(TdxAppraisal.CheckIds).Concat(SnpAppraisal.CheckIds).Concat(CpuAppraisal.CheckIds).Concat(TpmAppraisal.CheckIds).Concat(BootAppraisal.CheckIds).Concat(Assay.Appraisal.Composite.CompositeAppraisal.CheckIds).Distinct()];
+    private static readonly string[] s_ids = [.. SetAppraisal.CheckIds.Concat(TdxAppraisal.CheckIds).Concat(SnpAppraisal.CheckIds).Concat(CpuAppraisal.CheckIds).Concat(TpmAppraisal.CheckIds).Concat(BootAppraisal.CheckIds).Concat(Assay.Appraisal.Composite.CompositeAppraisal.CheckIds).Concat(Assay.Tokens.ReferenceValues.CheckIds).Distinct()];
 
     [Fact]
     public void Every_check_is_documented_and_no_other()

@@ -2,9 +2,12 @@ using System.Collections.Immutable;
 using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Evidence;
+using Assay.Evidence.Snp;
 using Assay.Policy;
+using Assay.Reference;
 using Assay.Rego;
 using Assay.Rego.Values;
+using Assay.Tokens;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -80,6 +83,29 @@ public class Snippets
 
         // True only for `true` itself: undefined, another value, an error or too much work is no pass. result.Error says which.
         return result.IsTrue;
+        #endregion
+    }
+
+    [Fact]
+    public void Reference_values_are_read_in_code()
+    {
+        var (tdx, _, _, _, _, signed) = ReadReferenceValues(Reference.Manifest.ManifestWorld.Signed, Reference.Manifest.ManifestWorld.Keys, Reference.Manifest.ManifestWorld.Now);
+        Assert.True(signed);
+        Assert.Equal(2, tdx.Length);
+        Assert.Throws<InvalidDataException>(() => ReadReferenceValues(Reference.Manifest.ManifestWorld.Whole.ToCanonicalJson(), Reference.Manifest.ManifestWorld.Keys, Reference.Manifest.ManifestWorld.Now));
+    }
+
+    private static (ImmutableArray<TdxReference> Tdx, ImmutableArray<SnpReference> Snp, ImmutableDictionary<SnpProduct, SnpTcbParts>? MinimumTcb, ImmutableArray<TpmReference> Tpm, ImmutableArray<Digest> GpuPolicies, bool IsSigned)
+        ReadReferenceValues(byte[] file, JsonWebKeySet? keys, DateTimeOffset now)
+    {
+        #region ReadReferenceValues
+        if (!ReferenceValues.TryRead(file, keys, new EvaluationTime(now, TimeSource.System), minimumSequence: 7, out var values, out var findings))
+        {
+            throw new InvalidDataException(findings.First(finding => finding.State is CheckState.Failed).Reason);
+        }
+
+        // For TdxExpectations.References, SnpExpectations.References and MinimumTcb, TpmExpectations.References, GateRequirement.Policies.
+        return (values.Tdx, values.Snp, values.MinimumTcb, values.Tpm, values.GpuPolicies, values.IsSigned);
         #endregion
     }
 

@@ -105,6 +105,13 @@ internal static class FuzzTargets
                 Assay.Policy.JsonPolicy.TryParse(input, out var policy, out var fault) ? Ok($"{policy.Named("fuzz").Digest}", fault is not null) : Bad(fault)),
             new("JsonWebKeySet.TryParse", [KeySet()], input =>
                 JsonWebKeySet.TryParse(input, out var set, out var fault) ? Ok(string.Join(' ', set.Keys.Select(key => $"{key.KeyId} {key.Thumbprint}")), fault is not null) : Bad(fault)),
+            new("ReferenceManifest.TryParse", [Reference.Manifest.ManifestWorld.Whole.ToCanonicalJson()], input =>
+                ReferenceManifest.TryParse(input, out var manifest, out var fault) ? Ok(manifest.ToCanonicalJson(), fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("ReferenceValues.TryRead", [Reference.Manifest.ManifestWorld.Signed], input =>
+                ReferenceValues.TryRead(input, Reference.Manifest.ManifestWorld.Keys, Reference.Manifest.ManifestWorld.Clock, 0, out var values, out var findings)
+                    ? new(true, null, Convert.ToHexString(values.Manifest.ToCanonicalJson())) : new(false, null, string.Join(' ', findings.Select(finding => finding.State))))
+            { Allocation = (256, 256 * 1024) },
             new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
                 CompactJws.TryParse(Encoding.Latin1.GetString(input), out var jws, out var fault) ? Ok($"{jws.Header} {jws.Payload} {jws.Signature.Length}", fault is not null) : Bad(fault)),
             new("EatBundle.TryParse", [Encoding.ASCII.GetBytes($$"""[["JWT","{{Token()}}"],{"GPU-0":"{{Token()}}"}]""")], input =>

@@ -34,7 +34,7 @@ public class RecordedQuoteTests
         Assert.Equal((TpmRoot.InTee, tee), (result.Root, result.Hcl!.Tee));
         Assert.True(result.Quote.Registers.IsInTee);
         Assert.Equal(24, result.Quote.Registers.Values.Count);
-        Assert.Equal("tpm.hcl.user-data.match", State(result, CheckState.NotChecked));
+        Assert.Equal("tpm.hcl.user-data.match tpm.measurements.match", State(result, CheckState.NotChecked));
         Assert.Equal("tpm.quote.signer.match tpm.quote.boot.same", State(result, CheckState.NotApplicable));
         Assert.Equal(new byte[64], result.Hcl.Runtime.UserData.ToArray());
     }
@@ -244,7 +244,7 @@ public class RecordedQuoteTests
         return new TeeReportData(evidence.TdQuote is { } quote ? quote.Slice(TdReportData, 64) : report.ReportData);
     }
 
-    private static TpmExpectations Expecting(ReadOnlySpan<byte> nonce) => new() { QualifyingData = nonce.ToArray(), Bank = TcgHash.Sha256, Registers = s_all };
+    private static TpmExpectations Expecting(ReadOnlySpan<byte> nonce) => new() { QualifyingData = nonce.ToArray(), Bank = TcgHash.Sha256, Registers = s_all, References = null };
 
     private static string State(TpmResult result, CheckState state) => string.Join(' ', result.Findings.Where(finding => finding.State == state).Select(finding => finding.Id));
 

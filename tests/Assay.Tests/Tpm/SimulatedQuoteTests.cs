@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Assay.Appraisal;
 using Assay.Appraisal.Tpm;
 using Assay.Evidence.Tpm;
+using Assay.Reference;
 using Assay.Simulator;
 using Assay.Tests.Properties;
 using Assay.Trust;
@@ -254,7 +255,39 @@ public class SimulatedQuoteTests
         };
     }
 
-    private static TpmExpectations Expecting(params ImmutableArray<int> registers) => new() { QualifyingData = s_nonce, Bank = TcgHash.Sha256, Registers = registers };
+    [Fact]
+    public void Known_good_registers_are_compared_where_some_are_given()
+    {
+        using var tpm = SimulatedTpm.Create(SimulatedTpmScheme.RsaSsa);
+        var values = s_values.Index().ToImmutableSortedDictionary(item => item.Index, item => new Digest(item.Item.Span));
+        var good = new TpmReference { Name = "good", Bank = TcgHash.Sha256, Values = values.Where(item => item.Key is 0 or 7).ToImmutableSortedDictionary() };
+        var other = good with { Name = "other", Values = good.Values.SetItem(7, new Digest(new byte[32])) };
+
+        Assert.Equal(("good", CheckState.Held), Answer([good]));
+        Assert.Equal(("good", CheckState.Held), Answer([other, good]));
+        Assert.Equal(NotCheckedCause.Waived, Judge(null).Findings.Single(finding => finding.Id == "tpm.measurements.match").Cause);
+
+        // An empty list chooses nothing; a register that is not quoted, another bank and an entry without registers match nothing.
+        Assert.Contains("other: PCR 7 differs", Answer([other]).Text, StringComparison.Ordinal);
+        Assert.Contains("is empty", Answer([]).Text, StringComparison.Ordinal);
+        Assert.Contains("PCR 9 differs or is not quoted", Answer([good with { Values = good.Values.Add(9, values[9]) }]).Text, StringComparison.Ordinal);
+        Assert.Contains("SHA-384", Answer([good with { Bank = TcgHash.Sha384 }]).Text, StringComparison.Ordinal);
+        Assert.Contains("no register", Answer([good with { Values = ImmutableSortedDictionary<int, Digest>.Empty }]).Text, StringComparison.Ordinal);
+
+        // Whatever is refused is no proof of registers, so nothing that builds on them can pass.
+        Assert.Null(Judge([other]).Quote);
+
+        TpmResult Judge(ImmutableArray<TpmReference>? references) =>
+            TpmAppraisal.Appraise(Evidence(tpm, [0, 7]), Activated(tpm), Expecting(0, 7) with { References = references }, new OperationMeter());
+
+        (string? Text, CheckState State) Answer(ImmutableArray<TpmReference> references)
+        {
+            var finding = Judge(references).Findings.Single(finding => finding.Id == "tpm.measurements.match");
+            return (finding.Reason ?? finding.Found, finding.State);
+        }
+    }
+
+    private static TpmExpectations Expecting(params ImmutableArray<int> registers) => new() { QualifyingData = s_nonce, Bank = TcgHash.Sha256, Registers = registers, References = null };
 
     private static string Failed(TpmResult result) => string.Join(' ', result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id));
 

@@ -29,7 +29,7 @@ public class SwtpmTests
         tpm.Run("pcrextend", $"14:sha256={Extended}");
         Quote(tpm, "sha256:0,7,14", scheme);
         var evidence = Evidence(tpm, [0, 7, 14]);
-        var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [14] };
+        var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [14], References = null };
 
         var result = TpmAppraisal.Appraise(evidence, Activate(tpm, area), expected, new OperationMeter());
 
@@ -141,7 +141,7 @@ public class SwtpmTests
         }
 
         Quote(tpm, $"sha256:{SimulatedBoot.GatePcr}", "ecdsa");
-        var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [SimulatedBoot.GatePcr] };
+        var expected = new TpmExpectations { QualifyingData = Convert.FromHexString(Nonce), Bank = TcgHash.Sha256, Registers = [SimulatedBoot.GatePcr], References = null };
         var quote = TpmAppraisal.Appraise(Evidence(tpm, [SimulatedBoot.GatePcr]), Activate(tpm, area), expected, new OperationMeter());
         Assert.True(quote.Quote is not null, Failures(quote));
 

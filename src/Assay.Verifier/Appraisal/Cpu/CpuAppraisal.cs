@@ -97,6 +97,7 @@ public static class CpuAppraisal
             QualifyingData = expected.ExpectedQualifyingData,
             Bank = TcgHash.Sha256,
             Registers = expected.Registers.IsDefaultOrEmpty ? [0] : expected.Registers,
+            References = expected.TpmReferences,
         };
         var verified = authentic is null ? null : new TeeReportData(authentic.Bytes.ToArray());
         return result with { Tpm = TpmAppraisal.AppraiseAzure(azure, verified, tpm, cache.Meter) };

@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Tpm;
 using Assay.Binding;
 using Assay.Evidence;
 using Assay.Evidence.Snp;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.EventLogs;
-using Assay.Appraisal.Tpm;
 using Assay.Wire;
 
 namespace Assay.Appraisal;
@@ -43,6 +43,9 @@ public sealed record CpuExpectations
 
     /// <summary>The lowest TCB of each SNP product; null: none is known, and the result says so.</summary>
     public required ImmutableDictionary<SnpProduct, SnpTcbParts>? SnpMinimumTcb { get; init; }
+
+    /// <summary>Known-good boots, as a TPM measured them; null: any, and the result says so.</summary>
+    public ImmutableArray<TpmReference>? TpmReferences { get; init; }
 
     /// <summary>PCRs of a TPM that must be quoted beside those that anything else needs.</summary>
     public ImmutableArray<int> Registers { get; init; } = [];

@@ -1,25 +1,10 @@
 using System.Collections.Immutable;
 using Assay.Evidence.Snp;
+using Assay.Reference;
 using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Appraisal;
-
-/// <summary>Known-good values of one guest image. What is null is not compared; the measurement always is.</summary>
-public sealed record SnpReference
-{
-    /// <summary>Its name and version, for people.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>MEASUREMENT.</summary>
-    public required Digest Measurement { get; init; }
-
-    /// <summary>HOST_DATA, 32 bytes; null where it is not compared.</summary>
-    public Digest? HostData { get; init; }
-
-    /// <summary>ID_KEY_DIGEST; null where it is not compared.</summary>
-    public Digest? IdKeyDigest { get; init; }
-}
 
 /// <summary>What the relying party expects of an SNP report. All of it is stated: there is no "skip if unset".</summary>
 public sealed record SnpExpectations

@@ -5,22 +5,6 @@ using Assay.Wire;
 
 namespace Assay.Appraisal;
 
-/// <summary>Known-good values of one TD image. A null register is not compared; MRTD always is.</summary>
-public sealed record TdxReference
-{
-    /// <summary>Its name and version, for people.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>MRTD.</summary>
-    public required Digest MrTd { get; init; }
-
-    /// <summary>RTMR0 to RTMR3; null where it is not compared.</summary>
-    public required ImmutableArray<Digest?> Rtmr { get; init; }
-
-    /// <summary>MRCONFIGID; null where it is not compared.</summary>
-    public Digest? MrConfigId { get; init; }
-}
-
 /// <summary>What the relying party expects of a TDX quote. All of it is stated: there is no "skip if unset".</summary>
 public sealed record TdxExpectations
 {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Evidence.Tpm;
+using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.EventLogs;
 using Assay.Trust.Tpm;
@@ -37,6 +38,7 @@ public static class TpmAppraisal
         new("tpm.quote.registers.present", RegistersArePresent),
         new("tpm.quote.registers.match", RegistersMatch),
         new("tpm.quote.boot.same", BootIsTheSame),
+        new("tpm.measurements.match", MeasurementsMatch),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
@@ -257,6 +259,38 @@ public static class TpmAppraisal
         { } earlier when earlier.WhyNotContinuedBy(candidate.Quote!.Clock) is { } whyNot => Outcome.Failed(whyNot),
         _ => Outcome.Held(),
     };
+
+    private static Outcome MeasurementsMatch(Candidate candidate)
+    {
+        if (candidate.Expected.References is not { } references)
+        {
+            return Outcome.Waived("no reference values were given: any boot passes");
+        }
+
+        if (candidate.Registers is not { } registers)
+        {
+            return Outcome.Stopped("the register values are not known to be those that were quoted");
+        }
+
+        var matching = references.FirstOrDefault(reference => WhyNot(registers, reference) is null);
+        return matching is not null ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"PCR {List(registers.Values.Keys)}", "at least one boot")
+            : Outcome.Failed("the machine booted none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(registers, reference)}")));
+    }
+
+    // A register that is not quoted is not known, and so is not the expected one.
+    private static string? WhyNot(QuotedRegisters registers, TpmReference reference)
+    {
+        if (reference.Bank != registers.Bank)
+        {
+            return $"it is of the {reference.Bank.Label} bank, the quote of {registers.Bank.Label}";
+        }
+
+        int[] wrong = [.. reference.Values.Where(golden => !registers.Values.TryGetValue(golden.Key, out var found) || found != golden.Value).Select(golden => golden.Key)];
+        return reference.Values.IsEmpty ? "it lists no register"
+            : wrong.Length > 0 ? $"PCR {List(wrong)} {(wrong.Length == 1 ? "differs or is" : "differ or are")} not quoted"
+            : null;
+    }
 
     private static string List(IEnumerable<int> registers) => string.Join(", ", registers);
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Evidence.Tpm;
+using Assay.Reference;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
@@ -17,6 +18,9 @@ public sealed record TpmExpectations
     /// <summary>Registers that must be quoted; others may be too. At least one.</summary>
     public required ImmutableArray<int> Registers { get; init; }
 
+    /// <summary>Known-good boots, of which one must match. Null: any boot passes, and the result says so; an empty list passes none.</summary>
+    public required ImmutableArray<TpmReference>? References { get; init; }
+
     /// <summary>
     /// Azure: the 64 bytes that the guest wrote for this challenge, which make the hardware report a fresh one. Null: it may be an old one.
     /// </summary>
@@ -32,7 +36,7 @@ public sealed record TpmResult
     /// <summary>In the order of the checks.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
 
-    /// <summary>The quote and its registers, once every question about its authenticity held; null otherwise.</summary>
+    /// <summary>The quote and its registers, once no question about it failed; null otherwise.</summary>
     public required AuthenticTpmQuote? Quote { get; init; }
 
     /// <summary>Why the key is believed; None when it is not.</summary>

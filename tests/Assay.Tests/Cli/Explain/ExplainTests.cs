@@ -12,7 +12,7 @@ public sealed partial class ExplainTests
     private const string Nvidia = "nvidia/";
     private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
 
-    public static IEnumerable<string> Ids => SetAppraisal.CheckIds.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
+    public static IEnumerable<string> Ids => SetAppraisal.CheckIds.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds).Union(ReferenceValues.CheckIds);
 
     [Fact]
     public void Every_check_is_explained_and_no_other()

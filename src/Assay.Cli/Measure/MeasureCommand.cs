@@ -1,0 +1,192 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Assay.Cli.Tokens;
+using Assay.Reference;
+using Assay.Tokens;
+using Assay.Wire;
+using Spectre.Console;
+
+namespace Assay.Cli.Measure;
+
+/// <summary><c>assay measure</c>: reference values from what a known-good machine says of itself.</summary>
+internal sealed class MeasureCommand
+{
+    // Firmware, boot loader and kernel, and systemd-stub's overrides; not the disk's (1, 5), IMA's (10) or the gate's own.
+    private const string DefaultPcrs = "0,2,4,7,8,9,11,12";
+
+    private readonly Option<string[]> _from = new("--from") { Description = "TDX quote, SNP report, Azure vTPM JSON, TPM or CCEL log, dstack log, of a machine known to be good", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string> _name = new("--name") { Description = "the image's name", HelpName = "TEXT", Required = true };
+    private readonly Option<string> _version = new("--image-version") { Description = "the image's version", HelpName = "TEXT", Required = true };
+    private readonly Option<long> _sequence = new("--sequence") { Description = "higher than that of every manifest of this image before", HelpName = "N", Required = true };
+    private readonly Option<int?> _validFor = new("--valid-for") { Description = "how long the values count, from --not-before", HelpName = "DAYS" };
+    private readonly Option<string?> _notBefore = new("--not-before") { Description = "from when on; now, if it is not given", HelpName = "TIME" };
+    private readonly Option<string?> _notAfter = new("--not-after") { Description = "until when, in place of --valid-for", HelpName = "TIME" };
+    private readonly Option<string[]> _gpuPolicies = new("--gpu-policy") { Description = "accepted digest of the boot gate's expectation, SHA-384", HelpName = "HEX", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _mrTd = new("--mrtd") { Description = "MRTD of a TD of which only a log is given: no log has it", HelpName = "HEX" };
+    private readonly Option<string> _pcrs = new("--pcr") { Description = "the PCRs to take", HelpName = "LIST", DefaultValueFactory = _ => DefaultPcrs };
+    private readonly Option<string[]> _also = new("--also") { Description = "take these too: rtmr3, mrconfigid, host-data, id-key-digest", HelpName = "FIELD", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<bool> _noMinimum = new("--no-minimum-tcb") { Description = "do not demand the TCB that an SNP machine has" };
+    private readonly Option<string> _out = new("--out") { Description = "where the manifest goes; it must not exist", HelpName = "FILE", Required = true };
+    private readonly Option<string?> _key = new("--signing-key") { Description = "sign it: private key, PKCS#8 or SEC1 PEM (assay token keygen makes one)", HelpName = "FILE" };
+
+    private bool _refused;
+
+    public static Command Create() => new MeasureCommand().ToCommand();
+
+    private Command ToCommand()
+    {
+        _also.AcceptOnlyFromAmong("rtmr3", "mrconfigid", "host-data", "id-key-digest");
+        var command = new Command("measure", "Makes a manifest of reference values from a known-good machine. It reads what the machine says, and verifies nothing.")
+        {
+            _from, _name, _version, _sequence, _validFor, _notBefore, _notAfter, _gpuPolicies, _mrTd, _pcrs, _also, _noMinimum, _out, _key,
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        if (ReadChoices(parsed) is not { } choices || ReadValidity(parsed) is not { } validity)
+        {
+            return ExitCode.Unusable;
+        }
+
+        var measured = Measured.Read(parsed.GetValue(_from)!, choices, Refuse);
+        var manifest = measured.ToManifest(parsed.GetValue(_name)!, parsed.GetValue(_version)!, parsed.GetValue(_sequence), validity.From, validity.To);
+        if (choices.MrTd is not null && !measured.MrTdIsUsed)
+        {
+            Refuse("cli.measure", "--mrtd belongs to an RTMR log that stands without its quote, and there is none");
+        }
+
+        var json = manifest.ToCanonicalJson();
+        if (!_refused && !ReferenceManifest.TryParse(json, out _, out var fault))
+        {
+            Refuse("cli.measure", $"{fault.Field}: {fault.Problem}");
+        }
+
+        if (_refused || !TryFormat(parsed.GetValue(_key), manifest, json, out var bytes, out var signer) || !TryWrite(parsed.GetValue(_out)!, bytes))
+        {
+            return ExitCode.Unusable;
+        }
+
+        Tell(parsed.GetValue(_out)!, manifest, measured.Notes, signer);
+        return ExitCode.Verified;
+    }
+
+    private MeasureChoices? ReadChoices(ParseResult parsed)
+    {
+        var pcrs = new SortedSet<int>();
+        foreach (var item in parsed.GetValue(_pcrs)!.Split(','))
+        {
+            if (int.TryParse(item, NumberStyles.None, CultureInfo.InvariantCulture, out var register) && register < Limits.Pcrs && register is not (16 or 23))
+            {
+                pcrs.Add(register);
+            }
+            else
+            {
+                Refuse("cli.measure", $"--pcr: 0 to {Limits.Pcrs - 1} with commas between them are expected, without 16 and 23, which software resets");
+            }
+        }
+
+        ImmutableArray<Digest> policies = [.. parsed.GetValue(_gpuPolicies)!.Select(text => ReadDigest(text, "--gpu-policy"))];
+        Digest? mrTd = parsed.GetValue(_mrTd) is { } told ? ReadDigest(told, "--mrtd") : null;
+        return _refused ? null : new MeasureChoices([.. pcrs], mrTd, policies, [.. parsed.GetValue(_also)!], !parsed.GetValue(_noMinimum));
+    }
+
+    private Digest ReadDigest(string text, string option)
+    {
+        const int size = 48;
+        var bytes = new byte[size];
+        if (text.Length != 2 * size || Convert.FromHexString(text, bytes, out _, out _) is not System.Buffers.OperationStatus.Done)
+        {
+            Refuse("cli.measure", $"{option}: {2 * size} hexadecimal digits (SHA-384) are expected");
+        }
+
+        return new Digest(bytes);
+    }
+
+    private (DateTimeOffset From, DateTimeOffset To)? ReadValidity(ParseResult parsed)
+    {
+        var from = TimeProvider.System.GetUtcNow();
+        if (parsed.GetValue(_notBefore) is { } begin && !Instant.TryRead(begin, out from, out var whyNot))
+        {
+            Refuse("cli.measure", $"--not-before: {whyNot}");
+        }
+
+        var (days, end) = (parsed.GetValue(_validFor), parsed.GetValue(_notAfter));
+        var to = from;
+        if (days is null == end is null)
+        {
+            Refuse("cli.measure", "either --valid-for DAYS or --not-after TIME is expected: reference values that count for ever bring old images back");
+        }
+        else if (end is not null && !Instant.TryRead(end, out to, out whyNot))
+        {
+            Refuse("cli.measure", $"--not-after: {whyNot}");
+        }
+        else if (days is <= 0 or > 3650)
+        {
+            Refuse("cli.measure", "--valid-for: 1 to 3650 days are expected");
+        }
+
+        return _refused ? null : (from, days is { } count ? from.AddDays(count) : to);
+    }
+
+    private bool TryFormat(string? keyFile, ReferenceManifest manifest, byte[] json, out byte[] bytes, out JsonWebKey? signer)
+    {
+        (bytes, signer) = (json, null);
+        if (keyFile is null)
+        {
+            return true;
+        }
+
+        if (!SigningKeyFile.TryRead(keyFile, out var key, out var whyNot))
+        {
+            Refuse("cli.signing-key", whyNot);
+            return false;
+        }
+
+        using (key)
+        {
+            (bytes, signer) = (AuthenticReferenceManifest.Write(manifest, key), key.PublicKey);
+            return true;
+        }
+    }
+
+    // Made where nothing stands, not even a link to nothing: what relying parties compare with is never replaced by the way.
+    private bool TryWrite(string path, byte[] bytes)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            stream.Write(bytes);
+            stream.Write("\n"u8);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            Refuse("cli.out", path.Length == 0 ? "--out: the name of a file is empty, as of a variable that is not set"
+                : $"{path}: {(File.Exists(path) ? "the file exists, and reference values are never overwritten: choose another name, or remove it" : exception.Message)}");
+            return false;
+        }
+    }
+
+    private static void Tell(string path, ReferenceManifest manifest, IEnumerable<string> notes, JsonWebKey? signer)
+    {
+        foreach (var note in notes)
+        {
+            Output.Out.WriteLine(Printable.Of(note));
+        }
+
+        Output.Out.WriteLine(Printable.Of(string.Create(CultureInfo.InvariantCulture, $"{path}: {manifest.ImageName} {manifest.ImageVersion}, sequence {manifest.Sequence}, until {manifest.NotAfter:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
+        Output.Out.WriteLine(signer is null ? "It is not signed: whoever can write the file chooses the values. Sign it with --signing-key." : $"Signed {signer.AlgorithmName} by {signer.KeyId}.");
+        Output.Out.WriteLine("Nothing was verified: the values are as good as the machine that the files came from.");
+    }
+
+    private void Refuse(string id, string message)
+    {
+        _refused = true;
+        Output.Error(id, message);
+    }
+}

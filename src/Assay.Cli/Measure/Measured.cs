@@ -1,0 +1,258 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
+using Assay.Evidence.Tpm;
+using Assay.Reference;
+using Assay.Wire;
+
+namespace Assay.Cli.Measure;
+
+/// <summary>What of the evidence becomes a reference value.</summary>
+/// <param name="Pcrs">Registers, ascending.</param>
+/// <param name="MrTd">For logs that stand without a quote.</param>
+/// <param name="GpuPolicies">Digests of the gate's expectation.</param>
+/// <param name="Also">Fields that change from launch to launch unless one sees to it: taken when asked for.</param>
+/// <param name="MinimumTcb">Whether an SNP machine's TCB becomes the floor.</param>
+internal sealed record MeasureChoices(ImmutableArray<int> Pcrs, Digest? MrTd, ImmutableArray<Digest> GpuPolicies, ImmutableArray<string> Also, bool MinimumTcb);
+
+/// <summary>Reference values as they are gathered, file by file, and what is to be said of each.</summary>
+internal sealed class Measured
+{
+    private readonly MeasureChoices _choices;
+    private readonly Action<string, string> _refuse;
+    private readonly List<string> _notes = [];
+    private readonly List<(string Name, TdReportBody Body)> _domains = [];
+    private readonly List<(string Name, EventLog Log)> _logs = [];
+    private readonly List<TdxReference> _tdx = [];
+    private readonly List<SnpReference> _snp = [];
+    private readonly List<TpmReference> _pcrs = [];
+    private readonly Dictionary<SnpProduct, SnpTcbParts> _minimums = [];
+
+    private Measured(MeasureChoices choices, Action<string, string> refuse) => (_choices, _refuse) = (choices, refuse);
+
+    /// <summary>What was taken from which file, and what was not.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    /// <summary>Whether a log needed the MRTD that was given.</summary>
+    public bool MrTdIsUsed { get; private set; }
+
+    public static Measured Read(IEnumerable<string> paths, MeasureChoices choices, Action<string, string> refuse)
+    {
+        var measured = new Measured(choices, refuse);
+        foreach (var path in paths)
+        {
+            measured.ReadFile(path);
+        }
+
+        foreach (var (name, log) in measured._logs)
+        {
+            measured.TakeLog(name, log);
+        }
+
+        return measured;
+    }
+
+    public ReferenceManifest ToManifest(string name, string version, long sequence, DateTimeOffset notBefore, DateTimeOffset notAfter) => new()
+    {
+        ImageName = name,
+        ImageVersion = version,
+        Sequence = sequence,
+        NotBefore = notBefore,
+        NotAfter = notAfter,
+        Tdx = [.. _tdx],
+        Snp = [.. _snp],
+        SnpMinimumTcb = _minimums.Count > 0 ? _minimums.ToImmutableDictionary() : null,
+        Pcrs = [.. _pcrs],
+        GpuPolicies = _choices.GpuPolicies,
+    };
+
+    private void ReadFile(string path)
+    {
+        if (!InputFile.TryRead(path, Limits.EventLogBytes, out var file, out var whyNot))
+        {
+            _refuse("cli.file", whyNot);
+            return;
+        }
+
+        var name = InputFile.NameOf(path);
+        var (kind, content) = CpuFile.Read(file);
+        ParseFault? fault = null;
+        switch (kind)
+        {
+            case CpuFileKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):
+                TakeDomain(name, quote.Body);
+                break;
+            case CpuFileKind.SnpReport when SnpReport.TryParse(content, out var report, out fault):
+                TakeGuest(name, report);
+                break;
+            case CpuFileKind.EventLog when EventLog.TryParse(content, out var log, out fault):
+                _logs.Add((name, log));
+                break;
+            case CpuFileKind.AzureVtpm when AzureVtpmEvidence.TryParse(content, out var evidence, out fault):
+                TakeAzure(name, evidence);
+                break;
+            default:
+                _refuse("cli.measure", fault is not null ? $"{name}: {fault}" : $"{name}: neither a TDX quote, nor an SNP report, nor an event log, nor Azure vTPM evidence (assay inspect shows what it is)");
+                break;
+        }
+    }
+
+    private void TakeDomain(string name, TdReportBody body)
+    {
+        _domains.Add((name, body));
+        if (body.Attributes.Debug)
+        {
+            _refuse("cli.measure", $"{name}: the TD is under debug (TDATTRIBUTES.DEBUG): its host writes its memory, so it is no known-good machine");
+        }
+
+        var withRtmr3 = _choices.Also.Contains("rtmr3");
+        var withConfiguration = _choices.Also.Contains("mrconfigid");
+        _tdx.Add(new TdxReference
+        {
+            Name = name,
+            MrTd = body.MrTd,
+            Rtmr = [body.Rtmr[0], body.Rtmr[1], body.Rtmr[2], withRtmr3 ? body.Rtmr[3] : null],
+            MrConfigId = withConfiguration ? body.MrConfigId : null,
+        });
+        _notes.Add($"{name}: MRTD, RTMR0 to RTMR{(withRtmr3 ? 3 : 2)}{(withConfiguration ? ", MRCONFIGID" : "")} of a TDX quote; its signature was not verified");
+    }
+
+    private void TakeGuest(string name, SnpReport report)
+    {
+        if (report.Policy.Debug)
+        {
+            _refuse("cli.measure", $"{name}: the guest is under debug (POLICY.DEBUG): its host writes its memory, so it is no known-good machine");
+        }
+
+        var withHostData = _choices.Also.Contains("host-data");
+        var withIdKey = _choices.Also.Contains("id-key-digest");
+        _snp.Add(new SnpReference
+        {
+            Name = name,
+            Measurement = report.Measurement,
+            HostData = withHostData ? report.HostData : null,
+            IdKeyDigest = withIdKey ? report.IdKeyDigest : null,
+        });
+        _notes.Add($"{name}: MEASUREMENT{(withHostData ? ", HOST_DATA" : "")}{(withIdKey ? ", ID_KEY_DIGEST" : "")} of an SNP report; its signature was not verified");
+        TakeMinimum(name, report);
+    }
+
+    // The lowest of the four versions, and of all machines: a relying party demands that each of the four reaches it.
+    private void TakeMinimum(string name, SnpReport report)
+    {
+        if (!_choices.MinimumTcb)
+        {
+            return;
+        }
+
+        if (report.Product is SnpProduct.None)
+        {
+            _notes.Add($"{name}: no minimum TCB: a report of version {report.Version} does not say which product it is of");
+            return;
+        }
+
+        var parts = new[] { report.ReportedTcb, report.CommittedTcb, report.LaunchTcb, report.CurrentTcb }
+            .Select(tcb => tcb.Parts(report.Product)).Concat(_minimums.TryGetValue(report.Product, out var known) ? [known] : []).ToArray();
+        var lowest = new SnpTcbParts(
+            parts.Min(item => item.Fmc), parts.Min(item => item.BootLoader), parts.Min(item => item.Tee), parts.Min(item => item.Snp), parts.Min(item => item.Microcode));
+        _minimums[report.Product] = lowest;
+        _notes.Add($"{name}: minimum TCB of {report.Product}: {lowest}");
+    }
+
+    private void TakeAzure(string name, AzureVtpmEvidence evidence)
+    {
+        if (!HclReport.TryParse(evidence.HclReport.Span, out var hcl, out var fault))
+        {
+            _refuse("cli.measure", $"{name}: {fault}");
+            return;
+        }
+
+        // MEASUREMENT and MRTD are the paravisor's; the guest stands in the vTPM's registers.
+        if (evidence.TdQuote is { } quote && TdxQuote.TryParse(quote.Span, out var parsed, out fault))
+        {
+            TakeDomain(name, parsed.Body);
+        }
+        else if (evidence.TdQuote is null && SnpReport.TryParse(hcl.HardwareReport.Span, out var report, out fault))
+        {
+            TakeGuest(name, report);
+        }
+        else
+        {
+            _refuse("cli.measure", $"{name}: {fault}");
+        }
+
+        TakePcrs(name, evidence.Quote.Bank, evidence.Quote.Values, "of an Azure vTPM; its quote was not verified");
+    }
+
+    private void TakeLog(string name, EventLog log)
+    {
+        if (log.Registers is RegisterKind.Pcr)
+        {
+            var bank = log.Banks.Contains(TcgHash.Sha256) ? TcgHash.Sha256 : TcgHash.Sha384;
+            if (log.Banks.Contains(bank))
+            {
+                TakePcrs(name, bank, log.Replay(bank), "by replay of an event log, which nobody signed");
+            }
+            else
+            {
+                _refuse("cli.measure", $"{name}: the log has neither a SHA-256 nor a SHA-384 bank");
+            }
+
+            return;
+        }
+
+        // A log proves nothing about itself; beside its quote it must give the registers that stand in it.
+        var replayed = log.Replay(TcgHash.Sha384);
+        if (_domains.FirstOrDefault(domain => replayed.All(item => domain.Body.Rtmr[item.Key] == item.Value)) is { Body: not null } matching)
+        {
+            _notes.Add($"{name}: {log.Events.Length} events, which give RTMR {List(replayed.Keys)} of {matching.Name} by replay");
+        }
+        else if (_choices.MrTd is { } mrTd)
+        {
+            TakeReplay(name, mrTd, replayed);
+        }
+        else if (_domains.Count > 0)
+        {
+            _refuse("cli.measure", $"{name}: replaying it does not give the registers of {string.Join(" or ", _domains.Select(domain => domain.Name))}: it is of another machine or boot, or incomplete");
+        }
+        else
+        {
+            _refuse("cli.measure", $"{name}: MRTD stands in no log: give the machine's quote too, or --mrtd HEX");
+        }
+    }
+
+    private void TakeReplay(string name, Digest mrTd, ImmutableSortedDictionary<int, Digest> replayed)
+    {
+        MrTdIsUsed = true;
+        var registers = Enumerable.Range(0, TdReportBody.RuntimeRegisters)
+            .Select(register => register < 3 || _choices.Also.Contains("rtmr3") ? replayed.TryGetValue(register, out var value) ? value : (Digest?)null : null).ToImmutableArray();
+        _tdx.Add(new TdxReference { Name = name, MrTd = mrTd, Rtmr = registers });
+        _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, registers.Length).Where(register => registers[register] is not null))} by replay of an event log, which nobody signed; MRTD as you gave it");
+        if (registers.Take(3).Any(value => value is null))
+        {
+            _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, 3).Where(register => registers[register] is null))} is in no event of the log, and will not be compared");
+        }
+    }
+
+    private void TakePcrs(string name, TcgHash bank, ImmutableSortedDictionary<int, Digest> values, string whence)
+    {
+        var taken = values.Where(item => _choices.Pcrs.Contains(item.Key)).ToImmutableSortedDictionary();
+        var absent = _choices.Pcrs.Where(register => !taken.ContainsKey(register)).ToArray();
+        if (taken.IsEmpty)
+        {
+            _refuse("cli.measure", $"{name}: none of PCR {List(_choices.Pcrs)} is in it");
+            return;
+        }
+
+        _pcrs.Add(new TpmReference { Name = name, Bank = bank, Values = taken });
+        _notes.Add($"{name}: PCR {List(taken.Keys)} {whence}");
+        if (absent.Length > 0)
+        {
+            _notes.Add($"{name}: PCR {List(absent)} {(absent.Length == 1 ? "is" : "are")} not in it, and will not be compared");
+        }
+    }
+
+    private static string List(IEnumerable<int> registers) => string.Join(", ", registers.Select(register => register.ToString(CultureInfo.InvariantCulture)));
+}

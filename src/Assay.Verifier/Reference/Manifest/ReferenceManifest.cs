@@ -1,0 +1,205 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Text.Json;
+using Assay.Evidence.Snp;
+using Assay.Wire;
+
+namespace Assay.Reference;
+
+/// <summary>
+/// The known-good values of one version of an image: what an image builder publishes and a relying party compares evidence with.
+/// Format version 1, JSON in UTF-8; digests are lower-case hexadecimal, times RFC 3339 in whole seconds and UTC.
+/// <code>
+/// {"type":"assay-reference-values","version":1,
+///  "image":{"name":text,"version":text},"sequence":1…2⁵³−1,"notBefore":time,"notAfter":time,
+///  "tdx":[{"name":text,"mrtd":48 bytes,["rtmr0"…"rtmr3":48],["mrConfigId":48]}],
+///  "snp":[{"name":text,"measurement":48,["hostData":32],["idKeyDigest":48]}],
+///  "snpMinimumTcb":{"Milan"|"Genoa"|"Turin":{"bootLoader":0…255,["fmc":…, Turin alone],"microcode":…,"snp":…,"tee":…}},
+///  "pcrs":[{"name":text,"bank":"sha256"|"sha384","values":{register:digest}}],
+///  "gpuPolicies":[48 bytes]}
+/// </code>
+/// Each entry of a list is one whole configuration: registers of different entries are never mixed. A list that is absent accepts nothing
+/// of its kind; one that is there is not empty, and tdx, snp or pcrs must be. Signed, it is the payload of a compact JWS in canonical form
+/// (RFC 8785).
+/// </summary>
+public sealed record ReferenceManifest
+{
+    /// <summary>The member <c>type</c>, which tells these files from all others.</summary>
+    public const string TypeName = "assay-reference-values";
+
+    internal const int FormatVersion = 1;
+    internal const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss'Z'";
+
+    /// <summary>The image's name, for people.</summary>
+    public required string ImageName { get; init; }
+
+    /// <summary>The image's version, for people.</summary>
+    public required string ImageVersion { get; init; }
+
+    /// <summary>Grows with each manifest of the image: a relying party that has seen a later one refuses an earlier one.</summary>
+    public required long Sequence { get; init; }
+
+    /// <summary>From when on it counts.</summary>
+    public required DateTimeOffset NotBefore { get; init; }
+
+    /// <summary>Until when it counts.</summary>
+    public required DateTimeOffset NotAfter { get; init; }
+
+    /// <summary>TDs that are this image. Empty: none is.</summary>
+    public ImmutableArray<TdxReference> Tdx { get; init; } = [];
+
+    /// <summary>SNP guests that are this image. Empty: none is.</summary>
+    public ImmutableArray<SnpReference> Snp { get; init; } = [];
+
+    /// <summary>The lowest TCB of each product; null where none is stated.</summary>
+    public ImmutableDictionary<SnpProduct, SnpTcbParts>? SnpMinimumTcb { get; init; }
+
+    /// <summary>Boots that are this image's, as a TPM measured them. Empty: none is.</summary>
+    public ImmutableArray<TpmReference> Pcrs { get; init; } = [];
+
+    /// <summary>SHA-384 of the expectations with which its boot gate may have run (S-6). Empty: none is accepted.</summary>
+    public ImmutableArray<Digest> GpuPolicies { get; init; } = [];
+
+    /// <summary>Reads the JSON, in canonical form or not. Whoever could write the file chose what it says.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out ReferenceManifest? manifest, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        manifest = null;
+        fault = json.Length > Limits.ReferenceManifestBytes ? new ParseFault("reference manifest", 0, $"larger than {Limits.ReferenceManifestBytes} bytes") : null;
+        using var document = fault is null ? StrictJson.Read(json, out fault) : null;
+        if (document is null)
+        {
+            fault ??= new ParseFault("reference manifest", 0, "empty");
+            return false;
+        }
+
+        manifest = ReferenceManifestReader.Read(document.RootElement, out fault);
+        fault = manifest is null ? fault ?? new ParseFault("reference manifest", 0, "unreadable") : null;
+        return manifest is not null;
+    }
+
+    /// <summary>The canonical form (RFC 8785): what is signed.</summary>
+    public byte[] ToCanonicalJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            Write(writer);
+        }
+
+        using var document = JsonDocument.Parse(buffer.WrittenMemory);
+        return CanonicalJson.Write(document.RootElement);
+    }
+
+    private void Write(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", TypeName);
+        writer.WriteNumber("version", FormatVersion);
+        writer.WriteStartObject("image");
+        writer.WriteString("name", ImageName);
+        writer.WriteString("version", ImageVersion);
+        writer.WriteEndObject();
+        writer.WriteNumber("sequence", Sequence);
+        writer.WriteString("notBefore", Text(NotBefore));
+        writer.WriteString("notAfter", Text(NotAfter));
+        WriteList(writer, "tdx", Tdx, Write);
+        WriteList(writer, "snp", Snp, Write);
+        WriteMinimumTcb(writer);
+        WriteList(writer, "pcrs", Pcrs, Write);
+        WriteList(writer, "gpuPolicies", GpuPolicies, (list, digest) => list.WriteStringValue(digest.ToString()));
+        writer.WriteEndObject();
+    }
+
+    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
+
+    private static void WriteList<T>(Utf8JsonWriter writer, string name, ImmutableArray<T> list, Action<Utf8JsonWriter, T> write)
+    {
+        if (list.IsEmpty)
+        {
+            return;
+        }
+
+        writer.WriteStartArray(name);
+        foreach (var item in list)
+        {
+            write(writer, item);
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter writer, TdxReference reference)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", reference.Name);
+        writer.WriteString("mrtd", reference.MrTd.ToString());
+        foreach (var (register, value) in reference.Rtmr.Index())
+        {
+            WriteOptional(writer, $"rtmr{register}", value);
+        }
+
+        WriteOptional(writer, "mrConfigId", reference.MrConfigId);
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, SnpReference reference)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", reference.Name);
+        writer.WriteString("measurement", reference.Measurement.ToString());
+        WriteOptional(writer, "hostData", reference.HostData);
+        WriteOptional(writer, "idKeyDigest", reference.IdKeyDigest);
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, TpmReference reference)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", reference.Name);
+        writer.WriteString("bank", ReferenceManifestReader.BankName(reference.Bank));
+        writer.WriteStartObject("values");
+        foreach (var (register, value) in reference.Values)
+        {
+            writer.WriteString(register.ToString(CultureInfo.InvariantCulture), value.ToString());
+        }
+
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    private void WriteMinimumTcb(Utf8JsonWriter writer)
+    {
+        if (SnpMinimumTcb is null)
+        {
+            return;
+        }
+
+        writer.WriteStartObject("snpMinimumTcb");
+        foreach (var (product, parts) in SnpMinimumTcb)
+        {
+            writer.WriteStartObject(product.ToString());
+            writer.WriteNumber("bootLoader", parts.BootLoader);
+            writer.WriteNumber("microcode", parts.Microcode);
+            writer.WriteNumber("snp", parts.Snp);
+            writer.WriteNumber("tee", parts.Tee);
+            if (product is SnpProduct.Turin)
+            {
+                writer.WriteNumber("fmc", parts.Fmc);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteOptional(Utf8JsonWriter writer, string name, Digest? value)
+    {
+        if (value is { } digest)
+        {
+            writer.WriteString(name, digest.ToString());
+        }
+    }
+}

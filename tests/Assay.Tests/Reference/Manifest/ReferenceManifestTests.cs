@@ -1,0 +1,134 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Assay.Reference;
+using Assay.Wire;
+
+namespace Assay.Tests.Reference.Manifest;
+
+/// <summary>The format: what is written is read back, in one spelling, and nothing else is read.</summary>
+public class ReferenceManifestTests
+{
+    [Fact]
+    public void What_is_written_is_read_back_to_the_byte()
+    {
+        var json = ManifestWorld.Whole.ToCanonicalJson();
+        Assert.True(ReferenceManifest.TryParse(json, out var read, out var fault), fault?.ToString());
+        Assert.Equal(Encoding.UTF8.GetString(json), Encoding.UTF8.GetString(read.ToCanonicalJson()));
+
+        Assert.Equal(ManifestWorld.Whole.NotAfter, read.NotAfter);
+        Assert.Equal([ManifestWorld.Of(2), ManifestWorld.Of(3), ManifestWorld.Of(4), (Digest?)null], read.Tdx[0].Rtmr);
+        Assert.Equal(ManifestWorld.Of(5), read.Tdx[0].MrConfigId);
+        Assert.Null(read.Tdx[1].MrConfigId);
+        Assert.Equal(ManifestWorld.Of(8, 32), read.Snp.Single().HostData);
+        Assert.Equal(ManifestWorld.Whole.SnpMinimumTcb!.OrderBy(item => item.Key), read.SnpMinimumTcb!.OrderBy(item => item.Key));
+        Assert.Equal([4, 11], read.Pcrs.Single().Values.Keys);
+        Assert.Equal([ManifestWorld.Of(12)], read.GpuPolicies);
+    }
+
+    [Fact]
+    public void The_canonical_form_is_this()
+    {
+        var smallest = ManifestWorld.Whole with { Tdx = [], Snp = [], SnpMinimumTcb = null, GpuPolicies = [] };
+        Assert.Equal(
+            $$$"""{"image":{"name":"trainer","version":"2026.11.1"},"notAfter":"{{{smallest.NotAfter:yyyy-MM-dd}}}T00:00:00Z","notBefore":"{{{smallest.NotBefore:yyyy-MM-dd}}}T00:00:00Z","pcrs":[{"bank":"sha256","name":"uefi","values":{"11":"{{{ManifestWorld.Of(11, 32)}}}","4":"{{{ManifestWorld.Of(10, 32)}}}"}}],"sequence":7,"type":"assay-reference-values","version":1}""",
+            Encoding.UTF8.GetString(smallest.ToCanonicalJson()));
+    }
+
+    public static TheoryData<string, string?, string> Broken => new()
+    {
+        { "type", "\"other\"", "type:" },
+        { "version", "2", "version:" },
+        { "extra", "1", "reference manifest: an unknown member" },
+        { "image", "{\"name\":\"x\"}", "version: missing" },
+        { "image", "{\"name\":\"\",\"version\":\"1\"}", "image.name: 1 to 128 printable" },
+        { "image", "{\"name\":\"a\\u001b[2J\",\"version\":\"1\"}", "image.name: 1 to 128 printable" },
+        { "sequence", "0", "sequence: a whole number from 1" },
+        { "sequence", "1.5", "sequence: a whole number from 1" },
+        { "sequence", "9007199254740992", "sequence: a whole number from 1" },
+        { "notBefore", "\"2026-11-01\"", "notBefore: a time like" },
+        { "notAfter", "\"2001-01-01T00:00:00Z\"", "notAfter: later than notBefore" },
+        { "tdx", "[]", "tdx: empty" },
+        { "tdx", "[1]", "tdx[0]: an object is expected" },
+        { "tdx", "[{\"name\":\"a\"}]", "mrtd: missing" },
+        { "tdx", "[{\"name\":\"a\",\"mrtd\":\"00\"}]", "tdx[0].mrtd: 96 lower-case" },
+        { "tdx", "[{\"name\":\"a\",\"mrtd\":\"MRTD\",\"rtmr4\":\"MRTD\"}]", "tdx[0]: an unknown member" },
+        { "snp", null, "snpMinimumTcb: it stands without snp" },
+        { "snpMinimumTcb", "{}", "snpMinimumTcb: empty" },
+        { "snpMinimumTcb", "{\"Naples\":{}}", "snpMinimumTcb: an unknown member" },
+        { "snpMinimumTcb", "{\"Milan\":{\"fmc\":1,\"bootLoader\":1,\"tee\":1,\"snp\":1,\"microcode\":1}}", "snpMinimumTcb.Milan: an unknown member" },
+        { "snpMinimumTcb", "{\"Milan\":{\"bootLoader\":256,\"tee\":1,\"snp\":1,\"microcode\":1}}", "bootLoader: a whole number from 0 to 255" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha1\",\"values\":{}}]", "pcrs[0].bank: sha256 or sha384" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{}}]", "pcrs[0].values: empty" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{\"04\":\"PCR\"}}]", "pcrs[0].values: registers 0 to 23" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{\"24\":\"PCR\"}}]", "pcrs[0].values: registers 0 to 23" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{\"16\":\"PCR\"}}]", "pcrs[0].values: PCR 16 and 23" },
+        { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha384\",\"values\":{\"4\":\"PCR\"}}]", "pcrs[0].values.4: 96 lower-case" },
+        { "gpuPolicies", "[\"MRTD\",\"MRTD\"]", "gpuPolicies: a digest stands twice" },
+        { "gpuPolicies", "[\"00\"]", "gpuPolicies[0]: 96 lower-case" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Broken))]
+    public void A_manifest_that_breaks_a_rule_is_refused_by_the_name_of_the_member(string member, string? value, string problem)
+    {
+        var root = JsonNode.Parse(ManifestWorld.Whole.ToCanonicalJson())!.AsObject();
+        root.Remove(member);
+        if (value is not null)
+        {
+            root[member] = JsonNode.Parse(value.Replace("MRTD", new string('a', 96), StringComparison.Ordinal).Replace("PCR", new string('b', 64), StringComparison.Ordinal));
+        }
+
+        Assert.False(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(root.ToJsonString()), out var manifest, out var fault));
+        Assert.Null(manifest);
+        Assert.StartsWith(problem, $"{fault.Field}: {fault.Problem}");
+    }
+
+    [Fact]
+    public void Upper_case_repeated_members_and_other_documents_are_refused()
+    {
+        var json = Encoding.UTF8.GetString(ManifestWorld.Whole.ToCanonicalJson());
+        Assert.Contains("lower-case", Fault(json.Replace(ManifestWorld.Of(12).ToString(), ManifestWorld.Of(12).ToString().ToUpperInvariant(), StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("a member stands twice", Fault(json.Replace("\"sequence\":7", "\"sequence\":7,\"sequence\":8", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("an object is expected", Fault("[]"), StringComparison.Ordinal);
+        Assert.Contains("malformed", Fault(""), StringComparison.Ordinal);
+        Assert.Contains("larger than", Fault(new string(' ', Limits.ReferenceManifestBytes + 1)), StringComparison.Ordinal);
+        Assert.Contains("neither tdx nor snp nor pcrs", Fault("""{"type":"assay-reference-values","version":1,"image":{"name":"a","version":"1"},"sequence":1,"notBefore":"2026-01-01T00:00:00Z","notAfter":"2027-01-01T00:00:00Z"}"""), StringComparison.Ordinal);
+        Assert.Contains("more than 64", Fault(json.Replace($"[\"{ManifestWorld.Of(12)}\"]", $"[{string.Join(',', Enumerable.Range(0, 65).Select(value => $"\"{ManifestWorld.Of((byte)value)}\""))}]", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_proper_prefix_is_refused()
+    {
+        var json = ManifestWorld.Whole.ToCanonicalJson();
+        for (var length = 0; length < json.Length; length++)
+        {
+            Assert.False(ReferenceManifest.TryParse(json.AsSpan(0, length), out _, out var fault));
+            Assert.NotNull(fault);
+        }
+    }
+
+    [Fact]
+    public void A_flipped_bit_is_refused_or_says_something_else()
+    {
+        var json = ManifestWorld.Whole.ToCanonicalJson();
+        for (var bit = 0; bit < 8 * json.Length; bit++)
+        {
+            var flipped = json.ToArray();
+            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+            if (ReferenceManifest.TryParse(flipped, out var read, out _))
+            {
+                // One value has one spelling, but for the order of members: another text is another manifest.
+                using var document = JsonDocument.Parse(flipped);
+                Assert.Equal(Encoding.UTF8.GetString(CanonicalJson.Write(document.RootElement)), Encoding.UTF8.GetString(read.ToCanonicalJson()));
+                Assert.NotEqual(json, read.ToCanonicalJson());
+            }
+        }
+    }
+
+    private static string Fault(string json)
+    {
+        Assert.False(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(json), out _, out var fault));
+        return fault.ToString();
+    }
+}
