@@ -36,7 +36,7 @@ internal static class DemoCommand
         }
 
         using var stage = DemoStage.Create(TimeProvider.System.GetUtcNow());
-        if (folder is not null && !TryWrite(stage, folder))
+        if (folder is not null && !await TryWriteAsync(stage, folder, cancellation).ConfigureAwait(false))
         {
             return ExitCode.Unusable;
         }
@@ -47,11 +47,11 @@ internal static class DemoCommand
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
     }
 
-    private static bool TryWrite(DemoStage stage, string folder)
+    private static async Task<bool> TryWriteAsync(DemoStage stage, string folder, CancellationToken cancellation)
     {
         try
         {
-            stage.Write(folder);
+            await stage.WriteAsync(folder, cancellation).ConfigureAwait(false);
             return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
@@ -196,6 +196,9 @@ internal static class DemoCommand
         var command = Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "assay";
         console.WriteLine(
             $"  {command} verify --evidence {quoted}/gpu_evidence.json {quoted}/switch_evidence.json --anchors {quoted}/anchors.json --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --nonce {stage.Nonce}");
+        console.WriteLine(
+            $"  {command} verify --evidence {quoted}/{DemoCvmFiles.Bundle} --nonce {DemoCvm.Challenge} --reference-values {quoted}/{DemoCvmFiles.References} --cpu-collateral {quoted}/{DemoCvmFiles.Collateral}"
+            + $" --anchors {quoted}/{DemoCvmFiles.Anchors} --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --expect gpus={DemoStage.Gpus},switches={DemoStage.Switches}");
     }
 
     private static async Task<bool> PrintJsonAsync(DemoStage stage, CancellationToken cancellation)

@@ -48,6 +48,26 @@ internal sealed class DemoCvm
     /// <summary>Challenge and key of this session.</summary>
     public KeyBinding Key { get; }
 
+    /// <summary>What its gate expects, as measured.</summary>
+    public Digest GatePolicy => new(_policy);
+
+    /// <summary>Its image, known to be good.</summary>
+    public TdxReference Image { get; } = new() { Name = "the demonstration's image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [null, null, null, null] };
+
+    /// <summary>The instant of everything simulated.</summary>
+    public DateTimeOffset Now => _intel.Now;
+
+    /// <summary>Its devices' evidence.</summary>
+    public IEnumerable<(DeviceKind Kind, DeviceEvidence Bytes)> Evidence => _devices.Devices.Select((device, index) => (device.Kind, _evidence[index]));
+
+    /// <summary>Quote, collateral and log, as a guest and its relying party have them.</summary>
+    public (byte[] Quote, byte[] Collateral, byte[] Log) Shown()
+    {
+        var boot = Boot(Plan(BootFault.None));
+        var made = Quote(boot);
+        return (made.Quote, made.Collateral, boot.JsonLog());
+    }
+
     /// <summary>The whole machine, honest.</summary>
     public Verdict Honest => Judge(BootFault.None);
 
@@ -80,6 +100,9 @@ internal sealed class DemoCvm
     /// <summary>An honest machine's evidence, shown for a key that it never saw.</summary>
     public Verdict WithAnothersKey() => Judge(Boot(Plan(BootFault.None)), log: null, NewKey());
 
+    // What is signed is signed for the session's own key, whichever key is then claimed.
+    private SimulatedTdx Quote(SimulatedBoot boot) => SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(AdditionalEvidence.Of(_evidence)), rtmr: boot.Rtmrs);
+
     private static SimulatedBoot Boot(SimulatedBootPlan plan) => SimulatedBoot.Create(plan);
 
     private SimulatedBootPlan Plan(BootFault fault) => new()
@@ -93,17 +116,15 @@ internal sealed class DemoCvm
 
     private Verdict Judge(SimulatedBoot boot, byte[]? log, KeyBinding claimed, int? gpus = DemoStage.Gpus)
     {
-        // What is signed is signed for the session's own key, whichever key is then claimed.
-        var additional = AdditionalEvidence.Of(_evidence);
-        var made = SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(additional), rtmr: boot.Rtmrs);
+        var made = Quote(boot);
         var cpu = CpuEvidence.TryParse(made.Quote, "the VM's quote", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own quote cannot be read: {fault}");
         var collateral = TdxCollateral.TryParse(made.Collateral, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
         var processor = new CpuExpectations
         {
             Key = claimed,
-            AdditionalEvidence = additional,
+            AdditionalEvidence = AdditionalEvidence.Of(_evidence),
             ReportData = null,
-            TdxReferences = [new TdxReference { Name = "the demonstration's image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [null, null, null, null] }],
+            TdxReferences = [Image],
             SnpReferences = null,
             SnpMinimumTcb = null,
             Time = _devices.Time,

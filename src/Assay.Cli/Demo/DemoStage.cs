@@ -120,7 +120,11 @@ internal sealed class DemoStage : IDisposable
         OtherAnchors = [TrustSetKind.Simulated],
     };
 
-    public void Write(string folder) => SimulatedSet.Of(_world, Nonce.Bytes).Write(folder);
+    public async Task WriteAsync(string folder, CancellationToken cancellation)
+    {
+        SimulatedSet.Of(_world, Nonce.Bytes).Write(folder);
+        DemoCvmFiles.Write(folder, await CvmAsync(cancellation).ConfigureAwait(false), CpuAnchors.ToJson("demonstration", _intel, null, _authority));
+    }
 
     public void Dispose()
     {

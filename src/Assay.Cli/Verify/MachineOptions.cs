@@ -31,6 +31,12 @@ internal sealed class MachineOptions
         HelpName = "FILE",
     };
 
+    public Option<string?> ReferenceValues { get; } = new("--reference-values") { Description = "known-good images, minimum TCB and accepted gpu-policies: a manifest of assay measure", HelpName = "FILE" };
+
+    public Option<string?> ReferenceKeys { get; } = new("--reference-keys") { Description = "the keys that may sign it (JWKS); without them it must be unsigned, and the verdict says so", HelpName = "JWKS" };
+
+    public Option<long> ReferenceSequence { get; } = new("--minimum-reference-sequence") { Description = "the lowest sequence of a manifest that is accepted", HelpName = "N" };
+
     public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
 
     public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor must have signed, where no key is given", HelpName = "HEX" };
@@ -65,7 +71,7 @@ internal sealed class MachineOptions
 
     public IEnumerable<Option> All =>
     [
-        CpuEvidence, CpuCollateral, EventLog, TeePubkey, ReportData, Expect, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
+        CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, Expect, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
         AcceptBinding, AcceptTcb, AcceptDebug,
     ];
 }

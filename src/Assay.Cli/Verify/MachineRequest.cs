@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Assay.Appraisal;
@@ -11,6 +12,7 @@ using Assay.Collateral;
 using Assay.Evidence;
 using Assay.Policy;
 using Assay.Reference;
+using Assay.Tokens;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -62,8 +64,10 @@ internal sealed class MachineRequest
             var logs = Logs(cpu);
             var (key, challenged) = Key();
             var reportData = ReportDataOf(key);
+            var references = References(common.Time);
             var whole = Whole(cpu, key is null ? nonce is not null || reportData is not null : challenged);
-            var gate = Gate(whole, shown.Devices.Length > 0);
+            whole = references is { IsSigned: false } ? whole with { Weakened = ["reference-values-unsigned"] } : whole;
+            var gate = Gate(whole, references, shown.Devices.Length > 0);
             return new MachineRequest
             {
                 Cpu = cpu,
@@ -75,9 +79,10 @@ internal sealed class MachineRequest
                     Key = key,
                     AdditionalEvidence = AdditionalEvidence.Of(shown.Devices),
                     ReportData = reportData,
-                    TdxReferences = null,
-                    SnpReferences = null,
-                    SnpMinimumTcb = null,
+                    TdxReferences = references?.Tdx,
+                    SnpReferences = references?.Snp,
+                    SnpMinimumTcb = references?.MinimumTcb,
+                    TpmReferences = references?.Tpm,
                     Registers = gate is { Register: var register and not 3 } ? [register] : [],
                     Time = common.Time,
                     Trust = common.Trust,
@@ -273,10 +278,66 @@ internal sealed class MachineRequest
             return (counts.TryGetValue("gpus", out var gpus) ? gpus : null, counts.TryGetValue("switches", out var switches) ? switches : null);
         }
 
-        private GateRequirement? Gate(CompositeExpectations whole, bool hasDevices)
+        private ReferenceValues? References(EvaluationTime time)
+        {
+            var (file, keyFile) = (parsed.GetValue(options.ReferenceValues), parsed.GetValue(options.ReferenceKeys));
+            if (file is null)
+            {
+                if (keyFile is not null || parsed.GetResult(options.ReferenceSequence) is { Implicit: false })
+                {
+                    refuse("cli.reference-values", "--reference-keys and --minimum-reference-sequence belong to --reference-values FILE");
+                }
+
+                return null;
+            }
+
+            var sequence = parsed.GetValue(options.ReferenceSequence);
+            JsonWebKeySet? keys = null;
+            if (sequence < 0)
+            {
+                refuse("cli.reference-values", "--minimum-reference-sequence: 0 or more is expected");
+            }
+            else if (keyFile is not null && !TryReadKeys(keyFile, out keys))
+            {
+                // Said there.
+            }
+            else if (!InputFile.TryRead(file, Limits.JwsCharacters, out var bytes, out var whyNot))
+            {
+                refuse("cli.file", whyNot);
+            }
+            else if (ReferenceValues.TryRead(bytes, keys, time, sequence, out var values, out var findings))
+            {
+                return values;
+            }
+            else
+            {
+                var failed = findings.First(finding => finding.State is CheckState.Failed);
+                refuse(failed.Id, $"{InputFile.NameOf(file)}: {failed.Reason}");
+            }
+
+            return null;
+        }
+
+        private bool TryReadKeys(string file, [NotNullWhen(true)] out JsonWebKeySet? keys)
+        {
+            keys = null;
+            if (!InputFile.TryRead(file, Limits.KeySetBytes, out var bytes, out var whyNot))
+            {
+                refuse("cli.file", whyNot);
+            }
+            else if (!JsonWebKeySet.TryParse(bytes, out keys, out var fault))
+            {
+                refuse("cli.reference-values", $"--reference-keys: {InputFile.NameOf(file)}: {fault}");
+            }
+
+            return keys is not null;
+        }
+
+        private GateRequirement? Gate(CompositeExpectations whole, ReferenceValues? references, bool hasDevices)
         {
             var texts = parsed.GetValue(options.GpuPolicy) ?? [];
             var policies = ImmutableArray.CreateBuilder<Digest>();
+            policies.AddRange(references?.GpuPolicies ?? []);
             foreach (var text in texts)
             {
                 if (TryReadHex(text, GpuPolicySize, out var bytes))

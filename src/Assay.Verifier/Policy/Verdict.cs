@@ -65,12 +65,9 @@ public sealed partial record Verdict
     /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
     public ImmutableArray<string> Weakened =>
     [
-        .. (Machine?.Weakened ?? Appraisal.Weakened).Concat(OwnWeakened).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
+        .. (Machine?.Weakened ?? Appraisal.Weakened).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
-
-    /// <summary>What the caller waived before anything was judged, by permanent names: reference values that nobody signed, for instance.</summary>
-    public ImmutableArray<string> OwnWeakened { get; init; } = [];
 
     /// <summary><c>proven</c> when everything that was shown answers the challenge that the relying party gave.</summary>
     public string Freshness => IsFresh ? "proven" : "not-proven";

@@ -237,7 +237,7 @@ public static class CompositeAppraisal
             _ => null,
         }).OfType<BootCcMode>().Distinct().ToArray();
         return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not tell their mode; the measured guest says {cc}")
-            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc}, vouched by the measured guest and signed by the GPUs' mode")
+            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc.ToString().ToLowerInvariant()}, vouched by the measured guest and signed by the GPUs' mode")
             : Outcome.Failed("the guest's word about the GPUs' mode and what they sign about it disagree", string.Join(", ", signed), $"{cc}");
     }
 
@@ -263,7 +263,7 @@ public static class CompositeAppraisal
             .. candidate.Expected.DangerouslyAcceptNoCpuTee && parts.Tdx is null && parts.Snp is null ? ["no-cpu-tee"] : Array.Empty<string>(),
             .. candidate.Binding < GpuBinding.BootEvent && candidate.Devices.Length > 0 ? [$"gpu-binding-{Word(candidate.Binding)}"] : Array.Empty<string>(),
         ];
-        return [.. own.Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. own.Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     internal static string Word(GpuBinding binding) => binding switch

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Assay.Appraisal.Composite;
 
 /// <summary>How devices are bound to a confidential VM, from the weakest to the strongest (S-1): <c>x-assay-gpu-binding</c>.</summary>
@@ -29,6 +31,9 @@ public sealed record CompositeExpectations
 
     /// <summary>Whether the challenge, or the report data, is the relying party's own: without it nothing is fresh.</summary>
     public bool Challenged { get; init; }
+
+    /// <summary>What the caller waived before anything was judged, by permanent names: <c>reference-values-unsigned</c>, for instance.</summary>
+    public ImmutableArray<string> Weakened { get; init; } = [];
 
     /// <summary>Accepts devices without a CPU TEE: the host can read what the VM reads (S-10). A weakening.</summary>
     public bool DangerouslyAcceptNoCpuTee { get; init; }

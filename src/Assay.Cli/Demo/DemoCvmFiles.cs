@@ -1,0 +1,56 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Assay.Evidence;
+using Assay.Reference;
+using Assay.Wire;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>The demonstration's confidential VM as files: what a guest would send in one bundle, and what its relying party has.</summary>
+internal static class DemoCvmFiles
+{
+    public const string Bundle = "machine.json";
+    public const string Anchors = "machine_anchors.json";
+    public const string Collateral = "tdx_collateral.json";
+    public const string References = "reference_values.json";
+
+    private static readonly JsonSerializerOptions s_options = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Writes them into a folder that exists.</summary>
+    public static void Write(string folder, DemoCvm cvm, byte[] anchors)
+    {
+        var (quote, collateral, log) = cvm.Shown();
+        var bundle = new JsonObject
+        {
+            ["version"] = 1,
+            ["nonce"] = DemoCvm.Challenge,
+            ["gpus"] = Devices(cvm, DeviceKind.Gpu),
+            ["switches"] = Devices(cvm, DeviceKind.Switch),
+            ["cpu"] = new JsonObject { ["tee"] = "tdx", ["quote"] = Convert.ToBase64String(quote), ["eventLog"] = Convert.ToBase64String(log) },
+            ["key"] = JsonNode.Parse(cvm.Key.Jwk),
+        };
+        File.WriteAllText(Path.Combine(folder, Bundle), bundle.ToJsonString(s_options) + "\n");
+        File.WriteAllBytes(Path.Combine(folder, Collateral), collateral);
+        File.WriteAllBytes(Path.Combine(folder, Anchors), anchors);
+        File.WriteAllBytes(Path.Combine(folder, References), new ReferenceManifest
+        {
+            ImageName = "demonstration",
+            ImageVersion = "1",
+            Sequence = 1,
+            NotBefore = cvm.Now.AddDays(-1),
+            NotAfter = cvm.Now.AddDays(365),
+            Tdx = [cvm.Image],
+            GpuPolicies = [cvm.GatePolicy],
+        }.ToCanonicalJson());
+    }
+
+    private static JsonArray Devices(DemoCvm cvm, DeviceKind kind) =>
+    [
+        .. cvm.Evidence.Where(device => device.Kind == kind).Select(device => new JsonObject
+        {
+            ["evidence"] = Convert.ToBase64String(device.Bytes.Report.Span),
+            ["certificate"] = Convert.ToBase64String(device.Bytes.Chain.Span),
+        }),
+    ];
+}

@@ -1,0 +1,266 @@
+using System.Text.Json.Nodes;
+
+namespace Assay.Tests.Cli;
+
+/// <summary>
+/// <c>assay verify</c> about whole machines: a simulated confidential VM as the demonstration writes it, which each test spoils in its own
+/// way, and recorded processors.
+/// </summary>
+public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : IClassFixture<MachineVerifyTests.Machine>
+{
+    private const string Challenge = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=";
+    private static readonly AssayCommand s_assay = new();
+
+    /// <summary>One folder for all tests: making a machine takes seconds.</summary>
+    public sealed class Machine : IDisposable
+    {
+        private int _last;
+        private readonly string _parent = Directory.CreateTempSubdirectory("assay-machine-").FullName;
+
+        public Machine()
+        {
+            Folder = Path.Combine(_parent, "demo");
+            var made = s_assay.Run("demo", "--out", Folder);
+            Assert.True(made.Accepted, made.Output);
+        }
+
+        public string Folder { get; }
+
+        /// <summary>A path at which nothing stands.</summary>
+        public string Fresh() => Path.Combine(_parent, $"{Interlocked.Increment(ref _last)}");
+
+        public void Dispose() => Directory.Delete(_parent, recursive: true);
+    }
+
+    [Fact]
+    public void An_honest_machine_passes_bound_by_its_boot_event_with_processor_and_boot_in_the_result()
+    {
+        var (code, json) = Judge(Path.Combine(machine.Folder, "machine.json"));
+
+        Assert.Equal(0, code);
+        Assert.Equal("boot-event", json["binding"]!.GetValue<string>());
+        Assert.Equal("proven", json["freshness"]!.GetValue<string>());
+        Assert.Equal(["reference-values-unsigned"], Texts(json["weakened"]!));
+        Assert.Equal("tdx", json["cpu"]!["tee"]!.GetValue<string>());
+        Assert.Equal("UpToDate", json["cpu"]!["tcbStatus"]!.GetValue<string>());
+        Assert.Equal(["rtmr0", "rtmr1", "rtmr2", "rtmr3"], Texts(json["boot"]!["replayed"]!));
+        Assert.True(json["boot"]!["boundary"]!.GetValue<bool>());
+        Assert.Contains(json["boot"]!["events"]!.AsArray(), item => item!["name"]!.GetValue<string>() == "gpu-attestation");
+    }
+
+    [Fact]
+    public void A_key_in_the_bundle_that_nobody_vouched_for_is_refused()
+    {
+        var spoilt = Spoilt(bundle => bundle["key"] = JsonNode.Parse("""{"kty":"EC","crv":"P-256","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}"""));
+
+        var (code, json) = Judge(spoilt);
+
+        Assert.Equal(1, code);
+        Assert.Contains("tdx.report-data.match", Failed(json["cpu"]!));
+        Assert.Contains("binding.key.devices", Failed(json));
+    }
+
+    [Fact]
+    public void The_challenge_is_the_relying_partys_and_not_the_bundles()
+    {
+        var (code, json) = Judge(Path.Combine(machine.Folder, "machine.json"), challenge: "another");
+
+        Assert.Equal(1, code);
+        Assert.Equal("not-proven", json["freshness"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void Without_a_challenge_of_ones_own_nothing_is_fresh()
+    {
+        var (code, json) = Judge(Path.Combine(machine.Folder, "machine.json"), challenge: null);
+
+        Assert.Equal(0, code);
+        Assert.Equal("not-proven", json["freshness"]!.GetValue<string>());
+        Assert.Contains("nonce-not-given", Texts(json["weakened"]!));
+    }
+
+    [Fact]
+    public void A_bundle_without_its_log_is_bound_by_an_evidence_hash_and_refused_unless_that_is_accepted_by_name()
+    {
+        var spoilt = Spoilt(bundle => bundle["cpu"]!.AsObject().Remove("eventLog"));
+
+        var (code, json) = Judge(spoilt);
+        Assert.Equal(1, code);
+        Assert.Equal("evidence-hash", json["binding"]!.GetValue<string>());
+        Assert.Contains("binding.level.met", Failed(json));
+
+        (code, json) = Judge(spoilt, extra: ["--dangerously-accept-binding", "evidence-hash"]);
+        Assert.Equal(0, code);
+        Assert.Contains("gpu-binding-evidence-hash", Texts(json["weakened"]!));
+    }
+
+    [Fact]
+    public void A_device_left_out_of_the_bundle_is_missed_by_quote_boot_event_and_count()
+    {
+        var spoilt = Spoilt(bundle => bundle["gpus"]!.AsArray().RemoveAt(3));
+
+        var (code, json) = Judge(spoilt);
+
+        Assert.Equal(1, code);
+        Assert.Contains("tdx.report-data.match", Failed(json["cpu"]!));
+        Assert.Contains("composite.gpus.count", Failed(json));
+    }
+
+    [Fact]
+    public void Reference_values_of_another_image_refuse_it()
+    {
+        var file = machine.Fresh() + ".json";
+        File.WriteAllText(file, File.ReadAllText(Path.Combine(machine.Folder, "reference_values.json")).Replace("\"mrtd\":\"", "\"mrtd\":\"00", StringComparison.Ordinal));
+        var text = File.ReadAllText(file);
+        var place = text.IndexOf("\"mrtd\":\"00", StringComparison.Ordinal) + "\"mrtd\":\"".Length + 96;
+        File.WriteAllText(file, text.Remove(place, 2));
+
+        var (code, json) = Judge(Path.Combine(machine.Folder, "machine.json"), references: file);
+
+        Assert.Equal(1, code);
+        Assert.Contains("tdx.measurements.match", Failed(json["cpu"]!));
+    }
+
+    [Fact]
+    public void Without_the_processors_collateral_the_verdict_is_incomplete_and_names_what_is_missing()
+    {
+        var answer = s_assay.Run(Arguments(Path.Combine(machine.Folder, "machine.json"), Challenge, collateral: false, Path.Combine(machine.Folder, "reference_values.json")));
+
+        Assert.Equal(3, answer.ExitCode);
+        var json = JsonNode.Parse(answer.Output)!;
+        Assert.Equal(["pck-crl", "qe-identity", "root-crl", "tcb-info"], json["missing"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public void The_token_names_the_key_only_where_the_processor_vouches_for_it()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        var key = Path.Combine(folder, "issuer.pem");
+        Assert.True(s_assay.Run("token", "keygen", "--out", key).Accepted);
+        string[] issue = ["--signing-key", key, "--issuer", "http://127.0.0.1", "--token-format", "trustee-ear"];
+
+        var whole = Path.Combine(folder, "whole.jwt");
+        Judge(Path.Combine(machine.Folder, "machine.json"), extra: [.. issue, "--eat-out", whole]);
+        var claims = Claims(File.ReadAllText(whole));
+        Assert.Equal("EC", claims["tee-pubkey"]!["kty"]!.GetValue<string>());
+        Assert.Equal("ECDH-ES+A256KW", claims["tee-pubkey"]!["alg"]!.GetValue<string>());
+        Assert.Equal("boot-event", claims["x-assay-gpu-binding"]!.GetValue<string>());
+        Assert.Equal("tdx", claims["submods"]!["cpu0"]!["ear.veraison.annotated-evidence"]!["tdx"]!["x-assay-tee"]!.GetValue<string>());
+
+        // The same GPUs answered the same key; but no processor stands behind it.
+        var gpus = Path.Combine(folder, "gpus.jwt");
+        var spoilt = Spoilt(bundle => bundle.Remove("cpu"));
+        var answer = s_assay.Run([.. Arguments(spoilt, Challenge, collateral: false, references: null), .. issue, "--eat-out", gpus]);
+        Assert.True(answer.Accepted, answer.Output);
+        Assert.Null(Claims(File.ReadAllText(gpus))["tee-pubkey"]);
+        Assert.Contains("no-cpu-tee", Texts(JsonNode.Parse(answer.Output)!["weakened"]!));
+    }
+
+    [Fact]
+    public void A_bundle_of_tokens_about_a_machine_is_accepted_with_processor_and_boot_as_submodules()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        var (key, keys, eat) = (Path.Combine(folder, "issuer.pem"), Path.Combine(folder, "keys.json"), Path.Combine(folder, "eat.json"));
+        Assert.True(s_assay.Run("token", "keygen", "--out", key).Accepted);
+        File.WriteAllText(keys, s_assay.Run("token", "jwks", "--signing-key", key).Output);
+        Judge(Path.Combine(machine.Folder, "machine.json"), extra: ["--signing-key", key, "--issuer", "http://127.0.0.1", "--eat-out", eat]);
+
+        var answer = s_assay.Run("token", "verify", eat, "--jwks", keys, "--issuer", "http://127.0.0.1", "--dangerously-accept-weakened", "--accept-anchors", "simulated");
+
+        Assert.True(answer.Accepted, answer.Output);
+        var bundle = JsonNode.Parse(File.ReadAllText(eat))!.AsArray();
+        Assert.Contains("CPU-0", bundle[1]!.AsObject().Select(item => item.Key));
+        Assert.Contains("BOOT-0", bundle[1]!.AsObject().Select(item => item.Key));
+    }
+
+    [Theory]
+    [InlineData("cpu/tdx/tdx_quote", "cpu/tdx/tdx_quote_collateral.json", "2025-07-01T00:00:00Z", 0)]
+    [InlineData("cpu/tdx/tdx_quote", "cpu/tdx/tdx_quote_collateral.json", "2025-07-21T00:00:00Z", 1)]
+    [InlineData("cpu/tdx/tdx_quote", "cpu/tdx/tdx_quote_collateral.json", "2025-06-18T00:00:00Z", 1)]
+    [InlineData("cpu/tdx/tdx_quote_outdated", "cpu/tdx/tdx_quote_outdated_collateral.json", "2026-03-01T00:00:00Z", 1)]
+    [InlineData("cpu/dstack/quote-report.json", "cpu/tdx/tdx_quote_outdated_collateral.json", "2026-03-01T00:00:00Z", 0)]
+    public void Recorded_quotes_have_their_verdicts_before_inside_and_after_their_windows(string quote, string collateral, string at, int code)
+    {
+        var answer = s_assay.Run("verify", "--cpu-evidence", Recorded.PathOf(quote), "--cpu-collateral", Recorded.PathOf(collateral), "--at", at, "--format", "json");
+
+        Assert.Equal(code, answer.ExitCode);
+        var json = JsonNode.Parse(answer.Output)!;
+        Assert.Subset(Texts(json["weakened"]!).ToHashSet(), new HashSet<string> { "tdx-no-reference-values", "tdx-no-report-data" });
+    }
+
+    [Fact]
+    public void The_late_event_of_a_recorded_dstack_log_is_shown_and_not_believed()
+    {
+        var answer = s_assay.Run("verify", "--cpu-evidence", Recorded.PathOf("cpu/dstack/quote-report.json"), "--cpu-collateral", Recorded.PathOf("cpu/tdx/tdx_quote_outdated_collateral.json"), "--at", "2026-03-01T00:00:00Z", "--format", "json");
+
+        var events = JsonNode.Parse(answer.Output)!["boot"]!["events"]!.AsArray();
+        Assert.Equal(["LIUM_MINER_HOTKEY"], events.Where(item => item!["afterBoundary"]!.GetValue<bool>()).Select(item => item!["name"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public void A_snp_report_needs_a_tcb_that_agrees_or_is_accepted_by_name_and_its_log_has_no_register()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        foreach (var name in new[] { "snp/dstack/vcek.der", "snp/dstack/sev_snp_ask.pem", "roots/ask_ark_milan.pem", "roots/ask_ark_genoa.pem", "snp/trustee/test-vcek.der" })
+        {
+            File.WriteAllBytes(Path.Combine(folder, Path.GetFileName(name)), Recorded.Bytes("cpu/" + name));
+        }
+
+        string[] arguments = ["verify", "--cpu-evidence", Recorded.PathOf("cpu/snp/dstack/report.bin"), "--cpu-collateral", folder, "--at", "2026-07-01T00:00:00Z", "--dangerously-skip-revocation", "--format", "json"];
+
+        Assert.Equal(1, s_assay.Run(arguments).ExitCode);
+        Assert.Equal(0, s_assay.Run([.. arguments, "--dangerously-accept-tcb", "OutOfDate"]).ExitCode);
+        var withLog = s_assay.Run([.. arguments, "--dangerously-accept-tcb", "OutOfDate", "--event-log", Recorded.PathOf("cpu/dstack/quote-report.eventlog.json")]);
+        Assert.Equal(1, withLog.ExitCode);
+        Assert.Contains("no register", withLog.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cli.expect", "--expect", "gpus=8,gpus=8")]
+    [InlineData("cli.expect", "--expect", "gpus=-1")]
+    [InlineData("cli.report-data", "--report-data", "00")]
+    [InlineData("cli.gpu-policy", "--gpu-policy", "zz")]
+    [InlineData("cli.file", "--cpu-collateral", "/nowhere")]
+    [InlineData("cli.file", "--event-log", "/nowhere")]
+    [InlineData("cli.reference-values", "--reference-keys", "keys.json")]
+    public void What_cannot_be_meant_is_refused_by_name(string id, params string[] option)
+    {
+        var answer = s_assay.Run(["verify", "--cpu-evidence", Recorded.PathOf("cpu/tdx/tdx_quote"), .. option]);
+
+        Assert.Equal(2, answer.ExitCode);
+        Assert.Contains(id, answer.Output, StringComparison.Ordinal);
+    }
+
+    private string Spoilt(Action<JsonObject> spoil)
+    {
+        var bundle = JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "machine.json")))!.AsObject();
+        spoil(bundle);
+        var file = machine.Fresh() + ".json";
+        File.WriteAllText(file, bundle.ToJsonString());
+        return file;
+    }
+
+    private (int Code, JsonNode Json) Judge(string bundle, string? challenge = Challenge, string? references = null, params string[] extra)
+    {
+        var answer = s_assay.Run([.. Arguments(bundle, challenge, collateral: true, references ?? Path.Combine(machine.Folder, "reference_values.json")), .. extra]);
+        return (answer.ExitCode, JsonNode.Parse(answer.Output)!);
+    }
+
+    private string[] Arguments(string bundle, string? challenge, bool collateral, string? references = null) =>
+    [
+        "verify", "--evidence", bundle, "--anchors", Path.Combine(machine.Folder, "machine_anchors.json"), "--rim-store", Path.Combine(machine.Folder, "rims"),
+        "--ocsp-store", Path.Combine(machine.Folder, "ocsp"), "--expect", "gpus=8,switches=4", "--format", "json",
+        .. challenge is null ? Array.Empty<string>() : ["--nonce", challenge],
+        .. collateral ? ["--cpu-collateral", Path.Combine(machine.Folder, "tdx_collateral.json")] : Array.Empty<string>(),
+        .. references is null ? Array.Empty<string>() : ["--reference-values", references],
+    ];
+
+    private static string[] Failed(JsonNode part) => [.. part["findings"]!.AsArray().Where(item => item!["state"]!.GetValue<string>() == "failed").Select(item => item!["id"]!.GetValue<string>())];
+
+    private static string[] Texts(JsonNode list) => [.. list.AsArray().Select(item => item!.GetValue<string>())];
+
+    private static JsonNode Claims(string token) => JsonNode.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(token.Split('.')[1]))!;
+}
