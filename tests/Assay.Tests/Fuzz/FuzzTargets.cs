@@ -85,6 +85,10 @@ internal static class FuzzTargets
                 RimDocument.TryParse(input, out var rim, out var fault) ? Ok($"{rim.ColloquialVersion} {rim.Edition} {rim.Product} {rim.Measurements.Length} {rim.MinimumSvns.Length}", fault is not null) : Bad(fault)),
             new("OcspResponse.TryParse", [.. OcspResponses()], input =>
                 OcspResponse.TryParse(input, out var response, out var fault) ? Ok($"{response.Status}", fault is not null) : Bad(fault)),
+            new("OcspQuestion.TryParse", [.. OcspQuestions()], input =>
+                OcspQuestion.TryParse(input, out var question, out var fault) ? Ok($"{string.Join(' ', question.CertIds.Select(id => $"{id.IssuerName} {Convert.ToHexString(id.SerialNumber.Span)}"))} {Convert.ToHexString(question.Nonce.GetValueOrDefault().Span)}", fault is not null) : Bad(fault)),
+            new("ItemRank.TryParse", [.. ((string[])["17|1700000000|", "|1700000000|revoked", "|-62135596800|"]).Select(Encoding.ASCII.GetBytes)], input =>
+                Assay.Appraisal.ItemRank.TryParse(Encoding.Latin1.GetString(input), out var rank, out var fault) ? Ok($"{rank}", fault is not null) : Bad(fault)),
             new("CertificateRevocationList.TryParse", [RevocationList()], input =>
                 CertificateRevocationList.TryParse(input, out var list, out var fault) ? Ok($"{list.ThisUpdate} {list.NextUpdate}", fault is not null) : Bad(fault)),
             new("Nonce.TryParse", [.. nonces], input =>
@@ -105,6 +109,8 @@ internal static class FuzzTargets
                 Assay.Policy.JsonPolicy.TryParse(input, out var policy, out var fault) ? Ok($"{policy.Named("fuzz").Digest}", fault is not null) : Bad(fault)),
             new("JsonWebKeySet.TryParse", [KeySet()], input =>
                 JsonWebKeySet.TryParse(input, out var set, out var fault) ? Ok(string.Join(' ', set.Keys.Select(key => $"{key.KeyId} {key.Thumbprint}")), fault is not null) : Bad(fault)),
+            new("KeySetItem.TryRead", [KeySet()], input =>
+                KeySetItem.TryRead("issuer", input, out var item, out var fault) ? Ok(item.Body.Span, fault is not null) : new(false, fault is not null, $"{fault}")),
             new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
                 CompactJws.TryParse(Encoding.Latin1.GetString(input), out var jws, out var fault) ? Ok($"{jws.Header} {jws.Payload} {jws.Signature.Length}", fault is not null) : Bad(fault)),
             new("EatBundle.TryParse", [Encoding.ASCII.GetBytes($$"""[["JWT","{{Token()}}"],{"GPU-0":"{{Token()}}"}]""")], input =>
@@ -151,6 +157,9 @@ internal static class FuzzTargets
             new("TcbInfo.TryParse", [info.Content.ToArray()], input =>
                 TcbInfo.TryParse(input, out var read, out var fault) ? Ok($"{read.Fmspc} {read.PceId} {read.IssueDate} {read.NextUpdate} {read.EvaluationDataNumber} {read.Levels.Length} {read.ModuleIdentities.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
+            new("StatementHead.TryParse", [info.Content.ToArray()], input =>
+                StatementHead.TryParse(input, IntelStatementKind.TcbInfo, out var read, out var fault) ? Ok($"{read}", fault is not null) : Bad(fault))
+            { Allocation = (256, 128 * 1024) },
             new("QeIdentity.TryParse", [tdx10.Collateral.QeIdentity!.Content.ToArray()], input =>
                 QeIdentity.TryParse(input, out var read, out var fault) ? Ok($"{read.IssueDate} {read.NextUpdate} {read.MrSigner} {read.IsvProdId} {read.Levels.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
@@ -329,6 +338,14 @@ internal static class FuzzTargets
     {
         var signer = Simulated.Authority.IssueRimSigner(DeviceFamily.Hopper);
         return RimDraft.For(DeviceProfile.HopperNvdaod).Select(draft => SimulatedRim.Sign(draft, signer).Xml.ToArray());
+    }
+
+    private static IEnumerable<byte[]> OcspQuestions()
+    {
+        using var device = SimulatedDevice.Create(Simulated.Authority, DeviceProfile.Ls10);
+        var query = Collateral.NvidiaServices.Query(device.Certificate.Issuer!);
+        yield return Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer, new byte[32]);
+        yield return Assay.Trust.OcspRequest.Encode(Assay.Trust.OcspCertId.For(query.Certificate, query.Issuer, OcspHash.Sha384));
     }
 
     private static IEnumerable<byte[]> OcspResponses()
