@@ -9,8 +9,8 @@ using Assay.Policy;
 using Assay.Reference;
 using Assay.Simulator;
 using Assay.Trust;
-using OcspRequest = Assay.Trust.OcspRequest;
 using Microsoft.AspNetCore.Http;
+using OcspRequest = Assay.Trust.OcspRequest;
 
 namespace Assay.Tests.Collateral;
 
