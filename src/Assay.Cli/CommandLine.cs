@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Assay.Cli.Collateral;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
@@ -24,6 +25,7 @@ internal static class CommandLine
             MeasureCommand.Create(),
             TokenCommand.Create(),
             PolicyCommand.Create(),
+            CollateralCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
@@ -135,6 +137,13 @@ internal static class CommandLine
                 "assay policy eval --policy mine.rego --input token.json --data limits.json --query data.policy.allow",
             ],
             ["policy test"] = ["assay policy test policies", "assay policy test policies --format junit > policies.xml"],
+            ["collateral"] = ["assay collateral serve --cache /var/lib/assay --learn gpu.json"],
+            ["collateral serve"] =
+            [
+                "assay collateral serve --cache /var/lib/assay --learn gpu.json",
+                "assay collateral serve --listen 10.0.0.5:8093 --cache /var/lib/assay --learn gpu.json switch.json --max-stale 48",
+                "assay verify --evidence gpu.json --rim-url http://127.0.0.1:8093 --ocsp-url http://127.0.0.1:8093 --nonce $NONCE",
+            ],
             ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
             ["demo"] = ["assay demo"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],

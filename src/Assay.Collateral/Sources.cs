@@ -12,11 +12,14 @@ public sealed record RimAnswer
     /// <summary>Null exactly when there are bytes.</summary>
     public string? WhyNot { get; private init; }
 
+    /// <summary>Whether the source says that there is no such RIM, rather than nothing.</summary>
+    public bool IsAbsent { get; private init; }
+
     /// <summary>These bytes were had.</summary>
     public static RimAnswer Of(ReadOnlyMemory<byte> bytes) => new() { Bytes = bytes };
 
     /// <summary>Nothing was had.</summary>
-    public static RimAnswer None(string whyNot) => new() { WhyNot = whyNot };
+    public static RimAnswer None(string whyNot, bool isAbsent = false) => new() { WhyNot = whyNot, IsAbsent = isAbsent };
 }
 
 /// <summary>OCSP responses about one certificate, or why there are none.</summary>

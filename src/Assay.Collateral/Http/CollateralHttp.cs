@@ -5,6 +5,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Polly;
+using Polly.CircuitBreaker;
 using Polly.Retry;
 
 namespace Assay.Collateral;
@@ -29,7 +30,14 @@ internal sealed record HttpAnswer
     /// <summary>How long the service asks to wait.</summary>
     public TimeSpan? RetryAfter { get; private init; }
 
-    public static HttpAnswer Of(ReadOnlyMemory<byte> body, string? mediaType) => new() { Body = body, MediaType = mediaType, Status = HttpStatusCode.OK };
+    /// <summary>The headers that came with <see cref="Body"/>.</summary>
+    public HttpResponseHeaders? Headers { get; private init; }
+
+    public static HttpAnswer Of(ReadOnlyMemory<byte> body, string? mediaType, HttpResponseHeaders headers) =>
+        new() { Body = body, MediaType = mediaType, Status = HttpStatusCode.OK, Headers = headers };
+
+    /// <summary>The one value of a header; null when there is none, or several.</summary>
+    public string? Header(string name) => Headers is not null && Headers.TryGetValues(name, out var values) && values.Take(2).ToArray() is [var only] ? only : null;
 
     public static HttpAnswer Refused(HttpStatusCode status, string whyNot) => new() { Status = status, WhyNot = whyNot };
 
@@ -52,6 +60,7 @@ internal sealed class CollateralHttp : IDisposable
     private const int ReadBytes = 16 * 1024;
     private const int HeaderKilobytes = 16;
     private const int Connections = 8;
+    private const double FailureRatio = 0.9;
 
     private readonly CollateralHttpOptions _options;
     private readonly HttpClient _client;
@@ -65,7 +74,7 @@ internal sealed class CollateralHttp : IDisposable
         _options = options;
         _client = new HttpClient(Handler(address, options), disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("assay", typeof(CollateralHttp).Assembly.GetName().Version?.ToString(3)));
-        _pipeline = options.Retries == 0 ? ResiliencePipeline<HttpAnswer>.Empty : Pipeline(options);
+        _pipeline = options is { Retries: 0, BreakAfter: 0 } ? ResiliencePipeline<HttpAnswer>.Empty : Pipeline(options);
     }
 
     /// <summary>The body of the 200 that is answered, or why there is none. Throws only when cancelled.</summary>
@@ -75,14 +84,21 @@ internal sealed class CollateralHttp : IDisposable
     public async Task<HttpAnswer> SendAsync(Func<HttpRequestMessage> request, int mostBytes, CancellationToken cancellation)
     {
         var tries = 0;
-        var answer = await _pipeline.ExecuteAsync(
-            async token =>
-            {
-                tries++;
-                return await TryAsync(request, mostBytes, token).ConfigureAwait(false);
-            },
-            cancellation).ConfigureAwait(false);
-        return answer.After(tries);
+        try
+        {
+            var answer = await _pipeline.ExecuteAsync(
+                async token =>
+                {
+                    tries++;
+                    return await TryAsync(request, mostBytes, token).ConfigureAwait(false);
+                },
+                cancellation).ConfigureAwait(false);
+            return answer.After(tries);
+        }
+        catch (BrokenCircuitException broken)
+        {
+            return HttpAnswer.Transient($"the service failed too often and is left alone for {Seconds(_options.BreakFor)}", retryAfter: broken.RetryAfter ?? _options.BreakFor);
+        }
     }
 
     public void Dispose() => _client.Dispose();
@@ -100,6 +116,7 @@ internal sealed class CollateralHttp : IDisposable
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         // Plain http is allowed to this machine itself, so it must not leave it through a proxy.
         UseProxy = !address.IsLoopback,
+        Proxy = options.Proxy is { } proxy ? new WebProxy(proxy) : null,
         // Trace ids of the caller are not the service's business.
         ActivityHeadersPropagator = null,
         SslOptions = Tls(options),
@@ -118,15 +135,34 @@ internal sealed class CollateralHttp : IDisposable
         return tls;
     }
 
-    private static ResiliencePipeline<HttpAnswer> Pipeline(CollateralHttpOptions options) =>
-        new ResiliencePipelineBuilder<HttpAnswer> { TimeProvider = options.Time }
-            .AddRetry(new RetryStrategyOptions<HttpAnswer>
+    private static ResiliencePipeline<HttpAnswer> Pipeline(CollateralHttpOptions options)
+    {
+        var builder = new ResiliencePipelineBuilder<HttpAnswer> { TimeProvider = options.Time };
+        if (options.Retries > 0)
+        {
+            builder.AddRetry(new RetryStrategyOptions<HttpAnswer>
             {
                 MaxRetryAttempts = options.Retries,
                 ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Result is { IsTransient: true }),
                 DelayGenerator = attempt => ValueTask.FromResult<TimeSpan?>(Pause(attempt.AttemptNumber, attempt.Outcome.Result?.RetryAfter, options)),
-            })
-            .Build();
+            });
+        }
+
+        if (options.BreakAfter > 0)
+        {
+            // Inside the retries: each try counts, and none is made while the service is left alone.
+            builder.AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpAnswer>
+            {
+                FailureRatio = FailureRatio,
+                MinimumThroughput = options.BreakAfter,
+                SamplingDuration = TimeSpan.FromMinutes(1),
+                BreakDuration = options.BreakFor,
+                ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Result is { IsTransient: true }),
+            });
+        }
+
+        return builder.Build();
+    }
 
     // Full jitter: anywhere between nothing and the doubled base, so that a fleet does not come back at the same moment.
     private static TimeSpan Pause(int attempt, TimeSpan? retryAfter, CollateralHttpOptions options)
@@ -147,7 +183,7 @@ internal sealed class CollateralHttp : IDisposable
         try
         {
             using var request = make();
-            request.Headers.Authorization = _options.ServiceKey?.ToBearer();
+            _options.ServiceKey?.AddTo(request.Headers, _options.KeyHeader);
             using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
             if (response.StatusCode is HttpStatusCode.OK)
             {
@@ -193,7 +229,7 @@ internal sealed class CollateralHttp : IDisposable
 
         var (bytes, isWhole) = await ReadAsync(response, mostBytes, cancellation).ConfigureAwait(false);
         return isWhole
-            ? HttpAnswer.Of(bytes, response.Content.Headers.ContentType?.MediaType)
+            ? HttpAnswer.Of(bytes, response.Content.Headers.ContentType?.MediaType, response.Headers)
             : HttpAnswer.Final($"the answer has more than {mostBytes} bytes, which is all that is allowed");
     }
 

@@ -26,6 +26,18 @@ public sealed record CollateralHttpOptions
     /// <summary>Sent with every request as a bearer token; null for none. Whoever made it disposes it, after the clients.</summary>
     public SecretText? ServiceKey { get; init; }
 
+    /// <summary>The header that carries <see cref="ServiceKey"/>; null: Authorization, as a bearer token. Intel's is Ocp-Apim-Subscription-Key.</summary>
+    public string? KeyHeader { get; init; }
+
+    /// <summary>The proxy through which services are asked; null: what the environment names. Services on this machine are asked without.</summary>
+    public Uri? Proxy { get; init; }
+
+    /// <summary>Tries that must fail in a row, nine of ten at least, before the service is left alone for <see cref="BreakFor"/>; 0: it never is.</summary>
+    public int BreakAfter { get; init; }
+
+    /// <summary>How long a service that fails is left alone.</summary>
+    public TimeSpan BreakFor { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>The roots that certify the service, instead of the machine's: for a proxy with its own authority. Empty: the machine's.</summary>
     public ImmutableArray<X509Certificate2> TlsRoots { get; init; } = [];
 
@@ -41,6 +53,9 @@ public sealed record CollateralHttpOptions
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RequestTimeout, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfNegative(Retries);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Retries, mostRetries);
+        ArgumentOutOfRangeException.ThrowIfNegative(BreakAfter);
+        ArgumentOutOfRangeException.ThrowIfEqual(BreakAfter, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BreakFor, TimeSpan.FromMilliseconds(500));
         ArgumentOutOfRangeException.ThrowIfLessThan(BaseDelay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(LongestDelay, BaseDelay);
         ArgumentNullException.ThrowIfNull(Time);

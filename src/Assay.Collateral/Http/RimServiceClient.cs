@@ -55,7 +55,7 @@ public sealed class RimServiceClient : IRimSource, IDisposable
         var whyNot = answer.Status is HttpStatusCode.NotFound ? $"the service has no RIM {id}: new firmware, or an id that was never published; ask again later, or compare with the ids that it lists"
             : answer.Body is { } body ? ReadRim(body, answer.MediaType, id, out rim)
             : answer.WhyNot;
-        return whyNot is null ? RimAnswer.Of(rim) : RimAnswer.None($"{ServiceAddress.Show(uri)}: {whyNot}");
+        return whyNot is null ? RimAnswer.Of(rim) : RimAnswer.None($"{ServiceAddress.Show(uri)}: {whyNot}", isAbsent: answer.Status is HttpStatusCode.NotFound);
     }
 
     /// <inheritdoc/>

@@ -41,10 +41,17 @@ public sealed class SecretText : IDisposable
     }
 
     // The framework takes headers as strings, which cannot be zeroed: a copy lives as long as the request.
-    internal AuthenticationHeaderValue ToBearer()
+    internal void AddTo(HttpRequestHeaders headers, string? name)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        return new AuthenticationHeaderValue("Bearer", new string(_characters));
+        if (name is null)
+        {
+            headers.Authorization = new AuthenticationHeaderValue("Bearer", new string(_characters));
+        }
+        else
+        {
+            headers.Add(name, new string(_characters));
+        }
     }
 
     /// <summary>Whether a text that somebody else wrote repeats the key, or as much of its beginning as tells it from other text.</summary>

@@ -82,7 +82,7 @@ public sealed class CertificationPath
         whyNot = WhyNoAnchor(chain, anchors, anchor) ?? WhyNotLeaf(chain, purpose);
         for (var index = 0; whyNot is null && index < chain.Length; index++)
         {
-            whyNot = WhyNotCertificate(chain, index, trust.Kind);
+            whyNot = WhyNotCertificate(chain, index, index, trust.Kind);
         }
 
         // Signatures last: they cost a thousand times more than everything above.
@@ -126,7 +126,11 @@ public sealed class CertificationPath
             : null;
     }
 
-    private static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, TrustSetKind kind)
+    /// <param name="chain">The chain.</param>
+    /// <param name="index">The certificate that is looked at, together with its issuer.</param>
+    /// <param name="authoritiesBelow">CA certificates between the issuer and the leaf, which its path length must allow.</param>
+    /// <param name="kind">Of the trust set.</param>
+    internal static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, int authoritiesBelow, TrustSetKind kind)
     {
         var certificate = chain[index];
         var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
@@ -154,8 +158,7 @@ public sealed class CertificationPath
             : authority is not null && subject is not null && !authority.AsSpan().SequenceEqual(subject) ? $"certificate {index}'s authorityKeyIdentifier is not certificate {index + 1}'s subjectKeyIdentifier"
             : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is no CA"
             : issuer.KeyUsage is not { KeyCertSign: true } ? $"certificate {index + 1} ({Name(issuer)}) may not sign certificates (keyUsage)"
-            // index counts the CA certificates between this issuer and the leaf.
-            : issuer.BasicConstraints?.PathLength < index ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {index} follow"
+            : issuer.BasicConstraints?.PathLength < authoritiesBelow ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {authoritiesBelow} follow"
             : null;
     }
 

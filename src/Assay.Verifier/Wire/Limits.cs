@@ -45,6 +45,9 @@ public static class Limits
     /// <summary>A DER OCSP response, with its responder's certificates.</summary>
     public const int OcspResponseBytes = 64 * 1024;
 
+    /// <summary>A DER OCSP request: 120 bytes with one SHA-384 CertID and a nonce.</summary>
+    public const int OcspRequestBytes = 64 * 1024;
+
     /// <summary>SingleResponses in one OCSP response. Responders answer one; pre-signed batches are refused beyond this.</summary>
     public const int OcspSingleResponses = 64;
 

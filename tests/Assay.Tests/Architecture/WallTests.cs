@@ -16,9 +16,10 @@ public class WallTests
         ["Assay.Simulator.Cli"] = ["Assay.Simulator"],
         ["Assay.Models"] = ["Assay.Sealing"],
         ["Assay.Collateral"] = ["Assay.Verifier"],
+        ["Assay.Collateral.Proxy"] = ["Assay.Verifier", "Assay.Collateral"],
         ["Assay.Client"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Sealing"],
         ["Assay.Guest"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models"],
-        ["Assay.Cli"] = ["Assay.Rego", "Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models", "Assay.Simulator"],
+        ["Assay.Cli"] = ["Assay.Rego", "Assay.Verifier", "Assay.Collateral", "Assay.Collateral.Proxy", "Assay.Client", "Assay.Sealing", "Assay.Models", "Assay.Simulator"],
     };
 
     /// <summary>The rooms of the verifier: a type may use those of rooms before it, and its own.</summary>

@@ -55,7 +55,7 @@ public class ServiceAddressTests
         Assert.True(SecretText.TryCreate("nvapi-secret", out var key, out _));
         key.Dispose();
 
-        Assert.Throws<ObjectDisposedException>(() => key.ToBearer());
+        Assert.Throws<ObjectDisposedException>(() => key.AddTo(new HttpRequestMessage().Headers, null));
         Assert.DoesNotContain("secret", key.ToString(), StringComparison.Ordinal);
     }
 }

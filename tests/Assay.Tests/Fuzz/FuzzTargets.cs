@@ -85,6 +85,10 @@ internal static class FuzzTargets
                 RimDocument.TryParse(input, out var rim, out var fault) ? Ok($"{rim.ColloquialVersion} {rim.Edition} {rim.Product} {rim.Measurements.Length} {rim.MinimumSvns.Length}", fault is not null) : Bad(fault)),
             new("OcspResponse.TryParse", [.. OcspResponses()], input =>
                 OcspResponse.TryParse(input, out var response, out var fault) ? Ok($"{response.Status}", fault is not null) : Bad(fault)),
+            new("OcspQuestion.TryParse", [.. OcspQuestions()], input =>
+                OcspQuestion.TryParse(input, out var question, out var fault) ? Ok($"{string.Join(' ', question.CertIds.Select(id => $"{id.IssuerName} {Convert.ToHexString(id.SerialNumber.Span)}"))} {Convert.ToHexString(question.Nonce.GetValueOrDefault().Span)}", fault is not null) : Bad(fault)),
+            new("ItemRank.TryParse", [.. ((string[])["17|1700000000|", "|1700000000|revoked", "|-62135596800|"]).Select(Encoding.ASCII.GetBytes)], input =>
+                Assay.Appraisal.ItemRank.TryParse(Encoding.Latin1.GetString(input), out var rank, out var fault) ? Ok($"{rank}", fault is not null) : Bad(fault)),
             new("CertificateRevocationList.TryParse", [RevocationList()], input =>
                 CertificateRevocationList.TryParse(input, out var list, out var fault) ? Ok($"{list.ThisUpdate} {list.NextUpdate}", fault is not null) : Bad(fault)),
             new("Nonce.TryParse", [.. nonces], input =>
@@ -112,6 +116,8 @@ internal static class FuzzTargets
                 ReferenceValues.TryRead(input, Reference.Manifest.ManifestWorld.Keys, Reference.Manifest.ManifestWorld.Clock, 0, out var values, out var findings)
                     ? new(true, null, Convert.ToHexString(values.Manifest.ToCanonicalJson())) : new(false, null, string.Join(' ', findings.Select(finding => finding.State))))
             { Allocation = (256, 256 * 1024) },
+            new("KeySetItem.TryRead", [KeySet()], input =>
+                KeySetItem.TryRead("issuer", input, out var item, out var fault) ? Ok(item.Body.Span, fault is not null) : new(false, fault is not null, $"{fault}")),
             new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
                 CompactJws.TryParse(Encoding.Latin1.GetString(input), out var jws, out var fault) ? Ok($"{jws.Header} {jws.Payload} {jws.Signature.Length}", fault is not null) : Bad(fault)),
             new("EatBundle.TryParse", [Encoding.ASCII.GetBytes($$"""[["JWT","{{Token()}}"],{"GPU-0":"{{Token()}}"}]""")], input =>
@@ -158,6 +164,9 @@ internal static class FuzzTargets
             new("TcbInfo.TryParse", [info.Content.ToArray()], input =>
                 TcbInfo.TryParse(input, out var read, out var fault) ? Ok($"{read.Fmspc} {read.PceId} {read.IssueDate} {read.NextUpdate} {read.EvaluationDataNumber} {read.Levels.Length} {read.ModuleIdentities.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
+            new("StatementHead.TryParse", [info.Content.ToArray()], input =>
+                StatementHead.TryParse(input, IntelStatementKind.TcbInfo, out var read, out var fault) ? Ok($"{read}", fault is not null) : Bad(fault))
+            { Allocation = (256, 128 * 1024) },
             new("QeIdentity.TryParse", [tdx10.Collateral.QeIdentity!.Content.ToArray()], input =>
                 QeIdentity.TryParse(input, out var read, out var fault) ? Ok($"{read.IssueDate} {read.NextUpdate} {read.MrSigner} {read.IsvProdId} {read.Levels.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
@@ -167,6 +176,11 @@ internal static class FuzzTargets
             new("TdxCollateral.TryParse", [file], input =>
                 TdxCollateral.TryParse(input, out var read, out var fault) ? Ok($"{read.TcbInfo!.Identity} {read.QeIdentity!.Identity} {read.PckCrl!.Value.Length} {read.RootCrl!.Value.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
+            new("CpuEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
+                CpuEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
+            new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote)], input =>
+                MachineEvidence.TryParse(input, "file", out var read, out var fault)
+                    ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
             new("SnpReport.TryParse", [.. snp.Select(judged => judged.Report)], input =>
                 SnpReport.TryParse(input, out var read, out var fault) ? Ok(read.Bytes.Span, fault is not null) : Bad(fault)),
             new("SnpEndorsement.TryRead", [.. endorsements], input =>
@@ -252,6 +266,9 @@ internal static class FuzzTargets
         return bytes;
     }
 
+    private static byte[] MachineJson(byte[] quote) => Encoding.UTF8.GetBytes(
+        $$$"""{"version":1,"nonce":"challenge","gpus":[],"switches":[],"cpu":{"tee":"tdx","quote":"{{{Convert.ToBase64String(quote)}}}","eventLog":"W10="},"key":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}}""");
+
     private static byte[] AzureJson()
     {
         var values = string.Join(',', Enumerable.Repeat($"\"{new string('0', 64)}\"", 24));
@@ -336,6 +353,14 @@ internal static class FuzzTargets
     {
         var signer = Simulated.Authority.IssueRimSigner(DeviceFamily.Hopper);
         return RimDraft.For(DeviceProfile.HopperNvdaod).Select(draft => SimulatedRim.Sign(draft, signer).Xml.ToArray());
+    }
+
+    private static IEnumerable<byte[]> OcspQuestions()
+    {
+        using var device = SimulatedDevice.Create(Simulated.Authority, DeviceProfile.Ls10);
+        var query = Collateral.NvidiaServices.Query(device.Certificate.Issuer!);
+        yield return Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer, new byte[32]);
+        yield return Assay.Trust.OcspRequest.Encode(Assay.Trust.OcspCertId.For(query.Certificate, query.Issuer, OcspHash.Sha384));
     }
 
     private static IEnumerable<byte[]> OcspResponses()

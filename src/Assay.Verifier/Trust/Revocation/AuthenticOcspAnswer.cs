@@ -22,7 +22,7 @@ public enum NonceMatch
 
 /// <summary>
 /// What a certificate's issuer, or its delegate, says about that certificate's revocation. The only way to get one is
-/// <see cref="TryAuthenticate"/>. It says nothing about time: <see cref="RevocationJudgement"/> does.
+/// <see cref="TryAuthenticate(OcspResponse, Certificate, Certificate, TrustSetKind, VerifierCache, out AuthenticOcspAnswer?, out string?)"/>. It says nothing about time: <see cref="RevocationJudgement"/> does.
 /// </summary>
 public sealed class AuthenticOcspAnswer
 {
@@ -116,7 +116,46 @@ public sealed class AuthenticOcspAnswer
         [NotNullWhen(true)] out AuthenticOcspAnswer? answer,
         [NotNullWhen(false)] out string? whyNot)
     {
-        var scope = RevocationScope.Of(subject.Fingerprint, issuer, kind);
+        if (!subject.Issuer.Equals(issuer.Subject))
+        {
+            answer = null;
+            whyNot = $"the certificate names the issuer \"{subject.Issuer}\", not \"{issuer.Subject}\"";
+            return false;
+        }
+
+        return TryAuthenticate(response, new Question(RevocationSubject.Of(subject, issuer), subject.Fingerprint, id => id.Matches(subject, issuer)), issuer, kind, cache, out answer, out whyNot);
+    }
+
+    /// <summary>
+    /// The same where the certificate itself is not at hand, as in a cache that is asked by CertID: one of <paramref name="issuer"/>'s, by
+    /// its serial number.
+    /// </summary>
+    internal static bool TryAuthenticate(
+        OcspResponse response,
+        OcspCertId asked,
+        Certificate issuer,
+        TrustSetKind kind,
+        VerifierCache cache,
+        [NotNullWhen(true)] out AuthenticOcspAnswer? answer,
+        [NotNullWhen(false)] out string? whyNot)
+    {
+        if (!asked.IsIssuedBy(issuer))
+        {
+            answer = null;
+            whyNot = $"the CertID does not name \"{issuer.Subject}\" as the issuer";
+            return false;
+        }
+
+        var about = new RevocationSubject(issuer.KeyIdentity, Convert.ToHexStringLower(asked.SerialNumber.Span));
+        var question = new Question(about, Digest.Sha256([(byte)asked.HashAlgorithm, .. asked.SerialNumber.Span]), asked.Equals);
+        return TryAuthenticate(response, question, issuer, kind, cache, out answer, out whyNot);
+    }
+
+    private static bool TryAuthenticate(
+        OcspResponse response, Question question, Certificate issuer, TrustSetKind kind, VerifierCache cache,
+        [NotNullWhen(true)] out AuthenticOcspAnswer? answer, [NotNullWhen(false)] out string? whyNot)
+    {
+        var scope = RevocationScope.Of(question.Scope, issuer, kind);
         if (cache.TryGetAuthentic(response.ContentDigest, scope, out answer))
         {
             whyNot = null;
@@ -129,7 +168,7 @@ public sealed class AuthenticOcspAnswer
             return false;
         }
 
-        whyNot = WhyNotSingle(basic, subject, issuer, out var single);
+        whyNot = WhyNotSingle(basic, question, out var single);
         var signer = whyNot is null ? OcspResponder.Find(basic, issuer, kind, cache, out whyNot) : null;
         if (signer is null || single is null)
         {
@@ -138,7 +177,7 @@ public sealed class AuthenticOcspAnswer
         }
 
         var delegated = ReferenceEquals(signer, issuer) ? null : signer;
-        answer = new AuthenticOcspAnswer(response, basic, single, RevocationSubject.Of(subject, issuer), delegated);
+        answer = new AuthenticOcspAnswer(response, basic, single, question.About, delegated);
         cache.AddAuthentic(response.ContentDigest, scope, answer);
         whyNot = null;
         return true;
@@ -177,17 +216,15 @@ public sealed class AuthenticOcspAnswer
             : Status is not CertificateStatus.Revoked && other.Status is CertificateStatus.Revoked;
     }
 
-    private static string? WhyNotSingle(OcspBasicResponse basic, Certificate subject, Certificate issuer, out OcspSingleResponse? single)
+    /// <summary>What was asked: about whom, by which CertIDs, and the scope under which the proof may be remembered.</summary>
+    private readonly record struct Question(RevocationSubject About, Digest Scope, Func<OcspCertId, bool> IsAbout);
+
+    private static string? WhyNotSingle(OcspBasicResponse basic, Question question, out OcspSingleResponse? single)
     {
         single = null;
-        if (!subject.Issuer.Equals(issuer.Subject))
-        {
-            return $"the certificate names the issuer \"{subject.Issuer}\", not \"{issuer.Subject}\"";
-        }
-
         foreach (var candidate in basic.Responses)
         {
-            if (!candidate.CertId.Matches(subject, issuer))
+            if (!question.IsAbout(candidate.CertId))
             {
                 continue;
             }

@@ -20,7 +20,7 @@ public enum OcspHash
 }
 
 /// <summary>CertID (RFC 6960 §4.1.1): which certificate a request or an answer is about, by hashes of its issuer and its serial number.</summary>
-public sealed class OcspCertId
+public sealed class OcspCertId : IEquatable<OcspCertId>
 {
     /// <summary>
     /// Leniency: the parameters of hashAlgorithm may be absent or NULL. RFC 3370 §2.1 and RFC 5754 §2 want both read, and OpenSSL writes
@@ -65,6 +65,14 @@ public sealed class OcspCertId
         return new(hash, Hash(hash, subject.Issuer.Der), Hash(hash, issuer.PublicKeyBits.Span), subject.SerialNumber.ToArray());
     }
 
+    /// <summary>The CertID of the certificate that <paramref name="issuer"/> gave this serial number (big-endian, without a leading zero octet).</summary>
+    public static OcspCertId Of(Certificate issuer, ReadOnlySpan<byte> serialNumber, OcspHash hash)
+    {
+        ArgumentNullException.ThrowIfNull(issuer);
+        ArgumentOutOfRangeException.ThrowIfEqual((int)hash, (int)OcspHash.None);
+        return new(hash, Hash(hash, issuer.Subject.Der), Hash(hash, issuer.PublicKeyBits.Span), serialNumber.ToArray());
+    }
+
     /// <summary>Whether this names <paramref name="subject"/> as a certificate of <paramref name="issuer"/>.</summary>
     public bool Matches(Certificate subject, Certificate issuer)
     {
@@ -76,6 +84,27 @@ public sealed class OcspCertId
             && IssuerNameHash == Hash(HashAlgorithm, subject.Issuer.Der)
             && IssuerKeyHash == Hash(HashAlgorithm, issuer.PublicKeyBits.Span);
     }
+
+    /// <summary>Hash algorithm and both hashes of the issuer, as text.</summary>
+    public string IssuerName => $"{HashAlgorithm}:{IssuerNameHash}:{IssuerKeyHash}".ToLowerInvariant();
+
+    /// <summary>Whether this names a certificate of <paramref name="issuer"/>, whichever.</summary>
+    public bool IsIssuedBy(Certificate issuer)
+    {
+        ArgumentNullException.ThrowIfNull(issuer);
+        return IssuerNameHash == Hash(HashAlgorithm, issuer.Subject.Der) && IssuerKeyHash == Hash(HashAlgorithm, issuer.PublicKeyBits.Span);
+    }
+
+    /// <summary>Whether both name one certificate in one way: clients look for their own CertID in an answer, hash algorithm included.</summary>
+    public bool Equals(OcspCertId? other) =>
+        other is not null && HashAlgorithm == other.HashAlgorithm && IssuerNameHash == other.IssuerNameHash && IssuerKeyHash == other.IssuerKeyHash
+        && CryptographicOperations.FixedTimeEquals(_serialNumber, other._serialNumber);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as OcspCertId);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(HashAlgorithm, IssuerKeyHash, _serialNumber.Length > 0 ? _serialNumber[^1] : 0);
 
     internal static OcspCertId Read(ref DerReader outer)
     {
@@ -115,6 +144,14 @@ public sealed class OcspCertId
         OcspHash.Sha256 => Digest.Sha256(content),
         OcspHash.Sha384 => Digest.Sha384(content),
         _ => default,
+    };
+
+    internal static ReadOnlySpan<byte> OidOf(OcspHash hash) => hash switch
+    {
+        OcspHash.Sha1 => Oids.Sha1,
+        OcspHash.Sha256 => Oids.Sha256,
+        OcspHash.Sha384 => Oids.Sha384,
+        _ => throw new ArgumentOutOfRangeException(nameof(hash), hash, "a hash algorithm is expected"),
     };
 
     private static int SizeOf(OcspHash hash) => hash switch

@@ -28,7 +28,18 @@ public static class OcspRequest
             ArgumentOutOfRangeException.ThrowIfGreaterThan(nonce.Length, LargestNonce, nameof(nonce));
         }
 
-        var id = OcspCertId.For(subject, issuer, OcspHash.Sha1);
+        return Encode(OcspCertId.For(subject, issuer, OcspHash.Sha1), nonce);
+    }
+
+    /// <summary>The DER of the request with the CertID of somebody else's request, and without a nonce: what a cache asks its upstream.</summary>
+    public static byte[] Encode(OcspCertId id)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        return Encode(id, []);
+    }
+
+    private static byte[] Encode(OcspCertId id, ReadOnlySpan<byte> nonce)
+    {
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         using (writer.PushSequence())
@@ -54,7 +65,7 @@ public static class OcspRequest
         {
             using (writer.PushSequence())
             {
-                writer.WriteObjectIdentifier(Oids.ToText(Oids.Sha1));
+                writer.WriteObjectIdentifier(Oids.ToText(OcspCertId.OidOf(id.HashAlgorithm)));
                 writer.WriteNull();
             }
 

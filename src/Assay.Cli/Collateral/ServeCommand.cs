@@ -1,0 +1,91 @@
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Collateral.Proxy;
+using Assay.Trust;
+
+namespace Assay.Cli.Collateral;
+
+/// <summary><c>assay collateral serve</c>.</summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var options = new ServeOptions();
+        var command = new Command("serve", "Serves RIMs, OCSP answers, revocation lists and the processors' collateral, each verified before it is kept, until interrupted.");
+        foreach (var option in options.All)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, cancellation) => RunAsync(options, parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ServeOptions options, ParseResult parsed, CancellationToken cancellation)
+    {
+        if (!ServeRequest.TryRead(options, parsed, out var request, out var faults))
+        {
+            foreach (var (id, message) in faults)
+            {
+                Output.Error(id, message);
+            }
+
+            return ExitCode.Unusable;
+        }
+
+        using (request)
+        {
+            try
+            {
+                return await ServeAsync(request, cancellation).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                Output.Error("collateral.start", exception.Message);
+                return ExitCode.Unusable;
+            }
+        }
+    }
+
+    private static async Task<int> ServeAsync(ServeRequest request, CancellationToken cancellation)
+    {
+        var time = TimeProvider.System;
+        var verification = new ItemVerification(request.Trust, new VerifierCache());
+        using var upstream = new HttpUpstream(request.Upstreams);
+        var cache = new CollateralCache(verification, request.Folder, upstream, request.Policy, time);
+        await using (cache.ConfigureAwait(false))
+        {
+            foreach (var (source, pem) in request.Chains)
+            {
+                if (!verification.TryVerifyAuthority(pem, out var proof, out var fault))
+                {
+                    Output.Error("collateral.learn", $"{source}: {fault}");
+                    return ExitCode.Refused;
+                }
+
+                cache.AddAuthorities(proof);
+            }
+
+            var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation).ConfigureAwait(false);
+            await using (proxy.ConfigureAwait(false))
+            {
+                foreach (var address in proxy.Addresses)
+                {
+                    Console.Out.WriteLine($"serving collateral on {address}");
+                }
+
+                var kept = request.Folder is null ? "in memory" : Printable.Of(request.Folder);
+                Console.Out.WriteLine($"{cache.Count} items {kept}, anchors {Printable.Of(request.Trust.Name)}; clients take an address above as RIM URL, OCSP URL or PCCS URL");
+                if (cache.WhyNotClock() is { } whyNot)
+                {
+                    Output.Error("collateral.clock", whyNot);
+                }
+
+                await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        return ExitCode.Verified;
+    }
+}

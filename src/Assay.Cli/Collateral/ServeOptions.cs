@@ -1,0 +1,84 @@
+using System.CommandLine;
+
+namespace Assay.Cli.Collateral;
+
+/// <summary>The options of <c>assay collateral serve</c>.</summary>
+internal sealed class ServeOptions
+{
+    public ServeOptions() => Nonce.AcceptOnlyFromAmong("cached", "forward");
+
+    public Option<string[]> Listen { get; } = new("--listen")
+    {
+        Description = "address and port, for example 127.0.0.1:8093 or [::]:8093; port 0 for any free one",
+        HelpName = "ADDRESS",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => ["127.0.0.1:8093"],
+    };
+
+    public Option<string?> TlsCertificate { get; } = new("--tls-cert") { Description = "serve over TLS with this certificate and its chain, PEM", HelpName = "FILE" };
+
+    public Option<string?> TlsKey { get; } = new("--tls-key") { Description = "its key, PEM", HelpName = "FILE" };
+
+    public Option<string?> Cache { get; } = new("--cache") { Description = "keep what verified in this folder; without it in memory alone", HelpName = "DIR" };
+
+    public Option<string[]> Learn { get; } = new("--learn")
+    {
+        Description = "evidence files or PEM chains of the devices to answer for: their issuers judge the answers",
+        HelpName = "FILE",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string> RimUrl { get; } = Url("--rim-url", "RIM service", "nvidia");
+
+    public Option<string> OcspUrl { get; } = Url("--ocsp-url", "OCSP responder", "nvidia");
+
+    public Option<string> CrlUrl { get; } = Url("--crl-url", "where NVIDIA's revocation lists are", "nvidia");
+
+    public Option<string> IntelUrl { get; } = Url("--intel-url", "Intel's PCS, or a PCCS", "intel");
+
+    public Option<string> IntelRootCrlUrl { get; } = Url("--intel-root-crl-url", "the list of Intel's root; pccs: that of --intel-url", "intel");
+
+    public Option<string> AmdUrl { get; } = Url("--amd-url", "AMD's KDS", "amd");
+
+    public Option<string[]> KeySets { get; } = new("--jwks")
+    {
+        Description = "a token issuer whose keys to keep, served as /v1/jwks/NAME",
+        HelpName = "NAME=URL",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string?> ServiceKey { get; } = new("--service-key") { Description = "file with NVIDIA's service key", HelpName = "FILE" };
+
+    public Option<string?> IntelKey { get; } = new("--intel-key") { Description = "file with Intel's key for PCK certificates", HelpName = "FILE" };
+
+    public Option<string?> CaFile { get; } = new("--ca-file") { Description = "PEM roots that certify the upstreams, instead of this machine's", HelpName = "FILE" };
+
+    public Option<string?> Proxy { get; } = new("--proxy") { Description = "ask the upstreams through this proxy", HelpName = "URL" };
+
+    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+
+    public Option<string> Nonce { get; } = new("--nonce") { Description = "what a request with an OCSP nonce gets: the cached answer without it, or one made for it", DefaultValueFactory = _ => "cached" };
+
+    public Option<int> MostStaleHours { get; } = new("--max-stale") { Description = "hours that an item serves past its life while nobody answers, never past its own end; -1: as docs/operations/collateral.md says", HelpName = "HOURS", DefaultValueFactory = _ => -1 };
+
+    public Option<int> MostEntries { get; } = new("--max-items") { Description = "items kept", HelpName = "N", DefaultValueFactory = _ => 50_000 };
+
+    public Option<int> MostMegabytes { get; } = new("--max-megabytes") { Description = "megabytes kept on disk", HelpName = "N", DefaultValueFactory = _ => 1024 };
+
+    public Option<int> Rate { get; } = new("--rate") { Description = "requests of one address each second; 0: as many as it likes", HelpName = "N", DefaultValueFactory = _ => 2000 };
+
+    public Option<int> Concurrency { get; } = new("--concurrency") { Description = "requests under way at one time", HelpName = "N", DefaultValueFactory = _ => 2000 };
+
+    public IEnumerable<Option> All =>
+    [
+        Listen, TlsCertificate, TlsKey, Cache, Learn, RimUrl, OcspUrl, CrlUrl, IntelUrl, IntelRootCrlUrl, AmdUrl, KeySets, ServiceKey, IntelKey, CaFile, Proxy, Anchors, Nonce,
+        MostStaleHours, MostEntries, MostMegabytes, Rate, Concurrency,
+    ];
+
+    private static Option<string> Url(string name, string what, string manufacturer) => new(name)
+    {
+        Description = $"{what}; {manufacturer} names the manufacturer's, none asks nobody",
+        HelpName = "URL",
+        DefaultValueFactory = _ => manufacturer,
+    };
+}

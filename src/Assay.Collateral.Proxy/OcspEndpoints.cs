@@ -1,0 +1,128 @@
+using Assay.Appraisal;
+using Assay.Trust;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Assay.Collateral.Proxy;
+
+/// <summary>
+/// An OCSP responder that signs nothing: <c>POST /</c> and <c>/ocsp</c>, and GET with the request in base64 behind either (RFC 6960
+/// appendix A.1). What is no answer has the form of the protocol, unsigned as it always is.
+/// </summary>
+internal sealed class OcspEndpoints(
+    ItemAnswers answers, CollateralCache cache, HttpUpstream? upstream, ItemVerification verification, OcspNonceMode nonceMode, TimeProvider time)
+{
+    private const string RequestType = "application/ocsp-request";
+    private const string ResponseType = "application/ocsp-response";
+    private const string Header = "x-assay-ocsp";
+    private const int MostBytes = 64 * 1024;
+
+    // OCSPResponse { responseStatus ENUMERATED } (RFC 6960 §4.2.1).
+    private static byte[] Status(OcspResponseStatus status) => [0x30, 0x03, 0x0A, 0x01, status switch
+    {
+        OcspResponseStatus.MalformedRequest => 1,
+        OcspResponseStatus.InternalError => 2,
+        OcspResponseStatus.TryLater => 3,
+        _ => 6,
+    }];
+
+    public async Task PostAsync(HttpContext context)
+    {
+        if (context.Request.ContentType is not { } type || !type.Split(';')[0].Trim().Equals(RequestType, StringComparison.OrdinalIgnoreCase))
+        {
+            await Refusal.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "media-type", $"{RequestType} is expected").ConfigureAwait(false);
+            return;
+        }
+
+        var buffer = new byte[(int)Math.Min(context.Request.ContentLength ?? MostBytes, MostBytes)];
+        var length = await context.Request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, context.RequestAborted).ConfigureAwait(false);
+        await AnswerAsync(context, buffer.AsMemory(0, length)).ConfigureAwait(false);
+    }
+
+    // The server unescapes all but slashes, which base64 has: the path is taken as it was sent.
+    public Task GetAsync(HttpContext context, string prefix)
+    {
+        var target = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
+        var text = Uri.UnescapeDataString(target.Split('?')[0]);
+        // Some clients end the responder's address with a slash and add another.
+        text = text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..].TrimStart('/') : "";
+        var der = new byte[text.Length];
+        return text.Length > 0 && Convert.TryFromBase64String(text, der, out var length) && OcspQuestion.TryParse(der.AsSpan(0, length), out _, out _)
+            ? AnswerAsync(context, der.AsMemory(0, length))
+            : prefix == "/" ? Refusal.NotFoundAsync(context)
+            : RefuseAsync(context, OcspResponseStatus.MalformedRequest, "malformed");
+    }
+
+    private async Task AnswerAsync(HttpContext context, ReadOnlyMemory<byte> der)
+    {
+        if (!OcspQuestion.TryParse(der.Span, out var question, out _))
+        {
+            await RefuseAsync(context, OcspResponseStatus.MalformedRequest, "malformed").ConfigureAwait(false);
+            return;
+        }
+
+        // Signed answers cannot be put together, and every known client asks about one.
+        if (question.CertIds is not [var asked])
+        {
+            await RefuseAsync(context, OcspResponseStatus.MalformedRequest, "one-certificate-per-request").ConfigureAwait(false);
+            return;
+        }
+
+        if (cache.FindIssuer(asked) is not { } issuer)
+        {
+            await RefuseAsync(context, OcspResponseStatus.Unauthorized, "unknown-issuer").ConfigureAwait(false);
+            return;
+        }
+
+        if (question.Nonce is not null && nonceMode is OcspNonceMode.Forward)
+        {
+            await ForwardAsync(context, der, asked, issuer).ConfigureAwait(false);
+            return;
+        }
+
+        var answer = await cache.GetAsync(ItemVerification.KeyOf(asked, issuer), context.RequestAborted).ConfigureAwait(false);
+        if (answer.Item is not { } item)
+        {
+            await RefuseAsync(context, OcspResponseStatus.TryLater, answer.Failure.ToString().ToLowerInvariant(), StatusCodes.Status503ServiceUnavailable, answer.RetryAfter).ConfigureAwait(false);
+            return;
+        }
+
+        answers.AddAge(context, answer);
+        await SendAsync(context, item.Body, "cached").ConfigureAwait(false);
+    }
+
+    private async Task ForwardAsync(HttpContext context, ReadOnlyMemory<byte> der, OcspCertId asked, CertifiedAuthority issuer)
+    {
+        var answer = upstream is null ? null : await upstream.ForwardOcspAsync(der, context.RequestAborted).ConfigureAwait(false);
+        if (answer?.Body is not { } body)
+        {
+            await RefuseAsync(context, OcspResponseStatus.TryLater, "unreachable", StatusCodes.Status503ServiceUnavailable, answer?.RetryAfter ?? TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+            return;
+        }
+
+        // Nothing unverified leaves, also where nothing is kept.
+        if (!verification.TryVerifyOcsp(asked, issuer, body, out var item, out var fault) || !item.IsCurrent(time.GetUtcNow(), out fault))
+        {
+            await RefuseAsync(context, OcspResponseStatus.TryLater, fault.Name, StatusCodes.Status502BadGateway).ConfigureAwait(false);
+            return;
+        }
+
+        context.Response.Headers.CacheControl = "no-store";
+        await SendAsync(context, item.Body, "forwarded").ConfigureAwait(false);
+    }
+
+    private static Task SendAsync(HttpContext context, ReadOnlyMemory<byte> der, string how)
+    {
+        context.Response.ContentType = ResponseType;
+        context.Response.Headers[Header] = how;
+        return ItemAnswers.WriteAsync(context, der);
+    }
+
+    private static Task RefuseAsync(HttpContext context, OcspResponseStatus status, string why, int http = StatusCodes.Status200OK, TimeSpan? retryAfter = null)
+    {
+        context.Response.StatusCode = http;
+        context.Response.Headers.CacheControl = "no-store";
+        Refusal.AddRetryAfter(context, retryAfter);
+        return SendAsync(context, Status(status), $"refused; reason={why}");
+    }
+}

@@ -1,0 +1,123 @@
+using System.Buffers;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Reference;
+using Microsoft.AspNetCore.Http;
+
+namespace Assay.Collateral.Proxy;
+
+/// <summary>NVIDIA's RIM service: <c>GET /v1/rim/{id}</c> and <c>GET /v1/rim/ids</c>.</summary>
+internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, HttpUpstream? upstream, TimeProvider time)
+{
+    private const string Json = "application/json";
+    private const string RequestId = "00000000-0000-0000-0000-000000000000";
+
+    private static readonly TimeSpan s_listLife = TimeSpan.FromMinutes(10);
+    // The service does not escape the "+" of base64, and some clients do not unescape.
+    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    // Made once for each item that is in memory, and let go with it.
+    private readonly ConditionalWeakTable<VerifiedItem, byte[]> _bodies = [];
+    private int _isListing;
+    private (DateTimeOffset Until, IReadOnlyCollection<string> Ids) _listed = (DateTimeOffset.MinValue, []);
+
+    public Task GetAsync(HttpContext context, string id)
+    {
+        if (id == "ids")
+        {
+            return ListAsync(context);
+        }
+
+        if (!RimIds.IsSafe(id))
+        {
+            return Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "the id has characters that none has");
+        }
+
+        return AnswerAsync(context, new CollateralKey(CollateralKind.Rim, id));
+    }
+
+    private async Task AnswerAsync(HttpContext context, CollateralKey key)
+    {
+        var answer = await cache.GetAsync(key, context.RequestAborted).ConfigureAwait(false);
+        if (answer.Failure is CacheFailure.Absent)
+        {
+            // NVIDIA's clients tell by this text that there is none.
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            context.Response.ContentType = Json;
+            await ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray()).ConfigureAwait(false);
+            return;
+        }
+
+        if (answer.Item is not { } item)
+        {
+            await ItemAnswers.RefuseAsync(context, answer).ConfigureAwait(false);
+            return;
+        }
+
+        context.Response.ContentType = Json;
+        answers.AddAge(context, answer);
+        var fetched = answer.Fetched;
+        await ItemAnswers.WriteAsync(context, _bodies.GetValue(item, one => Body(one, fetched))).ConfigureAwait(false);
+    }
+
+    // What is held, and what the upstream lists: a hint for people, signed by nobody and asked for at most every ten minutes.
+    private async Task ListAsync(HttpContext context)
+    {
+        var now = time.GetUtcNow();
+        if (upstream is not null && now >= _listed.Until && Interlocked.CompareExchange(ref _isListing, 1, 0) == 0)
+        {
+            try
+            {
+                _listed = (now + s_listLife, await upstream.ListRimsAsync(context.RequestAborted).ConfigureAwait(false));
+            }
+            finally
+            {
+                Volatile.Write(ref _isListing, 0);
+            }
+        }
+
+        var ids = cache.Held().Where(item => item.Key.Kind is CollateralKind.Rim).Select(item => item.Key.Id).Concat(_listed.Ids).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+        context.Response.ContentType = Json;
+        await ItemAnswers.WriteAsync(context, Write(writer =>
+        {
+            writer.WriteStartArray("ids");
+            foreach (var id in ids)
+            {
+                writer.WriteStringValue(id);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteString("request_id", RequestId);
+            writer.WriteString("last_updated", Text(now));
+        })).ConfigureAwait(false);
+    }
+
+    private static byte[] Body(VerifiedItem item, DateTimeOffset fetched) => Write(writer =>
+    {
+        writer.WriteString("id", item.Key.Id);
+        writer.WriteString("rim", Convert.ToBase64String(item.Body.Span));
+        writer.WriteString("sha256", Convert.ToHexStringLower(SHA256.HashData(item.Body.Span)));
+        writer.WriteString("last_updated", Text(fetched));
+        writer.WriteString("rim_format", "TCG");
+        writer.WriteString("request_id", RequestId);
+    });
+
+    private static byte[] Write(Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, s_json))
+        {
+            writer.WriteStartObject();
+            members(writer);
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

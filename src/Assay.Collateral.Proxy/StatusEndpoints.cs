@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Assay.Appraisal;
+using Microsoft.AspNetCore.Http;
+
+namespace Assay.Collateral.Proxy;
+
+/// <summary>What operators ask: whether it lives, whether it can judge, what it counts, what it holds, until when and from where.</summary>
+internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification verification, TimeProvider time)
+{
+    private const int MostChainBytes = 32 * 1024;
+
+    public bool TryAnswer(HttpContext context, [NotNullWhen(true)] out Task? answered)
+    {
+        answered = context.Request.Path.Value switch
+        {
+            "/healthz" => TextAsync(context, StatusCodes.Status200OK, "ok\n"u8.ToArray()),
+            "/readyz" => cache.WhyNotClock() is { } whyNot
+                ? Refusal.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "clock", whyNot)
+                : TextAsync(context, StatusCodes.Status200OK, "ready\n"u8.ToArray()),
+            "/metrics" => TextAsync(context, StatusCodes.Status200OK, MetricsText.Write(cache, time), MetricsText.ContentType),
+            _ => null,
+        };
+        return answered is not null;
+    }
+
+    /// <summary>What is held, and what was refused last.</summary>
+    public async Task ListAsync(HttpContext context)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.Default }))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("time", Text(time.GetUtcNow()));
+            writer.WriteString("notBefore", Text(cache.TimeFloor));
+            writer.WriteString("anchors", verification.Trust.Name);
+            writer.WriteStartArray("items");
+            foreach (var item in cache.Held())
+            {
+                Write(writer, item);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteStartArray("refused");
+            foreach (var (at, key, fault) in cache.Refused())
+            {
+                writer.WriteStartObject();
+                writer.WriteString("at", Text(at));
+                writer.WriteString("kind", CollateralKinds.NameOf(key.Kind));
+                writer.WriteString("id", key.Id);
+                writer.WriteString("reason", fault.Name);
+                writer.WriteString("detail", fault.Reason);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        context.Response.ContentType = "application/json";
+        await ItemAnswers.WriteAsync(context, buffer.WrittenMemory).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Takes in the chain of a device, PEM: without it answers about its certificates cannot be judged. Anybody may send one, for only
+    /// chains that end at an anchor are kept.
+    /// </summary>
+    public async Task LearnAsync(HttpContext context)
+    {
+        var buffer = new byte[MostChainBytes + 1];
+        var length = await context.Request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, context.RequestAborted).ConfigureAwait(false);
+        if (length > MostChainBytes)
+        {
+            await Refusal.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too-large", $"a chain has at most {MostChainBytes} bytes").ConfigureAwait(false);
+        }
+        else if (!verification.TryVerifyAuthority(buffer.AsMemory(0, length), out var proof, out var fault))
+        {
+            await Refusal.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "refused", fault.ToString()).ConfigureAwait(false);
+        }
+        else
+        {
+            var added = cache.AddAuthorities(proof);
+            context.Response.ContentType = "application/json";
+            await ItemAnswers.WriteAsync(context, System.Text.Encoding.ASCII.GetBytes($"{{\"added\":{added.ToString(CultureInfo.InvariantCulture)}}}")).ConfigureAwait(false);
+        }
+    }
+
+    private static void Write(Utf8JsonWriter writer, HeldItem item)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("kind", CollateralKinds.NameOf(item.Key.Kind));
+        writer.WriteString("id", item.Key.Id);
+        writer.WriteString("source", item.Source);
+        writer.WriteString("fetched", Text(item.Fetched));
+        writer.WriteString("freshUntil", Text(item.FreshUntil));
+        writer.WriteString("validUntil", Text(item.ValidUntil));
+        writer.WriteString("signersUntil", Text(item.SignersUntil));
+        if (item.WhyNot is { } whyNot)
+        {
+            writer.WriteString("lastFailure", whyNot);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static Task TextAsync(HttpContext context, int status, byte[] text, string type = "text/plain; charset=utf-8")
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = type;
+        return ItemAnswers.WriteAsync(context, text);
+    }
+
+    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,317 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Assay.Appraisal;
+using Assay.Trust;
+
+namespace Assay.Collateral;
+
+/// <summary>How items enter and leave.</summary>
+public sealed partial class CollateralCache
+{
+    /// <summary>What is known of an item, and the item while it is in memory.</summary>
+    private sealed class Entry(ItemHeader header, long length, VerifiedItem? item)
+    {
+        private VerifiedItem? _item = item;
+
+        public long LastUsed;
+
+        public ItemHeader Header => header;
+
+        /// <summary>Bytes of its file.</summary>
+        public long Length => length;
+
+        public VerifiedItem? Item => Volatile.Read(ref _item);
+
+        /// <summary>Whether this call put it into memory, and has to account for it.</summary>
+        public bool TryHold(VerifiedItem item) => Interlocked.CompareExchange(ref _item, item, null) is null;
+
+        /// <summary>Bytes that this call freed.</summary>
+        public int Drop() => Interlocked.Exchange(ref _item, null) is { } item ? item.Body.Length + item.Chain.Length : 0;
+    }
+
+    private sealed record Fetched(CacheAnswer Answer);
+
+    // One request for everybody. The entry leaves the table before the task ends, so that whoever comes later asks anew.
+    private Task<Fetched> FlyAsync(CollateralKey key)
+    {
+        var mine = new TaskCompletionSource<Fetched>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var flight = _flights.GetOrAdd(key, mine.Task);
+        if (flight == mine.Task)
+        {
+            _ = RunAsync(key, mine);
+        }
+
+        return flight;
+    }
+
+    private async Task RunAsync(CollateralKey key, TaskCompletionSource<Fetched> flight)
+    {
+        try
+        {
+            // Whoever asks must not do the asking on his own thread: the upstream's client may complete at once.
+            await Task.Yield();
+            var answer = await FetchAsync(key, _end.Token).ConfigureAwait(false);
+            _flights.TryRemove(key, out _);
+            flight.SetResult(new Fetched(answer));
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        {
+            _flights.TryRemove(key, out _);
+            flight.SetCanceled(CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            // A bug of ours: it must reach whoever asked, and not end the process from a thread of the pool.
+            _flights.TryRemove(key, out _);
+            flight.SetException(exception);
+        }
+    }
+
+    private async Task<CacheAnswer> FetchAsync(CollateralKey key, CancellationToken cancellation)
+    {
+        _ = _authoritiesRead.Value;
+        var certId = key.Kind is CollateralKind.Ocsp ? _judge.CertIdOf(key) : null;
+        if (await WhyNotJudgedAsync(key, certId, cancellation).ConfigureAwait(false) is { } unjudged)
+        {
+            return Failed(key, unjudged);
+        }
+
+        UpstreamAnswer answer;
+        await _places.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            Meters.Count("upstream_requests", key.Kind);
+            answer = await _upstream.FetchAsync(new UpstreamQuestion(key, certId), cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _places.Release();
+        }
+
+        var now = _time.GetUtcNow();
+        if (answer.Body is not { } body)
+        {
+            Meters.Count("upstream_errors", key.Kind, answer.IsAbsent ? "absent" : "unreachable");
+            return answer.IsAbsent
+                ? _failures.Add(key, now, CacheFailure.Absent, $"{answer.Source}: {answer.WhyNot}", null)
+                : _failures.Add(key, now, CacheFailure.Unreachable, $"{answer.Source}: {answer.WhyNot}", answer.RetryAfter);
+        }
+
+        if (TryTake(key, body, answer.Chain, answer.Source, out var item, out var fault))
+        {
+            _failures.Clear(key);
+            return CacheAnswer.Of(item, CacheState.Miss, _entries.TryGetValue(key, out var entry) ? entry.Header.Times : _policy.TimesOf(item, now));
+        }
+
+        var refused = Failed(key, fault);
+        // An older answer is not stored and not served: the newer one that is held is, while it holds (S-17).
+        return fault.Refusal is ItemRefusal.Older && TryLoad(key, now, out item, out var times) && now <= times.Servable ? CacheAnswer.Of(item, CacheState.Stale, times) : refused;
+    }
+
+    // What is judged by something else needs that first: Intel's root list its root, AMD's keys and lists their chain.
+    private async Task<ItemFault?> WhyNotJudgedAsync(CollateralKey key, OcspCertId? certId, CancellationToken cancellation)
+    {
+        var first = key.Kind switch
+        {
+            CollateralKind.RootCrl when _authorities.FindRoot(AuthorityPurpose.Intel) is null => new CollateralKey(CollateralKind.PckCrl, "platform"),
+            CollateralKind.AmdCrl => new CollateralKey(CollateralKind.AmdChain, key.Id),
+            CollateralKind.Vcek or CollateralKind.Vlek => new CollateralKey(CollateralKind.AmdChain, $"{CollateralKinds.NameOf(key.Kind)}/{key.Id.Split('/')[0]}"),
+            _ => default,
+        };
+        if (first.Kind is not CollateralKind.None)
+        {
+            var answer = await GetAsync(first, cancellation).ConfigureAwait(false);
+            return answer.Item is null ? new ItemFault(ItemRefusal.UnknownIssuer, $"{first} is needed first: {answer.WhyNot}") : null;
+        }
+
+        return (key.Kind is CollateralKind.Ocsp && certId is null) || (key.Kind is CollateralKind.Crl && _authorities.FindSignerOf(key.Id) is null)
+            ? new ItemFault(ItemRefusal.UnknownIssuer, "its issuer is not known here: give evidence, or the chain of a device below it")
+            : null;
+    }
+
+    private CacheAnswer Failed(CollateralKey key, ItemFault fault)
+    {
+        Meters.Count("refused", key.Kind, fault.Name);
+        return _failures.Refuse(key, _time.GetUtcNow(), fault);
+    }
+
+    /// <summary>The one door by which an item enters.</summary>
+    private bool TryTake(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
+    {
+        var now = _time.GetUtcNow();
+        if (!_judge.TryVerify(key, body, chain, out item, out fault) || !item.IsCurrent(now, out fault))
+        {
+            item = null;
+            return false;
+        }
+
+        // Between the question and the answer nobody else may raise the mark.
+        lock (_stripes[(item.MarkId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % Stripes])
+        {
+            return TryKeep(ref item, source, now, out fault);
+        }
+    }
+
+    private bool TryKeep([NotNullWhen(true)] ref VerifiedItem? item, string source, DateTimeOffset now, [NotNullWhen(false)] out ItemFault? fault)
+    {
+        fault = null;
+        if (_marks.Find(item!.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark))
+        {
+            (fault, item) = (new ItemFault(ItemRefusal.Older, $"of {item.Rank.Date:yyyy-MM-dd'T'HH:mm:ss'Z'}, and one of {mark.Date:yyyy-MM-dd'T'HH:mm:ss'Z'} was seen{(mark.Revokes ? " that revokes" : "")}"), null);
+            return false;
+        }
+
+        Learn(item);
+        Keep(item, source, _policy.TimesOf(item, now));
+        return true;
+    }
+
+    private void Keep(VerifiedItem item, string source, ItemTimes times)
+    {
+        var header = ItemHeader.Of(item, source, times);
+        long length = item.Body.Length + item.Chain.Length;
+        try
+        {
+            // The mark first: after a crash between the two, what was seen is still known.
+            _marks.Raise(item);
+            length = _folder?.Write(header, item.Chain, item.Body) ?? length;
+        }
+        catch (IOException)
+        {
+            // A full disk costs persistence, not service: the item stays in memory.
+            Meters.Count("store_errors", item.Key.Kind);
+        }
+
+        var entry = new Entry(header, length, item) { LastUsed = _time.GetUtcNow().UtcTicks };
+        Interlocked.Add(ref _bytes, length);
+        Interlocked.Add(ref _memoryBytes, item.Body.Length + item.Chain.Length);
+        while (!_entries.TryAdd(item.Key, entry))
+        {
+            if (_entries.TryGetValue(item.Key, out var old) && _entries.TryUpdate(item.Key, entry, old))
+            {
+                Forget(old);
+                break;
+            }
+        }
+
+        Evict();
+    }
+
+    // Authorities outlive the items that proved them, so they are items themselves.
+    private ImmutableArray<CertifiedAuthority> Learn(VerifiedItem proof)
+    {
+        var added = _authorities.Add(proof.Authorities);
+        foreach (var authority in added)
+        {
+            var item = ItemVerification.ItemOf(authority);
+            if (item.Key != proof.Key && item.IsCurrent(_time.GetUtcNow(), out _))
+            {
+                Keep(item, $"with {proof.Key}", _policy.TimesOf(item, _time.GetUtcNow()));
+            }
+        }
+
+        return added;
+    }
+
+    private bool ReadAuthorities()
+    {
+        foreach (var key in _entries.Keys.Where(key => key.Kind is CollateralKind.Authority or CollateralKind.AmdChain).OrderBy(key => key.Kind).ToArray())
+        {
+            TryLoad(key, _time.GetUtcNow(), out _, out _);
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The item of a key, if it is held, holds now and nothing newer was seen. From disk it is verified as if it had just arrived; one that
+    /// does not is removed, and asked for again.
+    /// </summary>
+    private bool TryLoad(CollateralKey key, DateTimeOffset now, [NotNullWhen(true)] out VerifiedItem? item, out ItemTimes times)
+    {
+        (item, times) = (null, default);
+        if (!_entries.TryGetValue(key, out var entry))
+        {
+            return false;
+        }
+
+        item = entry.Item ?? Read(entry);
+        if (item is null || !item.IsCurrent(now, out _) || (_marks.Find(key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark)))
+        {
+            item = null;
+            return false;
+        }
+
+        Volatile.Write(ref entry.LastUsed, now.UtcTicks);
+        // The header's times are hints that anybody with the disk could have written: the item's own end bounds them.
+        times = entry.Header.Times;
+        return true;
+    }
+
+    private VerifiedItem? Read(Entry entry)
+    {
+        var key = entry.Header.Key;
+        if (key.Kind is not (CollateralKind.Authority or CollateralKind.AmdChain) && _folder is not null)
+        {
+            _ = _authoritiesRead.Value;
+        }
+
+        ItemFault? fault = null;
+        if (_folder is not null && _folder.TryRead(key, out _, out var chain, out var body) && _judge.TryVerify(key, body, chain, out var item, out fault))
+        {
+            Meters.Count("loads", key.Kind);
+            _authorities.Add(item.Authorities);
+            if (entry.TryHold(item))
+            {
+                Interlocked.Add(ref _memoryBytes, body.Length + chain.Length);
+                Evict();
+            }
+
+            return item;
+        }
+
+        Meters.Count("damaged", key.Kind, fault?.Name ?? "file");
+        if (_entries.TryRemove(new KeyValuePair<CollateralKey, Entry>(key, entry)))
+        {
+            Forget(entry);
+            _folder?.SetAside(key);
+        }
+
+        return null;
+    }
+
+    private void Forget(Entry entry)
+    {
+        Interlocked.Add(ref _bytes, -entry.Length);
+        Interlocked.Add(ref _memoryBytes, -entry.Drop());
+    }
+
+    // Rare, for a full cache only: the order of use is looked up then, so that hits need not keep it.
+    private void Evict()
+    {
+        while (_entries.Count > _policy.MostEntries || Bytes > _policy.MostBytes)
+        {
+            // Authorities are small and what the others are judged by; they go when nothing else is left.
+            if (_entries.Values.OrderBy(entry => entry.Header.Key.Kind is CollateralKind.Authority).ThenBy(entry => Volatile.Read(ref entry.LastUsed)).FirstOrDefault() is not { } oldest)
+            {
+                return;
+            }
+
+            Meters.Count("evictions", oldest.Header.Key.Kind);
+            Remove(oldest.Header.Key);
+        }
+
+        if (_folder is not null && Volatile.Read(ref _memoryBytes) > _policy.MostMemoryBytes)
+        {
+            foreach (var entry in _entries.Values.Where(entry => entry.Item is not null).OrderBy(entry => Volatile.Read(ref entry.LastUsed)))
+            {
+                if (Volatile.Read(ref _memoryBytes) <= _policy.MostMemoryBytes / 2)
+                {
+                    return;
+                }
+
+                Interlocked.Add(ref _memoryBytes, -entry.Drop());
+            }
+        }
+    }
+}
