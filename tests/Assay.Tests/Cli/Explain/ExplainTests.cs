@@ -1,6 +1,9 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Assay.Appraisal;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Composite;
+using Assay.Appraisal.Tpm;
 using Assay.Cli.Explain;
 using Assay.Tokens;
 
@@ -12,7 +15,11 @@ public sealed partial class ExplainTests
     private const string Nvidia = "nvidia/";
     private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
 
-    public static IEnumerable<string> Ids => SetAppraisal.CheckIds.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds).Union(ReferenceValues.CheckIds);
+    /// <summary>Every question that is put to evidence, and to reference values. Those about time and revocation are the same for devices and processors.</summary>
+    public static IEnumerable<string> OfEvidence => SetAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(CpuAppraisal.CheckIds)
+        .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(CompositeAppraisal.CheckIds).Union(ReferenceValues.CheckIds);
+
+    public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
 
     [Fact]
     public void Every_check_is_explained_and_no_other()
@@ -98,17 +105,34 @@ public sealed partial class ExplainTests
                 assay.Run("verify", "--evidence", Recorded.PathOf(s1), Recorded.PathOf(s1), "--rim-store", empty, "--dangerously-skip-revocation").Output,
                 assay.Run("verify", "--evidence", Recorded.PathOf(Nvidia + "gpu/hopper_545.00_full_offline/evidence_derived.json"),
                     "--rim-store", Recorded.PathOf(Nvidia + "rims/fsstore_545.00"), "--dangerously-skip-revocation", "--at", "2026-11-22T05:58:43Z").Output,
-                assay.Run("verify", "--evidence", Recorded.PathOf(Nvidia + "gpu/hopper_570.86.10_cert_hold.json"), "--rim-store", empty, "--dangerously-skip-revocation").Output)
+                assay.Run("verify", "--evidence", Recorded.PathOf(Nvidia + "gpu/hopper_570.86.10_cert_hold.json"), "--rim-store", empty, "--dangerously-skip-revocation").Output,
+                OfMachines(assay, folder.CreateSubdirectory("amd").FullName))
                 .Replace(folder.FullName + "/", "", StringComparison.Ordinal);
 
             var quoted = Quoted().Matches(s_document).SelectMany(block => block.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
-            Assert.InRange(quoted.Length, 10, 100);
+            Assert.InRange(quoted.Length, 30, 100);
             Assert.All(quoted, line => Assert.Contains(line, printed, StringComparison.Ordinal));
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    private static string OfMachines(AssayCommand assay, string amd)
+    {
+        foreach (var file in new[] { "snp/dstack/vcek.der", "snp/dstack/sev_snp_ask.pem", "roots/ask_ark_milan.pem" })
+        {
+            File.Copy(Recorded.PathOf("cpu/" + file), Path.Combine(amd, Path.GetFileName(file)));
+        }
+
+        const string dstack = "dstack/quote-report.quote.bin", log = "dstack/quote-report.eventlog.json", collateral = "tdx/tdx_quote_collateral.json";
+        string Verify(string evidence, string at, params string[] rest) => assay.Run(["verify", "--cpu-evidence", Recorded.PathOf("cpu/" + evidence), "--at", at, .. rest]).Output;
+        return Verify("tdx/tdx_quote_outdated", "2026-03-01T00:00:00Z", "--cpu-collateral", Recorded.PathOf("cpu/tdx/tdx_quote_outdated_collateral.json"))
+            + Verify("tdx/tdx_quote", "2025-06-18T00:00:00Z", "--cpu-collateral", Recorded.PathOf("cpu/" + collateral))
+            + Verify(dstack, "2026-03-01T00:00:00Z", "--cpu-collateral", Recorded.PathOf("cpu/" + collateral), "--event-log", Recorded.PathOf("cpu/" + log), "--gpu-policy", new string('0', 96))
+            + Verify("snp/dstack/report.bin", "2026-07-01T00:00:00Z", "--cpu-collateral", amd, "--dangerously-skip-revocation", "--event-log", Recorded.PathOf("cpu/" + log))
+            + Verify("az-vtpm/az-tdx-vtpm/evidence-v1.json", "2026-03-01T00:00:00Z");
     }
 
     [GeneratedRegex("<a id=\"([^\"]+)\"></a>")]
