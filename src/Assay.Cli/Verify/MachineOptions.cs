@@ -69,9 +69,11 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
 
+    public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
+
     public IEnumerable<Option> All =>
     [
         CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, Expect, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptBinding, AcceptTcb, AcceptDebug,
+        AcceptBinding, AcceptTcb, AcceptDebug, AcceptSeptVe,
     ];
 }

@@ -89,6 +89,7 @@ internal sealed class MachineRequest
                     Revocation = common.Revocation,
                     AcceptVlek = parsed.GetValue(options.AcceptVlek),
                     DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
+                    DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
                     DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
                 },
                 Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), Gate = gate },

@@ -48,13 +48,12 @@ public static class EvidenceFile
     }
 
     /// <summary>The devices of a bundle that holds more than devices; it may hold none of them.</summary>
-    internal static bool TryReadDevices(JsonElement root, string name, bool nonceIsChallenge, out ImmutableArray<DeviceEvidence> devices, out ParseFault? fault)
+    internal static ImmutableArray<DeviceEvidence> DevicesOf(JsonElement root, string name, bool nonceIsChallenge, out ParseFault? fault)
     {
         var reader = new Reader(name) { IsWhole = true, NonceIsChallenge = nonceIsChallenge };
         reader.ReadBundle(root);
         fault = reader.Fault;
-        devices = fault is null ? [.. reader.Devices] : [];
-        return fault is null;
+        return fault is null ? [.. reader.Devices] : [];
     }
 
     private sealed class Reader(string name)

@@ -57,7 +57,7 @@ public sealed record MachineEvidence
         ImmutableArray<DeviceEvidence> own = [];
         if (fault is null)
         {
-            EvidenceFile.TryReadDevices(root, name, nonceIsChallenge: hasKey, out own, out fault);
+            own = EvidenceFile.DevicesOf(root, name, nonceIsChallenge: hasKey, out fault);
         }
 
         fault ??= own.IsEmpty && cpu is null ? new ParseFault("evidence", 0, "the file holds neither device nor processor") : null;

@@ -179,7 +179,9 @@ public class TdxFaultTests
 
         var service = Under(TdxFault.ServiceTd, expected => expected with { AcceptedServiceTds = [new Digest(System.Security.Cryptography.SHA384.HashData("migration TD"u8))] });
         Assert.True(service.Passed);
-        Assert.True(Under(TdxFault.SeptVeEnabled, expected => expected with { RequireSeptVeDisable = false }).Passed);
+        var septVe = Under(TdxFault.SeptVeEnabled, expected => expected with { RequireSeptVeDisable = false });
+        Assert.True(septVe.Passed);
+        Assert.Contains("tdx-sept-ve-accepted", septVe.Weakened);
         Assert.True(Under(TdxFault.Migratable, expected => expected with { RefuseMigratable = false }).Passed);
     }
 

@@ -143,6 +143,7 @@ public static class TdxAppraisal
             ("tdx-no-reference-values", expected.References is null),
             ("tdx-no-report-data", expected.ReportData is null),
             ("tdx-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
+            ("tdx-sept-ve-accepted", !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable),
             ("tdx-tcb-status-accepted", tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
             ("time-stated", expected.Time.Source is TimeSource.Stated),
         ];
