@@ -71,9 +71,12 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
 
-    public IEnumerable<Option> All =>
+    /// <summary>Those that demand something of a processor, or allow it something: whoever gives one expects that one is shown.</summary>
+    public IEnumerable<Option> AboutProcessors =>
     [
-        CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, Expect, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptBinding, AcceptTcb, AcceptDebug, AcceptSeptVe,
+        CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
+        AcceptTcb, AcceptDebug, AcceptSeptVe,
     ];
+
+    public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];
 }

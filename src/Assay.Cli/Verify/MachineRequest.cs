@@ -56,7 +56,9 @@ internal sealed class MachineRequest
 
     private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, Action<string, string> refuse)
     {
-        public bool IsAsked => shown.Cpu is not null || shown.Key is not null || options.All.Any(option => parsed.GetResult(option) is { Implicit: false });
+        public bool IsAsked => shown.Cpu is not null || shown.Key is not null || options.All.Any(IsGiven);
+
+        private bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
 
         public MachineRequest Read(AppraisalExpectations common)
         {
@@ -92,7 +94,7 @@ internal sealed class MachineRequest
                     DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
                     DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
                 },
-                Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), Gate = gate },
+                Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), RequireLog = IsGiven(options.GpuPolicy), Gate = gate },
                 Whole = whole,
             };
         }
@@ -236,16 +238,18 @@ internal sealed class MachineRequest
             var (gpus, switches) = Counts();
             // Without a processor's evidence nothing can be bound; where only a processor is shown, devices are not the question.
             var isAlone = cpu is not null && shown.Devices.IsEmpty && parsed.GetValue(options.Expect) is null;
+            // Who demands something of a processor does not get by with none: the evidence chooses nothing by leaving it out (S-10).
+            var isGpuOnly = cpu is null && !options.AboutProcessors.Any(IsGiven);
             return new CompositeExpectations
             {
                 Gpus = isAlone ? 0 : gpus,
                 Switches = isAlone ? 0 : switches,
-                DangerouslyAcceptNoCpuTee = cpu is null,
+                DangerouslyAcceptNoCpuTee = isGpuOnly,
                 DangerouslyAcceptedBinding = parsed.GetValue(options.AcceptBinding) switch
                 {
                     "evidence-hash" => GpuBinding.EvidenceHash,
                     "none" => GpuBinding.None,
-                    _ => cpu is null ? GpuBinding.None : GpuBinding.BootEvent,
+                    _ => isGpuOnly ? GpuBinding.None : GpuBinding.BootEvent,
                 },
                 Challenged = challenged,
             };

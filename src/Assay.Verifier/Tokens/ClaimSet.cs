@@ -83,11 +83,12 @@ internal sealed class ClaimSet
 
     /// <summary>
     /// The guest's key, where a processor vouches for it: <c>tee-pubkey</c>, where key brokers look for it, and <c>cnf</c> (RFC 7800). A key
-    /// that nothing but GPUs answered for is never named: whoever has a GPU answer can have it answer for any key (S-1, S-10).
+    /// that nothing but GPUs answered for is never named: whoever has a GPU answer can have it answer for any key (S-1, S-10). Nor is one from
+    /// evidence that answers no challenge of the relying party's: it may be a recording (S-20).
     /// </summary>
     public ClaimSet AddKey(Verdict verdict)
     {
-        if (verdict is not { Kind: VerdictKind.Pass, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: "binding.cpu.devices", State: CheckState.Held }))
+        if (verdict is not { Kind: VerdictKind.Pass, IsFresh: true, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: "binding.cpu.devices", State: CheckState.Held }))
         {
             return this;
         }

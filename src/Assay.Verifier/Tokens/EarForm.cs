@@ -45,9 +45,11 @@ internal static class EarForms
 
     /// <summary>
     /// Whether a submodule of Trustee's form is about a processor: it signs 64 bytes, in which a nonce stands only as a hash.
+    /// What holds a GPU's claims is none, whatever stands beside them: its nonce is asked about.
     /// </summary>
     public static bool IsProcessor(JsonElement submodule) =>
-        submodule.TryGetProperty("ear.veraison.annotated-evidence", out var evidence) && StrictJson.Text(evidence, "report_data") is { Length: 2 * ReportData.Size } text && Hex.TryDecode(text, out _);
+        submodule.TryGetProperty("ear.veraison.annotated-evidence", out var evidence) && evidence.ValueKind is JsonValueKind.Object && !evidence.TryGetProperty("nvidia", out _)
+        && StrictJson.Text(evidence, "report_data") is { Length: 2 * ReportData.Size } text && Hex.TryDecode(text, out _);
 
     /// <summary>What the verifier found out about the device.</summary>
     public static JsonElement DeviceClaims(this EarForm form, JsonElement submodule)

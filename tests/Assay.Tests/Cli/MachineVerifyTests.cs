@@ -234,6 +234,73 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
         Assert.Contains(id, answer.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_bundle_whose_processor_is_left_out_does_not_answer_who_demands_one()
+    {
+        // Whoever writes the bundle leaves out what would betray it; the tier without a CPU TEE is the relying party's choice.
+        var spoilt = Spoilt(bundle => bundle.Remove("cpu"));
+        string[][] demands =
+        [
+            ["--reference-values", Path.Combine(machine.Folder, "reference_values.json")],
+            ["--gpu-policy", GpuPolicy()],
+            ["--require-secure-boot"],
+        ];
+
+        foreach (var demand in demands)
+        {
+            var answer = s_assay.Run([.. Arguments(spoilt, Challenge, collateral: false), .. demand]);
+
+            Assert.Equal(1, answer.ExitCode);
+            Assert.Contains("composite.cpu.present", Failed(JsonNode.Parse(answer.Output)!));
+        }
+    }
+
+    [Fact]
+    public void A_bundle_whose_log_is_left_out_does_not_answer_who_demands_one()
+    {
+        var spoilt = Spoilt(bundle => bundle["cpu"]!.AsObject().Remove("eventLog"));
+        string[][] demands = [["--require-secure-boot"], ["--gpu-policy", GpuPolicy()]];
+
+        foreach (var demand in demands)
+        {
+            var (code, json) = Judge(spoilt, extra: ["--dangerously-accept-binding", "evidence-hash", .. demand]);
+
+            Assert.Equal(1, code);
+            Assert.Contains("boot.log.replayed", Failed(json["boot"]!));
+        }
+    }
+
+    [Fact]
+    public void Without_reference_values_any_image_could_have_written_the_boot_event()
+    {
+        var answer = s_assay.Run([.. Arguments(Path.Combine(machine.Folder, "machine.json"), Challenge, collateral: true), "--gpu-policy", GpuPolicy()]);
+
+        Assert.Equal(1, answer.ExitCode);
+        var json = JsonNode.Parse(answer.Output)!;
+        Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(json));
+        Assert.Equal("evidence-hash", json["binding"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void A_recorded_session_names_no_key_in_a_token()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        var (key, token) = (Path.Combine(folder, "issuer.pem"), Path.Combine(folder, "token.jwt"));
+        Assert.True(s_assay.Run("token", "keygen", "--out", key).Accepted);
+
+        // The challenge is the one that the bundle states: whoever recorded it shows it again.
+        var (code, json) = Judge(Path.Combine(machine.Folder, "machine.json"), challenge: null, extra: ["--signing-key", key, "--issuer", "http://127.0.0.1", "--token-format", "trustee-ear", "--eat-out", token]);
+
+        Assert.Equal(0, code);
+        Assert.Equal("not-proven", json["freshness"]!.GetValue<string>());
+        var claims = Claims(File.ReadAllText(token));
+        Assert.Null(claims["tee-pubkey"]);
+        Assert.Null(claims["cnf"]);
+    }
+
+    private string GpuPolicy() => JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "reference_values.json")))!["gpuPolicies"]![0]!.GetValue<string>();
+
     private string Spoilt(Action<JsonObject> spoil)
     {
         var bundle = JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "machine.json")))!.AsObject();

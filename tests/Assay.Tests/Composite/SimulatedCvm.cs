@@ -125,7 +125,7 @@ internal sealed class SimulatedCvm : IDisposable
         return new CompositeParts { Devices = devices, Tdx = quote, Boot = JudgeBoot(boot.JsonLog(), quote, devices), Key = Binding, AdditionalEvidence = additional };
     }
 
-    public static CompositeExpectations Expected { get; } = new() { Gpus = 2, Switches = 2, DangerouslyAcceptedBinding = GpuBinding.BootEvent };
+    public static CompositeExpectations Expected { get; } = new() { Gpus = 2, Switches = 2, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
 
     private static byte[] NewKey()
     {

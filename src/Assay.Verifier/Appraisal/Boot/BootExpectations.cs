@@ -12,6 +12,9 @@ public sealed record BootExpectations
     /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
     public required bool RequireSecureBoot { get; init; }
 
+    /// <summary>Refuses a machine that shows no log at all: leaving it out answers no question about it. <see cref="RequireSecureBoot"/> does too.</summary>
+    public bool RequireLog { get; init; }
+
     /// <summary>What our gate must have written; null when none is asked for, and then nothing binds a GPU to this boot.</summary>
     public required GateRequirement? Gate { get; init; }
 }

@@ -56,11 +56,14 @@ public static class CompositeAppraisal
         };
     }
 
-    // What a report was made for is asked about its own bytes; on Azure the challenge stands in the vTPM's quote instead.
+    // What a report was made for is asked about its own bytes; on Azure the challenge stands in the vTPM's quote instead. Where nothing is
+    // shown nothing answers, and what could not be read has not answered either.
     private static bool IsBound(CompositeParts parts)
     {
-        var processor = parts.Tdx is { } tdx ? Answers(tdx.Findings, "tdx.report-data.match") : parts.Snp is not { } snp || Answers(snp.Findings, "snp.report-data.match");
-        return processor && (parts.Tpm is not { } tpm || Answers(tpm.Findings, "tpm.quote.nonce.match"));
+        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && Answers(tdx.Findings, "tdx.report-data.match")
+            : parts.Snp is { } snp ? snp.Report is not null && Answers(snp.Findings, "snp.report-data.match")
+            : parts.Cpu is null && parts.Devices is not null;
+        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && Answers(tpm.Findings, "tpm.quote.nonce.match")));
     }
 
     private static bool Answers(ImmutableArray<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
@@ -69,6 +72,7 @@ public static class CompositeAppraisal
         candidate.Parts is { Tdx: not null, Snp: not null } ? Outcome.Failed("two processors are given for one machine")
         : candidate.Parts.Tdx is not null ? Outcome.Held("Intel TDX")
         : candidate.Parts.Snp is not null ? Outcome.Held("AMD SEV-SNP")
+        : candidate.Parts.Cpu is not null ? Outcome.Failed("what is shown as a processor's evidence holds none that could be read")
         : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and that is accepted: the host can read what the VM reads")
         : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
 
@@ -189,9 +193,20 @@ public static class CompositeAppraisal
                 : IsOfTheCpu(candidate) ? null
                 : "the TPM is in another VM's TEE: the hardware report that vouches for its key is not the one of this CPU",
             _ => "the log is about no registers",
-        };
+        } ?? WhyNoKnownGate(candidate.Parts, log.Quoted.Kind);
         candidate.HasBootEvent = whyNot is null;
         return whyNot is null ? Outcome.Held($"register {boot.Record!.Register}, {boot.Record.Attestation!.Devices.Length} devices") : Outcome.Failed(whyNot);
+    }
+
+    // The register shows what some guest wrote; only a known image shows that it was our gate. An image of the attacker's own writes what it
+    // likes, and a TPM's registers are worth no more than the paravisor that keeps them (S-1, S-6).
+    private static string? WhyNoKnownGate(CompositeParts parts, RegisterKind kind)
+    {
+        var image = parts.Tdx is { } tdx ? Answers(tdx.Findings, "tdx.measurements.match") : parts.Snp is { } snp && Answers(snp.Findings, "snp.measurement.match");
+        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && Answers(tpm.Findings, "tpm.measurements.match"));
+        return !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
+            : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
+            : null;
     }
 
     private static bool AreTheSame(QuotedRegisters one, QuotedRegisters other) =>
@@ -261,6 +276,7 @@ public static class CompositeAppraisal
         IEnumerable<string> own =
         [
             .. candidate.Expected.DangerouslyAcceptNoCpuTee && parts.Tdx is null && parts.Snp is null ? ["no-cpu-tee"] : Array.Empty<string>(),
+            .. parts.Key is not null && !candidate.Expected.Challenged ? ["nonce-not-given"] : Array.Empty<string>(),
             .. candidate.Binding < GpuBinding.BootEvent && candidate.Devices.Length > 0 ? [$"gpu-binding-{Word(candidate.Binding)}"] : Array.Empty<string>(),
         ];
         return [.. own.Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];

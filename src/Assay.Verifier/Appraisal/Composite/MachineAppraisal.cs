@@ -35,7 +35,9 @@ public static class MachineAppraisal
             Tdx = processor?.Tdx,
             Snp = processor?.Snp,
             Tpm = processor?.Tpm,
-            Boot = logs.IsDefaultOrEmpty ? null : JudgeLog(logs, processor, devices, boot),
+            Boot = !logs.IsDefaultOrEmpty ? JudgeLog(logs, processor, devices, boot)
+                : boot.RequireLog || boot.RequireSecureBoot ? BootAppraisal.WithoutRegisters("a boot log is demanded, and none is shown", stopped: false)
+                : null,
             Key = expected.Key,
             AdditionalEvidence = expected.AdditionalEvidence,
         };
