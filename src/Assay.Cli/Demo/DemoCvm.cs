@@ -52,7 +52,15 @@ internal sealed class DemoCvm
     public Digest GatePolicy => new(_policy);
 
     /// <summary>Its image, known to be good.</summary>
-    public TdxReference Image { get; } = new() { Name = "the demonstration's image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [null, null, null, null] };
+    public TdxReference Image => ImageOf(Boot(Plan(BootFault.None)));
+
+    // RTMR3 is the boot's own: its events are judged one by one.
+    private static TdxReference ImageOf(SimulatedBoot boot) => new()
+    {
+        Name = "the demonstration's image",
+        MrTd = new Digest(SimulatedTdx.GoodMrTd),
+        Rtmr = [new Digest(boot.Rtmrs[0].Span), new Digest(boot.Rtmrs[1].Span), new Digest(boot.Rtmrs[2].Span), null],
+    };
 
     /// <summary>The instant of everything simulated.</summary>
     public DateTimeOffset Now => _intel.Now;

@@ -216,6 +216,18 @@ public sealed class CompositeTests : IDisposable
     }
 
     [Fact]
+    public void Reference_values_of_the_firmware_alone_let_any_kernel_write_the_gates_events()
+    {
+        var parts = _one.Parts();
+        var firmware = parts.Tdx!.Image! with { Rtmr = [parts.Tdx.Image.Rtmr[0], null, parts.Tdx.Image.Rtmr[2], null] };
+
+        var result = CompositeAppraisal.Appraise(parts with { Tdx = parts.Tdx with { Image = firmware } }, SimulatedCvm.Expected);
+
+        Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
+        Assert.Contains("RTMR1 and RTMR2", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_vtpm_in_another_vms_tee_lends_its_boot_event_to_nobody()
     {
         // The quote, the log and the TEE around them are genuine, and another machine's.

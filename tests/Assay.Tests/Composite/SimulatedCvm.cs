@@ -93,7 +93,7 @@ internal sealed class SimulatedCvm : IDisposable
             {
                 ReportData = ReportData.TryCreate(data, out var bound) ? bound : null,
                 Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-                References = [new TdxReference { Name = "the image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [null, null, null, null] }],
+                References = [new TdxReference { Name = "the image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [.. boot.Rtmrs.Take(3).Select(register => (Digest?)new Digest(register.Span)), null] }],
             },
         }.Result();
     }

@@ -204,7 +204,10 @@ public static class CompositeAppraisal
     {
         var image = parts.Tdx is { } tdx ? Answers(tdx.Findings, "tdx.measurements.match") : parts.Snp is { } snp && Answers(snp.Findings, "snp.measurement.match");
         var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && Answers(tpm.Findings, "tpm.measurements.match"));
-        return !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
+        // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2.
+        var isWhole = kind is not RegisterKind.Rtmr || parts.Tdx is { Image.Rtmr: { Length: > 2 } registers } && registers[1] is not null && registers[2] is not null;
+        return image && !isWhole ? "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
+            : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
             : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
             : null;
     }

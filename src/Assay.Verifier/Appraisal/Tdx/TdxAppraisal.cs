@@ -115,6 +115,7 @@ public static class TdxAppraisal
         {
             Findings = [.. authenticated.Findings, .. chain, .. info.Findings, .. identity.Findings, .. answers, .. TimeGround.Checks.Select(check => check.Ask(ground))],
             Tcb = tcb,
+            Image = candidate.Image,
             Claims = TdxClaims.Of(quote, tcb),
             Missing = MissingItems(collateral, expected),
             Weakened = Weakenings(candidate, tcb),
@@ -259,6 +260,7 @@ public static class TdxAppraisal
 
         var body = candidate.Body;
         var matching = references.FirstOrDefault(reference => WhyNot(body, reference) is null);
+        candidate.Image = matching;
         return matching is not null ? Outcome.Held(matching.Name)
             : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"MRTD {body.MrTd}", "at least one image")
             : Outcome.Failed(
@@ -288,6 +290,7 @@ public static class TdxAppraisal
         public QeIdentity? Identity { get; set; }
         public TdxModuleIdentity? Module { get; set; }
         public bool QeIsGenuine { get; set; }
+        public TdxReference? Image { get; set; }
         public TcbJudgement? PlatformTcb { get; set; }
         public TcbJudgement? ModuleTcb { get; set; }
         public TcbJudgement? QeTcb { get; set; }

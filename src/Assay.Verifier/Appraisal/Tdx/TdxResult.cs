@@ -56,6 +56,9 @@ public sealed record TdxResult
     /// <summary>The latest date of an item that verified: no honest clock is earlier (S-13).</summary>
     public DateTimeOffset LatestStatement { get; init; }
 
+    /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
+    public TdxReference? Image { get; init; }
+
     /// <summary>What it was authenticated with: nothing else may be asked of it afterwards.</summary>
     internal TdxExpectations? Asked { get; init; }
 
