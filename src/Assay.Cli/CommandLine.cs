@@ -18,7 +18,7 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Proves that a GPU is genuine and runs known firmware, and says what it could not prove.")
+        var root = new RootCommand("Proves that a GPU is genuine, runs known firmware and is a confidential VM's own, and says what it could not prove.")
         {
             VerifyCommand.Create(),
             InspectCommand.Create(),
@@ -50,7 +50,7 @@ internal static class CommandLine
                 Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
             }
 
-            if (parsed.CommandResult.Command is { Name: "verify" } && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) is { } file)
+            if (HelpWithExamples.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) is { } file)
             {
                 await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
             }
@@ -106,7 +106,7 @@ internal static class CommandLine
         {
             ["assay"] =
             [
-                "assay demo",
+                "assay demo --out machine",
                 "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
             ],
             ["verify"] =
@@ -114,6 +114,8 @@ internal static class CommandLine
                 "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
                 "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
                 "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
+                "assay verify --cpu-evidence quote.bin --cpu-collateral collateral --event-log eventlog.json --reference-values trainer.jws --reference-keys publisher.jwks --report-data $DATA",
+                "assay verify --evidence machine.json --nonce $CHALLENGE --cpu-collateral collateral --reference-values trainer.jws --reference-keys publisher.jwks --rim-url nvidia --ocsp-url nvidia --expect gpus=8,switches=4",
             ],
             ["inspect"] = ["assay inspect gpu.json", "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json", "assay inspect /sys/firmware/acpi/tables/data/CCEL"],
             ["measure"] =
@@ -145,7 +147,7 @@ internal static class CommandLine
                 "assay verify --evidence gpu.json --rim-url http://127.0.0.1:8093 --ocsp-url http://127.0.0.1:8093 --nonce $NONCE",
             ],
             ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
-            ["demo"] = ["assay demo"],
+            ["demo"] = ["assay demo", "assay demo --out machine"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],
         };
 

@@ -37,7 +37,7 @@ internal static class ExplainCommand
 
         var near = Explanations.All.Select(explanation => explanation.Id)
             .Where(known => known.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(known, StringComparison.OrdinalIgnoreCase))).Take(3).ToArray();
-        Output.Error("cli.finding", $"{id} is no finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all");
+        Output.Error("cli.finding", $"{id} is no finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all. Names under \"weakened\" stand in docs/verdict.md");
         return ExitCode.Unusable;
     }
 

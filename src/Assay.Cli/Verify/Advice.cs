@@ -43,6 +43,6 @@ internal static class Advice
     }
 
     private static string MissingOf(CpuResult cpu) => cpu.Tdx is not null
-        ? $"Get {string.Join(", ", cpu.Missing)} as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched."
-        : $"Get {string.Join(", ", cpu.Missing)} as a folder --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service.";
+        ? $"Get {string.Join(", ", cpu.Missing)} as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
+        : $"Get {string.Join(", ", cpu.Missing)} into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
 }

@@ -39,7 +39,7 @@ internal sealed class MachineOptions
 
     public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
 
-    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor must have signed, where no key is given", HelpName = "HEX" };
+    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor (or Azure's vTPM quote) must have signed, where no key is given; --nonce alone is not asked of it", HelpName = "HEX" };
 
     public Option<string?> Expect { get; } = new("--expect") { Description = "how many devices must answer: gpus=8,switches=4", HelpName = "COUNTS" };
 

@@ -317,7 +317,8 @@ internal sealed class MachineRequest
             else
             {
                 var failed = findings.First(finding => finding.State is CheckState.Failed);
-                refuse(failed.Id, $"{InputFile.NameOf(file)}: {failed.Reason}");
+                var sides = (failed.Found, failed.Expected) is ({ } found, { } expected) ? $": found {found}, expected {expected}" : "";
+                refuse(failed.Id, $"--reference-values: {InputFile.NameOf(file)}: {failed.Reason}{sides}");
             }
 
             return null;
@@ -332,7 +333,7 @@ internal sealed class MachineRequest
             }
             else if (!JsonWebKeySet.TryParse(bytes, out keys, out var fault))
             {
-                refuse("cli.reference-values", $"--reference-keys: {InputFile.NameOf(file)}: {fault}");
+                refuse("cli.reference-values", $"--reference-keys: {InputFile.NameOf(file)}: a key set (JWKS) of public keys is expected, as assay token jwks prints it: {fault}");
             }
 
             return keys is not null;

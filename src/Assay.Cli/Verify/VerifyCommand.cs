@@ -13,7 +13,7 @@ internal static class VerifyCommand
     public static Command Create()
     {
         var options = new VerifyOptions();
-        var command = new Command("verify", "Verifies evidence of GPUs and switches. Nothing is fetched unless a URL is given.");
+        var command = new Command("verify", "Verifies evidence of GPUs and switches, of a processor's TEE (TDX, SEV-SNP), its boot, or all of a machine. Nothing is fetched unless a URL is given.");
         foreach (var option in options.All)
         {
             command.Options.Add(option);

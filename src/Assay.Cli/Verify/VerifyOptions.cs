@@ -15,7 +15,7 @@ internal sealed class VerifyOptions
 
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
-        Description = "evidence files: nvattest JSON, CMW JSON or a bundle; - for standard input",
+        Description = "evidence files: nvattest JSON, CMW JSON, or a bundle with a processor and key too (docs/machines.md); - for standard input",
         AllowMultipleArgumentsPerToken = true,
         HelpName = "FILE",
     };
@@ -24,7 +24,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> Chain { get; } = new("--chain") { Description = "the PEM chain of --report", HelpName = "FILE" };
 
-    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every report must answer; without it freshness is not proven. With a key: the challenge as the guest received it", HelpName = "HEX|TEXT" };
+    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every device must answer; without it freshness is not proven. With a key, of the processor too: the challenge as the guest received it", HelpName = "HEX|TEXT" };
 
     public Option<string?> RimStore { get; } = new("--rim-store") { Description = "folder with <id>.xml", HelpName = "DIR" };
 

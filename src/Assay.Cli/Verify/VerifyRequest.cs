@@ -126,7 +126,7 @@ internal sealed class VerifyRequest : IDisposable
                     var isJson = bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..];
                     Refuse("evidence.malformed", isJson
                         ? $"{InputFile.NameOf(file)}: {fault}"
-                        : $"{InputFile.NameOf(file)}: not JSON; a report alone is given as --report FILE with --chain FILE");
+                        : $"{InputFile.NameOf(file)}: not JSON; a report alone is given as --report FILE with --chain FILE, a TDX quote or SNP report as --cpu-evidence FILE");
                 }
                 else
                 {
