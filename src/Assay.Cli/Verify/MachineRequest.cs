@@ -67,6 +67,12 @@ internal sealed class MachineRequest
             var (key, challenged) = Key();
             var reportData = ReportDataOf(key);
             var references = References(common.Time);
+            // A nonce that nothing is asked about would look as if it had been answered.
+            if (cpu is not null && key is null && nonce is not null && shown.Devices.IsEmpty)
+            {
+                refuse("cli.nonce", "--nonce: a processor alone answers none: give --tee-pubkey FILE with it, or the 64 bytes as --report-data");
+            }
+
             var whole = Whole(cpu, key is null ? nonce is not null || reportData is not null : challenged);
             whole = references is { IsSigned: false } ? whole with { Weakened = ["reference-values-unsigned"] } : whole;
             var gate = Gate(whole, references, shown.Devices.Length > 0);

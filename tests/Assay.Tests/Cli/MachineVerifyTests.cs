@@ -223,6 +223,7 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
     [InlineData("cli.expect", "--expect", "gpus=-1")]
     [InlineData("cli.report-data", "--report-data", "00")]
     [InlineData("cli.gpu-policy", "--gpu-policy", "zz")]
+    [InlineData("cli.nonce", "--nonce", "00")]
     [InlineData("cli.file", "--cpu-collateral", "/nowhere")]
     [InlineData("cli.file", "--event-log", "/nowhere")]
     [InlineData("cli.reference-values", "--reference-keys", "keys.json")]
