@@ -1,8 +1,7 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
-using Assay.Evidence.Snp;
+using Assay.Evidence;
 using Assay.Reference;
 using Assay.Wire;
 
@@ -45,13 +44,24 @@ internal enum CpuFileKind
 /// <summary>Tells such a file by its content. Names and endings of files say nothing.</summary>
 internal static class CpuFile
 {
-    private const int SnpSignatureAlgorithmOffset = 0x34;
     private const int SpecIdOffset = 32;
 
     private static readonly SearchValues<byte> s_digits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
-    /// <summary>The kind; for hexadecimal text also the bytes that it stands for.</summary>
-    public static (CpuFileKind Kind, byte[] Content) Read(byte[] file)
+    /// <summary>The kind; for text the bytes that it stands for; and the log that came in the same file, null where none did.</summary>
+    public static (CpuFileKind Kind, byte[] Content, byte[]? Log) Read(byte[] file)
+    {
+        if (CpuEvidence.TryParse(file, "", out var evidence, out _))
+        {
+            var kind = evidence.Kind switch { CpuEvidenceKind.TdxQuote => CpuFileKind.TdxQuote, CpuEvidenceKind.SnpReport => CpuFileKind.SnpReport, _ => CpuFileKind.AzureVtpm };
+            return (kind, evidence.Bytes.ToArray(), evidence.EventLog?.ToArray());
+        }
+
+        var (other, content) = ReadOther(file);
+        return (other, content, null);
+    }
+
+    private static (CpuFileKind Kind, byte[] Content) ReadOther(byte[] file)
     {
         var text = file.AsSpan().Trim(" \t\r\n"u8);
         return text switch
@@ -65,8 +75,6 @@ internal static class CpuFile
 
     private static CpuFileKind KindOfBytes(ReadOnlySpan<byte> bytes) => bytes switch
     {
-        [4 or 5, 0, _, _, 0x81, 0, 0, 0, ..] => CpuFileKind.TdxQuote,
-        _ when bytes.Length == SnpReport.Size && bytes is [>= 2 and < 16, 0, 0, 0, ..] && BinaryPrimitives.ReadUInt32LittleEndian(bytes[SnpSignatureAlgorithmOffset..]) == 1 => CpuFileKind.SnpReport,
         _ when bytes.StartsWith("HCLA"u8) => CpuFileKind.HclReport,
         [0xFF, (byte)'T', (byte)'C', (byte)'G', ..] => CpuFileKind.TpmQuote,
         _ when bytes.Length > SpecIdOffset && bytes[SpecIdOffset..].StartsWith("Spec ID Event"u8) => CpuFileKind.EventLog,
@@ -84,6 +92,7 @@ internal static class CpuFile
             var first = root.ValueKind is JsonValueKind.Array && root.GetArrayLength() > 0 ? root[0] : default;
             return first.ValueKind is JsonValueKind.Object ? first.TryGetProperty("imr", out _) || first.TryGetProperty("pcr", out _) ? CpuFileKind.EventLog : CpuFileKind.None
                 : root.ValueKind is not JsonValueKind.Object ? CpuFileKind.None
+                // Not as strict JSON has it, or it would have been told above: what is wrong its reader says.
                 : root.TryGetProperty("hcl_report", out _) ? CpuFileKind.AzureVtpm
                 : root.TryGetProperty("tcb_info", out _) ? CpuFileKind.TdxCollateral
                 : root.TryGetProperty("type", out var type) && type.ValueKind is JsonValueKind.String && type.ValueEquals(ReferenceManifest.TypeName) ? CpuFileKind.ReferenceManifest

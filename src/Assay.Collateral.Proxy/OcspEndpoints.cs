@@ -107,6 +107,13 @@ internal sealed class OcspEndpoints(
             return;
         }
 
+        // Nor does an answer from before a revocation that was seen.
+        if (cache.IsOlderThanSeen(item))
+        {
+            await RefuseAsync(context, OcspResponseStatus.TryLater, "older", StatusCodes.Status502BadGateway).ConfigureAwait(false);
+            return;
+        }
+
         context.Response.Headers.CacheControl = "no-store";
         await SendAsync(context, item.Body, "forwarded").ConfigureAwait(false);
     }

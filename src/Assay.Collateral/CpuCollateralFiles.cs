@@ -56,6 +56,12 @@ public sealed class CpuCollateralFiles
             }
         }
 
+        if (files is { _whole: not null, _bodies: [var (_, _, single), ..] })
+        {
+            whyNot = $"{single}: a statement beside a whole collection of collateral for TDX: keep the one that is meant";
+            return false;
+        }
+
         if (!files.IsAnything)
         {
             whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists";

@@ -56,7 +56,7 @@ internal static class DemoAttacks
     {
         var verdict = judge(await stage.CvmAsync(cancellation).ConfigureAwait(false));
         var parts = verdict.Machine!.Parts;
-        var caught = parts.Cpu!.Findings.Concat(parts.Boot!.Findings).Concat(verdict.Machine.Findings).FirstOrDefault(item => item.Id == finding && item.State is CheckState.Failed);
+        var caught = parts.ProcessorFindings.Concat(parts.Boot!.Findings).Concat(verdict.Machine.Findings).FirstOrDefault(item => item.Id == finding && item.State is CheckState.Failed);
         return new DemoAnswer(verdict.Kind is VerdictKind.Fail && caught is not null, caught?.Reason);
     });
 

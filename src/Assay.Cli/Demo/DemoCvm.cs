@@ -43,6 +43,7 @@ internal sealed class DemoCvm
             BundleSigner = null,
             MinimumBundleSequence = 0,
         }.ToPayload().ToBytes();
+        Image = ImageOf(Boot(Plan(BootFault.None)));
     }
 
     /// <summary>Challenge and key of this session.</summary>
@@ -52,7 +53,7 @@ internal sealed class DemoCvm
     public Digest GatePolicy => new(_policy);
 
     /// <summary>Its image, known to be good.</summary>
-    public TdxReference Image => ImageOf(Boot(Plan(BootFault.None)));
+    public TdxReference Image { get; }
 
     // RTMR3 is the boot's own: its events are judged one by one.
     private static TdxReference ImageOf(SimulatedBoot boot) => new()

@@ -37,8 +37,8 @@ internal static class Inspector
 
     private static (string Kind, InspectionNode?[]? Parts)? ReadCpuFile(byte[] file, string name, FaultLog faults)
     {
-        var (kind, content) = CpuFile.Read(file);
-        return kind switch
+        var (kind, content, log) = CpuFile.Read(file);
+        (string Kind, InspectionNode?[]? Parts)? shown = kind switch
         {
             CpuFileKind.TdxQuote => ("tdx_quote", TdxInspection.Read(content, name, faults)),
             CpuFileKind.SnpReport => ("snp_report", SnpInspection.Read(content, name, faults)),
@@ -51,6 +51,9 @@ internal static class Inspector
             CpuFileKind.SignedReferenceManifest => ("reference_manifest", ManifestInspection.ReadSigned(content, name, faults)),
             _ => null,
         };
+        return shown is { Parts: { } parts } && log is not null && EventLogInspection.Read(log, name, faults) is { } events
+            ? (shown.Value.Kind, [.. parts, InspectionNode.Group("event_log", events)])
+            : shown;
     }
 
     // Null when the first bytes are those of no kind.

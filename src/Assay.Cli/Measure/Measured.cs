@@ -77,8 +77,17 @@ internal sealed class Measured
         }
 
         var name = InputFile.NameOf(path);
-        var (kind, content) = CpuFile.Read(file);
+        var (kind, content, own) = CpuFile.Read(file);
         ParseFault? fault = null;
+        if (own is not null && EventLog.TryParse(own, out var inside, out fault))
+        {
+            _logs.Add(($"{name}, its log", inside));
+        }
+        else if (own is not null)
+        {
+            _refuse("cli.measure", $"{name}, its log: {fault}");
+        }
+
         switch (kind)
         {
             case CpuFileKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):

@@ -365,6 +365,11 @@ internal sealed class MachineRequest
             var register = parsed.GetValue(options.GateRegister);
             if (policies.Count == 0)
             {
+                if (IsGiven(options.GateRegister) || IsGiven(options.BootPhase))
+                {
+                    refuse("cli.gpu-policy", "--gate-register and --boot-phase are about a gate: name what it may have expected, with --gpu-policy or in --reference-values");
+                }
+
                 return null;
             }
 

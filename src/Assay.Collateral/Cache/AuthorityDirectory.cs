@@ -54,7 +54,4 @@ internal sealed class AuthorityDirectory
         var roots = _byKey.Values.Where(authority => authority.Purpose == purpose && authority.Certificates.Length == 1).ToArray();
         return roots.Length == 1 ? roots[0] : null;
     }
-
-    /// <summary>The names of lists that can be judged.</summary>
-    public IEnumerable<string> Lists => _byList.Keys;
 }

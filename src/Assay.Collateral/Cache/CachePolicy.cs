@@ -33,6 +33,9 @@ public sealed record CachePolicy
     /// <summary>Items.</summary>
     public int MostEntries { get; init; } = 50_000;
 
+    /// <summary>High-water marks. They outlive their items, and where there is no room for another its item is refused.</summary>
+    public int MostMarks { get; init; } = 500_000;
+
     /// <summary>Bytes on disk.</summary>
     public long MostBytes { get; init; } = 1024L * 1024 * 1024;
 

@@ -161,24 +161,45 @@ public sealed partial class CollateralCache
             return false;
         }
 
+        // The mark first: after a crash between the two, what was seen is still known.
+        if (!TryMark(item, out var persists))
+        {
+            (fault, item) = (new ItemFault(ItemRefusal.NoRoom, $"{_policy.MostMarks} high-water marks are held, and there is no room for its own"), null);
+            return false;
+        }
+
         Learn(item);
-        Keep(item, source, _policy.TimesOf(item, now));
+        Keep(item, source, _policy.TimesOf(item, now), persists);
         return true;
     }
 
-    private void Keep(VerifiedItem item, string source, ItemTimes times)
+    /// <summary>Whether its mark is raised, or was as high; and whether the disk took it.</summary>
+    private bool TryMark(VerifiedItem item, out bool persists)
+    {
+        persists = true;
+        try
+        {
+            return _marks.TryRaise(item);
+        }
+        catch (IOException)
+        {
+            // A full disk costs persistence, not service: mark and item stay in memory.
+            Meters.Count("store_errors", item.Key.Kind);
+            persists = false;
+            return true;
+        }
+    }
+
+    private void Keep(VerifiedItem item, string source, ItemTimes times, bool persists)
     {
         var header = ItemHeader.Of(item, source, times);
         long length = item.Body.Length + item.Chain.Length;
         try
         {
-            // The mark first: after a crash between the two, what was seen is still known.
-            _marks.Raise(item);
-            length = _folder?.Write(header, item.Chain, item.Body) ?? length;
+            length = persists && _folder is not null ? _folder.Write(header, item.Chain, item.Body) : length;
         }
         catch (IOException)
         {
-            // A full disk costs persistence, not service: the item stays in memory.
             Meters.Count("store_errors", item.Key.Kind);
         }
 
@@ -204,9 +225,9 @@ public sealed partial class CollateralCache
         foreach (var authority in added)
         {
             var item = ItemVerification.ItemOf(authority);
-            if (item.Key != proof.Key && item.IsCurrent(_time.GetUtcNow(), out _))
+            if (item.Key != proof.Key && item.IsCurrent(_time.GetUtcNow(), out _) && TryMark(item, out var persists))
             {
-                Keep(item, $"with {proof.Key}", _policy.TimesOf(item, _time.GetUtcNow()));
+                Keep(item, $"with {proof.Key}", _policy.TimesOf(item, _time.GetUtcNow()), persists);
             }
         }
 
@@ -236,7 +257,7 @@ public sealed partial class CollateralCache
         }
 
         item = entry.Item ?? Read(entry);
-        if (item is null || !item.IsCurrent(now, out _) || (_marks.Find(key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark)))
+        if (item is null || !item.IsCurrent(now, out _) || IsOlderThanSeen(item))
         {
             item = null;
             return false;

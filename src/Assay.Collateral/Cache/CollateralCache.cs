@@ -48,7 +48,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(time);
         (_policy, _upstream, _time) = (policy, upstream, time);
         _folder = folder is null ? null : new ItemFolder(folder);
-        _marks = new HighWaterMarks(folder is null ? null : Path.Combine(folder, "marks"));
+        _marks = new HighWaterMarks(folder is null ? null : Path.Combine(folder, "marks"), policy.MostMarks);
         _judge = new ItemJudge(verification, _authorities);
         _failures = new Failures(policy);
         _places = new SemaphoreSlim(policy.Concurrency);
@@ -139,6 +139,13 @@ public sealed partial class CollateralCache : IAsyncDisposable
     /// <summary>The item of a key if it is held and holds now; nothing is fetched.</summary>
     public bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out VerifiedItem? item) =>
         TryLoad(key, _time.GetUtcNow(), out item, out var times) && _time.GetUtcNow() <= times.Servable;
+
+    /// <summary>Whether something newer of its key was seen (S-17): such an item is not to be given out, wherever it came from.</summary>
+    public bool IsOlderThanSeen(VerifiedItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        return _marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark);
+    }
 
     /// <summary>Who issued the certificate that a CertID names, of the authorities that are known here.</summary>
     public CertifiedAuthority? FindIssuer(OcspCertId id) => _authoritiesRead.Value ? _authorities.FindIssuer(id) : null;

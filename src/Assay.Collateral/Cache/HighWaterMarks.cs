@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Assay.Appraisal;
@@ -11,27 +10,30 @@ namespace Assay.Collateral;
 /// </summary>
 internal sealed class HighWaterMarks
 {
-    /// <summary>Each names something that an authority signed: nobody else can make one.</summary>
-    private const int Most = 500_000;
-
     private const int CompactAfter = 1024;
     private const string Floor = "floor";
+
+    private static readonly string[] s_askersChoice = [.. new[] { CollateralKind.Vcek, CollateralKind.Vlek, CollateralKind.PckCertificate }.Select(kind => NameOf(kind, ""))];
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ItemRank> _marks = new(StringComparer.Ordinal);
     private readonly string? _path;
+    private readonly int _most;
+    private int _certificates;
     private int _lines;
     private bool _isBehind;
 
     /// <param name="path">Null: marks last as long as the process.</param>
-    public HighWaterMarks(string? path)
+    /// <param name="most">How many there may be. Each names something that an authority signed: nobody else can make one.</param>
+    public HighWaterMarks(string? path, int most)
     {
-        _path = path;
+        (_path, _most) = (path, most);
         foreach (var line in path is not null && File.Exists(path) ? File.ReadLines(path) : [])
         {
             _lines++;
             if (line.Split(' ') is [var name, var text, "."] && ItemRank.TryParse(text, out var rank, out _) && !(_marks.TryGetValue(name, out var known) && rank.IsOlderThan(known)))
             {
+                _certificates += _marks.ContainsKey(name) || !IsAskersChoice(name) ? 0 : 1;
                 _marks[name] = rank;
             }
         }
@@ -49,18 +51,6 @@ internal sealed class HighWaterMarks
         }
     }
 
-    /// <summary>The sequence of the newest bundle that was imported; 0 when none was.</summary>
-    public long BundleSequence
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return (long)(_marks.GetValueOrDefault("bundle").Number ?? 0);
-            }
-        }
-    }
-
     /// <summary>The mark of an item's key; null when none was seen.</summary>
     public ItemRank? Find(CollateralKind kind, string markId)
     {
@@ -70,36 +60,34 @@ internal sealed class HighWaterMarks
         }
     }
 
-    /// <summary>Every mark of an item, sorted by name.</summary>
-    public ImmutableArray<(string Name, ItemRank Rank)> All()
+    /// <summary>
+    /// Raises the mark of an item and the floor of time. On disk before this returns, so that no crash forgets what was served. False when
+    /// there is no room for another mark: the item must then not be kept, for what is older than it could not be told afterwards.
+    /// </summary>
+    /// <exception cref="IOException">The disk does not take it. The mark holds as long as the process.</exception>
+    public bool TryRaise(VerifiedItem item)
     {
         lock (_lock)
         {
-            return [.. _marks.Where(mark => mark.Key is not (Floor or "bundle")).Select(mark => (mark.Key, mark.Value)).OrderBy(mark => mark.Key, StringComparer.Ordinal)];
-        }
-    }
+            var name = NameOf(item.Key.Kind, item.MarkId);
+            var isNew = !_marks.ContainsKey(name);
+            if (isNew && (_marks.Count >= _most || (IsAskersChoice(name) && _certificates >= _most / 4)))
+            {
+                return false;
+            }
 
-    /// <summary>Raises the mark of an item and the floor of time. On disk before this returns, so that no crash forgets what was served.</summary>
-    /// <exception cref="IOException">The disk does not take it, or there is no room for another mark: the item must not be kept.</exception>
-    public void Raise(VerifiedItem item)
-    {
-        lock (_lock)
-        {
+            _certificates += isNew && IsAskersChoice(name) ? 1 : 0;
             var floor = new ItemRank(null, item.Stated, false);
-            Raise([(NameOf(item.Key.Kind, item.MarkId), item.Rank), .. item.Stated > DateTimeOffset.UnixEpoch ? new[] { (Floor, floor) } : []]);
+            Raise([(name, item.Rank), .. item.Stated > DateTimeOffset.UnixEpoch ? new[] { (Floor, floor) } : []]);
+            return true;
         }
     }
 
-    /// <summary>Raises marks that a bundle brought, and its sequence.</summary>
-    public void Raise(IEnumerable<(string Name, ItemRank Rank)> marks, long sequence)
-    {
-        lock (_lock)
-        {
-            Raise([.. marks, ("bundle", new ItemRank(sequence, default, false))]);
-        }
-    }
+    // A certificate of a processor is made for whatever TCB it is asked for: whoever asks chooses how many there are, and must not take the
+    // room of answers and lists that revoke.
+    private static bool IsAskersChoice(string name) => s_askersChoice.Any(start => name.StartsWith(start, StringComparison.Ordinal));
 
-    public static string NameOf(CollateralKind kind, string markId) => $"{CollateralKinds.NameOf(Shared(kind))}:{markId}";
+    private static string NameOf(CollateralKind kind, string markId) => $"{CollateralKinds.NameOf(Shared(kind))}:{markId}";
 
     // Lists are marked by their issuer, whatever name they have.
     private static CollateralKind Shared(CollateralKind kind) => kind is CollateralKind.PckCrl or CollateralKind.RootCrl or CollateralKind.AmdCrl ? CollateralKind.Crl : kind;
@@ -109,15 +97,9 @@ internal sealed class HighWaterMarks
         var lines = new StringBuilder();
         foreach (var (name, rank) in marks)
         {
-            var known = _marks.TryGetValue(name, out var before);
-            if (known && !before.IsOlderThan(rank))
+            if (_marks.TryGetValue(name, out var before) && !before.IsOlderThan(rank))
             {
                 continue;
-            }
-
-            if (!known && _marks.Count >= Most)
-            {
-                throw new IOException($"{Most} high-water marks are held, and there is room for no other");
             }
 
             _marks[name] = rank;

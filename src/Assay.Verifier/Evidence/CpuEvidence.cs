@@ -30,7 +30,8 @@ public sealed record CpuEvidence
     private const int TdxTeeType = 0x81;
     private const int LongestText = 4 * Limits.AzureEvidenceBytes;
 
-    private static readonly SearchValues<byte> s_hexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
+    // Tools print hexadecimal in one run, or in lines.
+    private static readonly SearchValues<byte> s_hexDigits = SearchValues.Create("0123456789abcdefABCDEF \t\r\n"u8);
 
     /// <summary>Where it came from, for messages.</summary>
     public required string Source { get; init; }
@@ -83,7 +84,7 @@ public sealed record CpuEvidence
     {
         bytes = null;
         var isHex = !text.IsEmpty && !text.ContainsAnyExcept(s_hexDigits);
-        return (isHex ? Hex.TryDecode(Encoding.ASCII.GetString(text), out bytes) : !text.IsEmpty && StrictBase64.TryDecode(text, out bytes)) && bytes is not null;
+        return (isHex ? Hex.TryDecode(string.Concat(Encoding.ASCII.GetString(text).Split()), out bytes) : !text.IsEmpty && StrictBase64.TryDecode(text, out bytes)) && bytes is not null;
     }
 
     private static bool TryMake(
@@ -127,6 +128,13 @@ public sealed record CpuEvidence
         if (!Hex.TryDecode(StrictJson.Text(root, "quote") ?? "", out quote) || quote.Length == 0)
         {
             fault = new ParseFault("CPU evidence", 0, "JSON with neither \"hcl_report\" (Azure) nor \"quote\" in hexadecimal (dstack)");
+            return false;
+        }
+
+        // A log in another form would go unjudged in silence.
+        if (root.TryGetProperty("event_log", out var stated) && stated.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
+        {
+            fault = new ParseFault("event_log", 0, "the log's JSON as text is expected");
             return false;
         }
 

@@ -56,7 +56,7 @@ public sealed partial record Verdict
     // The enumeration's order is from the worst to the best.
     private static VerdictKind KindOf(CompositeResult machine)
     {
-        var all = (machine.Parts.Cpu?.Findings ?? []).Concat(machine.Parts.Boot?.Findings ?? []).Concat(machine.Findings).ToArray();
+        var all = machine.Parts.ProcessorFindings.Concat(machine.Parts.Boot?.Findings ?? []).Concat(machine.Findings).ToArray();
         var missing = all.Concat(machine.Parts.Devices?.AllFindings ?? []).Any(finding => finding.Cause is NotCheckedCause.Missing);
         return machine.Passed ? VerdictKind.Pass
             : all.Any(finding => finding.State is CheckState.Failed) || !missing ? VerdictKind.Fail

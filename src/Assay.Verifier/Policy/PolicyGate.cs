@@ -55,7 +55,7 @@ internal static class PolicyGate
         }
 
         var parts = machine.Parts;
-        var all = (parts.Cpu?.Findings ?? (parts.Tdx?.Findings ?? []).Concat(parts.Snp?.Findings ?? []).Concat(parts.Tpm?.Findings ?? [])).Concat(parts.Boot?.Findings ?? [])
+        var all = parts.ProcessorFindings.Concat(parts.Boot?.Findings ?? [])
             .Concat(machine.Findings.Where(finding => finding.Id != CompositeAppraisal.PartsPassedId)).ToArray();
         return all.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } failed ? $"{failed.Id} failed, which no policy can allow"
             : all.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open ? $"{open.Id} could not be checked: what is missing comes first"

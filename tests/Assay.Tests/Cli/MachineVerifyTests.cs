@@ -224,6 +224,8 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
     [InlineData("cli.report-data", "--report-data", "00")]
     [InlineData("cli.gpu-policy", "--gpu-policy", "zz")]
     [InlineData("cli.nonce", "--nonce", "00")]
+    [InlineData("cli.gpu-policy", "--gate-register", "14")]
+    [InlineData("cli.gpu-policy", "--boot-phase", "boot")]
     [InlineData("cli.file", "--cpu-collateral", "/nowhere")]
     [InlineData("cli.file", "--event-log", "/nowhere")]
     [InlineData("cli.reference-values", "--reference-keys", "keys.json")]

@@ -206,7 +206,9 @@ public static class CompositeAppraisal
         var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && Answers(tpm.Findings, "tpm.measurements.match"));
         // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2.
         var isWhole = kind is not RegisterKind.Rtmr || parts.Tdx is { Image.Rtmr: { Length: > 2 } registers } && registers[1] is not null && registers[2] is not null;
-        return image && !isWhole ? "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
+        var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
+        return failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
+            : image && !isWhole ? "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
             : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
             : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
             : null;
@@ -268,7 +270,7 @@ public static class CompositeAppraisal
         var wanted = candidate.Expected.DangerouslyAcceptedBinding;
         // Only who says that no device is expected is asked for no binding: evidence that leaves its GPUs out demands nothing.
         return candidate is { Devices.Length: 0, HasBootEvent: false, Expected: { Gpus: 0, Switches: 0 } } ? Outcome.NotApplicable("no device is expected")
-            : candidate.CpuIsOpen && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
+            : candidate.Parts.Snp is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
             : candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
             : Outcome.Failed("the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
     }
@@ -301,8 +303,6 @@ public static class CompositeAppraisal
         public ImmutableArray<DeviceResult> Devices { get; } = parts.Devices is { Devices.IsDefault: false } ? parts.Devices.Devices : [];
         public byte[]? ReportData { get; } = parts.Tdx?.Quote?.Quote.Body.ReportData.Bytes.ToArray() ?? parts.Snp?.Report?.Report.ReportData.Bytes.ToArray();
 
-        /// <summary>Whether what the CPU says is not known yet, for want of collateral alone.</summary>
-        public bool CpuIsOpen { get; } = parts.Snp is { Report: null } snp && snp.Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !snp.Findings.Any(finding => finding.State is CheckState.Failed);
         public bool KeyBindsDevices { get; set; }
         public bool CpuBindsDevices { get; set; }
         public bool HasBootEvent { get; set; }

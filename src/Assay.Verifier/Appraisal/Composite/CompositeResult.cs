@@ -32,6 +32,9 @@ public sealed record CompositeParts
     /// <summary>A TPM's quote, inside the TEE or not; null when there is none.</summary>
     public TpmResult? Tpm { get; init; }
 
+    /// <summary>Everything that was asked about the processor and its TPM, in order.</summary>
+    public IEnumerable<Finding> ProcessorFindings => (Cpu?.ContainerFindings ?? []).Concat(Tdx?.Findings ?? []).Concat(Snp?.Findings ?? []).Concat(Tpm?.Findings ?? []);
+
     /// <summary>The boot log against the registers of one of them; null when there is none.</summary>
     public BootResult? Boot { get; init; }
 

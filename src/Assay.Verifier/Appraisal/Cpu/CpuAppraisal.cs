@@ -86,7 +86,7 @@ public static class CpuAppraisal
         result = azure.TdQuote is { } quote
             ? result with { Tdx = Tdx(quote, collateral.Tdx, expected, data, cache) }
             : result with { Snp = Snp(hcl.HardwareReport, WithChip(collateral.Snp, azure.Vcek), expected, data, cache) };
-        if (result.Snp is { Report: null } snp && snp.Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !snp.Findings.Any(finding => finding.State is CheckState.Failed))
+        if (result.Snp is { LacksCertificates: true })
         {
             return result with { Tpm = TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing") };
         }

@@ -71,6 +71,9 @@ public enum ItemRefusal
 
     /// <summary>Older than one that was seen (S-17).</summary>
     Older,
+
+    /// <summary>There is no room to remember that it was seen, so that something older could follow it.</summary>
+    NoRoom,
 }
 
 /// <summary>Why an item was refused, with the reason in words.</summary>
@@ -88,6 +91,7 @@ public sealed record ItemFault(ItemRefusal Refusal, string Reason)
         ItemRefusal.UnknownIssuer => "unknown-issuer",
         ItemRefusal.NotCurrent => "not-current",
         ItemRefusal.Older => "older",
+        ItemRefusal.NoRoom => "no-room",
         _ => "none",
     };
 

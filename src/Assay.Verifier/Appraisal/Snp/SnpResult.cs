@@ -39,6 +39,9 @@ public sealed record SnpResult
     /// <summary>The latest date of an item that verified: no honest clock is earlier (S-13).</summary>
     public DateTimeOffset LatestStatement { get; init; }
 
+    /// <summary>Whether nothing but missing certificates stands between the report and an answer.</summary>
+    internal bool LacksCertificates => Report is null && Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !Findings.Any(finding => finding.State is CheckState.Failed);
+
     /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
     public bool Passed => Claims is not null && !Findings.IsDefaultOrEmpty && Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
 }

@@ -9,6 +9,7 @@ using Assay.Tests.Cpu;
 using Assay.Tests.Reference.Manifest;
 using Assay.Wire;
 using Spectre.Console;
+using static Assay.Tests.Cli.Inspection.Inspections;
 
 namespace Assay.Tests.Cli.Inspection;
 
@@ -23,6 +24,7 @@ public class CpuInspectionTests
         { "snp/dstack/report.bin", "snp_report", ["Milan", "(bl 4 tee 0 snp 23 ucode 213)", "ciphertext hiding dram"] },
         { "snp/trustee/test-report.bin", "snp_report", ["the layout depends on the product", "VCEK"] },
         { "eventlog/dstack_ccel.bin", "event_log", ["274c2344116db7c663470693b5ba62b8621eac28cb41d2f816ddf188f9f423f900a1c44d32386fd3c993dc814e62af9d", "EV_EFI_HANDOFF_TABLES2", "SecureBoot = not set"] },
+        { "dstack/quote-report.json", "tdx_quote", ["MRTD", "runtime: system-ready", "LATE"] },
         { "dstack/quote-report.eventlog.json", "event_log", ["runtime: system-ready", "the boundary", "LATE", "runtime: LIUM_MINER_HOTKEY"] },
         { "tpm/gcp_tpm_eventlog.bin", "event_log", ["0cca9ec161b09288802e5a112255d21340ed5b797f5fe29cecccfd8f67b9f802", "GCE NonHostInfo", "not extended"] },
         { "az-vtpm/az-snp-vtpm/evidence-v1.json", "azure_vtpm_evidence", ["report data is of runtime data", "PCR selections", "SEV-VCEK"] },
@@ -153,45 +155,5 @@ public class CpuInspectionTests
                 Survives(flipped);
             }
         }
-    }
-
-    private static void Survives(byte[] file)
-    {
-        if (Inspector.Inspect(file, "a file", new FaultLog()) is { } shown)
-        {
-            Text(shown);
-            Json(shown).Dispose();
-        }
-    }
-
-    private static InspectionNode Inspected(byte[] file)
-    {
-        var faults = new FaultLog();
-        var node = Inspector.Inspect(file, "a file", faults);
-        Assert.Empty(faults.Faults);
-        return node!;
-    }
-
-    private static (string Id, string Message) Refused(byte[] file)
-    {
-        var faults = new FaultLog();
-        Assert.Null(Inspector.Inspect(file, "a file", faults));
-        return Assert.Single(faults.Faults);
-    }
-
-    private static string Text(InspectionNode node)
-    {
-        using var writer = new StringWriter(CultureInfo.InvariantCulture);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
-        console.Profile.Width = 100_000;
-        new InspectionPrinter(console).Print(node);
-        return writer.ToString();
-    }
-
-    private static JsonDocument Json(InspectionNode node)
-    {
-        using var stream = new MemoryStream();
-        InspectionJson.Write(node, stream);
-        return JsonDocument.Parse(stream.ToArray());
     }
 }

@@ -5,6 +5,7 @@ using Assay.Cli.Inspection;
 using Assay.Simulator;
 using Assay.Tests.Trust.Revocation;
 using Spectre.Console;
+using static Assay.Tests.Cli.Inspection.Inspections;
 using Single = Assay.Tests.Trust.Revocation.Single;
 
 namespace Assay.Tests.Cli.Inspection;
@@ -180,7 +181,7 @@ public class InspectionTests
         const string hostile = "\u001b[2J\u0007\u009b31m\u202eevil\r\n[red]";
         using var writer = new StringWriter();
 
-        new InspectionPrinter(Console(writer)).Print(InspectionNode.Group(
+        new InspectionPrinter(Unfolded(writer)).Print(InspectionNode.Group(
             hostile,
             InspectionNode.Text(hostile, hostile),
             InspectionNode.Group(hostile, InspectionNode.Text("value", "plain", hostile)),
@@ -232,51 +233,5 @@ public class InspectionTests
                 Survives(flipped);
             }
         }
-    }
-
-    private static void Survives(byte[] file)
-    {
-        if (Inspector.Inspect(file, "a file", new FaultLog()) is { } shown)
-        {
-            Text(shown);
-            Json(shown).Dispose();
-        }
-    }
-
-    private static InspectionNode Inspected(byte[] file)
-    {
-        var faults = new FaultLog();
-        var node = Inspector.Inspect(file, "a file", faults);
-        Assert.Empty(faults.Faults);
-        return node!;
-    }
-
-    private static (string Id, string Message) Refused(byte[] file)
-    {
-        var faults = new FaultLog();
-        Assert.Null(Inspector.Inspect(file, "a file", faults));
-        return Assert.Single(faults.Faults);
-    }
-
-    private static string Text(InspectionNode node)
-    {
-        using var writer = new StringWriter();
-        new InspectionPrinter(Console(writer)).Print(node);
-        return writer.ToString();
-    }
-
-    private static JsonDocument Json(InspectionNode node)
-    {
-        using var output = new MemoryStream();
-        InspectionJson.Write(node, output);
-        return JsonDocument.Parse(output.ToArray(), new JsonDocumentOptions { AllowDuplicateProperties = false });
-    }
-
-    private static IAnsiConsole Console(StringWriter writer)
-    {
-        const int unfolded = 100_000;
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
-        console.Profile.Width = unfolded;
-        return console;
     }
 }

@@ -337,6 +337,20 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     }
 
     [Fact]
+    public async Task What_could_not_be_remembered_as_seen_is_not_kept()
+    {
+        var upstream = new ScriptedUpstream(question => Task.FromResult(UpstreamAnswer.Of("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
+        await using var full = world.Cache(upstream, new ManualTime(CacheWorld.Now), world.NewFolder(), new CachePolicy { MostMarks = 1 });
+
+        var answer = await full.GetAsync(world.RimKey, Cancellation);
+
+        Assert.Null(answer.Item);
+        Assert.Contains("no-room", answer.WhyNot, StringComparison.Ordinal);
+        Assert.False(full.TryGetHeld(world.RimKey, out _));
+        Assert.Equal(1, full.Meters.Read("refused", CollateralKind.Rim, "no-room"));
+    }
+
+    [Fact]
     public async Task Names_that_nobody_has_fill_nothing()
     {
         var upstream = new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Absent("test", "404")));

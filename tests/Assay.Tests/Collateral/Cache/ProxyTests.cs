@@ -102,6 +102,20 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     }
 
     [Fact]
+    public async Task An_answer_made_for_a_nonce_from_before_a_revocation_that_was_seen_is_not_passed_on()
+    {
+        await using var upstream = await Loopback.StartAsync(nvidia.AnswerAsync);
+        await using var forward = await ServedAsync(upstream, options => options with { Nonce = OcspNonceMode.Forward });
+        var revoked = SimulatedOcsp.Respond(CacheWorld.Revoked(nvidia.Brom, NvidiaServices.Now.AddMinutes(-30)));
+        Assert.True(forward.Cache.TryAdd(CacheWorld.OcspKey(forward.Cache, nvidia.Brom), revoked, default, "test", out _, out var fault), fault?.ToString());
+
+        using var made = await forward.AskAsync(NvidiaServices.Query(nvidia.Brom), new byte[32]);
+
+        Assert.Equal(HttpStatusCode.BadGateway, made.StatusCode);
+        Assert.Equal("refused; reason=older", made.Headers.GetValues("x-assay-ocsp").Single());
+    }
+
+    [Fact]
     public async Task OCSP_by_GET_answers_as_by_POST()
     {
         await using var upstream = await Loopback.StartAsync(nvidia.AnswerAsync);
