@@ -22,30 +22,32 @@ internal static class Suite
 {
     private const int Pairs = 60;
 
+    private static readonly (string Name, Func<IEnumerable<Row>> Rows)[] s_subjects =
+    [
+        ("devices", () => Devices(World.OfGpus(9))),
+        ("processors", () => CpuRows.Rows().Concat(Logs())),
+        ("machines", () => Machine(World.OfMachines(2)).Concat(CompositeRows.Rows())),
+        ("simulator", () => [Simulator()]),
+        ("policies", RegoRows.All),
+        ("process", WholeProcess.Rows),
+    ];
+
     public static int Run(string[] arguments)
     {
-        var json = arguments is ["--format", "json"];
-        if (!json && arguments is not ([] or ["--format", "text"]))
+        var subject = arguments is [{ } first, ..] && !first.StartsWith('-') ? first : null;
+        var json = arguments[(subject is null ? 0 : 1)..] is ["--format", "json"];
+        if ((!json && arguments[(subject is null ? 0 : 1)..] is not ([] or ["--format", "text"])) || (subject is not null && s_subjects.All(known => known.Name != subject)))
         {
-            Console.Error.WriteLine("usage: assay bench [--format text|json]");
+            Console.Error.WriteLine($"usage: assay bench [{string.Join('|', s_subjects.Select(known => known.Name))}] [--format text|json]");
             return 2;
         }
 
-        var world = World.OfGpus(9);
-        Row[] rows =
-        [
-            .. One(world),
-            .. Eight(world),
-            .. CpuRows.Rows(),
-            .. Logs(),
-            .. Machine(World.OfMachines(2)),
-            Simulator(),
-            .. RegoRows.All(),
-            .. WholeProcess.Rows(),
-        ];
+        Row[] rows = [.. s_subjects.Where(known => subject is null || known.Name == subject).SelectMany(known => known.Rows())];
         Console.Out.WriteLine(json ? Json(rows) : Table(rows));
         return 0;
     }
+
+    private static IEnumerable<Row> Devices(World world) => One(world).Concat(Eight(world));
 
     private static IEnumerable<Row> One(World world)
     {
@@ -230,37 +232,4 @@ internal static class Suite
     private static string Json(Row[] rows) => JsonSerializer.Serialize(rows, s_json);
 
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
-    /// <summary>The raw cost: a key imported once, a signature verified again and again.</summary>
-    private sealed class RawVerification
-    {
-        private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-        private readonly byte[] _content = RandomNumberGenerator.GetBytes(4096);
-        private readonly byte[] _signature;
-
-        public RawVerification() => _signature = _key.SignData(_content, HashAlgorithmName.SHA384);
-
-        public void Verify(long times, int devices)
-        {
-            if (devices == 1)
-            {
-                for (var time = 0L; time < times; time++)
-                {
-                    VerifyOnce();
-                }
-            }
-            else
-            {
-                Parallel.For(0L, times, _ => VerifyOnce());
-            }
-        }
-
-        private void VerifyOnce()
-        {
-            if (!_key.VerifyData(_content, _signature, HashAlgorithmName.SHA384))
-            {
-                throw new CryptographicException("the benchmark's own signature does not verify");
-            }
-        }
-    }
 }

@@ -14,11 +14,11 @@ internal sealed class World : IRimSource, IOcspSource
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _rims = [];
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _ocsp = [];
 
-    private World(Func<SimulatedAuthority, byte[], DateTimeOffset, IEnumerable<SimulatedSet>> make)
+    private World(Func<SimulatedAuthority, byte[], DateTimeOffset, IEnumerable<SimulatedSet>> make, byte[]? asked = null)
     {
         var now = EvaluationTime.ReleaseDate.AddDays(1);
-        var authority = SimulatedAuthority.Create(now);
-        var nonce = RandomNumberGenerator.GetBytes(Nonce.Size);
+        var authority = Authority = SimulatedAuthority.Create(now);
+        var nonce = asked ?? RandomNumberGenerator.GetBytes(Nonce.Size);
         var evidence = new List<SimulatedEvidence>();
         foreach (var (index, set) in make(authority, nonce, now).Index())
         {
@@ -56,8 +56,13 @@ internal sealed class World : IRimSource, IOcspSource
     /// Whole machines of eight GPUs and four switches, one after the other in <see cref="Evidence"/>. Drivers and VBIOSes are the same, so
     /// the RIMs of the first serve all.
     /// </summary>
-    public static World OfMachines(int machines) => new((authority, nonce, now) => Enumerable.Range(0, machines).Select(_ =>
-        SimulatedSet.Of(authority, SimulatedMachine.Create(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10), nonce, now)));
+    /// <param name="machines">How many.</param>
+    /// <param name="asked">What the devices sign; random by default.</param>
+    public static World OfMachines(int machines, byte[]? asked = null) => new((authority, nonce, now) => Enumerable.Range(0, machines).Select(_ =>
+        SimulatedSet.Of(authority, SimulatedMachine.Create(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10), nonce, now)), asked);
+
+    /// <summary>Who certified the devices.</summary>
+    public SimulatedAuthority Authority { get; }
 
     public DeviceEvidence[] Evidence { get; }
 

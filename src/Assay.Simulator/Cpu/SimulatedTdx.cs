@@ -28,7 +28,11 @@ public sealed class SimulatedTdx
         _pck = intel.NewPck(_ca, draft);
         _tcbSigner = draft.Fault is TdxFault.TcbInfoSignedByPck ? _pck
             : intel.NewTcbSigner(draft.Fault is TdxFault.ForeignTcbRoot ? intel.NewRoot() : intel.Root, draft.Fault is TdxFault.ExpiredTcbSigner);
-        _qeSigner = intel.NewTcbSigner(draft.Fault is TdxFault.ForeignQeRoot ? intel.NewRoot() : intel.Root, draft.Fault is TdxFault.ExpiredQeSigner);
+        // Intel's statements have one signer; two only where a fault is to hit one of them.
+        _qeSigner = draft.Fault is TdxFault.TcbInfoSignedByPck or TdxFault.ForeignTcbRoot or TdxFault.ExpiredTcbSigner or TdxFault.RevokedTcbSigner
+            or TdxFault.ForeignQeRoot or TdxFault.ExpiredQeSigner or TdxFault.RevokedQeSigner
+            ? intel.NewTcbSigner(draft.Fault is TdxFault.ForeignQeRoot ? intel.NewRoot() : intel.Root, draft.Fault is TdxFault.ExpiredQeSigner)
+            : _tcbSigner;
         Quote = WriteQuote();
         Collateral = WriteCollateral();
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Wire;
@@ -39,6 +40,29 @@ internal sealed class CanonicalObject
     public override string ToString() => _text + "}";
 
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(ToString());
+
+    /// <summary>SHA-384 of <see cref="ToBytes"/>, piece by piece: the evidence of a whole machine would be three large objects.</summary>
+    public byte[] Sha384()
+    {
+        _text.Append('}');
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA384);
+        var encoder = Encoding.UTF8.GetEncoder();
+        Span<byte> bytes = stackalloc byte[3 * 1024];
+        foreach (var chunk in _text.GetChunks())
+        {
+            for (var rest = chunk.Span; !rest.IsEmpty;)
+            {
+                encoder.Convert(rest, bytes, flush: false, out var read, out var written, out _);
+                hash.AppendData(bytes[..written]);
+                rest = rest[read..];
+            }
+        }
+
+        encoder.Convert([], bytes, flush: true, out _, out var last, out _);
+        hash.AppendData(bytes[..last]);
+        _text.Length--;
+        return hash.GetHashAndReset();
+    }
 
     public static string Quoted(string value)
     {

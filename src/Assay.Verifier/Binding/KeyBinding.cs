@@ -81,7 +81,7 @@ public sealed class KeyBinding
     /// <summary>What every GPU and switch signs: their report vouches for the key.</summary>
     public Nonce DeviceNonce()
     {
-        var hash = SHA384.HashData(new CanonicalObject().Text("nonce", _nonce).Raw("tee-pubkey", _key).ToBytes());
+        var hash = new CanonicalObject().Text("nonce", _nonce).Raw("tee-pubkey", _key).Sha384();
         return Nonce.TryCreate(hash.AsSpan(..Nonce.Size), out var nonce) ? nonce : throw new InvalidOperationException("32 bytes are a nonce");
     }
 
@@ -101,6 +101,6 @@ public sealed class KeyBinding
     private byte[] Hash(string additionalEvidence)
     {
         ArgumentNullException.ThrowIfNull(additionalEvidence);
-        return SHA384.HashData(new CanonicalObject().Text("additional-evidence", additionalEvidence).Text("nonce", _nonce).Raw("tee-pubkey", _key).ToBytes());
+        return new CanonicalObject().Text("additional-evidence", additionalEvidence).Text("nonce", _nonce).Raw("tee-pubkey", _key).Sha384();
     }
 }

@@ -85,15 +85,22 @@ public sealed class CertificationPath
             whyNot = WhyNotCertificate(chain, index, index, trust.Kind);
         }
 
-        // Signatures last: they cost a thousand times more than everything above.
-        for (var index = whyNot is null ? chain.Length - 2 : -1; whyNot is null && index >= 0; index--)
+        if (whyNot is not null)
         {
-            whyNot = cache.IsSignedBy(chain[index], chain[index + 1], index == chain.Length - 2 ? anchor!.KeyOf(chain[^1]) : null)
+            return false;
+        }
+
+        chain = chain.SetItem(chain.Length - 1, anchor!.Own(chain[^1]));
+
+        // Signatures last: they cost a thousand times more than everything above.
+        for (var index = chain.Length - 2; whyNot is null && index >= 0; index--)
+        {
+            whyNot = cache.IsSignedBy(chain[index], chain[index + 1])
                 ? null
                 : $"the signature of certificate {index} ({Name(chain[index])}) was not made by the key of certificate {index + 1} ({Name(chain[index + 1])})";
         }
 
-        path = whyNot is null ? new CertificationPath(chain, anchor!) : null;
+        path = whyNot is null ? new CertificationPath(chain, anchor) : null;
         return path is not null;
     }
 

@@ -103,14 +103,20 @@ public sealed class CertifiedAuthority
             whyNot = CertificationPath.WhyNotCertificate(chain, index, index + 1, trust.Kind);
         }
 
+        if (whyNot is not null)
+        {
+            return false;
+        }
+
+        chain = chain.SetItem(chain.Length - 1, anchor!.Own(chain[^1]));
         for (var index = chain.Length - 2; whyNot is null && index >= 0; index--)
         {
-            whyNot = cache.IsSignedBy(chain[index], chain[index + 1], index == chain.Length - 2 ? anchor!.KeyOf(chain[^1]) : null)
+            whyNot = cache.IsSignedBy(chain[index], chain[index + 1])
                 ? null
                 : $"the signature of certificate {index} ({chain[index].Subject.CommonName}) was not made by the key of certificate {index + 1}";
         }
 
-        authority = whyNot is null ? new CertifiedAuthority(chain, anchor!, purpose) : null;
+        authority = whyNot is null ? new CertifiedAuthority(chain, anchor, purpose) : null;
         return authority is not null;
     }
 

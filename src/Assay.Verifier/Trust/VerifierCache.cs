@@ -48,8 +48,7 @@ public sealed class VerifierCache
     /// <summary>Whether <paramref name="issuer"/>'s key signed <paramref name="child"/>; only success is remembered.</summary>
     /// <param name="child">The certificate below.</param>
     /// <param name="issuer">The certificate above.</param>
-    /// <param name="key">The issuer's key where it is already at hand, as of an anchor.</param>
-    internal bool IsSignedBy(Certificate child, Certificate issuer, VerificationKey? key = null)
+    internal bool IsSignedBy(Certificate child, Certificate issuer)
     {
         var link = (child.Fingerprint, issuer.Fingerprint);
         if (_links.TryGet(link, out var known) && known)
@@ -57,7 +56,7 @@ public sealed class VerifierCache
             return true;
         }
 
-        var signed = child.IsSignedBy(key ?? issuer.Key, Meter);
+        var signed = child.IsSignedBy(issuer.Key, Meter);
         if (signed)
         {
             _links.Add(link, true);

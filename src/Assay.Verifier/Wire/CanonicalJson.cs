@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
@@ -13,6 +14,8 @@ internal static class CanonicalJson
 {
     // Integers that every reader of IEEE doubles holds exactly (RFC 7493 §2.2).
     private const double LargestExactInteger = 9007199254740991;
+
+    private static readonly SearchValues<char> s_escaped = SearchValues.Create([.. Enumerable.Range(0, ' ').Select(code => (char)code), '"', '\\']);
 
     /// <summary>The canonical form of a document, in UTF-8.</summary>
     public static byte[] Write(JsonElement element)
@@ -48,24 +51,29 @@ internal static class CanonicalJson
     public static void WriteString(string value, StringBuilder text)
     {
         text.Append('"');
-        foreach (var character in value)
+        // A machine's evidence is one text of a hundred thousand characters: what needs no escape is copied whole.
+        var rest = value.AsSpan();
+        for (var at = rest.IndexOfAny(s_escaped); at >= 0; at = rest.IndexOfAny(s_escaped))
         {
-            _ = character switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                '\b' => text.Append("\\b"),
-                '\f' => text.Append("\\f"),
-                '\n' => text.Append("\\n"),
-                '\r' => text.Append("\\r"),
-                '\t' => text.Append("\\t"),
-                < ' ' => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}"),
-                _ => text.Append(character),
-            };
+            text.Append(rest[..at]);
+            WriteEscaped(rest[at], text);
+            rest = rest[(at + 1)..];
         }
 
-        text.Append('"');
+        text.Append(rest).Append('"');
     }
+
+    private static StringBuilder WriteEscaped(char character, StringBuilder text) => character switch
+    {
+        '"' => text.Append("\\\""),
+        '\\' => text.Append("\\\\"),
+        '\b' => text.Append("\\b"),
+        '\f' => text.Append("\\f"),
+        '\n' => text.Append("\\n"),
+        '\r' => text.Append("\\r"),
+        '\t' => text.Append("\\t"),
+        _ => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}"),
+    };
 
     private static void Write(JsonElement element, StringBuilder text)
     {

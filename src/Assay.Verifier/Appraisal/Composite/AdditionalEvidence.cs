@@ -1,4 +1,3 @@
-using System.Text;
 using Assay.Binding;
 using Assay.Evidence;
 
@@ -21,14 +20,46 @@ public static class AdditionalEvidence
         }
 
         // Base64 has no character that JSON escapes, and the members stand in their canonical order.
-        var text = new StringBuilder("[");
-        foreach (var device in devices)
+        var size = devices.Sum(device => BytesBesides + Base64Size(device.Chain) + Base64Size(device.Report)) + 1;
+        return string.Create(size, devices, (text, items) =>
         {
-            text.Append(text.Length == 1 ? "" : ",")
-                .Append("{\"chain\":\"").Append(Convert.ToBase64String(device.Chain.Span))
-                .Append("\",\"report\":\"").Append(Convert.ToBase64String(device.Report.Span)).Append("\"}");
+            var writer = new Writer(text);
+            foreach (var device in items)
+            {
+                writer.Text(writer.Position == 0 ? "[" : ",");
+                writer.Text("{\"chain\":\"");
+                writer.Bytes(device.Chain.Span);
+                writer.Text("\",\"report\":\"");
+                writer.Bytes(device.Report.Span);
+                writer.Text("\"}");
+            }
+
+            writer.Text("]");
+        });
+    }
+
+    // Opening or comma, names, quotation marks and braces of one device.
+    private const int BytesBesides = 1 + 10 + 12 + 2;
+
+    private static int Base64Size(ReadOnlyMemory<byte> bytes) => (bytes.Length + 2) / 3 * 4;
+
+    // The text of a whole machine is a large object: written in place, it is one and not four.
+    private ref struct Writer(Span<char> text)
+    {
+        private readonly Span<char> _text = text;
+
+        public int Position { get; private set; }
+
+        public void Text(string value)
+        {
+            value.CopyTo(_text[Position..]);
+            Position += value.Length;
         }
 
-        return text.Append(']').ToString();
+        public void Bytes(ReadOnlySpan<byte> value)
+        {
+            _ = Convert.TryToBase64Chars(value, _text[Position..], out var written);
+            Position += written;
+        }
     }
 }
