@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using Assay.Evidence;
@@ -51,7 +52,7 @@ internal static class CpuFile
     /// <summary>The kind; for text the bytes that it stands for; and the log that came in the same file, null where none did.</summary>
     public static (CpuFileKind Kind, byte[] Content, byte[]? Log) Read(byte[] file)
     {
-        if (CpuEvidence.TryParse(file, "", out var evidence, out _))
+        if (TryReadEvidence(file, out var evidence))
         {
             var kind = evidence.Kind switch { CpuEvidenceKind.TdxQuote => CpuFileKind.TdxQuote, CpuEvidenceKind.SnpReport => CpuFileKind.SnpReport, _ => CpuFileKind.AzureVtpm };
             return (kind, evidence.Bytes.ToArray(), evidence.EventLog?.ToArray());
@@ -59,6 +60,17 @@ internal static class CpuFile
 
         var (other, content) = ReadOther(file);
         return (other, content, null);
+    }
+
+    // Alone, or in a bundle beside everything else that a machine shows.
+    private static bool TryReadEvidence(byte[] file, [NotNullWhen(true)] out CpuEvidence? evidence)
+    {
+        if (!CpuEvidence.TryParse(file, "", out evidence, out _) && MachineEvidence.TryParse(file, "", out var machine, out _))
+        {
+            evidence = machine.Cpu;
+        }
+
+        return evidence is not null;
     }
 
     private static (CpuFileKind Kind, byte[] Content) ReadOther(byte[] file)

@@ -13,6 +13,7 @@ internal static class Inspector
         "neither evidence (JSON), nor a report (SPDM 11 E0 …, hexadecimal or base64), nor PEM or DER certificates, nor a RIM (XML), nor an OCSP response, a CRL or anchors, nor a TDX quote, an SNP report, an event log, TPM or Azure vTPM evidence, TDX collateral or reference values";
 
     private static readonly string[] s_anchors = ["device", "rim", "intel", "amd"];
+    private static readonly string[] s_machine = ["cpu", "key"];
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
     private static ReadOnlySpan<byte> WhiteSpace => " \t\r\n"u8;
@@ -21,7 +22,7 @@ internal static class Inspector
     /// <summary>The file field by field; null when nothing of it can be told. Why is in <paramref name="faults"/>.</summary>
     public static InspectionNode? Inspect(byte[] file, string name, FaultLog faults)
     {
-        var (kind, parts) = ReadCpuFile(file, name, faults) ?? ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
+        var (kind, parts) = ReadMachine(file, name, faults) ?? ReadCpuFile(file, name, faults) ?? ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
         return parts is null ? null : InspectionNode.Group(
             kind,
             [
@@ -34,6 +35,9 @@ internal static class Inspector
             Shown = $"{name}: {InspectionPrinter.Words(kind)}; shown as it stands, nothing is verified",
         };
     }
+
+    private static (string Kind, InspectionNode?[]? Parts)? ReadMachine(byte[] file, string name, FaultLog faults) =>
+        file.AsSpan().TrimStart(WhiteSpace) is [(byte)'{', ..] && HasMember(file, s_machine) ? ("machine_evidence", EvidenceInspection.ReadMachine(file, name, faults, ReadCpuFile)) : null;
 
     private static (string Kind, InspectionNode?[]? Parts)? ReadCpuFile(byte[] file, string name, FaultLog faults)
     {
@@ -67,7 +71,7 @@ internal static class Inspector
             _ when start is [0x11, 0xE0, ..] => ("report", ReportInspection.Read(file, name, faults)),
             _ when start is [0x30, ..] && ReadDer(file, name, faults) is { } der => der,
             [(byte)'<', ..] => ("rim", RimInspection.Read(file, name, faults)),
-            [(byte)'{', ..] when IsAnchors(text) => ("anchors", AnchorsInspection.Read(file, name, faults)),
+            [(byte)'{', ..] when HasMember(text, s_anchors) => ("anchors", AnchorsInspection.Read(file, name, faults)),
             [(byte)'{' or (byte)'[', ..] => ("evidence", EvidenceInspection.Read(file, name, faults)),
             _ when text.StartsWith(PemLine) => ReadPem(file, name, faults),
             _ => null,
@@ -117,12 +121,12 @@ internal static class Inspector
         return ("certificates", CertificateInspection.ReadChain(file, name, faults));
     }
 
-    private static bool IsAnchors(ReadOnlySpan<byte> json)
+    private static bool HasMember(ReadOnlySpan<byte> json, string[] members)
     {
         try
         {
             using var document = JsonDocument.Parse(json.ToArray(), new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
-            return s_anchors.Any(member => document.RootElement.TryGetProperty(member, out _));
+            return members.Any(member => document.RootElement.TryGetProperty(member, out _));
         }
         catch (JsonException)
         {

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Binding;
 using Assay.Cli.Explain;
 using Assay.Collateral;
 using Assay.Policy;
@@ -19,7 +20,8 @@ internal sealed class TokenVerifyCommand
 
     private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle or an EAR; - for standard input", HelpName = "FILE" };
     private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
-    private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay looks the same", HelpName = "HEX" };
+    private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay looks the same. With --tee-pubkey it is the guest's, as text", HelpName = "HEX|TEXT" };
+    private readonly Option<string?> _teePubkey = new("--tee-pubkey") { Description = "the guest's public key (JWK) that the token must name", HelpName = "FILE" };
     private readonly Option<string?> _audience = new("--audience") { Description = "whom it must be for", HelpName = "A" };
     private readonly Option<string?> _issuer = new("--issuer") { Description = "whose it must be, in exactly these characters", HelpName = "URI" };
     private readonly Option<bool> _acceptWeakened = new("--dangerously-accept-weakened") { Description = "accept a verdict for which something was waived" };
@@ -34,7 +36,7 @@ internal sealed class TokenVerifyCommand
         var self = new TokenVerifyCommand();
         var command = new Command("verify", "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.")
         {
-            self._file, self._keys, self._nonce, self._audience, self._issuer, self._acceptWeakened, self._anchors, self._at, self._format,
+            self._file, self._keys, self._nonce, self._teePubkey, self._audience, self._issuer, self._acceptWeakened, self._anchors, self._at, self._format,
         };
         command.SetAction((parsed, cancellation) => self.RunAsync(parsed, TimeProvider.System, cancellation));
         return command;
@@ -99,7 +101,8 @@ internal sealed class TokenVerifyCommand
     private EatExpectations Expectations(ParseResult parsed, TimeProvider clock, List<(string Id, string Message)> faults)
     {
         Nonce? nonce = null;
-        if (parsed.GetValue(_nonce) is { } text && !Nonce.TryParse(text, out nonce, out var fault))
+        var key = parsed.GetValue(_teePubkey) is { } file ? Key(file, parsed.GetValue(_nonce), faults) : null;
+        if (parsed.GetValue(_teePubkey) is null && parsed.GetValue(_nonce) is { } text && !Nonce.TryParse(text, out nonce, out var fault))
         {
             faults.Add(("cli.nonce", $"--nonce: {fault.Problem}"));
         }
@@ -118,12 +121,35 @@ internal sealed class TokenVerifyCommand
         return new EatExpectations
         {
             Nonce = nonce,
+            Key = key,
             Issuer = parsed.GetValue(_issuer),
             Audience = parsed.GetValue(_audience),
             Time = time,
             DangerouslyAcceptWeakened = parsed.GetValue(_acceptWeakened),
             OtherAnchors = [.. (parsed.GetValue(_anchors) ?? []).Select(word => word == "custom" ? TrustSetKind.Custom : TrustSetKind.Simulated)],
         };
+    }
+
+    private static KeyBinding? Key(string file, string? challenge, List<(string Id, string Message)> faults)
+    {
+        if (challenge is null)
+        {
+            faults.Add(("cli.nonce", "a key is bound together with a challenge: give --nonce CHALLENGE, as the guest received it"));
+            return null;
+        }
+
+        if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
+        {
+            faults.Add(("cli.file", whyNot));
+            return null;
+        }
+
+        if (!KeyBinding.TryCreate(challenge, bytes, out var key, out var fault))
+        {
+            faults.Add(("cli.tee-pubkey", $"--tee-pubkey: {fault}"));
+        }
+
+        return key;
     }
 
     private static async Task<(JsonWebKeySet? Keys, int Code)> KeysAsync(string where, List<(string Id, string Message)> faults, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Binding;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -11,6 +12,12 @@ public sealed record EatExpectations
 {
     /// <summary>The challenge that the token answers. Null: it may be replayed as long as it lives.</summary>
     public required Nonce? Nonce { get; init; }
+
+    /// <summary>
+    /// Challenge and key of the guest that the token must be about: the nonce is then the one that its devices answer, and the token must
+    /// name the key. Null: no key is asked about.
+    /// </summary>
+    public KeyBinding? Key { get; init; }
 
     /// <summary>Whose token it is, in exactly these characters. Null: any issuer's whose key is in the set.</summary>
     public required string? Issuer { get; init; }
@@ -23,6 +30,9 @@ public sealed record EatExpectations
 
     /// <summary>Accepts verdicts for which something was waived, or whose freshness is not proven (S-14).</summary>
     public bool DangerouslyAcceptWeakened { get; init; }
+
+    /// <summary>The nonce, given or following from the key.</summary>
+    internal Nonce? ExpectedNonce => Nonce ?? Key?.DeviceNonce();
 
     /// <summary>Anchors that are accepted beside NVIDIA's: the relying party names <c>Custom</c>, <c>Simulated</c> or both.</summary>
     public ImmutableArray<TrustSetKind> OtherAnchors { get; init; } = [];

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 using Assay.Appraisal;
 using Assay.Trust;
@@ -74,6 +75,7 @@ internal static class TokenChecks
         new("token.audience.match", AudienceMatches),
         new("token.nonce.same", NonceIsTheSame),
         new("token.nonce.match", NonceMatches),
+        new("token.tee-pubkey.match", KeyMatches),
     ];
 
     /// <summary>When a token is valid.</summary>
@@ -167,9 +169,24 @@ internal static class TokenChecks
 
     private static Outcome NonceIsTheSame(TokenSubject subject) => subject.EachAnswers(subject.Nonces.First().Nonce, "it answers another nonce");
 
-    private static Outcome NonceMatches(TokenSubject subject) => subject.Expected.Nonce is not { } expected
+    private static Outcome NonceMatches(TokenSubject subject) => subject.Expected.ExpectedNonce is not { } expected
         ? Outcome.Waived("no nonce was asked for: the token may be a replayed one")
         : subject.EachAnswers(expected, "it answers another nonce than yours");
+
+    // Canonical text against canonical text: a key with another alg or kid is another statement. Ours names a key only where a processor
+    // vouched for it (S-1).
+    private static Outcome KeyMatches(TokenSubject subject)
+    {
+        if (subject.Expected.Key is not { } key)
+        {
+            return Outcome.NotApplicable("no key is asked about");
+        }
+
+        var named = subject.Claims.TryGetProperty("tee-pubkey", out var claim) && claim.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetString(CanonicalJson.Write(claim)) : null;
+        return named is null ? Outcome.Failed("the token names no key: no processor vouched for one", "none", key.Jwk)
+            : named == key.Jwk ? Outcome.Held(key.Thumbprint)
+            : Outcome.Failed("the token is about another key than yours: whatever you encrypt to yours, somebody else's machine was judged", Short(named), key.Jwk);
+    }
 
     private static Outcome ClockIsPlausible(TokenSubject subject) => ClockIsPlausible(subject.Expected.Time);
 

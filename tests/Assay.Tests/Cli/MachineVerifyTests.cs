@@ -175,6 +175,65 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
         Assert.Contains("BOOT-0", bundle[1]!.AsObject().Select(item => item.Key));
     }
 
+    [Fact]
+    public void A_token_is_accepted_for_the_key_and_challenge_that_it_was_written_about_and_for_no_other()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        var (issuer, keys, eat, own, foreign) = (Path.Combine(folder, "issuer.pem"), Path.Combine(folder, "keys.json"), Path.Combine(folder, "eat.json"), Path.Combine(folder, "own.jwk"), Path.Combine(folder, "foreign.jwk"));
+        Assert.True(s_assay.Run("token", "keygen", "--out", issuer).Accepted);
+        File.WriteAllText(keys, s_assay.Run("token", "jwks", "--signing-key", issuer).Output);
+        var jwk = JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "machine.json")))!["key"]!.AsObject();
+        File.WriteAllText(own, jwk.ToJsonString());
+        (jwk["x"], jwk["y"]) = (jwk["y"]!.DeepClone(), jwk["x"]!.DeepClone());
+        File.WriteAllText(foreign, jwk.ToJsonString());
+        Judge(Path.Combine(machine.Folder, "machine.json"), extra: ["--signing-key", issuer, "--issuer", "http://127.0.0.1", "--eat-out", eat]);
+        string Ask(string key, string challenge)
+        {
+            var answer = s_assay.Run("token", "verify", eat, "--jwks", keys, "--issuer", "http://127.0.0.1", "--tee-pubkey", key, "--nonce", challenge, "--dangerously-accept-weakened", "--accept-anchors", "simulated", "--format", "json");
+            return $"{answer.ExitCode} {string.Join(' ', Failed(JsonNode.Parse(answer.Output)!))}";
+        }
+
+        Assert.Equal("0 ", Ask(own, Challenge));
+        Assert.Equal("1 token.nonce.match", Ask(own, "another"));
+        Assert.Equal("1 token.nonce.match token.tee-pubkey.match", Ask(foreign, Challenge));
+        var unasked = s_assay.Run("token", "verify", eat, "--jwks", keys, "--tee-pubkey", own);
+        Assert.Equal(2, unasked.ExitCode);
+        Assert.Contains("cli.nonce", unasked.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_token_about_devices_alone_is_accepted_for_no_key()
+    {
+        var folder = machine.Fresh();
+        Directory.CreateDirectory(folder);
+        var (issuer, keys, eat, own) = (Path.Combine(folder, "issuer.pem"), Path.Combine(folder, "keys.json"), Path.Combine(folder, "eat.json"), Path.Combine(folder, "own.jwk"));
+        Assert.True(s_assay.Run("token", "keygen", "--out", issuer).Accepted);
+        File.WriteAllText(keys, s_assay.Run("token", "jwks", "--signing-key", issuer).Output);
+        File.WriteAllText(own, JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "machine.json")))!["key"]!.ToJsonString());
+        Assert.True(s_assay.Run([.. Arguments(Spoilt(bundle => bundle.Remove("cpu")), Challenge, collateral: false, references: null), "--signing-key", issuer, "--issuer", "http://127.0.0.1", "--eat-out", eat]).Accepted);
+
+        var answer = s_assay.Run("token", "verify", eat, "--jwks", keys, "--issuer", "http://127.0.0.1", "--tee-pubkey", own, "--nonce", Challenge, "--dangerously-accept-weakened", "--accept-anchors", "simulated", "--format", "json");
+
+        Assert.False(answer.Accepted);
+        Assert.Equal(["token.tee-pubkey.match"], Failed(JsonNode.Parse(answer.Output)!));
+    }
+
+    [Fact]
+    public void The_whole_bundle_is_inspected_with_challenge_key_processor_log_and_devices()
+    {
+        var answer = s_assay.Run("inspect", Path.Combine(machine.Folder, "machine.json"), "--format", "json");
+
+        Assert.True(answer.Accepted, answer.Output);
+        var json = JsonNode.Parse(answer.Output)!;
+        Assert.Equal(("machine_evidence", Challenge), (json["kind"]!.GetValue<string>(), json["stated_nonce"]!.GetValue<string>()));
+        Assert.Equal("tdx_quote", json["cpu"]!["kind"]!.GetValue<string>());
+        Assert.Equal(12, json["devices"]!.AsArray().Count);
+        Assert.NotNull(json["event_log"]);
+        // What the bundle's devices signed follows from its challenge and key.
+        Assert.Equal(json["devices"]![0]!["report"]!["request"]!["nonce"]!.GetValue<string>(), json["key"]!["device_nonce"]!.GetValue<string>());
+    }
+
     [Theory]
     [InlineData("cpu/tdx/tdx_quote", "cpu/tdx/tdx_quote_collateral.json", "2025-07-01T00:00:00Z", 0)]
     [InlineData("cpu/tdx/tdx_quote", "cpu/tdx/tdx_quote_collateral.json", "2025-07-21T00:00:00Z", 1)]

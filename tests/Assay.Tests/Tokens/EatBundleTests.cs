@@ -19,7 +19,7 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
 
         Assert.True(EatBundleReader.TryVerify(bundle, fixture.Keys, TokenFixture.Expected, out var verified, out var findings), string.Join('\n', findings));
 
-        Assert.All(findings, finding => Assert.Equal(CheckState.Held, finding.State));
+        Assert.All(findings, finding => Assert.Equal(finding.Id == "token.tee-pubkey.match" ? CheckState.NotApplicable : CheckState.Held, finding.State));
         Assert.Equal("http://127.0.0.1:8443", verified.Issuer);
         Assert.Equal(TokenFixture.Nonce, verified.Nonce);
         Assert.Equal(TokenFixture.Now, verified.IssuedAt);
