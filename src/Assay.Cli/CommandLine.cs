@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Assay.Cli.Bundles;
 using Assay.Cli.Collateral;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
@@ -26,6 +27,7 @@ internal static class CommandLine
             TokenCommand.Create(),
             PolicyCommand.Create(),
             CollateralCommand.Create(),
+            BundleCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
@@ -113,6 +115,7 @@ internal static class CommandLine
             [
                 "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
                 "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
+                "assay verify --evidence gpu.json --nonce $NONCE --bundle rack7.bundle --bundle-keys site.jwks",
                 "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
                 "assay verify --cpu-evidence quote.bin --cpu-collateral collateral --event-log eventlog.json --reference-values trainer.jws --reference-keys publisher.jwks --report-data $DATA",
                 "assay verify --evidence machine.json --nonce $CHALLENGE --cpu-collateral collateral --reference-values trainer.jws --reference-keys publisher.jwks --rim-url nvidia --ocsp-url nvidia --expect gpus=8,switches=4",
@@ -143,8 +146,34 @@ internal static class CommandLine
             ["collateral serve"] =
             [
                 "assay collateral serve --cache /var/lib/assay --learn gpu.json",
+                "assay collateral serve --offline --bundle rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay",
                 "assay collateral serve --listen 10.0.0.5:8093 --cache /var/lib/assay --learn gpu.json switch.json --max-stale 48",
                 "assay verify --evidence gpu.json --rim-url http://127.0.0.1:8093 --ocsp-url http://127.0.0.1:8093 --nonce $NONCE",
+            ],
+            ["bundle"] =
+            [
+                "assay token keygen --out site.pem && assay token jwks --signing-key site.pem > site.jwks",
+                "assay bundle create --for gpu.json switch.json quote.bin --key site.pem --out rack7.bundle",
+                "assay bundle verify rack7.bundle --bundle-keys site.jwks",
+                "assay verify --evidence gpu.json --nonce $NONCE --bundle rack7.bundle --bundle-keys site.jwks",
+            ],
+            ["bundle create"] =
+            [
+                "assay bundle create --for gpu.json switch.json quote.bin --key site.pem --out rack7.bundle",
+                "assay bundle create --for evidence/*.json --key one.pem two.pem --sequence 42 --cache /var/lib/assay --out rack7.bundle",
+                "assay bundle create --for gpu.json --rim-store rims --ocsp-store ocsp --offline --key site.pem --out rack7.bundle",
+            ],
+            ["bundle inspect"] = ["assay bundle inspect rack7.bundle --verbose"],
+            ["bundle verify"] =
+            [
+                "assay bundle verify rack7.bundle --bundle-keys site.jwks",
+                "assay bundle verify rack7.bundle --bundle-keys one.jwks two.jwks three.jwks --bundle-threshold 2 --minimum-bundle-sequence 42",
+            ],
+            ["bundle import"] = ["assay bundle import rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay"],
+            ["bundle plan"] =
+            [
+                "assay bundle plan --for gpu.json --bundle rack7.bundle",
+                "assay bundle plan --for gpu.json --bundle rack7.bundle --ids-out missing.ids",
             ],
             ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
             ["demo"] = ["assay demo", "assay demo --out machine"],
@@ -176,6 +205,9 @@ internal static class CommandLine
             {
                 "measure" => "0 written · 2 unusable command line, evidence or key, or the file exists · 70 internal error",
                 "assay" or "verify" => "0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing · 70 internal error",
+                "bundle create" => "0 written · 1 evidence that is not authentic · 2 unusable command line, evidence or key, or the file exists · 3 something is missing, nothing was written · 70 internal error",
+                "bundle verify" or "bundle import" => "0 accepted · 1 refused · 2 unusable command line or file · 70 internal error",
+                "bundle plan" => "0 nothing is missing · 1 evidence that is not authentic · 2 unusable input · 3 something is missing · 70 internal error",
                 "token verify" => "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable · 70 internal error",
                 _ => null,
             };

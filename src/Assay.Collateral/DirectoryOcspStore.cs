@@ -40,6 +40,14 @@ public sealed class DirectoryOcspStore : IOcspSource
             : OcspFetch.Of(items));
     }
 
+    /// <summary>Of the responses that answer exactly this CertID the newest; null when there is none.</summary>
+    internal ReadOnlyMemory<byte>? Find(OcspCertId asked) =>
+        (from candidate in _content.Value.Responses
+         from single in candidate.Response.Basic?.Responses ?? []
+         where single.CertId.Equals(asked)
+         orderby single.ThisUpdate descending
+         select (ReadOnlyMemory<byte>?)candidate.Bytes).FirstOrDefault();
+
     private (ImmutableArray<(OcspResponse, ReadOnlyMemory<byte>)>, ImmutableArray<string>) Read()
     {
         var responses = ImmutableArray.CreateBuilder<(OcspResponse, ReadOnlyMemory<byte>)>();

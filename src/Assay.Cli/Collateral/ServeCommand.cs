@@ -50,6 +50,13 @@ internal static class ServeCommand
 
     private static async Task<int> ServeAsync(ServeRequest request, CancellationToken cancellation)
     {
+        if (!CacheFolder.TryHold(request.Folder, out var held, out var inUse))
+        {
+            Output.Error("collateral.in-use", inUse);
+            return ExitCode.Unusable;
+        }
+
+        using var holding = held;
         var time = TimeProvider.System;
         var verification = new ItemVerification(request.Trust, new VerifierCache());
         using var upstream = new HttpUpstream(request.Upstreams);
@@ -65,6 +72,11 @@ internal static class ServeCommand
                 }
 
                 cache.AddAuthorities(proof);
+            }
+
+            if (!TryImport(request, cache, verification))
+            {
+                return ExitCode.Refused;
             }
 
             var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation).ConfigureAwait(false);
@@ -87,5 +99,21 @@ internal static class ServeCommand
         }
 
         return ExitCode.Verified;
+    }
+
+    private static bool TryImport(ServeRequest request, CollateralCache cache, ItemVerification verification)
+    {
+        foreach (var (name, file) in request.Bundles)
+        {
+            if (!VerifiedBundle.TryVerify(file, request.BundleExpectations!, verification, out var bundle, out var fault) || !cache.TryImport(bundle, name, out _, out fault))
+            {
+                Output.Error(fault.Id, $"{name}: {fault.Reason}");
+                return false;
+            }
+
+            Console.Out.WriteLine(Printable.Of($"{name}: {bundle.Manifest.Items.Length} items, sequence {bundle.Manifest.Sequence}, good until {Bundles.BundlePrinter.Text(bundle.Manifest.GoodUntil)}"));
+        }
+
+        return true;
     }
 }

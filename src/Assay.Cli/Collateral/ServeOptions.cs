@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Assay.Cli.Bundles;
 
 namespace Assay.Cli.Collateral;
 
@@ -28,32 +29,16 @@ internal sealed class ServeOptions
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<string> RimUrl { get; } = Url("--rim-url", "RIM service", "nvidia");
-
-    public Option<string> OcspUrl { get; } = Url("--ocsp-url", "OCSP responder", "nvidia");
-
-    public Option<string> CrlUrl { get; } = Url("--crl-url", "where NVIDIA's revocation lists are", "nvidia");
-
-    public Option<string> IntelUrl { get; } = Url("--intel-url", "Intel's PCS, or a PCCS", "intel");
-
-    public Option<string> IntelRootCrlUrl { get; } = Url("--intel-root-crl-url", "the list of Intel's root; pccs: that of --intel-url", "intel");
-
-    public Option<string> AmdUrl { get; } = Url("--amd-url", "AMD's KDS", "amd");
-
-    public Option<string[]> KeySets { get; } = new("--jwks")
+    public Option<string[]> Bundle { get; } = new("--bundle")
     {
-        Description = "a token issuer whose keys to keep, served as /v1/jwks/NAME",
-        HelpName = "NAME=URL",
+        Description = "take in these bundles first (assay bundle create)",
+        HelpName = "FILE",
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<string?> ServiceKey { get; } = new("--service-key") { Description = "file with NVIDIA's service key", HelpName = "FILE" };
+    public BundleTrust BundleTrust { get; } = new();
 
-    public Option<string?> IntelKey { get; } = new("--intel-key") { Description = "file with Intel's key for PCK certificates", HelpName = "FILE" };
-
-    public Option<string?> CaFile { get; } = new("--ca-file") { Description = "PEM roots that certify the upstreams, instead of this machine's", HelpName = "FILE" };
-
-    public Option<string?> Proxy { get; } = new("--proxy") { Description = "ask the upstreams through this proxy", HelpName = "URL" };
+    public UpstreamArguments Upstreams { get; } = new();
 
     public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
 
@@ -71,14 +56,7 @@ internal sealed class ServeOptions
 
     public IEnumerable<Option> All =>
     [
-        Listen, TlsCertificate, TlsKey, Cache, Learn, RimUrl, OcspUrl, CrlUrl, IntelUrl, IntelRootCrlUrl, AmdUrl, KeySets, ServiceKey, IntelKey, CaFile, Proxy, Anchors, Nonce,
+        Listen, TlsCertificate, TlsKey, Cache, Learn, Bundle, .. BundleTrust.All, .. Upstreams.All, Anchors, Nonce,
         MostStaleHours, MostEntries, MostMegabytes, Rate, Concurrency,
     ];
-
-    private static Option<string> Url(string name, string what, string manufacturer) => new(name)
-    {
-        Description = $"{what}; {manufacturer} names the manufacturer's, none asks nobody",
-        HelpName = "URL",
-        DefaultValueFactory = _ => manufacturer,
-    };
 }

@@ -4,7 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
+using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
 using Assay.Evidence;
@@ -16,8 +16,6 @@ namespace Assay.Cli.Collateral;
 /// <summary>A command line of <c>assay collateral serve</c> that makes sense, with its files read. All of its faults are found before one is reported.</summary>
 internal sealed class ServeRequest : IDisposable
 {
-    private const string Nobody = "none";
-
     private readonly List<SecretText> _keys = [];
 
     private ServeRequest()
@@ -33,11 +31,18 @@ internal sealed class ServeRequest : IDisposable
     /// <summary>PEM chains of devices.</summary>
     public required ImmutableArray<(string Source, ReadOnlyMemory<byte> Pem)> Chains { get; init; }
 
+    /// <summary>Files of bundles to take in before serving.</summary>
+    public required ImmutableArray<(string Name, byte[] File)> Bundles { get; init; }
+
+    /// <summary>How they are believed; null where there are none.</summary>
+    public required BundleExpectations? BundleExpectations { get; init; }
+
     public static bool TryRead(ServeOptions options, ParseResult parsed, [NotNullWhen(true)] out ServeRequest? request, out ImmutableArray<(string Id, string Message)> faults)
     {
         var reader = new Reader(options, parsed);
-        var trust = reader.Trust();
-        var (proxy, upstreams, chains, folder) = (reader.Proxy(trust), reader.Upstreams(), reader.Chains(), reader.Folder());
+        var trust = AnchorsFile.Read(parsed.GetValue(options.Anchors), reader.Refuse);
+        var (proxy, upstreams, chains, folder) = (reader.Proxy(trust), options.Upstreams.Read(parsed, reader.Refuse, reader.Keys), reader.Chains(), reader.Folder());
+        var bundles = reader.Bundles();
         request = new ServeRequest
         {
             Proxy = proxy,
@@ -45,6 +50,8 @@ internal sealed class ServeRequest : IDisposable
             Trust = trust,
             Folder = folder,
             Chains = chains,
+            Bundles = bundles,
+            BundleExpectations = bundles.IsEmpty ? null : options.BundleTrust.Read(parsed, new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System), reader.Refuse),
             Policy = reader.Policy(),
         };
         request._keys.AddRange(reader.Keys);
@@ -70,34 +77,9 @@ internal sealed class ServeRequest : IDisposable
 
     private sealed class Reader(ServeOptions options, ParseResult parsed)
     {
-        private const int MostPemBytes = 256 * 1024;
-
         public List<(string Id, string Message)> Faults { get; } = [];
 
         public List<SecretText> Keys { get; } = [];
-
-        public TrustSet Trust()
-        {
-            if (parsed.GetValue(options.Anchors) is not { } file)
-            {
-                return TrustSet.BuiltIn;
-            }
-
-            if (!InputFile.TryRead(file, MostPemBytes, out var bytes, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-            }
-            else if (TrustSet.TryParse(bytes, out var trust, out var fault))
-            {
-                return trust;
-            }
-            else
-            {
-                Refuse("anchors.malformed", $"{file}: {fault}");
-            }
-
-            return TrustSet.BuiltIn;
-        }
 
         public ProxyOptions Proxy(TrustSet trust)
         {
@@ -126,25 +108,6 @@ internal sealed class ServeRequest : IDisposable
                 Nonce = parsed.GetValue(options.Nonce) == "forward" ? OcspNonceMode.Forward : OcspNonceMode.Cached,
                 Rate = Number(options.Rate, 0, 1_000_000),
                 Concurrency = Number(options.Concurrency, 1, 100_000),
-            };
-        }
-
-        public UpstreamOptions Upstreams()
-        {
-            var known = UpstreamOptions.Manufacturers;
-            var rootCrl = parsed.GetValue(options.IntelRootCrlUrl);
-            var http = new CollateralHttpOptions { BreakAfter = known.Http.BreakAfter, TlsRoots = Roots(), Proxy = ProxyAddress(), ServiceKey = Key(options.ServiceKey) };
-            return new UpstreamOptions
-            {
-                Rim = Url(options.RimUrl, "nvidia", known.Rim),
-                Ocsp = Url(options.OcspUrl, "nvidia", known.Ocsp),
-                Crl = Url(options.CrlUrl, "nvidia", known.Crl),
-                Intel = Url(options.IntelUrl, "intel", known.Intel),
-                IntelRootCrl = rootCrl == "pccs" ? null : Url(options.IntelRootCrlUrl, "intel", known.IntelRootCrl),
-                Amd = Url(options.AmdUrl, "amd", known.Amd),
-                KeySets = KeySets(),
-                Http = http,
-                IntelKey = Key(options.IntelKey),
             };
         }
 
@@ -196,125 +159,27 @@ internal sealed class ServeRequest : IDisposable
             return chains.ToImmutable();
         }
 
-        private ServiceAddress? Url(Option<string> option, string word, ServiceAddress? manufacturer)
+        public ImmutableArray<(string Name, byte[] File)> Bundles()
         {
-            var text = parsed.GetValue(option)!;
-            if (text == word || text == Nobody)
+            var bundles = ImmutableArray.CreateBuilder<(string, byte[])>();
+            foreach (var file in parsed.GetValue(options.Bundle) ?? [])
             {
-                return text == word ? manufacturer : null;
-            }
-
-            if (!ServiceAddress.TryParse(text, out var address, out var fault))
-            {
-                Refuse("cli.url", $"{option.Name}: {fault.Problem}; {word} names the manufacturer's, {Nobody} asks nobody");
-            }
-
-            return address;
-        }
-
-        private ImmutableDictionary<string, ServiceAddress> KeySets()
-        {
-            var sets = ImmutableDictionary<string, ServiceAddress>.Empty;
-            foreach (var text in parsed.GetValue(options.KeySets) ?? [])
-            {
-                var mark = text.IndexOf('=', StringComparison.Ordinal);
-                var name = mark > 0 ? text[..mark] : "";
-                if (name.Length is 0 or > 64 || !name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.'))
+                if (InputFile.TryRead(file, Limits.BundleBytes, out var bytes, out var whyNot))
                 {
-                    Refuse("cli.url", $"--jwks: NAME=URL is expected, a name of letters, digits and - _ ., found {text}");
-                }
-                else if (!ServiceAddress.TryParse(text[(mark + 1)..], out var address, out var fault))
-                {
-                    Refuse("cli.url", $"--jwks: {fault.Problem}");
+                    bundles.Add((InputFile.NameOf(file), bytes));
                 }
                 else
                 {
-                    sets = sets.SetItem(name, address);
+                    Refuse("cli.file", whyNot);
                 }
             }
 
-            return sets;
-        }
-
-        private SecretText? Key(Option<string?> option)
-        {
-            if (parsed.GetValue(option) is not { } file)
+            if (bundles.Count == 0)
             {
-                return null;
+                options.BundleTrust.RefuseWithout(parsed, "--bundle FILE", Refuse);
             }
 
-            const int most = 8192;
-            if (!InputFile.TryRead(file, most, out var bytes, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-                return null;
-            }
-
-            var characters = new char[bytes.Length];
-            try
-            {
-                var length = Encoding.ASCII.GetChars(bytes, characters);
-                if (SecretText.TryCreate(characters.AsSpan(0, length).TrimEnd("\r\n"), out var key, out var fault))
-                {
-                    Keys.Add(key);
-                    return key;
-                }
-
-                Refuse("cli.service-key", $"{option.Name}: {file}: {fault.Problem}");
-                return null;
-            }
-            finally
-            {
-                CryptographicOperations.ZeroMemory(bytes);
-                Array.Clear(characters);
-            }
-        }
-
-        private Uri? ProxyAddress()
-        {
-            if (parsed.GetValue(options.Proxy) is not { } text)
-            {
-                return null;
-            }
-
-            if (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0)
-            {
-                return uri;
-            }
-
-            Refuse("cli.url", "--proxy: an absolute http or https URL without user and password is expected");
-            return null;
-        }
-
-        private ImmutableArray<X509Certificate2> Roots()
-        {
-            if (parsed.GetValue(options.CaFile) is not { } file)
-            {
-                return [];
-            }
-
-            var roots = new X509Certificate2Collection();
-            if (!InputFile.TryRead(file, MostPemBytes, out var bytes, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-                return [];
-            }
-
-            try
-            {
-                roots.ImportFromPem(Encoding.ASCII.GetString(bytes));
-            }
-            catch (CryptographicException)
-            {
-                roots.Clear();
-            }
-
-            if (roots.Count == 0)
-            {
-                Refuse("cli.ca-file", $"--ca-file: {file} has no certificate in PEM");
-            }
-
-            return [.. roots];
+            return bundles.ToImmutable();
         }
 
         private X509Certificate2? Certificate()
@@ -352,6 +217,6 @@ internal sealed class ServeRequest : IDisposable
             return value;
         }
 
-        private void Refuse(string id, string message) => Faults.Add((id, message));
+        public void Refuse(string id, string message) => Faults.Add((id, message));
     }
 }

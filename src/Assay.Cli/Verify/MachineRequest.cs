@@ -45,16 +45,17 @@ internal sealed class MachineRequest
     /// <param name="options">Of the command.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="shown">What the evidence files hold.</param>
+    /// <param name="bundle">Where the processor's collateral is, unless <c>--cpu-collateral</c> names another place; null for none.</param>
     /// <param name="nonce">The value of <c>--nonce</c>.</param>
     /// <param name="common">Time, anchors and revocation, as for devices.</param>
     /// <param name="refuse">Takes id and message of each fault.</param>
-    public static MachineRequest? Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, AppraisalExpectations common, Action<string, string> refuse)
+    public static MachineRequest? Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, VerifiedBundle? bundle, string? nonce, AppraisalExpectations common, Action<string, string> refuse)
     {
-        var reader = new Reader(options, parsed, shown, nonce, refuse);
+        var reader = new Reader(options, parsed, shown, bundle, nonce, refuse);
         return reader.IsAsked ? reader.Read(common) : null;
     }
 
-    private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, Action<string, string> refuse)
+    private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, VerifiedBundle? bundle, string? nonce, Action<string, string> refuse)
     {
         public bool IsAsked => shown.Cpu is not null || shown.Key is not null || options.All.Any(IsGiven);
 
@@ -139,7 +140,7 @@ internal sealed class MachineRequest
             var path = parsed.GetValue(options.CpuCollateral);
             if (path is null)
             {
-                return CpuCollateral.Empty;
+                return cpu is not null && bundle is not null ? bundle.CollateralOf(cpu) : CpuCollateral.Empty;
             }
 
             if (cpu is null)

@@ -53,7 +53,7 @@ internal static class VerifyCommand
 
     private static async Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
     {
-        var cache = new VerifierCache();
+        var cache = request.Cache;
         AppraisalResult? devices = null;
         if (!request.Evidence.IsEmpty)
         {
@@ -97,6 +97,11 @@ internal static class VerifyCommand
         else
         {
             new VerdictPrinter(Output.Out, request.Verbose).Print(verdict);
+            if (request.Bundle is { } bundle)
+            {
+                Output.Out.WriteLine();
+                Output.Out.WriteLine(Printable.Of($"Collateral: bundle of sequence {bundle.Manifest.Sequence}, created {Bundles.BundlePrinter.Text(bundle.Manifest.Created)}, good until {Bundles.BundlePrinter.Text(bundle.Manifest.GoodUntil)}, signed by {string.Join(", ", bundle.Authentic.Signers)}"));
+            }
         }
     }
 

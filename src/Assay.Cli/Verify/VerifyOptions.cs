@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Assay.Cli.Bundles;
 
 namespace Assay.Cli.Verify;
 
@@ -33,6 +34,10 @@ internal sealed class VerifyOptions
     public Option<string?> OcspUrl { get; } = new("--ocsp-url") { Description = "OCSP responder; nvidia names NVIDIA's", HelpName = "URL" };
 
     public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "folder with OCSP responses in DER, found by CertID", HelpName = "DIR" };
+
+    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };
+
+    public BundleTrust BundleTrust { get; } = new();
 
     public Option<bool> SkipRevocation { get; } = new("--dangerously-skip-revocation") { Description = "do not ask about revocation; the verdict says so" };
 
@@ -70,7 +75,7 @@ internal sealed class VerifyOptions
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
         EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, Verbose, Format,
     ];
 }

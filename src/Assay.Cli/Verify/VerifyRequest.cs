@@ -27,6 +27,12 @@ internal sealed class VerifyRequest : IDisposable
 
     /// <summary>Null where nothing but devices is asked about.</summary>
     public required MachineRequest? Machine { get; init; }
+
+    /// <summary>Null where none is given.</summary>
+    public required VerifiedBundle? Bundle { get; init; }
+
+    /// <summary>What verified while the command line was read.</summary>
+    public required VerifierCache Cache { get; init; }
     public required IRimSource? Rims { get; init; }
     public required IOcspSource? Ocsp { get; init; }
     public required bool UsesNetwork { get; init; }
@@ -44,8 +50,10 @@ internal sealed class VerifyRequest : IDisposable
         var reader = new Reader(options, parsed);
         var shown = reader.Evidence();
         var expectations = reader.Expectations(clock);
-        var machine = reader.Machine(shown, ref expectations);
-        var (rims, ocsp) = (reader.Rims(), reader.Ocsp());
+        var cache = new VerifierCache();
+        var bundle = reader.Bundle(expectations, cache);
+        var machine = reader.Machine(shown, bundle, ref expectations);
+        var (rims, ocsp) = (reader.Rims() ?? bundle, reader.Ocsp() ?? bundle);
         var policy = reader.Policy();
         var token = reader.Token(expectations.Trust);
         faults = [.. reader.Faults];
@@ -54,6 +62,8 @@ internal sealed class VerifyRequest : IDisposable
             {
                 Evidence = shown.Devices,
                 Machine = machine,
+                Bundle = bundle,
+                Cache = cache,
                 Expectations = expectations,
                 Rims = rims,
                 Ocsp = ocsp,
@@ -159,9 +169,9 @@ internal sealed class VerifyRequest : IDisposable
         }
 
         /// <summary>With a key devices answer another nonce than the challenge: the one that follows from both.</summary>
-        public MachineRequest? Machine(MachineEvidence shown, ref AppraisalExpectations expectations)
+        public MachineRequest? Machine(MachineEvidence shown, VerifiedBundle? bundle, ref AppraisalExpectations expectations)
         {
-            var machine = MachineRequest.Read(options.Machine, parsed, shown, parsed.GetValue(options.Nonce), expectations, Refuse);
+            var machine = MachineRequest.Read(options.Machine, parsed, shown, bundle, parsed.GetValue(options.Nonce), expectations, Refuse);
             var isText = shown.Key is not null || parsed.GetValue(options.Machine.TeePubkey) is not null;
             expectations = expectations with { Nonce = isText ? machine is { Whole.Challenged: true } ? machine.Key?.DeviceNonce() : null : ReadNonce() };
             return machine;
@@ -171,11 +181,43 @@ internal sealed class VerifyRequest : IDisposable
         {
             Nonce = null,
             Time = ReadTime(clock),
-            Trust = ReadAnchors(),
+            Trust = AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse),
             Revocation = parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
             DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
             RequireFwid = parsed.GetValue(options.RequireFwid),
         };
+
+        /// <summary>Only one that holds; why another does not is told.</summary>
+        public VerifiedBundle? Bundle(AppraisalExpectations expectations, VerifierCache cache)
+        {
+            if (parsed.GetValue(options.Bundle) is not { } path)
+            {
+                options.BundleTrust.RefuseWithout(parsed, "--bundle FILE", Refuse);
+                return null;
+            }
+
+            if (new Option[] { options.RimStore, options.RimUrl, options.OcspStore, options.OcspUrl }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+            {
+                Refuse("cli.bundle", $"--bundle brings RIMs and OCSP answers, and so does {other.Name}: give one of them");
+            }
+
+            var expected = options.BundleTrust.Read(parsed, expectations.Time, Refuse);
+            if (!InputFile.TryRead(path, Limits.BundleBytes, out var file, out var whyNot))
+            {
+                Refuse("cli.file", whyNot);
+            }
+            else if (expected is not null && Faults.Count == 0)
+            {
+                if (VerifiedBundle.TryVerify(file, expected, new ItemVerification(expectations.Trust, cache), out var bundle, out var fault))
+                {
+                    return bundle;
+                }
+
+                Refuse(fault.Id, $"--bundle: {InputFile.NameOf(path)}: {fault.Reason}");
+            }
+
+            return null;
+        }
 
         public IRimSource? Rims()
         {
@@ -342,31 +384,6 @@ internal sealed class VerifyRequest : IDisposable
             }
 
             return new EvaluationTime(at, TimeSource.Stated);
-        }
-
-        private TrustSet ReadAnchors()
-        {
-            const int most = 256 * 1024;
-            var file = parsed.GetValue(options.Anchors);
-            if (file is null)
-            {
-                return TrustSet.BuiltIn;
-            }
-
-            if (!InputFile.TryRead(file, most, out var bytes, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-            }
-            else if (TrustSet.TryParse(bytes, out var trust, out var fault))
-            {
-                return trust;
-            }
-            else
-            {
-                Refuse("anchors.malformed", $"{file}: {fault}");
-            }
-
-            return TrustSet.Nvidia;
         }
 
         private string RequireFolder(string option, string folder)

@@ -73,9 +73,13 @@ public sealed record CachePolicy
     }
 
     /// <summary>The times of an item that was fetched at an instant.</summary>
-    internal ItemTimes TimesOf(VerifiedItem item, DateTimeOffset fetched)
+    /// <param name="item">The item.</param>
+    /// <param name="fetched">When it was had.</param>
+    /// <param name="isBrought">It came in a bundle: there is nobody to ask for a newer one, and until when it holds the site knows.</param>
+    internal ItemTimes TimesOf(VerifiedItem item, DateTimeOffset fetched, bool isBrought = false)
     {
         var policy = Of(item.Key.Kind);
+        policy = isBrought ? policy with { Stale = MostStale ?? TimeSpan.MaxValue } : policy;
         var life = item.Key.Kind is not CollateralKind.Ocsp ? policy.Life : item.Status switch
         {
             CertificateStatus.Good => policy.Life,

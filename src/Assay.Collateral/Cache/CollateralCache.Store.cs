@@ -146,13 +146,15 @@ public sealed partial class CollateralCache
         }
 
         // Between the question and the answer nobody else may raise the mark.
-        lock (_stripes[(item.MarkId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % Stripes])
+        lock (StripeOf(item))
         {
             return TryKeep(ref item, source, now, out fault);
         }
     }
 
-    private bool TryKeep([NotNullWhen(true)] ref VerifiedItem? item, string source, DateTimeOffset now, [NotNullWhen(false)] out ItemFault? fault)
+    private Lock StripeOf(VerifiedItem item) => _stripes[(item.MarkId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % Stripes];
+
+    private bool TryKeep([NotNullWhen(true)] ref VerifiedItem? item, string source, DateTimeOffset now, [NotNullWhen(false)] out ItemFault? fault, bool isBrought = false)
     {
         fault = null;
         if (_marks.Find(item!.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark))
@@ -169,7 +171,7 @@ public sealed partial class CollateralCache
         }
 
         Learn(item);
-        Keep(item, source, _policy.TimesOf(item, now), persists);
+        Keep(item, source, _policy.TimesOf(item, now, isBrought), persists);
         return true;
     }
 

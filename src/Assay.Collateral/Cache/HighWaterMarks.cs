@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Assay.Appraisal;
+using Assay.Tokens;
 
 namespace Assay.Collateral;
 
@@ -12,6 +14,7 @@ internal sealed class HighWaterMarks
 {
     private const int CompactAfter = 1024;
     private const string Floor = "floor";
+    private const string Bundle = "bundle";
 
     private static readonly string[] s_askersChoice = [.. new[] { CollateralKind.Vcek, CollateralKind.Vlek, CollateralKind.PckCertificate }.Select(kind => NameOf(kind, ""))];
 
@@ -83,11 +86,56 @@ internal sealed class HighWaterMarks
         }
     }
 
+    /// <summary>The sequence of the last bundle that was taken in; 0 before the first.</summary>
+    public long BundleSequence
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return (long)(_marks.GetValueOrDefault(Bundle).Number ?? 0);
+            }
+        }
+    }
+
+    /// <summary>What was seen, but for certificates whose ids the asker chose: what a bundle carries to others.</summary>
+    public ImmutableArray<BundleMark> All()
+    {
+        lock (_lock)
+        {
+            return [.. _marks.Where(mark => mark.Key is not (Floor or Bundle) && !IsAskersChoice(mark.Key)).Select(mark => new BundleMark(mark.Key, mark.Value))];
+        }
+    }
+
+    /// <summary>
+    /// Raises the marks that a bundle carries, the sequence, and the floor of time. False, and nothing raised, when there is no room.
+    /// </summary>
+    /// <exception cref="IOException">The disk does not take them. They hold as long as the process.</exception>
+    public bool TryRaise(BundleManifest manifest)
+    {
+        lock (_lock)
+        {
+            if (_marks.Count + manifest.Marks.Count(mark => !_marks.ContainsKey(mark.Name)) > _most)
+            {
+                return false;
+            }
+
+            _certificates += manifest.Marks.Count(mark => IsAskersChoice(mark.Name) && !_marks.ContainsKey(mark.Name));
+            Raise(
+            [
+                .. manifest.Marks.Select(mark => (mark.Name, mark.Rank)),
+                (Bundle, new ItemRank(manifest.Sequence, manifest.Created, false)), (Floor, new ItemRank(null, manifest.Created, false)),
+            ]);
+            return true;
+        }
+    }
+
     // A certificate of a processor is made for whatever TCB it is asked for: whoever asks chooses how many there are, and must not take the
     // room of answers and lists that revoke.
     private static bool IsAskersChoice(string name) => s_askersChoice.Any(start => name.StartsWith(start, StringComparison.Ordinal));
 
-    private static string NameOf(CollateralKind kind, string markId) => $"{CollateralKinds.NameOf(Shared(kind))}:{markId}";
+    /// <summary>The name of the mark of items of a kind.</summary>
+    public static string NameOf(CollateralKind kind, string markId) => $"{CollateralKinds.NameOf(Shared(kind))}:{markId}";
 
     // Lists are marked by their issuer, whatever name they have.
     private static CollateralKind Shared(CollateralKind kind) => kind is CollateralKind.PckCrl or CollateralKind.RootCrl or CollateralKind.AmdCrl ? CollateralKind.Crl : kind;

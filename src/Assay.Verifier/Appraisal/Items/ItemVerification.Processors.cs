@@ -14,6 +14,12 @@ public sealed partial class ItemVerification
     private static readonly ImmutableArray<(string Name, string Authority)> s_pckAuthorities =
         [("platform", "Intel SGX PCK Platform CA"), ("processor", "Intel SGX PCK Processor CA")];
 
+    /// <summary>The revocation list of Intel's root: there is one.</summary>
+    public static CollateralKey IntelRootCrl { get; } = new(CollateralKind.RootCrl, "root");
+
+    /// <summary>The name in ids of the PCK authority with this common name; null of any other.</summary>
+    internal static string? PckAuthorityOf(string? commonName) => s_pckAuthorities.FirstOrDefault(entry => entry.Authority == commonName).Name;
+
     /// <summary>TCB information or an enclave's identity: the body of the service, and the chain of its header as PEM.</summary>
     public bool TryVerifyStatement(
         CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> issuerChain, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
@@ -120,7 +126,7 @@ public sealed partial class ItemVerification
             Facts = ImmutableDictionary<string, string>.Empty
                 .Add("fmspc", platform.Fmspc.ToString())
                 .Add("tcbm", Convert.ToHexString(platform.CpuSvn.Span) + LittleEndian((ushort)platform.PceSvn))
-                .Add("ca", s_pckAuthorities.FirstOrDefault(entry => entry.Authority == path.Certificates[1].Subject.CommonName).Name ?? "platform"),
+                .Add("ca", PckAuthorityOf(path.Certificates[1].Subject.CommonName) ?? "platform"),
         };
         return true;
     }

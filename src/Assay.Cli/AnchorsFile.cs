@@ -1,0 +1,33 @@
+using Assay.Trust;
+
+namespace Assay.Cli;
+
+/// <summary>The roots of <c>--anchors</c>.</summary>
+internal static class AnchorsFile
+{
+    private const int MostBytes = 256 * 1024;
+
+    /// <summary>Those of the file; the manufacturers' where none is given. A fault is told, and then it does not matter which are returned.</summary>
+    public static TrustSet Read(string? file, Action<string, string> refuse)
+    {
+        if (file is null)
+        {
+            return TrustSet.BuiltIn;
+        }
+
+        if (!InputFile.TryRead(file, MostBytes, out var bytes, out var whyNot))
+        {
+            refuse("cli.file", whyNot);
+        }
+        else if (TrustSet.TryParse(bytes, out var trust, out var fault))
+        {
+            return trust;
+        }
+        else
+        {
+            refuse("anchors.malformed", $"{file}: {fault}");
+        }
+
+        return TrustSet.Nvidia;
+    }
+}

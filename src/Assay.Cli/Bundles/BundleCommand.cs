@@ -1,0 +1,223 @@
+using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
+using Assay.Appraisal;
+using Assay.Cli.Collateral;
+using Assay.Collateral;
+using Assay.Tokens;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Bundles;
+
+/// <summary><c>assay bundle</c>: collateral in one signed file, for places without a network.</summary>
+internal static class BundleCommand
+{
+    public static Command Create() => new("bundle", "Makes, checks and takes in collateral as one signed file, for places without a network.")
+    {
+        CreateCommand.Create(),
+        Inspect(),
+        Verify(),
+        Import(),
+        PlanCommand.Create(),
+    };
+
+    private static Argument<string> FileArgument() => new("bundle") { Description = "the bundle; - for standard input", HelpName = "FILE" };
+
+    private static Option<string?> AnchorsOption() => new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+
+    private static Option<bool> VerboseOption() => new("--verbose", "-v") { Description = "list every item" };
+
+    private static Command Inspect()
+    {
+        var (file, verbose, format) = (FileArgument(), VerboseOption(), Options.Format());
+        var command = new Command("inspect", "Says what a bundle says of itself. Nothing is verified.") { file, verbose, format };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(file)!;
+            if (!InputFile.TryRead(path, Limits.BundleBytes, out var bytes, out var whyNot))
+            {
+                Output.Error("cli.file", whyNot);
+                return ExitCode.Unusable;
+            }
+
+            if (!CollateralBundle.TryParse(bytes, out var bundle, out var fault))
+            {
+                Output.Error("bundle.wellformed", $"{path}: {fault}");
+                return ExitCode.Unusable;
+            }
+
+            if (parsed.GetValue(format) == Options.Json)
+            {
+                BundlePrinter.PrintJson(bundle, null, writer => writer.WriteBoolean("verified", false));
+                return ExitCode.Verified;
+            }
+
+            BundlePrinter.Print(InputFile.NameOf(path), bundle, null, parsed.GetValue(verbose));
+            BundlePrinter.Line("Nothing was verified: assay bundle verify does.");
+            return ExitCode.Verified;
+        });
+        return command;
+    }
+
+    private static Command Verify()
+    {
+        var (file, trust, anchors, verbose, format) = (FileArgument(), new BundleTrust(), AnchorsOption(), VerboseOption(), Options.Format());
+        var at = new Option<string?>("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
+        var command = new Command("verify", "Verifies a bundle: who signed it, until when it is good, and each item in it.") { file, anchors, at, verbose, format };
+        trust.All.ToList().ForEach(command.Options.Add);
+        command.SetAction(parsed =>
+        {
+            var json = parsed.GetValue(format) == Options.Json;
+            var code = TryRead(parsed, parsed.GetValue(file)!, trust, parsed.GetValue(anchors), parsed.GetValue(at), json, out var bundle, out _);
+            if (bundle is null)
+            {
+                return code;
+            }
+
+            var items = bundle.Items.ToDictionary(item => item.Key);
+            if (json)
+            {
+                BundlePrinter.PrintJson(bundle.Authentic.Bundle, items, writer =>
+                {
+                    writer.WriteString("signedBy", string.Join(' ', bundle.Authentic.Signers));
+                    writer.WriteBoolean("verified", true);
+                });
+            }
+            else
+            {
+                BundlePrinter.Print(InputFile.NameOf(parsed.GetValue(file)!), bundle.Authentic.Bundle, items, parsed.GetValue(verbose));
+                BundlePrinter.Line($"Verified: signed by {string.Join(", ", bundle.Authentic.Signers)}, and every item by its own signature.");
+            }
+
+            return ExitCode.Verified;
+        });
+        return command;
+    }
+
+    private static Command Import()
+    {
+        var (file, trust, anchors, format) = (FileArgument(), new BundleTrust(), AnchorsOption(), Options.Format());
+        var folder = new Option<string>("--cache") { Description = "the folder of the cache (assay collateral serve --cache)", HelpName = "DIR", Required = true };
+        var command = new Command("import", "Takes a bundle into a cache's folder. High-water marks are raised: what is older than the bundle is refused there from now on.") { file, folder, anchors, format };
+        trust.All.ToList().ForEach(command.Options.Add);
+        command.SetAction(async (parsed, _) =>
+        {
+            var json = parsed.GetValue(format) == Options.Json;
+            var code = TryRead(parsed, parsed.GetValue(file)!, trust, parsed.GetValue(anchors), null, json, out var bundle, out var verification);
+            return bundle is null ? code : await ImportAsync(bundle, verification!, parsed.GetValue(folder)!, InputFile.NameOf(parsed.GetValue(file)!), json).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static async Task<int> ImportAsync(VerifiedBundle bundle, ItemVerification verification, string folder, string source, bool json)
+    {
+        if (!CacheFolder.TryHold(folder, out var held, out var whyNot))
+        {
+            Output.Error("collateral.in-use", $"{whyNot} (a running proxy takes bundles at its start: --bundle FILE)");
+            return ExitCode.Unusable;
+        }
+
+        using (held)
+        using (var nobody = new HttpUpstream(new UpstreamOptions()))
+        {
+            var cache = new CollateralCache(verification, folder, nobody, new CachePolicy(), TimeProvider.System, refreshes: false);
+            await using (cache.ConfigureAwait(false))
+            {
+                return Import(cache, bundle, source, json);
+            }
+        }
+    }
+
+    private static int Import(CollateralCache cache, VerifiedBundle bundle, string source, bool json)
+    {
+        BundleImport? import;
+        try
+        {
+            if (!cache.TryImport(bundle, source, out import, out var fault))
+            {
+                return Refused(fault, source, json);
+            }
+        }
+        catch (IOException exception)
+        {
+            Output.Error("collateral.store", $"the high-water marks could not be written, and nothing was taken in: {exception.Message}");
+            return ExitCode.Internal;
+        }
+
+        var lost = CollateralKinds.All.Sum(kind => cache.Meters.Read("store_errors", kind));
+        if (lost > 0)
+        {
+            Output.Error("collateral.store", $"{lost} of the items could not be written: make room, and import again");
+            return ExitCode.Internal;
+        }
+
+        if (json)
+        {
+            BundlePrinter.PrintJson(bundle.Authentic.Bundle, null, writer => writer.WriteNumber("taken", import.Taken));
+            return ExitCode.Verified;
+        }
+
+        BundlePrinter.Line($"{import.Taken} items taken in, sequence {bundle.Manifest.Sequence}, good until {BundlePrinter.Text(bundle.Manifest.GoodUntil)}");
+        foreach (var (key, whyNot) in import.Passed)
+        {
+            BundlePrinter.Line($"  not taken: {key}: {whyNot.Reason}");
+        }
+
+        return ExitCode.Verified;
+    }
+
+    /// <summary>Reads and verifies a bundle. On failure the exit code, and the fault was told.</summary>
+    private static int TryRead(
+        ParseResult parsed, string path, BundleTrust trust, string? anchors, string? at, bool json, out VerifiedBundle? bundle, out ItemVerification? verification)
+    {
+        (bundle, verification) = (null, null);
+        var refused = false;
+        void Refuse(string id, string message)
+        {
+            refused = true;
+            Output.Error(id, message);
+        }
+
+        var time = new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System);
+        if (at is not null)
+        {
+            var sound = Instant.TryRead(at, out var instant, out var whyNotAt);
+            time = new EvaluationTime(instant, TimeSource.Stated);
+            if (!sound)
+            {
+                Refuse("cli.at", $"--at: {whyNotAt}");
+            }
+        }
+
+        var roots = AnchorsFile.Read(anchors, Refuse);
+        var expected = trust.Read(parsed, time, Refuse);
+        if (!InputFile.TryRead(path, Limits.BundleBytes, out var bytes, out var whyNot))
+        {
+            Refuse("cli.file", whyNot);
+        }
+
+        if (refused || expected is null)
+        {
+            return ExitCode.Unusable;
+        }
+
+        verification = new ItemVerification(roots, new VerifierCache());
+        return VerifiedBundle.TryVerify(bytes, expected, verification, out bundle, out var fault) ? ExitCode.Verified : Refused(fault, InputFile.NameOf(path), json);
+    }
+
+    private static int Refused(BundleFault fault, string source, bool json)
+    {
+        Output.Error(fault.Id, $"{source}: {fault.Reason}");
+        if (json)
+        {
+            BundlePrinter.PrintJson(null, null, writer =>
+            {
+                writer.WriteBoolean("verified", false);
+                writer.WriteString("finding", fault.Id);
+                writer.WriteString("reason", fault.Reason);
+            });
+        }
+
+        return fault.Id == "bundle.wellformed" ? ExitCode.Unusable : ExitCode.Refused;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Assay.Appraisal;
+using Assay.Tokens;
+using Spectre.Console;
+
+namespace Assay.Cli.Bundles;
+
+/// <summary>What a bundle is, for people and for programs.</summary>
+internal static class BundlePrinter
+{
+    public static void Print(string name, CollateralBundle bundle, IReadOnlyDictionary<CollateralKey, VerifiedItem>? items, bool verbose)
+    {
+        var manifest = bundle.Manifest;
+        Line($"{name}: {manifest.Items.Length} items, {Size(manifest)} bytes, {manifest.Marks.Length} high-water marks");
+        Line($"  created     {Text(manifest.Created)}");
+        Line($"  sequence    {manifest.Sequence}");
+        Line($"  good until  {Text(manifest.GoodUntil)}{(items is null ? "" : $", when {First(items.Values)} ends")}");
+        Line($"  digest      sha256 {bundle.Digest}");
+        Line($"  signatures  {string.Join(", ", bundle.KeyIds)}");
+        foreach (var kind in manifest.Items.GroupBy(item => item.Key.Kind))
+        {
+            var end = items is null ? "" : $"  until {Text(kind.Min(item => items[item.Key].ValidUntil))}";
+            Line($"  {kind.Count(),6} {CollateralKinds.NameOf(kind.Key),-12}{end}");
+            foreach (var item in kind.Where(_ => verbose))
+            {
+                Line($"           {item.Key.Id}  {item.ChainLength + item.BodyLength} bytes{(items is null ? "" : $", until {Text(items[item.Key].ValidUntil)}")}");
+            }
+        }
+    }
+
+    /// <summary>One JSON object; what <paramref name="more"/> writes stands at its end.</summary>
+    public static void PrintJson(CollateralBundle? bundle, IReadOnlyDictionary<CollateralKey, VerifiedItem>? items, Action<Utf8JsonWriter>? more = null)
+    {
+        using var output = Console.OpenStandardOutput();
+        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.Default }))
+        {
+            writer.WriteStartObject();
+            if (bundle is not null)
+            {
+                Write(writer, bundle, items);
+            }
+
+            more?.Invoke(writer);
+            writer.WriteEndObject();
+        }
+
+        output.Write("\n"u8);
+    }
+
+    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    public static void Line(string text) => Output.Out.WriteLine(Printable.Of(text));
+
+    private static void Write(Utf8JsonWriter writer, CollateralBundle bundle, IReadOnlyDictionary<CollateralKey, VerifiedItem>? items)
+    {
+        var manifest = bundle.Manifest;
+        writer.WriteString("digest", $"{bundle.Digest}");
+        writer.WriteString("created", Text(manifest.Created));
+        writer.WriteNumber("sequence", manifest.Sequence);
+        writer.WriteString("goodUntil", Text(manifest.GoodUntil));
+        writer.WriteNumber("marks", manifest.Marks.Length);
+        writer.WriteStartArray("signatures");
+        foreach (var name in bundle.KeyIds)
+        {
+            writer.WriteStringValue(name);
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("items");
+        foreach (var item in manifest.Items)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("kind", CollateralKinds.NameOf(item.Key.Kind));
+            writer.WriteString("id", item.Key.Id);
+            writer.WriteNumber("bytes", item.ChainLength + item.BodyLength);
+            writer.WriteString("sha256", $"{item.Body}");
+            if (items is not null)
+            {
+                writer.WriteString("validUntil", Text(items[item.Key].ValidUntil));
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static string First(IEnumerable<VerifiedItem> items) => $"{items.MinBy(item => item.ValidUntil)!.Key}";
+
+    private static long Size(BundleManifest manifest) => manifest.Items.Sum(item => (long)item.ChainLength + item.BodyLength);
+}

@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Cli.Collateral;
+using Assay.Collateral;
+using Assay.Tokens;
+using Assay.Trust;
+
+namespace Assay.Cli.Bundles;
+
+/// <summary><c>assay bundle create</c>.</summary>
+internal static class CreateCommand
+{
+    public static Command Create()
+    {
+        var options = new CreateOptions();
+        var command = new Command("create", "Fetches all collateral that evidence needs, verifies it, and writes it as one signed file.");
+        foreach (var option in options.All)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, cancellation) => RunAsync(options, parsed, cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(CreateOptions options, ParseResult parsed, CancellationToken cancellation)
+    {
+        using var request = CreateRequest.Read(options, parsed, TimeProvider.System.GetUtcNow());
+        if (request is null)
+        {
+            return ExitCode.Unusable;
+        }
+
+        if (!CacheFolder.TryHold(parsed.GetValue(options.Cache), out var held, out var whyNot))
+        {
+            Output.Error("collateral.in-use", $"{whyNot} (a running proxy is asked by its address: --rim-url, --ocsp-url and so on)");
+            return ExitCode.Unusable;
+        }
+
+        using (held)
+        {
+            var verification = new ItemVerification(request.Trust, new VerifierCache());
+            using var http = new HttpUpstream(request.Upstreams);
+            var upstream = new LocalUpstream(parsed.GetValue(options.RimStore), parsed.GetValue(options.OcspStore), http);
+            var cache = new CollateralCache(verification, parsed.GetValue(options.Cache), upstream, new CachePolicy(), TimeProvider.System, refreshes: false);
+            await using (cache.ConfigureAwait(false))
+            {
+                var needs = new CollateralNeeds(cache, verification, request.Hashes);
+                var code = await GatherAsync(request, needs, upstream, parsed.GetValue(options.Channel)!, parsed.GetValue(options.CpuCollateral), cancellation).ConfigureAwait(false);
+                return code ?? Write(request, needs, verification, parsed.GetValue(options.Out)!, parsed.GetValue(options.Format) == Options.Json);
+            }
+        }
+    }
+
+    private static async Task<int?> GatherAsync(CreateRequest request, CollateralNeeds needs, LocalUpstream upstream, string channel, string? cpuCollateral, CancellationToken cancellation)
+    {
+        var refused = false;
+        void Refuse(string id, string? whyNot)
+        {
+            refused |= whyNot is not null;
+            if (whyNot is not null)
+            {
+                Output.Error(id, whyNot);
+            }
+        }
+
+        foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)
+        {
+            var read = CpuCollateralFiles.TryRead(cpuCollateral!, cpu, out var collateral, out var whyNot);
+            Refuse("cpu.collateral", read ? upstream.Add(cpu, collateral!, channel, cpuCollateral!) : whyNot);
+        }
+
+        foreach (var (source, pem) in request.Chains)
+        {
+            Refuse("collateral.learn", await needs.LearnAsync(pem, cancellation).ConfigureAwait(false) ? null : $"{source}: no chain of a device that ends at a trusted root");
+        }
+
+        var time = new EvaluationTime(request.Now, TimeSource.System);
+        foreach (var devices in request.Evidence.Devices)
+        {
+            Refuse("evidence.authentic", await needs.AddAsync(devices, time, cancellation).ConfigureAwait(false));
+        }
+
+        foreach (var cpu in request.Evidence.Processors)
+        {
+            Refuse("cpu.malformed", await needs.AddAsync(cpu, channel, cancellation).ConfigureAwait(false));
+        }
+
+        foreach (var key in request.Ids)
+        {
+            await needs.AddAsync(key, cancellation).ConfigureAwait(false);
+        }
+
+        if (refused)
+        {
+            return ExitCode.Refused;
+        }
+
+        foreach (var (name, whyNot) in needs.Missing)
+        {
+            Output.Error("bundle.missing", $"{name}: {whyNot}");
+        }
+
+        return needs.Missing.IsEmpty ? null : ExitCode.Incomplete;
+    }
+
+    private static int Write(CreateRequest request, CollateralNeeds needs, ItemVerification verification, string path, bool json)
+    {
+        var (manifest, items) = needs.ToBundle(request.Created, request.Sequence);
+        var file = CollateralBundle.Write(manifest, items, request.Keys);
+        // Nothing leaves the house that its readers would refuse.
+        var expected = new BundleExpectations
+        {
+            Keys = JsonWebKeySet.Of(request.Keys.Select(key => key.PublicKey)),
+            Threshold = request.Keys.Count,
+            MinimumSequence = 0,
+            Time = new EvaluationTime(request.Now, TimeSource.System),
+        };
+        if (!VerifiedBundle.TryVerify(file, expected, verification, out var bundle, out var fault))
+        {
+            Output.Error(fault.Id, $"its readers would refuse it: {fault.Reason}");
+            return ExitCode.Refused;
+        }
+
+        try
+        {
+            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            stream.Write(file);
+            stream.Flush(flushToDisk: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            Output.Error("cli.out", $"{path}: {exception.Message}");
+            return ExitCode.Unusable;
+        }
+
+        if (json)
+        {
+            BundlePrinter.PrintJson(bundle.Authentic.Bundle, items);
+        }
+        else
+        {
+            BundlePrinter.Print(path, bundle.Authentic.Bundle, items, verbose: false);
+        }
+
+        return ExitCode.Verified;
+    }
+}

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Cli.Collateral;
+
+namespace Assay.Cli.Bundles;
+
+/// <summary>The options of <c>assay bundle create</c>.</summary>
+internal sealed class CreateOptions
+{
+    public CreateOptions()
+    {
+        Channel.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
+        CertIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
+    }
+
+    public Option<string[]> For { get; } = new("--for")
+    {
+        Description = "evidence of the devices and processors that are to be verified: files of any kind that assay verify takes; old ones do as well",
+        HelpName = "FILE",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string?> Ids { get; } = new("--ids") { Description = "further items, one a line: kind and id (assay bundle plan --ids-out writes such a file)", HelpName = "FILE" };
+
+    public Option<string[]> Learn { get; } = new("--learn")
+    {
+        Description = "PEM chains of devices whose answers --ids names: their issuers judge them",
+        HelpName = "FILE",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string> Out { get; } = new("--out") { Description = "where the bundle goes; it must not exist", HelpName = "FILE", Required = true };
+
+    public Option<string[]> Keys { get; } = new("--key")
+    {
+        Description = "the site's private keys that sign it, P-384 (assay token keygen); several for a threshold",
+        HelpName = "FILE",
+        Required = true,
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string?> Created { get; } = new("--created") { Description = "the instant of making that it states; now, if it is not given", HelpName = "RFC3339" };
+
+    public Option<long?> Sequence { get; } = new("--sequence") { Description = "higher than that of every bundle of the site before; seconds since 1970 of --created, if it is not given", HelpName = "N" };
+
+    public Option<string?> Cache { get; } = new("--cache") { Description = "fetch into and from this cache folder, whose high-water marks go along; without it in memory", HelpName = "DIR" };
+
+    public Option<string?> RimStore { get; } = new("--rim-store") { Description = "take RIMs from this folder with <id>.xml", HelpName = "DIR" };
+
+    public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "take OCSP answers from this folder, found by CertID", HelpName = "DIR" };
+
+    public Option<string?> CpuCollateral { get; } = new("--cpu-collateral") { Description = "take the processors' collateral from this file or folder", HelpName = "FILE|DIR" };
+
+    public Option<string> Channel { get; } = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
+
+    public Option<string[]> CertIds { get; } = new("--certid")
+    {
+        Description = "hashes of the CertIDs to have OCSP answers for: NVIDIA's Python verifier asks with sha384, all others with sha1",
+        DefaultValueFactory = _ => ["sha1"],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public UpstreamArguments Upstreams { get; } = new();
+
+    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+
+    public Option<string> Format { get; } = Options.Format();
+
+    public IEnumerable<Option> All =>
+        [For, Ids, Learn, Out, Keys, Created, Sequence, Cache, RimStore, OcspStore, CpuCollateral, Channel, CertIds, .. Upstreams.All, Anchors, Format];
+}

@@ -1,0 +1,184 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Tokens;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Bundles;
+
+/// <summary><c>assay bundle plan</c>: what evidence needs, and what of it a bundle lacks. Asks nobody.</summary>
+internal sealed class PlanCommand
+{
+    private readonly Option<string[]> _for = new("--for") { Description = "evidence of the devices and processors, for instance after an upgrade", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is not asked about", HelpName = "FILE" };
+    private readonly Option<string?> _idsOut = new("--ids-out") { Description = "write what is missing to this file, for assay bundle create --ids", HelpName = "FILE" };
+    private readonly Option<string> _channel = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
+    private readonly Option<string[]> _certIds = new("--certid") { Description = "hashes of the CertIDs to have OCSP answers for; any one, if it is not given", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _anchors = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+    private readonly Option<string> _format = Options.Format();
+
+    private bool _refused;
+
+    public static Command Create() => new PlanCommand().ToCommand();
+
+    private Command ToCommand()
+    {
+        _channel.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
+        _certIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
+        var command = new Command("plan", "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.") { _for, _bundle, _idsOut, _channel, _certIds, _anchors, _format };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var trust = AnchorsFile.Read(parsed.GetValue(_anchors), Refuse);
+        var evidence = EvidenceInputs.Read(parsed.GetValue(_for)!, Refuse);
+        var bundle = ReadBundle(parsed.GetValue(_bundle));
+        if (_refused)
+        {
+            return ExitCode.Unusable;
+        }
+
+        var verification = new ItemVerification(trust, new VerifierCache());
+        using var nobody = new HttpUpstream(new UpstreamOptions());
+        var cache = new CollateralCache(verification, null, nobody, new CachePolicy(), TimeProvider.System, refreshes: false);
+        await using (cache.ConfigureAwait(false))
+        {
+            var unusable = Fill(cache, bundle);
+            var needs = new CollateralNeeds(cache, verification, EvidenceInputs.Hashes(parsed.GetValue(_certIds) ?? []));
+            await AddAsync(evidence, needs, parsed.GetValue(_channel)!, cancellation).ConfigureAwait(false);
+            ImmutableArray<MissingCollateral> missing =
+                [.. needs.Missing.Select(item => item with { WhyNot = unusable.GetValueOrDefault(item.Name) ?? (bundle is null ? "needed" : "not in the bundle") })];
+            if (_refused || (parsed.GetValue(_idsOut) is { } path && !TryWrite(path, missing)))
+            {
+                return _refused ? ExitCode.Refused : ExitCode.Unusable;
+            }
+
+            Tell(bundle, needs, missing, parsed.GetValue(_format) == Options.Json);
+            return missing.IsEmpty ? ExitCode.Verified : ExitCode.Incomplete;
+        }
+    }
+
+    private CollateralBundle? ReadBundle(string? path)
+    {
+        if (path is null)
+        {
+            return null;
+        }
+
+        if (!InputFile.TryRead(path, Limits.BundleBytes, out var bytes, out var whyNot))
+        {
+            Refuse("cli.file", whyNot);
+            return null;
+        }
+
+        if (!CollateralBundle.TryParse(bytes, out var bundle, out var fault))
+        {
+            Refuse("bundle.wellformed", $"{path}: {fault}");
+        }
+
+        return bundle;
+    }
+
+    // Items of a bundle that do not hold, by name, with the reason: ended ones are as good as missing.
+    private static Dictionary<string, string> Fill(CollateralCache cache, CollateralBundle? bundle)
+    {
+        var unusable = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, chain, body) in bundle?.Items ?? [])
+        {
+            if (!cache.TryAdd(key, body, chain, "bundle", out _, out var fault))
+            {
+                unusable[key.ToString()] = fault.Reason;
+            }
+        }
+
+        return unusable;
+    }
+
+    private async Task AddAsync(EvidenceInputs evidence, CollateralNeeds needs, string channel, CancellationToken cancellation)
+    {
+        var time = new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System);
+        foreach (var devices in evidence.Devices)
+        {
+            if (await needs.AddAsync(devices, time, cancellation).ConfigureAwait(false) is { } whyNot)
+            {
+                Refuse("evidence.authentic", whyNot);
+            }
+        }
+
+        foreach (var cpu in evidence.Processors)
+        {
+            if (await needs.AddAsync(cpu, channel, cancellation).ConfigureAwait(false) is { } whyNot)
+            {
+                Refuse("cpu.malformed", whyNot);
+            }
+        }
+    }
+
+    private static bool TryWrite(string path, ImmutableArray<MissingCollateral> missing)
+    {
+        try
+        {
+            File.WriteAllLines(path, missing.Select(item => item.Name));
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            Output.Error("cli.out", $"{path}: {exception.Message}");
+            return false;
+        }
+    }
+
+    private static void Tell(CollateralBundle? bundle, CollateralNeeds needs, ImmutableArray<MissingCollateral> missing, bool json)
+    {
+        var had = needs.Items.Where(item => item.Key.Kind is not CollateralKind.Authority).OrderBy(item => item.ValidUntil).ToArray();
+        if (json)
+        {
+            BundlePrinter.PrintJson(null, null, writer =>
+            {
+                writer.WriteNumber("held", had.Length);
+                if (had.Length > 0)
+                {
+                    writer.WriteString("heldUntil", BundlePrinter.Text(had[0].ValidUntil));
+                }
+
+                writer.WriteStartArray("missing");
+                foreach (var (name, whyNot) in missing)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("item", name);
+                    writer.WriteString("reason", whyNot);
+                    writer.WriteEndObject();
+                }
+
+                writer.WriteEndArray();
+            });
+            return;
+        }
+
+        foreach (var (name, whyNot) in missing)
+        {
+            BundlePrinter.Line($"missing  {name}: {whyNot}");
+        }
+
+        if (missing.Any(item => item.Name.StartsWith("rim ", StringComparison.Ordinal)))
+        {
+            BundlePrinter.Line("Answers about the signers of missing RIMs are needed too: assay bundle create fetches them along.");
+        }
+
+        BundlePrinter.Line($"{missing.Length} missing, {had.Length} held{(had.Length > 0 ? $", the first of them until {BundlePrinter.Text(had[0].ValidUntil)}" : "")}");
+        if (bundle is not null)
+        {
+            BundlePrinter.Line($"The bundle says: created {BundlePrinter.Text(bundle.Manifest.Created)}, good until {BundlePrinter.Text(bundle.Manifest.GoodUntil)} (its signature was not asked about).");
+        }
+    }
+
+    private void Refuse(string id, string message)
+    {
+        _refused = true;
+        Output.Error(id, message);
+    }
+}
