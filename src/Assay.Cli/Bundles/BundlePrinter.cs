@@ -87,7 +87,7 @@ internal static class BundlePrinter
         writer.WriteEndArray();
     }
 
-    private static string First(IEnumerable<VerifiedItem> items) => $"{items.MinBy(item => item.ValidUntil)!.Key}";
+    private static string First(IEnumerable<VerifiedItem> items) => $"{items.OrderBy(item => item.ValidUntil).ThenBy(item => item.Key.ToString(), StringComparer.Ordinal).First().Key}";
 
     private static long Size(BundleManifest manifest) => manifest.Items.Sum(item => (long)item.ChainLength + item.BodyLength);
 }

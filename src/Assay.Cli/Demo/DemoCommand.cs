@@ -84,6 +84,7 @@ internal static class DemoCommand
         console.MarkupLine("[bold]Attacks, each refused for its own reason[/]");
         asExpected &= await PrintAttacksAsync(stage, console, DemoAttacks.All, cancellation).ConfigureAwait(false);
         asExpected &= await PrintMachineAsync(stage, console, verbose, cancellation).ConfigureAwait(false);
+        asExpected &= await PrintPlugAsync(stage, console, cancellation).ConfigureAwait(false);
         if (folder is not null)
         {
             PrintCommand(console, stage, folder);
@@ -118,6 +119,22 @@ internal static class DemoCommand
         console.WriteLine();
         console.MarkupLine("[bold]Attacks on the binding[/]");
         return asExpected & await PrintAttacksAsync(stage, console, DemoAttacks.OnMachine, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>An outage must stop nothing while signatures are current, and a date that is known in advance must.</summary>
+    private static async Task<bool> PrintPlugAsync(DemoStage stage, IAnsiConsole console, CancellationToken cancellation)
+    {
+        console.WriteLine();
+        console.MarkupLine("[bold]The plug is pulled: collateral through a proxy, from its cache, from a bundle[/]");
+        var outcome = await DemoPlug.PullAsync(stage, cancellation).ConfigureAwait(false);
+        Say(outcome.Proxied, $"through the proxy: {outcome.Fetched} items fetched from the services, each verified before it is kept");
+        Say(outcome.Cached, $"the services are stopped: {outcome.FromCache} items from the cache");
+        Say(outcome.Alone, $"the proxy is stopped too: all from a bundle of {outcome.Bundle.Items.Length} items that the site signed");
+        console.MarkupLineInterpolated($"  [{(outcome.Past is null ? "red" : "green")}]{(outcome.Past is null ? "PASSED " : "refused")}[/]  the same bundle, a second past the date that it was made known to be good until");
+        console.WriteLine(Folded.To($"           {outcome.Past?.Id ?? "bundle.current"}: {Printable.Of(outcome.Past?.Reason ?? "not found")}", console.Profile.Width));
+        return outcome.AsExpected;
+
+        void Say(Verdict verdict, string what) => console.MarkupLineInterpolated($"  [{(verdict.Kind is VerdictKind.Pass ? "green" : "red")}]{verdict.Word.ToUpperInvariant(),-7}[/]  {what}");
     }
 
     private static async Task<bool> PrintAttacksAsync(DemoStage stage, IAnsiConsole console, IEnumerable<DemoAttacks.Attack> attacks, CancellationToken cancellation)
@@ -229,6 +246,14 @@ internal static class DemoCommand
         }
 
         writer.WriteEndArray();
+        var plug = await DemoPlug.PullAsync(stage, cancellation).ConfigureAwait(false);
+        asExpected &= plug.AsExpected;
+        writer.WriteStartObject("outage");
+        writer.WriteString("throughProxy", plug.Proxied.Word);
+        writer.WriteString("fromCache", plug.Cached.Word);
+        writer.WriteString("fromBundle", plug.Alone.Word);
+        writer.WriteString("pastGoodUntil", plug.Past?.Id);
+        writer.WriteEndObject();
         writer.WriteBoolean("asExpected", asExpected);
         writer.WriteEndObject();
         await writer.FlushAsync(cancellation).ConfigureAwait(false);

@@ -41,6 +41,10 @@ internal sealed class DemoStage : IDisposable
     /// <summary>What a relying party has of the token's issuer: the public key set, and nothing else.</summary>
     public JsonWebKeySet Keys => JsonWebKeySet.Of(_key.PublicKey);
 
+    public SigningKey SigningKey => _key;
+
+    public SimulatedWorld World => _world;
+
     public static DemoStage Create(DateTimeOffset now)
     {
         var authority = SimulatedAuthority.Create(now);

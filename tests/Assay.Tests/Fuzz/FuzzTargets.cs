@@ -116,6 +116,12 @@ internal static class FuzzTargets
                 ReferenceValues.TryRead(input, Reference.Manifest.ManifestWorld.Keys, Reference.Manifest.ManifestWorld.Clock, 0, out var values, out var findings)
                     ? new(true, null, Convert.ToHexString(values.Manifest.ToCanonicalJson())) : new(false, null, string.Join(' ', findings.Select(finding => finding.State))))
             { Allocation = (256, 256 * 1024) },
+            new("BundleManifest.TryParse", [BundleManifestBytes()], input =>
+                BundleManifest.TryParse(input, out var manifest, out var fault) ? Ok(Again(input, Encoding.UTF8.GetString(manifest.ToBytes())), fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
+            new("CollateralBundle.TryParse", [BundleBytes()], input =>
+                CollateralBundle.TryParse(input, out var bundle, out var fault) ? Ok($"{bundle.Digest} {string.Join(' ', bundle.KeyIds)} {bundle.Items.Count()}", fault is not null) : Bad(fault))
+            { Allocation = (256, 256 * 1024) },
             new("KeySetItem.TryRead", [KeySet()], input =>
                 KeySetItem.TryRead("issuer", input, out var item, out var fault) ? Ok(item.Body.Span, fault is not null) : new(false, fault is not null, $"{fault}")),
             new("CompactJws.TryParse", [Encoding.ASCII.GetBytes(Token())], input =>
@@ -143,6 +149,23 @@ internal static class FuzzTargets
                 return document is null ? Bad(fault) : Ok(document.RootElement.GetRawText().Length.ToString(System.Globalization.CultureInfo.InvariantCulture), fault is not null);
             }),
         ];
+    }
+
+    private static readonly Collateral.BundleForge s_forge = new()
+    {
+        Items = [(new Assay.Appraisal.CollateralKey(Assay.Appraisal.CollateralKind.Rim, "A"), [], [1, 2, 3]), (new Assay.Appraisal.CollateralKey(Assay.Appraisal.CollateralKind.PckCrl, "platform"), [9], [4])],
+        Created = DateTimeOffset.UnixEpoch,
+        GoodUntil = DateTimeOffset.UnixEpoch.AddDays(1),
+        Marks = [("rim:A", "|5|"), ("ocsp:b", "7|6|revoked")],
+    };
+
+    private static byte[] BundleBytes() => s_forge.Write(Collateral.ForgeKey.New("site"));
+
+    private static byte[] BundleManifestBytes()
+    {
+        var file = BundleBytes();
+        var length = System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(13));
+        return file[17..(17 + length)];
     }
 
     private static IEnumerable<FuzzTarget> Processors()
