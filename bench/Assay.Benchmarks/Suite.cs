@@ -27,6 +27,7 @@ internal static class Suite
         ("devices", () => Devices(World.OfGpus(9))),
         ("processors", () => CpuRows.Rows().Concat(Logs())),
         ("machines", () => Machine(World.OfMachines(2)).Concat(CompositeRows.Rows())),
+        ("bundles", BundleRows.Rows),
         ("simulator", () => [Simulator()]),
         ("policies", RegoRows.All),
         ("process", WholeProcess.Rows),

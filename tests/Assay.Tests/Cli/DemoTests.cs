@@ -22,6 +22,9 @@ public sealed class DemoTests : IDisposable
         Assert.True(json.RootElement.GetProperty("tokenAccepted").GetBoolean());
         Assert.Equal("pass", json.RootElement.GetProperty("machine").GetString());
         Assert.Equal("boot-event", json.RootElement.GetProperty("binding").GetString());
+        var outage = json.RootElement.GetProperty("outage");
+        Assert.Equal(["pass", "pass", "pass"], new[] { "throughProxy", "fromCache", "fromBundle" }.Select(name => outage.GetProperty(name).GetString()));
+        Assert.Equal("bundle.current", outage.GetProperty("pastGoodUntil").GetString());
         var attacks = json.RootElement.GetProperty("attacks").EnumerateArray().ToArray();
         Assert.True(attacks.Length >= LeastAttacks);
         Assert.All(attacks, attack => Assert.True(attack.GetProperty("refused").GetBoolean(), attack.GetProperty("attack").GetString()));

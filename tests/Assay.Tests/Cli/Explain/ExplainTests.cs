@@ -5,6 +5,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Composite;
 using Assay.Appraisal.Tpm;
 using Assay.Cli.Explain;
+using Assay.Collateral;
 using Assay.Tokens;
 
 namespace Assay.Tests.Cli.Explain;
@@ -15,9 +16,9 @@ public sealed partial class ExplainTests
     private const string Nvidia = "nvidia/";
     private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
 
-    /// <summary>Every question that is put to evidence, and to reference values. Those about time and revocation are the same for devices and processors.</summary>
+    /// <summary>Every question that is put to evidence, to reference values and to bundles of collateral. Those about time and revocation are the same for devices and processors.</summary>
     public static IEnumerable<string> OfEvidence => SetAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(CpuAppraisal.CheckIds)
-        .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(CompositeAppraisal.CheckIds).Union(ReferenceValues.CheckIds);
+        .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(CompositeAppraisal.CheckIds).Union(ReferenceValues.CheckIds).Union(BundleFault.CheckIds);
 
     public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
 

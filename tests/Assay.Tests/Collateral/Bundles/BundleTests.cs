@@ -25,7 +25,8 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
 
         var (one, other) = (Write(world.Items, marks), Write(world.Items.Reverse(), marks.Reverse()));
 
-        Assert.True(CollateralBundle.TryParse(one, out var first, out _) && CollateralBundle.TryParse(other, out var second, out _));
+        Assert.True(CollateralBundle.TryParse(one, out var first, out var fault), fault?.ToString());
+        Assert.True(CollateralBundle.TryParse(other, out var second, out fault), fault?.ToString());
         Assert.Equal(first.Digest, second.Digest);
         // What follows the list of signatures, and what comes before it.
         Assert.True(WithoutSignatures(one).SequenceEqual(WithoutSignatures(other)));
@@ -132,7 +133,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     private static CpuExpectations Judging() => new()
     {
         Key = null,
-        AdditionalEvidence = default,
+        AdditionalEvidence = "",
         ReportData = ReportData.TryCreate(SimulatedCpu.Data, out var data) ? data : null,
         TdxReferences = null,
         SnpReferences = null,
