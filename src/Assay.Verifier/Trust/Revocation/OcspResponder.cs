@@ -29,12 +29,15 @@ internal static class OcspResponder
         }
 
         string? whyNotDelegate = null;
-        foreach (var candidate in basic.Certificates)
+        foreach (var brought in basic.Certificates)
         {
-            if (!basic.ResponderId.Names(candidate) || candidate.SubjectPublicKeyInfo.Span.SequenceEqual(issuer.SubjectPublicKeyInfo.Span))
+            if (!basic.ResponderId.Names(brought) || brought.SubjectPublicKeyInfo.Span.SequenceEqual(issuer.SubjectPublicKeyInfo.Span))
             {
                 continue;
             }
+
+            // Each answer brings the same delegate along: the one that is known has its key imported already.
+            var candidate = cache.TryReadCertificate(brought.Raw.Span, out var known, out _) ? known : brought;
 
             var why = WhyNotDelegate(candidate, basic, issuer, kind, cache);
             if (why is null)
