@@ -96,6 +96,27 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
         Assert.Empty(services.Asked);
     }
 
+    [Fact]
+    public void Answers_of_one_delegate_cost_one_import_of_its_key()
+    {
+        var responder = SimulatedAuthority.IssueOcspResponder(world.World.Brom.Issuer!, BundleWorld.Now.AddDays(-30), BundleWorld.Now.AddDays(30));
+        var verifier = new VerifierCache();
+        var verification = new ItemVerification(world.World.Trust, verifier);
+        Assert.True(verification.TryVerifyAuthority(world.Evidence[0].Chain, out var proof, out var fault), fault?.ToString());
+        var (verifications, imports) = (verifier.Meter.SignatureVerifications, verifier.Meter.KeyImports);
+        foreach (var (hash, name) in new[] { (OcspHash.Sha1, System.Security.Cryptography.HashAlgorithmName.SHA1), (OcspHash.Sha384, System.Security.Cryptography.HashAlgorithmName.SHA384) })
+        {
+            var asked = CacheWorld.CertId(world.World.Brom, hash);
+            var issuer = proof.Authorities.Single(authority => asked.IsIssuedBy(authority.Certificate));
+            var answer = SimulatedOcsp.Respond(CacheWorld.Good(world.World.Brom) with { Responder = responder, CertIdHash = name });
+            Assert.True(verification.TryVerifyOcsp(asked, issuer, answer, out _, out fault), fault?.ToString());
+        }
+
+        // Both answers and the delegate's certificate; the issuer's key was at hand from its own chain.
+        Assert.Equal(3, verifier.Meter.SignatureVerifications - verifications);
+        Assert.Equal(1, verifier.Meter.KeyImports - imports);
+    }
+
     [Theory]
     [InlineData("tdx")]
     [InlineData("snp")]
