@@ -31,6 +31,8 @@ public sealed partial class SimulatedTdx
     }
 
     /// <summary>What Intel's service answers about this platform.</summary>
+    internal SimulatedIntel Intel => _intel;
+
     internal CpuCertificate Pck => _pck;
 
     internal CpuCertificate PckAuthority => _ca;

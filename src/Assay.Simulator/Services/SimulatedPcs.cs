@@ -11,8 +11,15 @@ public sealed class SimulatedPcs
     private const string Json = "application/json";
     private const string ListType = "application/pkix-crl";
     private readonly SimulatedTdx _platform;
+    private readonly CpuCertificate _processors;
+    private readonly byte[] _processorList;
 
-    private SimulatedPcs(SimulatedTdx platform) => _platform = platform;
+    private SimulatedPcs(SimulatedTdx platform)
+    {
+        _platform = platform;
+        _processors = platform.Intel.NewPckCa(platform.Intel.Root, ofProcessors: true);
+        _processorList = _processors.IssueCrl(1, platform.Intel.Now.AddDays(-10), platform.Intel.Now.AddDays(20));
+    }
 
     /// <summary>The service of the platform that a quote is from.</summary>
     public static SimulatedPcs Of(SimulatedTdx platform)
@@ -48,6 +55,9 @@ public sealed class SimulatedPcs
                 SimulatedAnswer.Of(Json, _platform.QeIdentityBody(technology, NumberOf(query("update"))), ("SGX-Enclave-Identity-Issuer-Chain", Escaped(_platform.TcbSigner.ChainPem))),
             ["", "sgx", "certification", "v4", "pckcrl"] when query("ca") == "platform" =>
                 SimulatedAnswer.Of(ListType, _platform.PckCrl(), ("SGX-PCK-CRL-Issuer-Chain", Escaped(_platform.PckAuthority.ChainPem))),
+            // The authority of platforms with one processor. Some clients ask for its list whatever platform they judge.
+            ["", "sgx", "certification", "v4", "pckcrl"] when query("ca") == "processor" =>
+                SimulatedAnswer.Of(ListType, _processorList, ("SGX-PCK-CRL-Issuer-Chain", Escaped(_processors.ChainPem))),
             // A PCCS has this path, and answers with hexadecimal text.
             ["", "sgx", "certification", "v4", "rootcacrl"] => SimulatedAnswer.Of(ListType, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RootList))),
             ["", "sgx", "certification", "v4", "pckcert"] when string.Equals(query("pceid"), PceId, StringComparison.OrdinalIgnoreCase) =>

@@ -1,3 +1,5 @@
+using System.Text;
+using Assay.Appraisal;
 using Assay.Tests.Cpu;
 
 namespace Assay.Tests.Collateral;
@@ -8,15 +10,14 @@ public sealed class ProcessorPeerTests(ProcessorServices services, TdxPeerTests.
     // Arguments: quote, base address, root (PEM), seconds. Its root is Intel's own: here it is the simulator's.
     private const string Script = """
         const fs = require('fs');
-        const { createHash, X509Certificate } = require('crypto');
+        const { X509Certificate } = require('crypto');
         const { getCollateral } = require('@phala/dcap-qvl/src/collateral');
-        const [quote, address] = process.argv.slice(2);
-        getCollateral(address, new Uint8Array(fs.readFileSync(quote))).then(collateral => {
-          const digest = bytes => createHash('sha256').update(Buffer.from(bytes)).digest('hex');
-          console.log(JSON.stringify({
-            tcb_info: digest(collateral.tcb_info), qe_identity: digest(collateral.qe_identity), pck_crl: digest(collateral.pck_crl), root_ca_crl: digest(collateral.root_ca_crl),
-            chain: new X509Certificate(collateral.tcb_info_issuer_chain).subject, pck: new X509Certificate(collateral.pck_crl_issuer_chain).subject,
-          }));
+        const { QuoteVerifier } = require('@phala/dcap-qvl/src/verify');
+        const [file, address, root, now] = process.argv.slice(2);
+        const quote = new Uint8Array(fs.readFileSync(file));
+        getCollateral(address, quote).then(collateral => {
+          const verifier = QuoteVerifier.newWithRootCa(new X509Certificate(fs.readFileSync(root)).raw);
+          console.log(verifier.verify(quote, collateral, Number(now)).status);
         }).catch(error => { console.log(error.message); process.exit(1); });
         """;
 
@@ -25,35 +26,32 @@ public sealed class ProcessorPeerTests(ProcessorServices services, TdxPeerTests.
     [Fact]
     public async Task Dcap_qvl_fetches_its_collateral_through_the_proxy_and_again_when_Intel_is_gone()
     {
-        var node = Peer.Require("node");
-        var script = peer.Install(Script, "collateral.cjs");
-        var quote = peer.Save(services.Tdx.Quote);
+        var (node, script) = (Peer.Require("node"), peer.Install(Script, "collateral.cjs"));
         var upstream = await services.UpstreamAsync();
         await using var proxy = await services.ServedAsync(upstream);
 
-        var first = await Task.Run(() => node.Run(script, quote, proxy.Address), Cancellation);
+        var first = await Task.Run(() => node.Run(Arguments(script, proxy.Address)), Cancellation);
         await upstream.DisposeAsync();
-        var second = await Task.Run(() => node.Run(script, quote, proxy.Address + "/sgx/certification/v4/"), Cancellation);
+        var second = await Task.Run(() => node.Run(Arguments(script, proxy.Address + "/sgx/certification/v4/")), Cancellation);
 
-        Assert.True(first.Accepted, first.Output);
-        Assert.Equal(first.Output, second.Output);
-        Assert.Contains("Intel SGX TCB Signing", first.Output, StringComparison.Ordinal);
-        Assert.Contains("Intel SGX PCK Platform CA", first.Output, StringComparison.Ordinal);
-        var list = System.Security.Cryptography.SHA256.HashData(await proxy.Http.GetByteArrayAsync("/sgx/certification/v4/pckcrl?ca=platform&encoding=der", Cancellation));
-        Assert.Contains($"\"pck_crl\":\"{Convert.ToHexStringLower(list)}\"", first.Output, StringComparison.Ordinal);
+        Assert.Equal((0, "UpToDate\n"), (first.ExitCode, first.Output));
+        Assert.Equal(first, second);
+        Assert.Contains(proxy.Cache.Held(), item => item.Key.Kind is CollateralKind.TcbInfo);
     }
 
     [Fact]
     public async Task Behind_a_lying_upstream_dcap_qvl_gets_nothing()
     {
-        var node = Peer.Require("node");
-        var script = peer.Install(Script, "collateral.cjs");
+        var (node, script) = (Peer.Require("node"), peer.Install(Script, "collateral.cjs"));
         await using var upstream = await services.UpstreamAsync((request, honest) => request.Path.Value!.EndsWith("/tcb", StringComparison.Ordinal) ? honest with { Body = honest.Body[..^20] } : honest);
         await using var proxy = await services.ServedAsync(upstream);
 
-        var answer = await Task.Run(() => node.Run(script, peer.Save(services.Tdx.Quote), proxy.Address), Cancellation);
+        var answer = await Task.Run(() => node.Run(Arguments(script, proxy.Address)), Cancellation);
 
         Assert.False(answer.Accepted);
         Assert.Contains("Failed to fetch TCB info: 502", answer.Output, StringComparison.Ordinal);
     }
+
+    private string[] Arguments(string script, string address) =>
+        [script, peer.Save(services.Tdx.Quote), address, peer.Save(Encoding.ASCII.GetBytes(services.Intel.RootPem)), $"{ProcessorServices.Now.ToUnixTimeSeconds()}"];
 }
