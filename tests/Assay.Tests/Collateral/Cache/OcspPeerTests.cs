@@ -53,42 +53,21 @@ public sealed class OcspPeerTests(LiveServices live) : IClassFixture<LiveService
     }
 
     [Fact]
-    public async Task Ocsptool_asks_the_proxy_and_verifies_what_it_says()
+    public async Task Openssl_sees_a_revocation_as_one_and_behind_a_lying_responder_nothing()
     {
-        var ocsptool = Peer.Require("ocsptool");
-        var upstream = await Loopback.StartAsync(context => live.AnswerAsync(context));
-        await using var proxy = await ServedAsync(upstream);
-        Task<PeerAnswer> AskAsync() => Task.Run(() => ocsptool.Run("--ask=" + proxy.Address + "/ocsp", "--load-cert", Subject, "--load-issuer", Issuer, "--load-signer", Issuer, "--no-nonce"), Cancellation);
-
-        var first = await AskAsync();
-        await upstream.DisposeAsync();
-        var second = await AskAsync();
-
-        Assert.True(first.Accepted, first.Output);
-        Assert.Contains("Certificate Status: good", second.Output, StringComparison.Ordinal);
-        Assert.Contains("Verifying OCSP Response: Success", second.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Both_see_a_revocation_as_one_and_behind_a_lying_responder_nothing()
-    {
-        var (openssl, ocsptool) = (Peer.Require("openssl"), Peer.Require("ocsptool"));
+        var openssl = Peer.Require("openssl");
         await using var revoking = await Loopback.StartAsync(async context =>
             await NvidiaServices.SendAsync(context, SimulatedOcsp.Answer(await NvidiaServices.BodyAsync(context), live.Known, certificate => live.Good(certificate) with { Status = CertificateStatus.Revoked, Reason = RevocationReason.KeyCompromise })));
         await using var revoked = await ServedAsync(revoking);
         await using var lying = await Loopback.StartAsync(async context =>
             await NvidiaServices.SendAsync(context, SimulatedOcsp.Answer(await NvidiaServices.BodyAsync(context), live.Known, certificate => live.Good(certificate) with { SpoilSignature = true })));
         await using var lied = await ServedAsync(lying);
-        string[] Openssl(string address) => ["ocsp", "-issuer", Issuer, "-cert", Subject, "-url", address + "/ocsp", "-no_nonce", "-CAfile", Roots, "-ignore_critical", "-validity_period", "300"];
-        string[] Ocsptool(string address) => ["--ask=" + address + "/ocsp", "--load-cert", Subject, "--load-issuer", Issuer, "--load-signer", Issuer, "--no-nonce"];
+        Task<PeerAnswer> AskAsync(string address) => Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", address + "/ocsp", "-no_nonce", "-CAfile", Roots, "-ignore_critical", "-validity_period", "300"), Cancellation);
 
-        var said = await Task.Run(() => openssl.Run(Openssl(revoked.Address)), Cancellation);
+        var said = await AskAsync(revoked.Address);
         Assert.Contains(": revoked", said.Output, StringComparison.Ordinal);
         Assert.Contains("keyCompromise", said.Output, StringComparison.Ordinal);
-        Assert.Contains("Certificate Status: revoked", (await Task.Run(() => ocsptool.Run(Ocsptool(revoked.Address)), Cancellation)).Output, StringComparison.Ordinal);
-        Assert.DoesNotContain(": good", (await Task.Run(() => openssl.Run(Openssl(lied.Address)), Cancellation)).Output, StringComparison.Ordinal);
-        var nothing = await Task.Run(() => ocsptool.Run(Ocsptool(lied.Address)), Cancellation);
-        Assert.False(nothing.Accepted, nothing.Output);
+        Assert.DoesNotContain(": good", (await AskAsync(lied.Address)).Output, StringComparison.Ordinal);
     }
 
     [Fact]
