@@ -58,8 +58,13 @@ public sealed class OcspResponderPeerTests : IDisposable
 
     private void MakeCertificates()
     {
-        Run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-sha384", "-nodes", "-keyout", At("root.key"), "-out", At("root.pem"), "-days", "30", "-subj", "/CN=Site Root",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+        // The second root is for manifests, of which there are none: a set of anchors has both.
+        foreach (var name in new[] { "root", "manifests" })
+        {
+            Run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-sha384", "-nodes", "-keyout", At(name + ".key"), "-out", At(name + ".pem"), "-days", "30", "-subj", $"/CN=Site {name}",
+                "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+        }
+
         foreach (var (name, serial) in new[] { ("good", "0x1001"), ("revoked", "0x1002") })
         {
             Run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-sha384", "-nodes", "-keyout", At(name + ".key"), "-out", At(name + ".csr"), "-subj", $"/CN={name}");
@@ -88,7 +93,7 @@ public sealed class OcspResponderPeerTests : IDisposable
     private Task<ServedProxy> ServedAsync(Loopback upstream)
     {
         var root = File.ReadAllText(At("root.pem"));
-        var json = JsonSerializer.SerializeToUtf8Bytes(new { version = 1, kind = "custom", name = "site", device = new[] { root } });
+        var json = JsonSerializer.SerializeToUtf8Bytes(new { version = 1, kind = "custom", name = "site", device = new[] { root }, rim = new[] { File.ReadAllText(At("manifests.pem")) } });
         Assert.True(TrustSet.TryParse(json, out var trust, out var fault), fault?.ToString());
         return ServedProxy.StartAsync(trust, TimeProvider.System, new UpstreamOptions { Ocsp = upstream.Address }, chain: Encoding.ASCII.GetBytes(root));
     }
