@@ -80,7 +80,7 @@ public sealed class OcspResponderPeerTests : IDisposable
     {
         var number = Interlocked.Increment(ref _asked);
         File.WriteAllBytes(At($"{number}.req"), request);
-        Run("ocsp", "-index", At("index.txt"), "-CA", At("root.pem"), "-rsigner", At("root.pem"), "-rkey", At("root.key"), "-reqin", At($"{number}.req"), "-respout", At($"{number}.resp"), "-ndays", "3");
+        Run("ocsp", "-index", At("index.txt"), "-CA", At("root.pem"), "-rsigner", At("root.pem"), "-rkey", At("root.key"), "-reqin", At($"{number}.req"), "-respout", At($"{number}.resp"), "-ndays", "3", "-rmd", "sha384");
         return File.ReadAllBytes(At($"{number}.resp"));
     }
 
