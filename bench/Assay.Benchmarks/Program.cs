@@ -1,3 +1,3 @@
 using Assay.Benchmarks;
 
-return Suite.Run(args);
+return args is ["collateral", .. var rest] ? await CollateralLoad.RunAsync(rest).ConfigureAwait(false) : Suite.Run(args);

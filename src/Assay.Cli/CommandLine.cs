@@ -175,6 +175,15 @@ internal static class CommandLine
                 "assay bundle plan --for gpu.json --bundle rack7.bundle",
                 "assay bundle plan --for gpu.json --bundle rack7.bundle --ids-out missing.ids",
             ],
+            ["collateral stage"] =
+            [
+                "assay collateral stage --cache /var/lib/assay --pool canary --set 590.44 rims/NV_GPU_DRIVER_GH100_590.44.xml",
+                "assay collateral serve --cache /var/lib/assay --listen 10.0.0.5:8093 10.0.0.5:8094=canary 10.0.0.5:8095=canary+staged",
+            ],
+            ["collateral promote"] = ["assay collateral promote --cache /var/lib/assay --pool canary --set 590.44"],
+            ["collateral rollback"] = ["assay collateral rollback --cache /var/lib/assay --pool canary"],
+            ["collateral remove"] = ["assay collateral remove --cache /var/lib/assay --pool canary --set 580.82"],
+            ["collateral list"] = ["assay collateral list --cache /var/lib/assay", "assay collateral list --cache /var/lib/assay --format json"],
             ["explain"] = ["assay explain", "assay explain report.nonce.match", "assay explain measurements.vbios.match --format json"],
             ["demo"] = ["assay demo", "assay demo --out machine"],
             ["completion"] = ["source <(assay completion bash)", "assay completion zsh > ~/.zfunc/_assay"],

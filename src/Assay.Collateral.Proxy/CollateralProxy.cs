@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Assay.Trust;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -70,6 +71,10 @@ public sealed class CollateralProxy : IAsyncDisposable
         return new CollateralProxy(application, endpoints);
     }
 
+    /// <summary>The pool of the listener that a request came by.</summary>
+    internal static PoolView PoolOf(HttpContext context) =>
+        context.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(PoolView), out var view) is true && view is PoolView named ? named : PoolView.Default;
+
     /// <summary>Lets requests under way end, and stops.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -88,10 +93,19 @@ public sealed class CollateralProxy : IAsyncDisposable
         kestrel.Limits.MaxConcurrentConnections = 4L * options.Concurrency;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
-        foreach (var address in options.Listen)
+        foreach (var (index, address) in options.Listen.Index())
         {
             kestrel.Listen(address, listener =>
             {
+                if (options.Pools.GetValueOrDefault(index) is { } view)
+                {
+                    listener.Use(next => connection =>
+                    {
+                        connection.Items[typeof(PoolView)] = view;
+                        return next(connection);
+                    });
+                }
+
                 if (options.Certificate is { } certificate)
                 {
                     listener.UseHttps(certificate);

@@ -20,6 +20,9 @@ public sealed record ProxyOptions
     /// <summary>Addresses and ports; port 0 for any free one.</summary>
     public ImmutableArray<IPEndPoint> Listen { get; init; } = [new IPEndPoint(IPAddress.Loopback, 8093)];
 
+    /// <summary>The pools of listeners, by their place in <see cref="Listen"/>; those without one serve the default pool.</summary>
+    public ImmutableDictionary<int, PoolView> Pools { get; init; } = ImmutableDictionary<int, PoolView>.Empty;
+
     /// <summary>Certificate and key for TLS; null: plain HTTP, for what is served is signed.</summary>
     public X509Certificate2? Certificate { get; init; }
 

@@ -14,6 +14,7 @@ namespace Assay.Collateral.Proxy;
 internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, HttpUpstream? upstream, TimeProvider time)
 {
     private const string Json = "application/json";
+    private const string PoolHeader = "x-assay-pool";
     private const string RequestId = "00000000-0000-0000-0000-000000000000";
 
     private static readonly TimeSpan s_listLife = TimeSpan.FromMinutes(10);
@@ -37,6 +38,12 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
             return Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "the id has characters that none has");
         }
 
+        if (cache.Pools.WhyNot(CollateralProxy.PoolOf(context), id) is { } denied)
+        {
+            context.Response.Headers[PoolHeader] = $"refused; reason={denied}";
+            return NotFoundAsync(context);
+        }
+
         return AnswerAsync(context, new CollateralKey(CollateralKind.Rim, id));
     }
 
@@ -45,10 +52,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         var answer = await cache.GetAsync(key, context.RequestAborted).ConfigureAwait(false);
         if (answer.Failure is CacheFailure.Absent)
         {
-            // NVIDIA's clients tell by this text that there is none.
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            context.Response.ContentType = Json;
-            await ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray()).ConfigureAwait(false);
+            await NotFoundAsync(context).ConfigureAwait(false);
             return;
         }
 
@@ -62,6 +66,14 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         answers.AddAge(context, answer);
         var fetched = answer.Fetched;
         await ItemAnswers.WriteAsync(context, _bodies.GetValue(item, one => Body(one, fetched))).ConfigureAwait(false);
+    }
+
+    // NVIDIA's clients tell by this text that there is none.
+    private static Task NotFoundAsync(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        context.Response.ContentType = Json;
+        return ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray());
     }
 
     // What is held, and what the upstream lists: a hint for people, signed by nobody and asked for at most every ten minutes.
@@ -80,7 +92,8 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
             }
         }
 
-        var ids = cache.Held().Where(item => item.Key.Kind is CollateralKind.Rim).Select(item => item.Key.Id).Concat(_listed.Ids).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+        var view = CollateralProxy.PoolOf(context);
+        var ids = cache.Held().Where(item => item.Key.Kind is CollateralKind.Rim).Select(item => item.Key.Id).Concat(_listed.Ids).Concat(cache.Pools.NamedFor(view)).Where(id => cache.Pools.Serves(view, id)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         context.Response.ContentType = Json;
         await ItemAnswers.WriteAsync(context, Write(writer =>
         {

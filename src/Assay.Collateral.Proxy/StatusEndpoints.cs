@@ -57,6 +57,7 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
             }
 
             writer.WriteEndArray();
+            WritePools(writer, cache.Pools);
             writer.WriteEndObject();
         }
 
@@ -86,6 +87,36 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
             context.Response.ContentType = "application/json";
             await ItemAnswers.WriteAsync(context, System.Text.Encoding.ASCII.GetBytes($"{{\"added\":{added.ToString(CultureInfo.InvariantCulture)}}}")).ConfigureAwait(false);
         }
+    }
+
+    private static void WritePools(Utf8JsonWriter writer, PoolBoard pools)
+    {
+        writer.WriteStartArray("pools");
+        foreach (var (name, pool, whyNot) in pools.All())
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", name);
+            writer.WriteString("state", pool is null ? "damaged" : pool.IsGoverned ? "governed" : "open");
+            if (whyNot is not null)
+            {
+                writer.WriteString("detail", whyNot);
+            }
+
+            writer.WriteStartArray("sets");
+            foreach (var set in pool?.Sets ?? [])
+            {
+                writer.WriteStartObject();
+                writer.WriteString("name", set.Name);
+                writer.WriteString("state", set.Promoted is null ? "staged" : "promoted");
+                writer.WriteNumber("rims", set.Rims.Count);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 
     private static void Write(Utf8JsonWriter writer, HeldItem item)

@@ -8,5 +8,10 @@ internal static class CollateralCommand
     public static Command Create() => new("collateral", "Keeps verified collateral and serves it where its services are out of reach.")
     {
         ServeCommand.Create(),
+        StageCommand.Create(),
+        PoolCommands.Promote(),
+        PoolCommands.RollBack(),
+        PoolCommands.Remove(),
+        PoolCommands.List(),
     };
 }

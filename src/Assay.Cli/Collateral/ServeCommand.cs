@@ -82,9 +82,10 @@ internal static class ServeCommand
             var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation).ConfigureAwait(false);
             await using (proxy.ConfigureAwait(false))
             {
-                foreach (var address in proxy.Addresses)
+                foreach (var (index, address) in proxy.Addresses.Index())
                 {
-                    Console.Out.WriteLine($"serving collateral on {address}");
+                    var pool = request.Proxy.Pools.GetValueOrDefault(index) is { } view ? $" to pool {view.Pool}{(view.WithStaged ? ", with its staged sets" : "")}" : "";
+                    Console.Out.WriteLine($"serving collateral on {address}{pool}");
                 }
 
                 var kept = request.Folder is null ? "in memory" : Printable.Of(request.Folder);

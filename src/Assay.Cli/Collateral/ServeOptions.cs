@@ -10,7 +10,7 @@ internal sealed class ServeOptions
 
     public Option<string[]> Listen { get; } = new("--listen")
     {
-        Description = "address and port, for example 127.0.0.1:8093 or [::]:8093; port 0 for any free one",
+        Description = "address and port, for example 127.0.0.1:8093 or [::]:8093; port 0 for any free one; =POOL behind it serves that pool's RIMs, =POOL+staged its staged ones too",
         HelpName = "ADDRESS",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => ["127.0.0.1:8093"],

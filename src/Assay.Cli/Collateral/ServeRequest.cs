@@ -77,25 +77,15 @@ internal sealed class ServeRequest : IDisposable
 
     private sealed class Reader(ServeOptions options, ParseResult parsed)
     {
+        private const string Staged = "+staged";
+
         public List<(string Id, string Message)> Faults { get; } = [];
 
         public List<SecretText> Keys { get; } = [];
 
         public ProxyOptions Proxy(TrustSet trust)
         {
-            var listen = ImmutableArray.CreateBuilder<IPEndPoint>();
-            foreach (var text in parsed.GetValue(options.Listen) ?? [])
-            {
-                if (IPEndPoint.TryParse(text, out var address) && text.EndsWith($":{address.Port}", StringComparison.Ordinal))
-                {
-                    listen.Add(address);
-                }
-                else
-                {
-                    Refuse("cli.listen", $"--listen: an address and a port are expected, for example 127.0.0.1:8093, found {text}");
-                }
-            }
-
+            var (listen, pools) = Listeners();
             if (trust.Kind is TrustSetKind.Simulated && listen.Any(address => !IPAddress.IsLoopback(address.Address)))
             {
                 Refuse("cli.listen", "--listen: what simulated devices rest on is served on loopback alone, for example 127.0.0.1:8093");
@@ -103,12 +93,40 @@ internal sealed class ServeRequest : IDisposable
 
             return new ProxyOptions
             {
-                Listen = listen.ToImmutable(),
+                Listen = listen,
+                Pools = pools,
                 Certificate = Certificate(),
                 Nonce = parsed.GetValue(options.Nonce) == "forward" ? OcspNonceMode.Forward : OcspNonceMode.Cached,
                 Rate = Number(options.Rate, 0, 1_000_000),
                 Concurrency = Number(options.Concurrency, 1, 100_000),
             };
+        }
+
+        // ADDRESS, ADDRESS=POOL, ADDRESS=POOL+staged.
+        private (ImmutableArray<IPEndPoint> Listen, ImmutableDictionary<int, PoolView> Pools) Listeners()
+        {
+            var (listen, pools) = (ImmutableArray.CreateBuilder<IPEndPoint>(), ImmutableDictionary<int, PoolView>.Empty);
+            foreach (var text in parsed.GetValue(options.Listen) ?? [])
+            {
+                var (place, pool) = text.Split('=', 2) is [var before, var after] ? (before, after) : (text, null);
+                var staged = pool?.EndsWith(Staged, StringComparison.Ordinal) ?? false;
+                var name = staged ? pool![..^Staged.Length] : pool;
+                if (!IPEndPoint.TryParse(place, out var address) || !place.EndsWith($":{address.Port}", StringComparison.Ordinal))
+                {
+                    Refuse("cli.listen", $"--listen: an address and a port are expected, for example 127.0.0.1:8093, found {text}");
+                }
+                else if (name is not null && !RimPool.IsName(name))
+                {
+                    Refuse("cli.listen", $"--listen: a pool is named by letters, digits and - _ ., for example 127.0.0.1:8093=canary or =canary{Staged}, found {text}");
+                }
+                else
+                {
+                    pools = name is null ? pools : pools.Add(listen.Count, new PoolView(name, staged));
+                    listen.Add(address);
+                }
+            }
+
+            return (listen.ToImmutable(), pools);
         }
 
         public CachePolicy Policy()

@@ -48,6 +48,9 @@ public sealed record CachePolicy
     /// <summary>How long a request waits for its upstream.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long it waits while it holds something that still serves: an upstream that hangs must not hold up a boot.</summary>
+    public TimeSpan StalePatience { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Items that nobody asked for this long are not refreshed.</summary>
     public TimeSpan Interest { get; init; } = TimeSpan.FromDays(14);
 

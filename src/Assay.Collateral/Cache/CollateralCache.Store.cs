@@ -70,6 +70,11 @@ public sealed partial class CollateralCache
     private async Task<CacheAnswer> FetchAsync(CollateralKey key, CancellationToken cancellation)
     {
         _ = _authoritiesRead.Value;
+        if (Staged(key) is { } staged)
+        {
+            return staged;
+        }
+
         var certId = key.Kind is CollateralKind.Ocsp ? _judge.CertIdOf(key) : null;
         if (await WhyNotJudgedAsync(key, certId, cancellation).ConfigureAwait(false) is { } unjudged)
         {
@@ -106,6 +111,26 @@ public sealed partial class CollateralCache
         var refused = Failed(key, fault);
         // An older answer is not stored and not served: the newer one that is held is, while it holds (S-17).
         return fault.Refusal is ItemRefusal.Older && TryLoad(key, now, out item, out var times) && now <= times.Servable ? CacheAnswer.Of(item, CacheState.Stale, times) : refused;
+    }
+
+    // What an operator staged is taken before anybody is asked, when nothing else serves: where there is no upstream, it is all there is.
+    private CacheAnswer? Staged(CollateralKey key)
+    {
+        var now = _time.GetUtcNow();
+        if (_staged is null || key.Kind is not CollateralKind.Rim || (TryLoad(key, now, out _, out var times) && now <= times.Servable)
+            || !_staged.TryRead(key, out var header, out var chain, out var body))
+        {
+            return null;
+        }
+
+        if (!TryTake(key, body, chain, header.Source, out var item, out var fault))
+        {
+            Meters.Count("refused", key.Kind, fault.Name);
+            return null;
+        }
+
+        _failures.Clear(key);
+        return CacheAnswer.Of(item, CacheState.Miss, _policy.TimesOf(item, now));
     }
 
     // What is judged by something else needs that first: Intel's root list its root, AMD's keys and lists their chain.

@@ -20,6 +20,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     private readonly ICollateralUpstream _upstream;
     private readonly TimeProvider _time;
     private readonly ItemFolder? _folder;
+    private readonly ItemFolder? _staged;
     private readonly HighWaterMarks _marks;
     private readonly AuthorityDirectory _authorities = new();
     private readonly ItemJudge _judge;
@@ -48,6 +49,8 @@ public sealed partial class CollateralCache : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(time);
         (_policy, _upstream, _time) = (policy, upstream, time);
         _folder = folder is null ? null : new ItemFolder(folder);
+        _staged = folder is null ? null : new ItemFolder(PoolFolder.StagedIn(folder));
+        Pools = new PoolBoard(folder, Meters, time);
         _marks = new HighWaterMarks(folder is null ? null : Path.Combine(folder, "marks"), policy.MostMarks);
         _judge = new ItemJudge(verification, _authorities);
         _failures = new Failures(policy);
@@ -65,6 +68,9 @@ public sealed partial class CollateralCache : IAsyncDisposable
 
     /// <summary>What happened here.</summary>
     public CacheMeters Meters { get; } = new();
+
+    /// <summary>Which RIMs are served to which pool.</summary>
+    public PoolBoard Pools { get; }
 
     /// <summary>Items held.</summary>
     public int Count => _entries.Count;
@@ -115,7 +121,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         Fetched fetched;
         try
         {
-            fetched = await flight.WaitAsync(_policy.Patience, _time, cancellation).ConfigureAwait(false);
+            fetched = await flight.WaitAsync(stale is null ? _policy.Patience : _policy.StalePatience, _time, cancellation).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -56,7 +56,7 @@ internal sealed class ItemFolder
     {
         (header, chain, body) = (null, default, default);
         var path = PathOf(key);
-        if (!BoundedFile.TryRead(path, ItemHeader.MostBytes + Limits.ChainTextBytes + Limits.CrlBytes, out var bytes, out _))
+        if (!File.Exists(path) || !BoundedFile.TryRead(path, ItemHeader.MostBytes + Limits.ChainTextBytes + Limits.CrlBytes, out var bytes, out _))
         {
             return false;
         }
@@ -126,7 +126,7 @@ internal sealed class ItemFolder
     public void Remove(CollateralKey key) => TryDelete(PathOf(key));
 
     // Ids are long and may have slashes: the file is named by their hash, and the header names the item.
-    private string PathOf(CollateralKey key) =>
+    internal string PathOf(CollateralKey key) =>
         Path.Combine(_folder, CollateralKinds.NameOf(key.Kind), Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.Id)).AsSpan(0, 20)) + Extension);
 
     private (ItemHeader Header, long Length)? ReadHeader(string file)

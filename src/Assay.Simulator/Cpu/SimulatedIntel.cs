@@ -33,8 +33,8 @@ public sealed class SimulatedIntel
     internal CpuCertificate NewRoot() =>
         CpuCertificate.Authority(RootName, CpuKey.P256(), null, Now.AddYears(-5), Now.AddYears(20), pathLength: 1);
 
-    internal CpuCertificate NewPckCa(CpuCertificate root) =>
-        CpuCertificate.Authority(Name("Intel SGX PCK Platform CA"), CpuKey.P256(), root, Now.AddYears(-5), Now.AddYears(10), pathLength: 0);
+    internal CpuCertificate NewPckCa(CpuCertificate root, bool ofProcessors = false) =>
+        CpuCertificate.Authority(Name(ofProcessors ? "Intel SGX PCK Processor CA" : "Intel SGX PCK Platform CA"), CpuKey.P256(), root, Now.AddYears(-5), Now.AddYears(10), pathLength: 0);
 
     internal CpuCertificate NewTcbSigner(CpuCertificate root, bool expired) => CpuCertificate.Issue(
         Name("Intel SGX TCB Signing"), CpuKey.P256(), root, Now.AddYears(-3), expired ? Now.AddDays(-1) : Now.AddYears(4),

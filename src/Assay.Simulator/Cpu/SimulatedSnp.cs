@@ -36,6 +36,22 @@ public sealed class SimulatedSnp
     /// <summary>The root's revocation list, DER.</summary>
     public byte[] Crl { get; }
 
+    /// <summary>The line of its processor.</summary>
+    public SnpLine Line => _draft.Line;
+
+    /// <summary>The chip's id as addresses of AMD's service have it: 128 hexadecimal digits, 16 on Turin.</summary>
+    public string ChipId => Convert.ToHexStringLower(_draft.HardwareId);
+
+    /// <summary>The TCB of its certificate in the query of AMD's service.</summary>
+    public string TcbQuery
+    {
+        get
+        {
+            var (levels, fmc) = (_draft.Reported, _draft.Line is SnpLine.Turin ? $"fmcSPL={_draft.Reported.Fmc:D2}&" : "");
+            return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{fmc}blSPL={levels.BootLoader:D2}&teeSPL={levels.Tee:D2}&snpSPL={levels.Snp:D2}&ucodeSPL={levels.Microcode:D2}");
+        }
+    }
+
     /// <summary>MEASUREMENT of the image that is known to be good.</summary>
     public static byte[] GoodMeasurement => SnpDraft.Of(SnpLine.Milan, 3, false, [], SnpFault.None).Measurement;
 

@@ -63,7 +63,7 @@ public sealed class TdxPeerTests(TdxPeerTests.DcapQvl peer) : IClassFixture<TdxP
         private readonly string _files = Directory.CreateTempSubdirectory("assay-dcap-").FullName;
 
         /// <summary>The path of the script, beside the package that it uses.</summary>
-        public string Install(string script)
+        public string Install(string script, string name = "verify.cjs")
         {
             Directory.CreateDirectory(_folder);
             if (!Directory.Exists(Path.Combine(_folder, "node_modules", "@phala", "dcap-qvl")))
@@ -77,7 +77,7 @@ public sealed class TdxPeerTests(TdxPeerTests.DcapQvl peer) : IClassFixture<TdxP
                 Assert.SkipUnless(answer.Accepted, $"npm could not install {Package}");
             }
 
-            var path = Path.Combine(_folder, "verify.cjs");
+            var path = Path.Combine(_folder, name);
             File.WriteAllText(path, script);
             return path;
         }

@@ -247,58 +247,7 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
             new ProxyOptions { Listen = [new IPEndPoint(IPAddress.Any, 0)] }, cache, null, verification, TimeProvider.System, Cancellation));
     }
 
-    private async Task<Served> ServedAsync(Loopback upstream, Func<ProxyOptions, ProxyOptions>? with = null, bool learns = true)
-    {
-        var verification = new ItemVerification(nvidia.Expectations.Trust, new VerifierCache());
-        var time = new ManualTime(NvidiaServices.Now);
-        var http = new HttpUpstream(new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address, Http = new CollateralHttpOptions { Time = new HastyTime() } });
-        var cache = new CollateralCache(verification, null, http, new CachePolicy(), time, refreshes: false);
-        if (learns)
-        {
-            Assert.True(verification.TryVerifyAuthority(nvidia.Evidence[0].Chain, out var proof, out var fault), fault?.ToString());
-            cache.AddAuthorities(proof);
-        }
-
-        var options = new ProxyOptions { Listen = [new IPEndPoint(IPAddress.Loopback, 0)] };
-        return new Served(await CollateralProxy.StartAsync(with?.Invoke(options) ?? options, cache, http, verification, time, Cancellation), cache, http);
-    }
-
-    private sealed class Served : IAsyncDisposable
-    {
-        private readonly CollateralProxy _proxy;
-        private readonly HttpUpstream _upstream;
-
-        public Served(CollateralProxy proxy, CollateralCache cache, HttpUpstream upstream)
-        {
-            (_proxy, Cache, _upstream) = (proxy, cache, upstream);
-            Http = new HttpClient { BaseAddress = new Uri(proxy.Addresses.Single()) };
-        }
-
-        public CollateralCache Cache { get; }
-
-        public HttpClient Http { get; }
-
-        public async Task<HttpResponseMessage> AskAsync(RevocationQuery query, byte[]? nonce = null)
-        {
-            var content = new ByteArrayContent(OcspRequest.Encode(query.Certificate, query.Issuer, nonce));
-            content.Headers.ContentType = new MediaTypeHeaderValue("application/ocsp-request");
-            return await Http.PostAsync("/ocsp", content, Cancellation);
-        }
-
-        public async Task<Verdict> VerifyAsync(NvidiaServices nvidia)
-        {
-            var address = Loopback.Addressed(_proxy.Addresses.Single());
-            using var rims = new RimServiceClient(address, new CollateralHttpOptions { Time = new HastyTime() });
-            using var ocsp = new OcspClient(address, new CollateralHttpOptions { Time = new HastyTime() });
-            return DefaultPolicy.Decide(await new Appraiser(rims, ocsp, new VerifierCache()).AppraiseAsync(nvidia.Evidence, nvidia.Expectations, null, Cancellation));
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            Http.Dispose();
-            await _proxy.DisposeAsync();
-            await Cache.DisposeAsync();
-            _upstream.Dispose();
-        }
-    }
+    private Task<ServedProxy> ServedAsync(Loopback upstream, Func<ProxyOptions, ProxyOptions>? with = null, bool learns = true) => ServedProxy.StartAsync(
+        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with,
+        chain: learns ? nvidia.Evidence[0].Chain : default);
 }

@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Assay.Collateral;
+
+namespace Assay.Cli.Collateral;
+
+/// <summary><c>assay collateral promote</c>, <c>rollback</c>, <c>remove</c> and <c>list</c>. A server on the folder follows within a second.</summary>
+internal static class PoolCommands
+{
+    private delegate bool Step(RimPool before, string set, out RimPool? after, out string done, out string? whyNot);
+
+    public static Command Promote() => Changing("promote", "Serves a staged set to its pool, beside those that are promoted already.", static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
+    {
+        var promoted = before.TryPromote(set, TimeProvider.System.GetUtcNow(), out after, out whyNot);
+        done = $"pool {before.Name} is served set {set}";
+        return promoted;
+    });
+
+    public static Command Remove() => Changing("remove", "Removes a set. If it was promoted its RIMs are denied from then on, but for those of other promoted sets.", static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
+    {
+        var removed = before.TryRemove(set, out after, out whyNot);
+        done = $"removed set {set} from pool {before.Name}; {after?.Denied.Count ?? 0} RIMs are denied there";
+        return removed;
+    });
+
+    public static Command RollBack()
+    {
+        var options = new PoolOptions();
+        var command = new Command("rollback", "Undoes the last promotion: its set is staged again. A removal is not undone.") { options.Cache, options.Pool };
+        command.SetAction(parsed => Run(options, parsed, "", static (RimPool before, string _, out RimPool? after, out string done, out string? whyNot) =>
+        {
+            var undone = before.TryRollBack(out after, out var set, out whyNot);
+            done = $"pool {before.Name} is no longer served set {set}, which is staged again{(after is { IsGoverned: false } ? "; no set is promoted, so it is served every RIM as before the first" : "")}";
+            return undone;
+        }));
+        return command;
+    }
+
+    public static Command List()
+    {
+        var (options, format) = (new PoolOptions(), Options.Format());
+        var command = new Command("list", "Lists the pools of a cache, their sets and RIMs, and what is denied.") { options.Cache, format };
+        command.SetAction(parsed => PoolOptions.Guarded(() =>
+        {
+            var pools = new PoolFolder(parsed.GetValue(options.Cache)!).All();
+            if (parsed.GetValue(format) == Options.Json)
+            {
+                PrintJson(pools);
+            }
+            else
+            {
+                PrintText(pools);
+            }
+
+            return ExitCode.Verified;
+        }));
+        return command;
+    }
+
+    private static Command Changing(string name, string description, Step step)
+    {
+        var options = new PoolOptions();
+        var command = new Command(name, description) { options.Cache, options.Pool, options.Set };
+        command.SetAction(parsed => Run(options, parsed, parsed.GetValue(options.Set)!, step));
+        return command;
+    }
+
+    private static int Run(PoolOptions options, ParseResult parsed, string set, Step step) => PoolOptions.Guarded(() =>
+    {
+        var code = ExitCode.Verified;
+        new PoolFolder(parsed.GetValue(options.Cache)!).Change(parsed.GetValue(options.Pool)!, before =>
+        {
+            if (step(before, set, out var after, out var done, out var whyNot))
+            {
+                Console.Out.WriteLine(done);
+                return after;
+            }
+
+            Output.Error("collateral.pool", whyNot!);
+            code = ExitCode.Refused;
+            return null;
+        });
+        return code;
+    });
+
+    private static void PrintText(IReadOnlyCollection<RimPool> pools)
+    {
+        foreach (var pool in pools)
+        {
+            Console.Out.WriteLine($"{pool.Name}: {(pool.IsGoverned ? "served its promoted sets alone" : "served every RIM, for no set was promoted yet")}");
+            foreach (var set in pool.Sets)
+            {
+                Console.Out.WriteLine($"  {set.Name}: {(set.Promoted is { } promoted ? $"promoted {Text(promoted)}" : $"staged {Text(set.Staged)}")}");
+                foreach (var id in set.Rims)
+                {
+                    Console.Out.WriteLine($"    {id}");
+                }
+            }
+
+            foreach (var id in pool.Denied)
+            {
+                Console.Out.WriteLine($"  denied: {id}");
+            }
+        }
+
+        if (pools.Count == 0)
+        {
+            Console.Out.WriteLine("no pool: every RIM that verifies is served to everybody");
+        }
+    }
+
+    private static void PrintJson(IReadOnlyCollection<RimPool> pools)
+    {
+        using var output = Console.OpenStandardOutput();
+        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true }))
+        {
+            writer.WriteStartArray();
+            foreach (var pool in pools)
+            {
+                pool.WriteTo(writer);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        output.Write("\n"u8);
+    }
+
+    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Assay.Appraisal;
+using Assay.Collateral;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Cli.Collateral;
+
+/// <summary><c>assay collateral stage</c>.</summary>
+internal static class StageCommand
+{
+    private const int MostAnchorBytes = 256 * 1024;
+
+    public static Command Create()
+    {
+        var options = new PoolOptions();
+        var anchors = new Option<string?>("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+        var files = new Argument<string[]>("file") { Description = "RIMs, <id>.xml each, or folders of them", HelpName = "FILE", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("stage", "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.") { options.Cache, options.Pool, options.Set, anchors, files };
+        command.SetAction(parsed => PoolOptions.Guarded(() =>
+        {
+            var trust = TrustSet.BuiltIn;
+            if (parsed.GetValue(anchors) is { } file && !TryReadAnchors(file, out trust))
+            {
+                return ExitCode.Unusable;
+            }
+
+            var (rims, code) = Verified(parsed.GetValue(files)!, trust);
+            return code == ExitCode.Verified ? Stage(parsed.GetValue(options.Cache)!, parsed.GetValue(options.Pool)!, parsed.GetValue(options.Set)!, rims) : code;
+        }));
+        return command;
+    }
+
+    private static int Stage(string cache, string pool, string set, ImmutableArray<VerifiedItem> rims)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var folder = new PoolFolder(cache);
+        var code = ExitCode.Verified;
+        folder.Change(pool, before =>
+        {
+            if (!before.TryStage(set, rims.Select(rim => rim.Key.Id), now, out var after, out var whyNot))
+            {
+                Output.Error("collateral.pool", whyNot);
+                code = ExitCode.Refused;
+                return null;
+            }
+
+            // The bytes first: a set never names what is not there.
+            foreach (var rim in rims)
+            {
+                folder.Add(rim, $"set {set} of pool {pool}", now);
+            }
+
+            return after;
+        });
+        if (code == ExitCode.Verified)
+        {
+            Console.Out.WriteLine($"staged {rims.Length} RIMs as set {set} for pool {pool}; promote it with: assay collateral promote --cache {Printable.Of(cache)} --pool {pool} --set {set}");
+        }
+
+        return code;
+    }
+
+    // All of them are looked at before one is refused, and one that is refused keeps all from being staged.
+    private static (ImmutableArray<VerifiedItem> Rims, int Code) Verified(string[] paths, TrustSet trust)
+    {
+        var (verification, now) = (new ItemVerification(trust, new VerifierCache()), TimeProvider.System.GetUtcNow());
+        var (rims, code) = (ImmutableArray.CreateBuilder<VerifiedItem>(), ExitCode.Verified);
+        foreach (var path in paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.xml").Order(StringComparer.Ordinal) : Enumerable.Repeat(path, 1)))
+        {
+            var id = Path.GetFileNameWithoutExtension(path);
+            if (!RimIds.IsSafe(id) || !InputFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot))
+            {
+                whyNot = RimIds.IsSafe(id) ? $"{path} cannot be read" : $"{path}: the name of the file, without .xml, is the RIM's id";
+                Output.Error("cli.file", whyNot);
+                code = ExitCode.Unusable;
+            }
+            else if (verification.TryVerifyRim(id, bytes, out var item, out var fault) && item.IsCurrent(now, out fault))
+            {
+                rims.Add(item);
+            }
+            else
+            {
+                Output.Error("collateral.stage", $"{path}: {fault}");
+                code = code == ExitCode.Unusable ? code : ExitCode.Refused;
+            }
+        }
+
+        if (rims.Count == 0 && code == ExitCode.Verified)
+        {
+            Output.Error("cli.file", "no RIM was found: files <id>.xml are expected");
+            code = ExitCode.Unusable;
+        }
+
+        return (rims.ToImmutable(), code);
+    }
+
+    private static bool TryReadAnchors(string file, out TrustSet trust)
+    {
+        trust = TrustSet.BuiltIn;
+        if (!InputFile.TryRead(file, MostAnchorBytes, out var bytes, out var whyNot))
+        {
+            Output.Error("cli.file", whyNot);
+            return false;
+        }
+
+        if (!TrustSet.TryParse(bytes, out var read, out var fault))
+        {
+            Output.Error("anchors.malformed", $"{file}: {fault}");
+            return false;
+        }
+
+        trust = read;
+        return true;
+    }
+}
