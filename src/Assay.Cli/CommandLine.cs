@@ -52,7 +52,7 @@ internal static class CommandLine
                 Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
             }
 
-            if (HelpWithExamples.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) is { } file)
+            if (HelpWithExamples.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-') && File.Exists(word)) is { } file && !arguments.Contains("--evidence"))
             {
                 await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
             }

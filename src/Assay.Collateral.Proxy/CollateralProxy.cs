@@ -92,6 +92,9 @@ public sealed class CollateralProxy : IAsyncDisposable
         kestrel.Limits.MaxRequestBufferSize = 2 * RequestBytes;
         kestrel.Limits.MaxConcurrentConnections = 4L * options.Concurrency;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        // A request of 30 kB that trickles in would hold its slot for minutes.
+        kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(3));
+        kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(5));
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         foreach (var (index, address) in options.Listen.Index())
         {

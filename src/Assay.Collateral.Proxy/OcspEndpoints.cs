@@ -93,6 +93,12 @@ internal sealed class OcspEndpoints(
 
     private async Task ForwardAsync(HttpContext context, ReadOnlyMemory<byte> der, OcspCertId asked, CertifiedAuthority issuer)
     {
+        if (cache.WhyNotClock() is not null)
+        {
+            await RefuseAsync(context, OcspResponseStatus.TryLater, "clock", StatusCodes.Status503ServiceUnavailable, TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+            return;
+        }
+
         var answer = upstream is null ? null : await upstream.ForwardOcspAsync(der, context.RequestAborted).ConfigureAwait(false);
         if (answer?.Body is not { } body)
         {
@@ -107,8 +113,8 @@ internal sealed class OcspEndpoints(
             return;
         }
 
-        // Nor does an answer from before a revocation that was seen.
-        if (cache.IsOlderThanSeen(item))
+        // Nor does an answer from before a revocation that was seen, and one that revokes is remembered.
+        if (!cache.TrySee(item))
         {
             await RefuseAsync(context, OcspResponseStatus.TryLater, "older", StatusCodes.Status502BadGateway).ConfigureAwait(false);
             return;

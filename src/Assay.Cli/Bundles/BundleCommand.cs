@@ -111,7 +111,7 @@ internal static class BundleCommand
 
     private static async Task<int> ImportAsync(VerifiedBundle bundle, ItemVerification verification, string folder, string source, bool json)
     {
-        if (!CacheFolder.TryHold(folder, out var held, out var whyNot))
+        if (!CacheFolder.TryHold(folder, verification.Trust, out var held, out var whyNot))
         {
             Output.Error("collateral.in-use", $"{whyNot} (a running proxy takes bundles at its start: --bundle FILE)");
             return ExitCode.Unusable;

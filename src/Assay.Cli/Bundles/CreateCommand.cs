@@ -32,7 +32,7 @@ internal static class CreateCommand
             return ExitCode.Unusable;
         }
 
-        if (!CacheFolder.TryHold(parsed.GetValue(options.Cache), out var held, out var whyNot))
+        if (!CacheFolder.TryHold(parsed.GetValue(options.Cache), request.Trust, out var held, out var whyNot))
         {
             Output.Error("collateral.in-use", $"{whyNot} (a running proxy is asked by its address: --rim-url, --ocsp-url and so on)");
             return ExitCode.Unusable;
@@ -63,6 +63,11 @@ internal static class CreateCommand
             {
                 Output.Error(id, whyNot);
             }
+        }
+
+        if (cpuCollateral is not null && !request.Evidence.Processors.Any())
+        {
+            Refuse("cli.bundle", "--cpu-collateral belongs to a processor's evidence in --for: names in --ids are asked of the services");
         }
 
         foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)

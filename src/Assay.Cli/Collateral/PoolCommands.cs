@@ -43,7 +43,7 @@ internal static class PoolCommands
         var command = new Command("list", "Lists the pools of a cache, their sets and RIMs, and what is denied.") { options.Cache, format };
         command.SetAction(parsed => PoolOptions.Guarded(() =>
         {
-            var pools = new PoolFolder(parsed.GetValue(options.Cache)!).All();
+            var pools = options.Existing(parsed).All();
             if (parsed.GetValue(format) == Options.Json)
             {
                 PrintJson(pools);
@@ -69,7 +69,7 @@ internal static class PoolCommands
     private static int Run(PoolOptions options, ParseResult parsed, string set, Step step) => PoolOptions.Guarded(() =>
     {
         var code = ExitCode.Verified;
-        new PoolFolder(parsed.GetValue(options.Cache)!).Change(parsed.GetValue(options.Pool)!, before =>
+        options.Existing(parsed).Change(parsed.GetValue(options.Pool)!, before =>
         {
             if (step(before, set, out var after, out var done, out var whyNot))
             {
@@ -106,7 +106,7 @@ internal static class PoolCommands
 
         if (pools.Count == 0)
         {
-            Console.Out.WriteLine("no pool: every RIM that verifies is served to everybody");
+            Console.Out.WriteLine("no pool has a set: listeners that name no pool serve every RIM that verifies, those that name one none");
         }
     }
 

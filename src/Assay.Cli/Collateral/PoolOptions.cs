@@ -26,6 +26,13 @@ internal sealed class PoolOptions
         }
     }
 
+    /// <summary>The pools of a folder that is there: a mistyped one would look like one without pools. Throws <see cref="IOException"/>.</summary>
+    public PoolFolder Existing(ParseResult parsed)
+    {
+        var folder = parsed.GetValue(Cache)!;
+        return Directory.Exists(folder) ? new PoolFolder(folder) : throw new IOException($"--cache: {folder}: no such folder");
+    }
+
     private static Option<string> Name(Option<string> option)
     {
         option.Validators.Add(result =>

@@ -50,7 +50,7 @@ internal static class ServeCommand
 
     private static async Task<int> ServeAsync(ServeRequest request, CancellationToken cancellation)
     {
-        if (!CacheFolder.TryHold(request.Folder, out var held, out var inUse))
+        if (!CacheFolder.TryHold(request.Folder, request.Trust, out var held, out var inUse))
         {
             Output.Error("collateral.in-use", inUse);
             return ExitCode.Unusable;

@@ -36,6 +36,11 @@ internal static class StageCommand
     private static int Stage(string cache, string pool, string set, ImmutableArray<VerifiedItem> rims)
     {
         var now = TimeProvider.System.GetUtcNow();
+        if (!Directory.Exists(cache))
+        {
+            Output.Error("collateral.pool", $"--cache: {cache} was not there and is made: a running server has another folder");
+        }
+
         var folder = new PoolFolder(cache);
         var code = ExitCode.Verified;
         folder.Change(pool, before =>
@@ -71,7 +76,12 @@ internal static class StageCommand
         foreach (var path in paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.xml").Order(StringComparer.Ordinal) : Enumerable.Repeat(path, 1)))
         {
             var id = Path.GetFileNameWithoutExtension(path);
-            if (!RimIds.IsSafe(id) || !InputFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot))
+            if (path.StartsWith('-') && !File.Exists(path))
+            {
+                Output.Error("cli.arguments", $"{path}: no such option");
+                code = ExitCode.Unusable;
+            }
+            else if (!RimIds.IsSafe(id) || !InputFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot))
             {
                 whyNot = RimIds.IsSafe(id) ? $"{path} cannot be read" : $"{path}: the name of the file, without .xml, is the RIM's id";
                 Output.Error("cli.file", whyNot);

@@ -137,7 +137,17 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
     private async Task AddAnswersAsync(RevocationQuery query, CancellationToken cancellation)
     {
         // Devices and manifests brought their authorities along before they were asked about.
-        var ids = (hashes.IsEmpty ? s_any : hashes).Select(hash => OcspCertId.For(query.Certificate, query.Issuer, hash));
+        var ids = (hashes.IsEmpty ? s_any : hashes).Select(hash => OcspCertId.For(query.Certificate, query.Issuer, hash)).ToArray();
+        if (ids.Any(id => cache.FindIssuer(id) is null))
+        {
+            lock (_had)
+            {
+                _missing[$"ocsp {query.Subject.SerialNumber}"] = "its issuer is not known here: the cache has no room for another authority";
+            }
+
+            return;
+        }
+
         CollateralKey[] keys = [.. ids.Select(id => ItemVerification.KeyOf(id, cache.FindIssuer(id)!))];
         foreach (var key in hashes.IsEmpty ? [await FirstHadAsync(keys, cancellation).ConfigureAwait(false)] : keys)
         {

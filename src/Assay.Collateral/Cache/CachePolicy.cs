@@ -45,6 +45,9 @@ public sealed record CachePolicy
     /// <summary>Requests to upstreams at one time.</summary>
     public int Concurrency { get; init; } = 16;
 
+    /// <summary>Requests to upstreams under way or waiting for a place; more are refused at once.</summary>
+    public int MostFlights { get; init; } = 2_000;
+
     /// <summary>How long a request waits for its upstream.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -100,6 +103,13 @@ public sealed record CachePolicy
         var refresh = fetched + (fresh - fetched) * (RandomNumberGenerator.GetInt32(400, 601) / 1000.0);
         var renewal = item.SignersUntil - SignerRenewal;
         return new ItemTimes(fetched, renewal > fetched && renewal < refresh ? renewal : refresh, fresh, stale);
+    }
+
+    /// <summary>Times that were written under another policy, bounded by this one.</summary>
+    internal ItemTimes Bound(CollateralKind kind, ItemTimes times)
+    {
+        var fresh = Earlier(times.Fresh, Plus(times.Fetched, Of(kind).Life));
+        return times with { Fresh = fresh, Servable = MostStale is { } most ? Earlier(times.Servable, Plus(fresh, most)) : times.Servable };
     }
 
     private static DateTimeOffset Plus(DateTimeOffset time, TimeSpan by) => DateTimeOffset.MaxValue - time < by ? DateTimeOffset.MaxValue : time + by;

@@ -18,7 +18,7 @@ public sealed partial class CollateralCache
 
     /// <summary>What was seen here (S-17), for a bundle to carry: revocations first, no more than a bundle may hold.</summary>
     public ImmutableArray<BundleMark> Marks(int most) =>
-        [.. _marks.All().OrderByDescending(mark => mark.Rank.Revokes).ThenBy(mark => mark.Name, StringComparer.Ordinal).Take(most)];
+        [.. _marks.All().OrderByDescending(mark => mark.Rank.Revokes).ThenBy(HighWaterMarks.IsGoodAnswer).ThenBy(mark => mark.Name, StringComparer.Ordinal).Take(most)];
 
     /// <summary>
     /// Takes in a bundle: first its high-water marks, then each item that is not older than what was seen. Items serve until their own end,

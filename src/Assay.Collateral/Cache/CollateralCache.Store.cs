@@ -29,45 +29,7 @@ public sealed partial class CollateralCache
         public int Drop() => Interlocked.Exchange(ref _item, null) is { } item ? item.Body.Length + item.Chain.Length : 0;
     }
 
-    private sealed record Fetched(CacheAnswer Answer);
-
-    // One request for everybody. The entry leaves the table before the task ends, so that whoever comes later asks anew.
-    private Task<Fetched> FlyAsync(CollateralKey key)
-    {
-        var mine = new TaskCompletionSource<Fetched>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var flight = _flights.GetOrAdd(key, mine.Task);
-        if (flight == mine.Task)
-        {
-            _ = RunAsync(key, mine);
-        }
-
-        return flight;
-    }
-
-    private async Task RunAsync(CollateralKey key, TaskCompletionSource<Fetched> flight)
-    {
-        try
-        {
-            // Whoever asks must not do the asking on his own thread: the upstream's client may complete at once.
-            await Task.Yield();
-            var answer = await FetchAsync(key, _end.Token).ConfigureAwait(false);
-            _flights.TryRemove(key, out _);
-            flight.SetResult(new Fetched(answer));
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
-        {
-            _flights.TryRemove(key, out _);
-            flight.SetCanceled(CancellationToken.None);
-        }
-        catch (Exception exception)
-        {
-            // A bug of ours: it must reach whoever asked, and not end the process from a thread of the pool.
-            _flights.TryRemove(key, out _);
-            flight.SetException(exception);
-        }
-    }
-
-    private async Task<CacheAnswer> FetchAsync(CollateralKey key, CancellationToken cancellation)
+    private async Task<CacheAnswer> FetchAsync(CollateralKey key, Flight flight, CancellationToken cancellation)
     {
         _ = _authoritiesRead.Value;
         if (Staged(key) is { } staged)
@@ -85,6 +47,12 @@ public sealed partial class CollateralCache
         await _places.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
+            // Whoever asked may have left while others had the places: nobody's question is not worth one.
+            if (Volatile.Read(ref flight.Askers) == 0)
+            {
+                throw new OperationCanceledException();
+            }
+
             Meters.Count("upstream_requests", key.Kind);
             answer = await _upstream.FetchAsync(new UpstreamQuestion(key, certId), cancellation).ConfigureAwait(false);
         }
@@ -188,8 +156,10 @@ public sealed partial class CollateralCache
             return false;
         }
 
-        // The mark first: after a crash between the two, what was seen is still known.
-        if (!TryMark(item, out var persists))
+        // The mark first: after a crash between the two, what was seen is still known. "Unknown" is the answer about serial numbers that
+        // anybody may think up: it leaves no mark, which would last for ever, and no file.
+        var persists = false;
+        if (!IsUnknown(item) && !TryMark(item, out persists))
         {
             (fault, item) = (new ItemFault(ItemRefusal.NoRoom, $"{_policy.MostMarks} high-water marks are held, and there is no room for its own"), null);
             return false;
@@ -223,14 +193,17 @@ public sealed partial class CollateralCache
         long length = item.Body.Length + item.Chain.Length;
         try
         {
-            length = persists && _folder is not null ? _folder.Write(header, item.Chain, item.Body) : length;
+            // Nobody signs key sets: what the disk says of them would be believed.
+            length = persists && _folder is not null && item.Key.Kind is not CollateralKind.KeySet ? _folder.Write(header, item.Chain, item.Body) : length;
         }
         catch (IOException)
         {
             Meters.Count("store_errors", item.Key.Kind);
         }
 
-        var entry = new Entry(header, length, item) { LastUsed = _time.GetUtcNow().UtcTicks };
+        // A refresh is no use of it: what nobody asks for ends.
+        var used = _entries.TryGetValue(item.Key, out var before) ? Volatile.Read(ref before.LastUsed) : _time.GetUtcNow().UtcTicks;
+        var entry = new Entry(header, length, item) { LastUsed = used };
         Interlocked.Add(ref _bytes, length);
         Interlocked.Add(ref _memoryBytes, item.Body.Length + item.Chain.Length);
         while (!_entries.TryAdd(item.Key, entry))
@@ -243,6 +216,22 @@ public sealed partial class CollateralCache
         }
 
         Evict();
+    }
+
+    private static bool IsUnknown(VerifiedItem item) => item.Key.Kind is CollateralKind.Ocsp && item.Status is not (CertificateStatus.Good or CertificateStatus.Revoked);
+
+    /// <summary>
+    /// Whether an answer that is passed on and not kept is the newest that was seen; one that revokes is remembered, so that no <c>good</c>
+    /// from before it is served afterwards (S-17).
+    /// </summary>
+    public bool TrySee(VerifiedItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        lock (StripeOf(item))
+        {
+            var mark = _marks.Find(item.Key.Kind, item.MarkId);
+            return !(mark is { } seen && item.Rank.IsOlderThan(seen)) && ((mark is null && !item.Rank.Revokes) || TryMark(item, out _));
+        }
     }
 
     // Authorities outlive the items that proved them, so they are items themselves.
@@ -284,17 +273,21 @@ public sealed partial class CollateralCache
         }
 
         item = entry.Item ?? Read(entry);
-        if (item is null || !item.IsCurrent(now, out _) || IsOlderThanSeen(item))
+        if (item is null || !item.IsCurrent(now, out _) || IsSuperseded(item))
         {
             item = null;
             return false;
         }
 
         Volatile.Write(ref entry.LastUsed, now.UtcTicks);
-        // The header's times are hints that anybody with the disk could have written: the item's own end bounds them.
-        times = entry.Header.Times;
+        // The header's times are of the policy of another day, or of anybody with the disk: the item's own end bounds them, and today's policy.
+        times = _policy.Bound(key.Kind, entry.Header.Times);
         return true;
     }
+
+    // An answer under another hash that is newer does not take this one's window from it, unless it revokes: who chooses the hash is the asker.
+    private bool IsSuperseded(VerifiedItem item) =>
+        _marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark) && (item.Key.Kind is not CollateralKind.Ocsp || mark.Revokes);
 
     private VerifiedItem? Read(Entry entry)
     {
@@ -322,7 +315,11 @@ public sealed partial class CollateralCache
         if (_entries.TryRemove(new KeyValuePair<CollateralKey, Entry>(key, entry)))
         {
             Forget(entry);
-            _folder?.SetAside(key);
+            // What no root of ours certifies may be sound under the roots of another start: it stays where it is, and serves nobody here.
+            if (fault?.Refusal is not (ItemRefusal.Chain or ItemRefusal.UnknownIssuer))
+            {
+                _folder?.SetAside(key);
+            }
         }
 
         return null;
@@ -337,16 +334,20 @@ public sealed partial class CollateralCache
     // Rare, for a full cache only: the order of use is looked up then, so that hits need not keep it.
     private void Evict()
     {
-        while (_entries.Count > _policy.MostEntries || Bytes > _policy.MostBytes)
+        if (_entries.Count > _policy.MostEntries || Bytes > _policy.MostBytes)
         {
-            // Authorities are small and what the others are judged by; they go when nothing else is left.
-            if (_entries.Values.OrderBy(entry => entry.Header.Key.Kind is CollateralKind.Authority).ThenBy(entry => Volatile.Read(ref entry.LastUsed)).FirstOrDefault() is not { } oldest)
+            // Authorities are small and what the others are judged by: they go when nothing else is left. What nobody knows goes first. A
+            // fiftieth at once, so that a full cache is not sorted for every item that enters.
+            foreach (var entry in _entries.Values.OrderBy(entry => entry.Header.Key.Kind is CollateralKind.Authority).ThenBy(entry => entry.Item is not { } item || !IsUnknown(item)).ThenBy(entry => Volatile.Read(ref entry.LastUsed)))
             {
-                return;
-            }
+                if (_entries.Count <= _policy.MostEntries - (_policy.MostEntries / 50) && Bytes <= _policy.MostBytes - (_policy.MostBytes / 50))
+                {
+                    break;
+                }
 
-            Meters.Count("evictions", oldest.Header.Key.Kind);
-            Remove(oldest.Header.Key);
+                Meters.Count("evictions", entry.Header.Key.Kind);
+                Remove(entry.Header.Key);
+            }
         }
 
         if (_folder is not null && Volatile.Read(ref _memoryBytes) > _policy.MostMemoryBytes)

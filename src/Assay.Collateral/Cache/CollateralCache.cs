@@ -25,7 +25,6 @@ public sealed partial class CollateralCache : IAsyncDisposable
     private readonly AuthorityDirectory _authorities = new();
     private readonly ItemJudge _judge;
     private readonly ConcurrentDictionary<CollateralKey, Entry> _entries = new();
-    private readonly ConcurrentDictionary<CollateralKey, Task<Fetched>> _flights = new();
     private readonly Failures _failures;
     private readonly SemaphoreSlim _places;
     private readonly CancellationTokenSource _end = new();
@@ -58,6 +57,12 @@ public sealed partial class CollateralCache : IAsyncDisposable
         _authoritiesRead = new Lazy<bool>(ReadAuthorities);
         foreach (var (header, length) in _folder?.Scan() ?? [])
         {
+            // Key sets are signed by nobody, and a file is no issuer.
+            if (header.Key.Kind is CollateralKind.KeySet)
+            {
+                continue;
+            }
+
             // Headers alone: an item is read when it is asked for.
             _entries[header.Key] = new Entry(header, length, null) { LastUsed = header.Times.Fetched.UtcTicks };
             _bytes += length;
@@ -103,7 +108,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
             Meters.Count("hits", key.Kind);
             if (now >= times.Refresh && _failures.MayTry(key, now))
             {
-                _ = FlyAsync(key);
+                _ = Join(key);
             }
 
             return CacheAnswer.Of(item!, CacheState.Hit, times);
@@ -117,25 +122,19 @@ public sealed partial class CollateralCache : IAsyncDisposable
         }
 
         Meters.Count("misses", key.Kind);
-        var flight = FlyAsync(key);
-        Fetched fetched;
-        try
+        var answer = await WaitAsync(key, stale is null ? _policy.Patience : _policy.StalePatience, cancellation).ConfigureAwait(false);
+        if (answer.Item is not null || stale is null)
         {
-            fetched = await flight.WaitAsync(stale is null ? _policy.Patience : _policy.StalePatience, _time, cancellation).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            fetched = new Fetched(CacheAnswer.None(CacheFailure.Unreachable, $"no answer within {_policy.Patience.TotalSeconds} s", _policy.ErrorLife));
-        }
-
-        if (fetched.Answer.Item is not null || stale is null)
-        {
-            if (fetched.Answer.Item is null)
+            if (answer.Item is null)
             {
                 Meters.Count("failures", key.Kind);
             }
+            else if (_entries.TryGetValue(key, out var entry))
+            {
+                Volatile.Write(ref entry.LastUsed, now.UtcTicks);
+            }
 
-            return fetched.Answer;
+            return answer;
         }
 
         Meters.Count("stale", key.Kind);
@@ -145,13 +144,6 @@ public sealed partial class CollateralCache : IAsyncDisposable
     /// <summary>The item of a key if it is held and holds now; nothing is fetched.</summary>
     public bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out VerifiedItem? item) =>
         TryLoad(key, _time.GetUtcNow(), out item, out var times) && _time.GetUtcNow() <= times.Servable;
-
-    /// <summary>Whether something newer of its key was seen (S-17): such an item is not to be given out, wherever it came from.</summary>
-    public bool IsOlderThanSeen(VerifiedItem item)
-    {
-        ArgumentNullException.ThrowIfNull(item);
-        return _marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark);
-    }
 
     /// <summary>Who issued the certificate that a CertID names, of the authorities that are known here.</summary>
     public CertifiedAuthority? FindIssuer(OcspCertId id) => _authoritiesRead.Value ? _authorities.FindIssuer(id) : null;
@@ -206,7 +198,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         var now = _time.GetUtcNow();
         var due = _entries.Values.Where(entry => now >= entry.Header.Times.Refresh && entry.Header.Key.Kind is not CollateralKind.Authority
             && now.UtcTicks - Volatile.Read(ref entry.LastUsed) < _policy.Interest.Ticks && _failures.MayTry(entry.Header.Key, now)).Select(entry => entry.Header.Key).ToArray();
-        await Task.WhenAll(due.Select(FlyAsync)).ConfigureAwait(false);
+        await ((Task)Task.WhenAll(due.Select(key => Join(key).Task))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Lets requests under way go, and waits until they have.</summary>
@@ -218,7 +210,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         }
 
         await _end.CancelAsync().ConfigureAwait(false);
-        await ((Task)Task.WhenAll(_flights.Values)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)Task.WhenAll(_flights.Values.Select(flight => flight.Task))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
         _places.Dispose();
     }

@@ -18,11 +18,14 @@ internal sealed class HighWaterMarks
 
     private static readonly string[] s_askersChoice = [.. new[] { CollateralKind.Vcek, CollateralKind.Vlek, CollateralKind.PckCertificate }.Select(kind => NameOf(kind, ""))];
 
+    private static readonly string s_answer = NameOf(CollateralKind.Ocsp, "");
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ItemRank> _marks = new(StringComparer.Ordinal);
     private readonly string? _path;
     private readonly int _most;
     private int _certificates;
+    private int _answers;
     private int _lines;
     private bool _isBehind;
 
@@ -36,7 +39,7 @@ internal sealed class HighWaterMarks
             _lines++;
             if (line.Split(' ') is [var name, var text, "."] && ItemRank.TryParse(text, out var rank, out _) && !(_marks.TryGetValue(name, out var known) && rank.IsOlderThan(known)))
             {
-                _certificates += _marks.ContainsKey(name) || !IsAskersChoice(name) ? 0 : 1;
+                CountNew(name, rank);
                 _marks[name] = rank;
             }
         }
@@ -74,12 +77,12 @@ internal sealed class HighWaterMarks
         {
             var name = NameOf(item.Key.Kind, item.MarkId);
             var isNew = !_marks.ContainsKey(name);
-            if (isNew && (_marks.Count >= _most || (IsAskersChoice(name) && _certificates >= _most / 4)))
+            if (isNew && (_marks.Count >= _most || (IsAskersChoice(name) && _certificates >= _most / 4) || (IsGoodAnswer(name, item.Rank) && _answers >= _most / 2)))
             {
                 return false;
             }
 
-            _certificates += isNew && IsAskersChoice(name) ? 1 : 0;
+            CountNew(name, item.Rank);
             var floor = new ItemRank(null, item.Stated, false);
             Raise([(name, item.Rank), .. item.Stated > DateTimeOffset.UnixEpoch ? new[] { (Floor, floor) } : []]);
             return true;
@@ -120,7 +123,11 @@ internal sealed class HighWaterMarks
                 return false;
             }
 
-            _certificates += manifest.Marks.Count(mark => IsAskersChoice(mark.Name) && !_marks.ContainsKey(mark.Name));
+            foreach (var mark in manifest.Marks)
+            {
+                CountNew(mark.Name, mark.Rank);
+            }
+
             Raise(
             [
                 .. manifest.Marks.Select(mark => (mark.Name, mark.Rank)),
@@ -133,6 +140,23 @@ internal sealed class HighWaterMarks
     // A certificate of a processor is made for whatever TCB it is asked for: whoever asks chooses how many there are, and must not take the
     // room of answers and lists that revoke.
     private static bool IsAskersChoice(string name) => s_askersChoice.Any(start => name.StartsWith(start, StringComparison.Ordinal));
+
+    // Serial numbers are the asker's choice too, where a responder signs "good" about whatever it is asked: half of the room stays for
+    // answers that revoke, lists, statements and manifests.
+    private static bool IsGoodAnswer(string name, ItemRank rank) => !rank.Revokes && name.StartsWith(s_answer, StringComparison.Ordinal);
+
+    /// <summary>Whether a mark is of an OCSP answer that does not revoke: there are as many as serial numbers were asked about.</summary>
+    public static bool IsGoodAnswer(BundleMark mark) => IsGoodAnswer(mark.Name, mark.Rank);
+
+    // Before it is put in.
+    private void CountNew(string name, ItemRank rank)
+    {
+        if (!_marks.ContainsKey(name))
+        {
+            _certificates += IsAskersChoice(name) ? 1 : 0;
+            _answers += IsGoodAnswer(name, rank) ? 1 : 0;
+        }
+    }
 
     /// <summary>The name of the mark of items of a kind.</summary>
     public static string NameOf(CollateralKind kind, string markId) => $"{CollateralKinds.NameOf(Shared(kind))}:{markId}";

@@ -31,9 +31,9 @@ public sealed class PoolBoard
     /// <summary>The pools that have a file or a listener, and why those that are damaged serve nothing.</summary>
     public ImmutableArray<(string Name, RimPool? Pool, string? WhyNot)> All()
     {
-        foreach (var name in _folder is not null && Directory.Exists(_folder) ? Directory.EnumerateFiles(_folder, "*.json").Select(Path.GetFileNameWithoutExtension).Where(RimPool.IsName) : [])
+        foreach (var name in Names())
         {
-            Look(name!);
+            Look(name);
         }
 
         return [.. _seen.OrderBy(pool => pool.Key, StringComparer.Ordinal).Select(pool => (pool.Key, pool.Value.Pool, pool.Value.WhyNot))];
@@ -66,6 +66,19 @@ public sealed class PoolBoard
         return Look(view.Pool).Pool is { } pool ? pool.Sets.Where(set => view.WithStaged || set.Promoted is not null).SelectMany(set => set.Rims) : [];
     }
 
+    private string[] Names()
+    {
+        try
+        {
+            return _folder is not null && Directory.Exists(_folder) ? [.. Directory.EnumerateFiles(_folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)).Where(RimPool.IsName)] : [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Each pool says so when it is looked at.
+            return [];
+        }
+    }
+
     // The time of the file tells: a command replaces it as a whole.
     private Seen Look(string name)
     {
@@ -83,11 +96,26 @@ public sealed class PoolBoard
         else
         {
             var whyNot = (string?)null;
-            var pool = _folder is null ? new RimPool { Name = name } : PoolFolder.TryRead(PoolFolder.PathOf(_folder, name), name, out var read, out whyNot) ? read : null;
+            var pool = _folder is null ? new RimPool { Name = name } : TryRead(_folder, name, out var read, out whyNot) ? read : null;
             seen = new Seen(now, written, pool, whyNot);
         }
 
         return _seen[name] = seen;
+    }
+
+    // A folder that may not be read looks like one without the file, which for the default pool would be no rule at all.
+    private static bool TryRead(string folder, string name, out RimPool? pool, out string? whyNot)
+    {
+        try
+        {
+            _ = Directory.Exists(Path.GetDirectoryName(folder)) && Directory.Exists(folder) ? Directory.EnumerateFiles(folder, name + ".json").Any() : false;
+            return PoolFolder.TryRead(PoolFolder.PathOf(folder, name), name, out pool, out whyNot);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            (pool, whyNot) = (null, exception.Message);
+            return false;
+        }
     }
 
     private sealed record Seen(long At, DateTime Written, RimPool? Pool, string? WhyNot);

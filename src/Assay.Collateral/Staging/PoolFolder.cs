@@ -46,8 +46,9 @@ public sealed class PoolFolder
         }
 
         var path = PathOf(_folder, name);
-        var unfinished = path + ".new";
-        using (var stream = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None))
+        // A name that nobody could have put a link at.
+        var unfinished = $"{path}.{Path.GetRandomFileName()}.new";
+        using (var stream = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             stream.Write(changed.ToJson());
             stream.Flush(flushToDisk: true);

@@ -71,7 +71,8 @@ public sealed record RimPool
         whyNot = found is null ? $"pool {Name} has no set {set}: stage it first" : found.Promoted is not null ? $"set {set} is promoted already" : null;
         pool = whyNot is null ? this with
         {
-            Sets = Sets.Replace(found!, found! with { Promoted = now, Lifted = found.Rims.Intersect(Denied) }),
+            // Later than every other, whatever the clock says: the last promotion is what a roll-back undoes.
+            Sets = Sets.Replace(found!, found! with { Promoted = Later(now, Sets.Max(one => one.Promoted)), Lifted = found.Rims.Intersect(Denied) }),
             Denied = Denied.Except(found.Rims),
         }
         : null;
@@ -97,7 +98,12 @@ public sealed record RimPool
         {
             var others = Sets.Remove(found);
             var kept = others.Where(one => one.Promoted is not null).SelectMany(one => one.Rims);
-            pool = this with { Sets = others, Denied = found.Promoted is null ? Denied : Denied.Union(found.Rims.Except(kept)) };
+            // What another promoted set has too is denied when that one is rolled back: a removal is never undone by the way.
+            pool = found.Promoted is null ? this with { Sets = others } : this with
+            {
+                Sets = [.. others.Select(one => one.Promoted is null ? one : one with { Lifted = one.Lifted.Union(found.Rims.Union(found.Lifted).Intersect(one.Rims)) })],
+                Denied = Denied.Union(found.Rims.Except(kept)),
+            };
         }
 
         return pool is not null;
@@ -168,6 +174,8 @@ public sealed record RimPool
 
         return pool is not null;
     }
+
+    private static DateTimeOffset Later(DateTimeOffset now, DateTimeOffset? last) => last is { } other && now < other + TimeSpan.FromSeconds(1) ? other + TimeSpan.FromSeconds(1) : now;
 
     private RimSet? Find(string set) => Sets.FirstOrDefault(one => one.Name == set);
 

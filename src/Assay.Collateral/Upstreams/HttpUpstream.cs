@@ -14,7 +14,7 @@ public sealed class HttpUpstream : ICollateralUpstream, IDisposable
     private const int MostListBytes = 2 * Limits.CrlBytes;
 
     private const string SgxPath = "/sgx/certification/v4";
-    private const string NotConfigured = "no upstream is configured for it";
+    private const string NotConfigured = "no upstream is configured for it (--offline, or none as its address)";
 
     private static readonly System.Buffers.SearchValues<byte> s_hexadecimal = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF"u8);
 

@@ -42,6 +42,11 @@ public sealed partial class ItemVerification
         }
 
         var parts = key.Id.Split('/');
+        if (parts.Length < (kind is IntelStatementKind.TcbInfo ? 3 : 2))
+        {
+            return Refuse(ItemRefusal.Mismatch, $"{key.Id} names no statement", out item, out fault);
+        }
+
         var id = kind is IntelStatementKind.TcbInfo ? parts[0].ToUpperInvariant() : parts[0] == "tdx" ? "TD_QE" : "QE";
         if (head.Id != id || (head.Fmspc is { } fmspc && !fmspc.ToString().Equals(parts[1], StringComparison.OrdinalIgnoreCase)))
         {
@@ -105,10 +110,11 @@ public sealed partial class ItemVerification
             return Refuse(ItemRefusal.Malformed, whyNot, out item, out fault);
         }
 
-        var asked = id.Split('&').Select(part => part.Split('=')).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
-        if (!string.Equals(asked.GetValueOrDefault("pceid"), platform.PceId.ToString(), StringComparison.OrdinalIgnoreCase))
+        const string pce = "pceid=";
+        var asked = id.Split('&').Where(part => part.StartsWith(pce, StringComparison.Ordinal)).ToArray() is [var one] ? one[pce.Length..] : "no PCE-ID, or several";
+        if (!string.Equals(asked, platform.PceId.ToString(), StringComparison.OrdinalIgnoreCase))
         {
-            return Refuse(ItemRefusal.Mismatch, $"the certificate is of PCE-ID {platform.PceId}, {asked.GetValueOrDefault("pceid")} was asked for", out item, out fault);
+            return Refuse(ItemRefusal.Mismatch, $"the certificate is of PCE-ID {platform.PceId}, {asked} was asked for", out item, out fault);
         }
 
         fault = null;
