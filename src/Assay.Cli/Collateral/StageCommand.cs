@@ -11,8 +11,6 @@ namespace Assay.Cli.Collateral;
 /// <summary><c>assay collateral stage</c>.</summary>
 internal static class StageCommand
 {
-    private const int MostAnchorBytes = 256 * 1024;
-
     public static Command Create()
     {
         var options = new PoolOptions();
@@ -21,8 +19,13 @@ internal static class StageCommand
         var command = new Command("stage", "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.") { options.Cache, options.Pool, options.Set, anchors, files };
         command.SetAction(parsed => PoolOptions.Guarded(() =>
         {
-            var trust = TrustSet.BuiltIn;
-            if (parsed.GetValue(anchors) is { } file && !TryReadAnchors(file, out trust))
+            var isRefused = false;
+            var trust = AnchorsFile.Read(parsed.GetValue(anchors), (id, message) =>
+            {
+                isRefused = true;
+                Output.Error(id, message);
+            });
+            if (isRefused)
             {
                 return ExitCode.Unusable;
             }
@@ -105,24 +108,5 @@ internal static class StageCommand
         }
 
         return (rims.ToImmutable(), code);
-    }
-
-    private static bool TryReadAnchors(string file, out TrustSet trust)
-    {
-        trust = TrustSet.BuiltIn;
-        if (!InputFile.TryRead(file, MostAnchorBytes, out var bytes, out var whyNot))
-        {
-            Output.Error("cli.file", whyNot);
-            return false;
-        }
-
-        if (!TrustSet.TryParse(bytes, out var read, out var fault))
-        {
-            Output.Error("anchors.malformed", $"{file}: {fault}");
-            return false;
-        }
-
-        trust = read;
-        return true;
     }
 }

@@ -165,6 +165,20 @@ public sealed class BundleCommandTests(BundleCommandTests.Site site) : IClassFix
     }
 
     [Fact]
+    public void A_folder_that_was_made_under_other_anchors_is_not_opened_and_keeps_what_it_has()
+    {
+        var cache = site.Fresh();
+        s_assay.Says(0, ["bundle", "import", site.Bundle, "--cache", cache, .. site.Trusting, .. site.Anchors]);
+        var files = Directory.EnumerateFiles(cache, "*", SearchOption.AllDirectories).Order().ToArray();
+
+        var refused = s_assay.Says(2, "collateral", "serve", "--offline", "--cache", cache, "--listen", "127.0.0.1:0");
+
+        Assert.Contains("under the anchors", refused, StringComparison.Ordinal);
+        Assert.Equal(files, Directory.EnumerateFiles(cache, "*", SearchOption.AllDirectories).Order());
+        Assert.Contains("no such folder", s_assay.Says(2, "collateral", "list", "--cache", site.Fresh()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_imported_bundle_serves_through_the_proxy_and_an_older_one_is_refused_afterwards()
     {
         var cache = site.Fresh();
