@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Assay.Trust;
 
 namespace Assay.Cli;
@@ -6,6 +7,9 @@ namespace Assay.Cli;
 internal static class AnchorsFile
 {
     private const int MostBytes = 256 * 1024;
+
+    /// <summary>Of every command about collateral.</summary>
+    public static Option<string?> Option() => new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
 
     /// <summary>Those of the file; the manufacturers' where none is given. A fault is told, and then it does not matter which are returned.</summary>
     public static TrustSet Read(string? file, Action<string, string> refuse)

@@ -3,11 +3,12 @@ using System.Globalization;
 
 namespace Assay.Cli;
 
-/// <summary>An instant on the command line: RFC 3339 with an offset.</summary>
+/// <summary>An instant as people write and read it: RFC 3339.</summary>
 internal static class Instant
 {
     private static readonly string[] s_forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
 
+    /// <summary>Reads one of a command line, which has an offset.</summary>
     public static bool TryRead(string text, out DateTimeOffset instant, [NotNullWhen(false)] out string? whyNot)
     {
         instant = default;
@@ -17,4 +18,7 @@ internal static class Instant
         whyNot = read ? null : $"RFC 3339 with an offset is expected, for instance 2026-11-01T00:00:00Z, found \"{text}\"";
         return read;
     }
+
+    /// <summary>The same in the one form that is printed: UTC, whole seconds.</summary>
+    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

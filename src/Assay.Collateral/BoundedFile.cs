@@ -5,6 +5,24 @@ namespace Assay.Collateral;
 /// <summary>Files of folders that others may write to: read to a bound, whatever length they claim.</summary>
 internal static class BoundedFile
 {
+    /// <summary>Whether nothing stands there. What may not be looked at, a folder and a broken link are something.</summary>
+    public static bool IsAbsent(string path)
+    {
+        try
+        {
+            _ = File.GetAttributes(path);
+            return false;
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The content, or why there is none.</summary>
     public static bool TryRead(string path, int most, out ReadOnlyMemory<byte> bytes, [NotNullWhen(false)] out string? whyNot)
     {

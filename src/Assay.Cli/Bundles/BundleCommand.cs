@@ -23,8 +23,6 @@ internal static class BundleCommand
 
     private static Argument<string> FileArgument() => new("bundle") { Description = "the bundle; - for standard input", HelpName = "FILE" };
 
-    private static Option<string?> AnchorsOption() => new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
-
     private static Option<bool> VerboseOption() => new("--verbose", "-v") { Description = "list every item" };
 
     private static Command Inspect()
@@ -61,7 +59,7 @@ internal static class BundleCommand
 
     private static Command Verify()
     {
-        var (file, trust, anchors, verbose, format) = (FileArgument(), new BundleTrust(), AnchorsOption(), VerboseOption(), Options.Format());
+        var (file, trust, anchors, verbose, format) = (FileArgument(), new BundleTrust(), AnchorsFile.Option(), VerboseOption(), Options.Format());
         var at = new Option<string?>("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
         var command = new Command("verify", "Verifies a bundle: who signed it, until when it is good, and each item in it.") { file, anchors, at, verbose, format };
         trust.All.ToList().ForEach(command.Options.Add);
@@ -96,7 +94,7 @@ internal static class BundleCommand
 
     private static Command Import()
     {
-        var (file, trust, anchors, format) = (FileArgument(), new BundleTrust(), AnchorsOption(), Options.Format());
+        var (file, trust, anchors, format) = (FileArgument(), new BundleTrust(), AnchorsFile.Option(), Options.Format());
         var folder = new Option<string>("--cache") { Description = "the folder of the cache (assay collateral serve --cache)", HelpName = "DIR", Required = true };
         var command = new Command("import", "Takes a bundle into a cache's folder. High-water marks are raised: what is older than the bundle is refused there from now on.") { file, folder, anchors, format };
         trust.All.ToList().ForEach(command.Options.Add);
@@ -157,7 +155,7 @@ internal static class BundleCommand
             return ExitCode.Verified;
         }
 
-        BundlePrinter.Line($"{import.Taken} items taken in, sequence {bundle.Manifest.Sequence}, good until {BundlePrinter.Text(bundle.Manifest.GoodUntil)}");
+        BundlePrinter.Line($"{import.Taken} items taken in, sequence {bundle.Manifest.Sequence}, good until {Instant.Text(bundle.Manifest.GoodUntil)}");
         foreach (var (key, whyNot) in import.Passed)
         {
             BundlePrinter.Line($"  not taken: {key}: {whyNot.Reason}");
@@ -218,6 +216,6 @@ internal static class BundleCommand
             });
         }
 
-        return fault.Id == "bundle.wellformed" ? ExitCode.Unusable : ExitCode.Refused;
+        return fault.IsMalformed ? ExitCode.Unusable : ExitCode.Refused;
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Appraisal;
@@ -14,18 +13,18 @@ internal static class BundlePrinter
     {
         var manifest = bundle.Manifest;
         Line($"{name}: {manifest.Items.Length} items, {Size(manifest)} bytes, {manifest.Marks.Length} high-water marks");
-        Line($"  created     {Text(manifest.Created)}");
+        Line($"  created     {Instant.Text(manifest.Created)}");
         Line($"  sequence    {manifest.Sequence}");
-        Line($"  good until  {Text(manifest.GoodUntil)}{(items is null ? "" : $", when {First(items.Values)} ends")}");
+        Line($"  good until  {Instant.Text(manifest.GoodUntil)}{(items is null ? "" : $", when {First(items.Values)} ends")}");
         Line($"  digest      sha256 {bundle.Digest}");
         Line($"  signatures  {string.Join(", ", bundle.KeyIds)}");
         foreach (var kind in manifest.Items.GroupBy(item => item.Key.Kind))
         {
-            var end = items is null ? "" : $"  until {Text(kind.Min(item => items[item.Key].ValidUntil))}";
+            var end = items is null ? "" : $"  until {Instant.Text(kind.Min(item => items[item.Key].ValidUntil))}";
             Line($"  {kind.Count(),6} {CollateralKinds.NameOf(kind.Key),-12}{end}");
             foreach (var item in kind.Where(_ => verbose))
             {
-                Line($"           {item.Key.Id}  {item.ChainLength + item.BodyLength} bytes{(items is null ? "" : $", until {Text(items[item.Key].ValidUntil)}")}");
+                Line($"           {item.Key.Id}  {item.ChainLength + item.BodyLength} bytes{(items is null ? "" : $", until {Instant.Text(items[item.Key].ValidUntil)}")}");
             }
         }
     }
@@ -49,17 +48,15 @@ internal static class BundlePrinter
         output.Write("\n"u8);
     }
 
-    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-
     public static void Line(string text) => Output.Out.WriteLine(Printable.Of(text));
 
     private static void Write(Utf8JsonWriter writer, CollateralBundle bundle, IReadOnlyDictionary<CollateralKey, VerifiedItem>? items)
     {
         var manifest = bundle.Manifest;
         writer.WriteString("digest", $"{bundle.Digest}");
-        writer.WriteString("created", Text(manifest.Created));
+        writer.WriteString("created", Instant.Text(manifest.Created));
         writer.WriteNumber("sequence", manifest.Sequence);
-        writer.WriteString("goodUntil", Text(manifest.GoodUntil));
+        writer.WriteString("goodUntil", Instant.Text(manifest.GoodUntil));
         writer.WriteNumber("marks", manifest.Marks.Length);
         writer.WriteStartArray("signatures");
         foreach (var name in bundle.KeyIds)
@@ -78,7 +75,7 @@ internal static class BundlePrinter
             writer.WriteString("sha256", $"{item.Body}");
             if (items is not null)
             {
-                writer.WriteString("validUntil", Text(items[item.Key].ValidUntil));
+                writer.WriteString("validUntil", Instant.Text(items[item.Key].ValidUntil));
             }
 
             writer.WriteEndObject();

@@ -7,11 +7,7 @@ namespace Assay.Cli.Bundles;
 /// <summary>The options of <c>assay bundle create</c>.</summary>
 internal sealed class CreateOptions
 {
-    public CreateOptions()
-    {
-        Channel.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
-        CertIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
-    }
+    public CreateOptions() => CertIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
 
     public Option<string[]> For { get; } = new("--for")
     {
@@ -51,7 +47,7 @@ internal sealed class CreateOptions
 
     public Option<string?> CpuCollateral { get; } = new("--cpu-collateral") { Description = "take the processors' collateral from this file or folder", HelpName = "FILE|DIR" };
 
-    public Option<string> Channel { get; } = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
+    public Option<string> Channel { get; } = ChannelOption();
 
     public Option<string[]> CertIds { get; } = new("--certid")
     {
@@ -62,10 +58,17 @@ internal sealed class CreateOptions
 
     public UpstreamArguments Upstreams { get; } = new();
 
-    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+    public Option<string?> Anchors { get; } = AnchorsFile.Option();
 
     public Option<string> Format { get; } = Options.Format();
 
     public IEnumerable<Option> All =>
         [For, Ids, Learn, Out, Keys, Created, Sequence, Cache, RimStore, OcspStore, CpuCollateral, Channel, CertIds, .. Upstreams.All, Anchors, Format];
+
+    /// <summary>For every command that names a processor's items.</summary>
+    public static Option<string> ChannelOption()
+    {
+        Option<string> option = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
+        return option.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
+    }
 }

@@ -14,9 +14,9 @@ internal sealed class PlanCommand
     private readonly Option<string[]> _for = new("--for") { Description = "evidence of the devices and processors, for instance after an upgrade", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is not asked about", HelpName = "FILE" };
     private readonly Option<string?> _idsOut = new("--ids-out") { Description = "write what is missing to this file, for assay bundle create --ids", HelpName = "FILE" };
-    private readonly Option<string> _channel = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
+    private readonly Option<string> _channel = CreateOptions.ChannelOption();
     private readonly Option<string[]> _certIds = new("--certid") { Description = "hashes of the CertIDs to have OCSP answers for; any one, if it is not given", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string?> _anchors = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+    private readonly Option<string?> _anchors = AnchorsFile.Option();
     private readonly Option<string> _format = Options.Format();
 
     private bool _refused;
@@ -25,7 +25,6 @@ internal sealed class PlanCommand
 
     private Command ToCommand()
     {
-        _channel.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
         _certIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
         var command = new Command("plan", "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.") { _for, _bundle, _idsOut, _channel, _certIds, _anchors, _format };
         command.SetAction(RunAsync);
@@ -142,7 +141,7 @@ internal sealed class PlanCommand
                 writer.WriteNumber("held", had.Length);
                 if (had.Length > 0)
                 {
-                    writer.WriteString("heldUntil", BundlePrinter.Text(had[0].ValidUntil));
+                    writer.WriteString("heldUntil", Instant.Text(had[0].ValidUntil));
                 }
 
                 writer.WriteStartArray("missing");
@@ -169,10 +168,10 @@ internal sealed class PlanCommand
             BundlePrinter.Line("Answers about the signers of missing RIMs are needed too: assay bundle create fetches them along.");
         }
 
-        BundlePrinter.Line($"{missing.Length} missing, {had.Length} held{(had.Length > 0 ? $", the first of them until {BundlePrinter.Text(had[0].ValidUntil)}" : "")}");
+        BundlePrinter.Line($"{missing.Length} missing, {had.Length} held{(had.Length > 0 ? $", the first of them until {Instant.Text(had[0].ValidUntil)}" : "")}");
         if (bundle is not null)
         {
-            BundlePrinter.Line($"The bundle says: created {BundlePrinter.Text(bundle.Manifest.Created)}, good until {BundlePrinter.Text(bundle.Manifest.GoodUntil)} (its signature was not asked about).");
+            BundlePrinter.Line($"The bundle says: created {Instant.Text(bundle.Manifest.Created)}, good until {Instant.Text(bundle.Manifest.GoodUntil)} (its signature was not asked about).");
         }
     }
 

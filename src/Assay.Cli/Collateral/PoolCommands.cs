@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Assay.Collateral;
 
@@ -91,7 +90,7 @@ internal static class PoolCommands
             Console.Out.WriteLine($"{pool.Name}: {(pool.IsGoverned ? "served its promoted sets alone" : "served every RIM, for no set was promoted yet")}");
             foreach (var set in pool.Sets)
             {
-                Console.Out.WriteLine($"  {set.Name}: {(set.Promoted is { } promoted ? $"promoted {Text(promoted)}" : $"staged {Text(set.Staged)}")}");
+                Console.Out.WriteLine($"  {set.Name}: {(set.Promoted is { } promoted ? $"promoted {Instant.Text(promoted)}" : $"staged {Instant.Text(set.Staged)}")}");
                 foreach (var id in set.Rims)
                 {
                     Console.Out.WriteLine($"    {id}");
@@ -126,6 +125,4 @@ internal static class PoolCommands
 
         output.Write("\n"u8);
     }
-
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -112,7 +112,7 @@ internal static class ServeCommand
                 return false;
             }
 
-            Console.Out.WriteLine(Printable.Of($"{name}: {bundle.Manifest.Items.Length} items, sequence {bundle.Manifest.Sequence}, good until {Bundles.BundlePrinter.Text(bundle.Manifest.GoodUntil)}"));
+            Console.Out.WriteLine(Printable.Of($"{name}: {bundle.Manifest.Items.Length} items, sequence {bundle.Manifest.Sequence}, good until {Instant.Text(bundle.Manifest.GoodUntil)}"));
         }
 
         return true;

@@ -40,7 +40,7 @@ internal sealed class ServeOptions
 
     public UpstreamArguments Upstreams { get; } = new();
 
-    public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+    public Option<string?> Anchors { get; } = AnchorsFile.Option();
 
     public Option<string> Nonce { get; } = new("--nonce") { Description = "what a request with an OCSP nonce gets: the cached answer without it, or one made for it", DefaultValueFactory = _ => "cached" };
 

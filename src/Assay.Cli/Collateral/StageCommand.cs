@@ -14,7 +14,7 @@ internal static class StageCommand
     public static Command Create()
     {
         var options = new PoolOptions();
-        var anchors = new Option<string?>("--anchors") { Description = "trust these roots instead of the manufacturers'", HelpName = "FILE" };
+        var anchors = AnchorsFile.Option();
         var files = new Argument<string[]>("file") { Description = "RIMs, <id>.xml each, or folders of them", HelpName = "FILE", Arity = ArgumentArity.OneOrMore };
         var command = new Command("stage", "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.") { options.Cache, options.Pool, options.Set, anchors, files };
         command.SetAction(parsed => PoolOptions.Guarded(() =>

@@ -52,7 +52,7 @@ internal sealed record InspectionNode(string Name, string? Value, ImmutableArray
         new(name, value ? "true" : "false", []) { Form = NodeForm.Flag, Shown = value ? "yes" : "no" };
 
     public static InspectionNode Time(string name, DateTimeOffset value) =>
-        Text(name, value.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        Text(name, Instant.Text(value));
 
     /// <summary>Bytes in lower-case hexadecimal, cut for people unless <paramref name="whole"/>.</summary>
     public static InspectionNode Hex(string name, ReadOnlySpan<byte> value, bool whole = false) =>

@@ -100,7 +100,7 @@ internal static class VerifyCommand
             if (request.Bundle is { } bundle)
             {
                 Output.Out.WriteLine();
-                Output.Out.WriteLine(Printable.Of($"Collateral: bundle of sequence {bundle.Manifest.Sequence}, created {Bundles.BundlePrinter.Text(bundle.Manifest.Created)}, good until {Bundles.BundlePrinter.Text(bundle.Manifest.GoodUntil)}, signed by {string.Join(", ", bundle.Authentic.Signers)}"));
+                Output.Out.WriteLine(Printable.Of($"Collateral: bundle of sequence {bundle.Manifest.Sequence}, created {Instant.Text(bundle.Manifest.Created)}, good until {Instant.Text(bundle.Manifest.GoodUntil)}, signed by {string.Join(", ", bundle.Authentic.Signers)}"));
             }
         }
     }

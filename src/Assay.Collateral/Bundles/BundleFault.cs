@@ -18,6 +18,9 @@ public sealed record BundleFault(string Id, string Reason)
     internal const string GoodUntil = "bundle.good-until.match";
     internal const string Room = "bundle.room";
 
+    /// <summary>Whether the file is no bundle at all; else it is one that is refused.</summary>
+    public bool IsMalformed => Id == WellFormed;
+
     /// <summary>Every id there is, in the order in which they are asked.</summary>
     public static ImmutableArray<string> CheckIds { get; } = [WellFormed, Signed, TimeFloor, Current, Sequence, Marks, ItemsAuthentic, ItemsCurrent, GoodUntil, Room];
 

@@ -108,12 +108,12 @@ public sealed class VerifiedBundle : IRimSource, IOcspSource
         var implausible = manifest.Marks.FirstOrDefault(mark => !IsPlausible(mark, manifest.Created));
         return time.Source is TimeSource.None ? new BundleFault(BundleFault.TimeFloor, "nothing chosen is refused: say by which clock to judge")
             : time.Source is not TimeSource.Stated && floor - time.Instant > RevocationJudgement.ClockSkewTolerance
-                ? new BundleFault(BundleFault.TimeFloor, $"it was made at {Text(manifest.Created)}, and the clock says {Text(time.Instant)}: set the clock")
+                ? new BundleFault(BundleFault.TimeFloor, $"it was made at {Utc.Text(manifest.Created)}, and the clock says {Utc.Text(time.Instant)}: set the clock")
             : time.Instant > manifest.GoodUntil
-                ? new BundleFault(BundleFault.Current, $"it was good until {Text(manifest.GoodUntil)}, and it is {Text(time.Instant)}: make a new one where there is a network (assay bundle create), and bring it here")
+                ? new BundleFault(BundleFault.Current, $"it was good until {Utc.Text(manifest.GoodUntil)}, and it is {Utc.Text(time.Instant)}: make a new one where there is a network (assay bundle create), and bring it here")
             : manifest.Sequence < expected.MinimumSequence ? BundleFault.LowerSequence(manifest.Sequence, expected.MinimumSequence, "is the least that is accepted")
             : implausible.Name is not null
-                ? new BundleFault(BundleFault.Marks, $"the mark {implausible.Name} is of no kind, or of {Text(implausible.Rank.Date)}, which is later than the bundle's making")
+                ? new BundleFault(BundleFault.Marks, $"the mark {implausible.Name} is of no kind, or of {Utc.Text(implausible.Rank.Date)}, which is later than the bundle's making")
             : null;
     }
 
@@ -172,7 +172,7 @@ public sealed class VerifiedBundle : IRimSource, IOcspSource
         }
 
         return marks.TryGetValue(HighWaterMarks.NameOf(part.Key.Kind, item.MarkId), out var mark) && item.Rank.IsOlderThan(mark)
-            ? (null, new BundleFault(BundleFault.ItemsCurrent, $"{part.Key}: of {Text(item.Rank.Date)}, and the bundle's own mark says that one of {Text(mark.Date)} was seen{(mark.Revokes ? ", which revokes" : "")}"))
+            ? (null, new BundleFault(BundleFault.ItemsCurrent, $"{part.Key}: of {Utc.Text(item.Rank.Date)}, and the bundle's own mark says that one of {Utc.Text(mark.Date)} was seen{(mark.Revokes ? ", which revokes" : "")}"))
             : (item, null);
     }
 
@@ -181,8 +181,6 @@ public sealed class VerifiedBundle : IRimSource, IOcspSource
     {
         var found = items.Min(item => item.ValidUntil);
         return found.ToUnixTimeSeconds() == manifest.GoodUntil.ToUnixTimeSeconds() ? null
-            : new BundleFault(BundleFault.GoodUntil, $"it says that it is good until {Text(manifest.GoodUntil)}, and its items end at {Text(found)}");
+            : new BundleFault(BundleFault.GoodUntil, $"it says that it is good until {Utc.Text(manifest.GoodUntil)}, and its items end at {Utc.Text(found)}");
     }
-
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

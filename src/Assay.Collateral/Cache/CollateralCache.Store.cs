@@ -152,7 +152,7 @@ public sealed partial class CollateralCache
         fault = null;
         if (_marks.Find(item!.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark))
         {
-            (fault, item) = (new ItemFault(ItemRefusal.Older, $"of {item.Rank.Date:yyyy-MM-dd'T'HH:mm:ss'Z'}, and one of {mark.Date:yyyy-MM-dd'T'HH:mm:ss'Z'} was seen{(mark.Revokes ? " that revokes" : "")}"), null);
+            (fault, item) = (new ItemFault(ItemRefusal.Older, $"of {Utc.Text(item.Rank.Date)}, and one of {Utc.Text(mark.Date)} was seen{(mark.Revokes ? " that revokes" : "")}"), null);
             return false;
         }
 
@@ -280,8 +280,7 @@ public sealed partial class CollateralCache
         }
 
         Volatile.Write(ref entry.LastUsed, now.UtcTicks);
-        // The header's times are of the policy of another day, or of anybody with the disk: the item's own end bounds them, and today's policy.
-        times = _policy.Bound(key.Kind, entry.Header.Times);
+        times = entry.Header.Times;
         return true;
     }
 

@@ -63,8 +63,9 @@ public sealed partial class CollateralCache : IAsyncDisposable
                 continue;
             }
 
-            // Headers alone: an item is read when it is asked for.
-            _entries[header.Key] = new Entry(header, length, null) { LastUsed = header.Times.Fetched.UtcTicks };
+            // Headers alone: an item is read when it is asked for. Their times are of the policy of another day, or of anybody with the disk:
+            // the item's own end bounds them, and today's policy.
+            _entries[header.Key] = new Entry(header with { Times = policy.Bound(header.Key.Kind, header.Times) }, length, null) { LastUsed = header.Times.Fetched.UtcTicks };
             _bytes += length;
         }
 
@@ -90,7 +91,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     public string? WhyNotClock()
     {
         var (now, floor) = (_time.GetUtcNow(), TimeFloor);
-        return floor - now > RevocationJudgement.ClockSkewTolerance ? $"the clock says {now:yyyy-MM-dd'T'HH:mm:ss'Z'} and is behind what verified, {floor:yyyy-MM-dd'T'HH:mm:ss'Z'}: set it" : null;
+        return floor - now > RevocationJudgement.ClockSkewTolerance ? $"the clock says {Utc.Text(now)} and is behind what verified, {Utc.Text(floor)}: set it" : null;
     }
 
     /// <summary>The item of a key: held, or fetched for everybody who asks at this time by one request. Throws only when cancelled.</summary>
@@ -198,7 +199,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         var now = _time.GetUtcNow();
         var due = _entries.Values.Where(entry => now >= entry.Header.Times.Refresh && entry.Header.Key.Kind is not CollateralKind.Authority
             && now.UtcTicks - Volatile.Read(ref entry.LastUsed) < _policy.Interest.Ticks && _failures.MayTry(entry.Header.Key, now)).Select(entry => entry.Header.Key).ToArray();
-        await ((Task)Task.WhenAll(due.Select(key => Join(key).Task))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(due.Select(key => Join(key).Task)).ConfigureAwait(false);
     }
 
     /// <summary>Lets requests under way go, and waits until they have.</summary>

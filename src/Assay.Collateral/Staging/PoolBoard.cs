@@ -88,7 +88,7 @@ public sealed class PoolBoard
             return seen;
         }
 
-        var written = _folder is null ? default : File.GetLastWriteTimeUtc(PoolFolder.PathOf(_folder, name));
+        var written = _folder is null ? default : WrittenAt(PoolFolder.PathOf(_folder, name));
         if (seen is not null && seen.Written == written && seen.Pool is not null)
         {
             seen = seen with { At = now };
@@ -96,25 +96,23 @@ public sealed class PoolBoard
         else
         {
             var whyNot = (string?)null;
-            var pool = _folder is null ? new RimPool { Name = name } : TryRead(_folder, name, out var read, out whyNot) ? read : null;
+            var pool = _folder is null ? new RimPool { Name = name } : PoolFolder.TryRead(PoolFolder.PathOf(_folder, name), name, out var read, out whyNot) ? read : null;
             seen = new Seen(now, written, pool, whyNot);
         }
 
         return _seen[name] = seen;
     }
 
-    // A folder that may not be read looks like one without the file, which for the default pool would be no rule at all.
-    private static bool TryRead(string folder, string name, out RimPool? pool, out string? whyNot)
+    private static DateTime WrittenAt(string path)
     {
         try
         {
-            _ = Directory.Exists(Path.GetDirectoryName(folder)) && Directory.Exists(folder) ? Directory.EnumerateFiles(folder, name + ".json").Any() : false;
-            return PoolFolder.TryRead(PoolFolder.PathOf(folder, name), name, out pool, out whyNot);
+            return File.GetLastWriteTimeUtc(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            (pool, whyNot) = (null, exception.Message);
-            return false;
+            // Reading it says why.
+            return default;
         }
     }
 

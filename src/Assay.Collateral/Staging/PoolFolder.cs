@@ -70,7 +70,8 @@ public sealed class PoolFolder
     internal static bool TryRead(string path, string name, [NotNullWhen(true)] out RimPool? pool, [NotNullWhen(false)] out string? whyNot)
     {
         (pool, whyNot) = (null, null);
-        if (!File.Exists(path))
+        // A file that is there and cannot be read is damaged: without it the default pool has no rule at all.
+        if (BoundedFile.IsAbsent(path))
         {
             pool = new RimPool { Name = name };
             return true;

@@ -30,7 +30,6 @@ public sealed record RimPool
     private const int MostSets = 1_000;
     private const int MostRims = 10_000;
     private const int JsonDepth = 6;
-    private const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss'Z'";
 
     /// <summary>The site's name for it.</summary>
     public required string Name { get; init; }
@@ -133,10 +132,10 @@ public sealed record RimPool
         {
             writer.WriteStartObject();
             writer.WriteString("name", set.Name);
-            writer.WriteString("staged", Text(set.Staged));
+            writer.WriteString("staged", Utc.Text(set.Staged));
             if (set.Promoted is { } promoted)
             {
-                writer.WriteString("promoted", Text(promoted));
+                writer.WriteString("promoted", Utc.Text(promoted));
             }
 
             Write(writer, "rims", set.Rims);
@@ -188,9 +187,7 @@ public sealed record RimPool
         return ids.All(RimIds.IsSafe) ? Ids(ids) : throw new FormatException(name);
     }
 
-    private static DateTimeOffset Time(JsonElement element, string name) => DateTimeOffset.ParseExact(element.GetProperty(name).GetString() ?? "", TimeForm, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
-
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
+    private static DateTimeOffset Time(JsonElement element, string name) => Utc.Parse(element.GetProperty(name).GetString() ?? "");
 
     private static ImmutableSortedSet<string> Ids(IEnumerable<string> ids) => ids.ToImmutableSortedSet(StringComparer.Ordinal);
 

@@ -31,7 +31,6 @@ public sealed record BundleManifest
     private const int Version = 1;
     private const int Sha256Size = 32;
     private const int MarkCharacters = CollateralKey.MostCharacters + 16;
-    private const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss'Z'";
 
     /// <summary>When it was made: no honest clock of its readers is earlier (S-13).</summary>
     public required DateTimeOffset Created { get; init; }
@@ -65,8 +64,8 @@ public sealed record BundleManifest
 
     /// <summary>The bytes that are signed.</summary>
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(new CanonicalObject()
-        .Text("created", Text(Created))
-        .Text("goodUntil", Text(GoodUntil))
+        .Text("created", ChainJudge.Text(Created))
+        .Text("goodUntil", ChainJudge.Text(GoodUntil))
         .List("items", Items.Select(ToJson))
         .List("marks", Marks.Select(mark => $"[{CanonicalObject.Quoted(mark.Name)},{CanonicalObject.Quoted(mark.Rank.ToString())}]"))
         .Number("sequence", Sequence)
@@ -164,6 +163,4 @@ public sealed record BundleManifest
     }
 
     private static DateTimeOffset WholeSecond(DateTimeOffset time) => new(time.UtcTicks - time.UtcTicks % TimeSpan.TicksPerSecond, TimeSpan.Zero);
-
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
 }

@@ -31,9 +31,6 @@ public sealed record EatExpectations
     /// <summary>Accepts verdicts for which something was waived, or whose freshness is not proven (S-14).</summary>
     public bool DangerouslyAcceptWeakened { get; init; }
 
-    /// <summary>The nonce, given or following from the key.</summary>
-    internal Nonce? ExpectedNonce => Nonce ?? Key?.DeviceNonce();
-
     /// <summary>Anchors that are accepted beside NVIDIA's: the relying party names <c>Custom</c>, <c>Simulated</c> or both.</summary>
     public ImmutableArray<TrustSetKind> OtherAnchors { get; init; } = [];
 }

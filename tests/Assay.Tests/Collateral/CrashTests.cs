@@ -28,8 +28,9 @@ public sealed class CrashTests(LiveServices live) : IClassFixture<LiveServices>
     {
         _ = Peer.Require("unshare");
         var folder = live.NewFolder();
-        string[] small = ["unshare", "-rm", "sh", "-c", $"mount -t tmpfs -o size=192k tmpfs '{folder}' && exec \"$@\"", "sh"];
+        string[] small = ["unshare", Environment.IsPrivilegedProcess ? "-m" : "-rm", "sh", "-c", $"mount -t tmpfs -o size=192k tmpfs '{folder}' && exec \"$@\"", "sh"];
         var canMount = await Task.Run(() => Peer.Require("unshare").Run([.. small[1..], "true"]), Cancellation);
+        Assert.False(!canMount.Accepted && Environment.GetEnvironmentVariable("CI") == "true", $"no file system can be mounted here, and CI proves everything: {canMount.Output}");
         Assert.SkipUnless(canMount.Accepted, $"no file system can be mounted here: {canMount.Output}");
         var rims = live.OtherRims(Manifests);
         await using var upstream = await UpstreamAsync(rims);

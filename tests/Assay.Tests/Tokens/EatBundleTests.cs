@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Assay.Appraisal;
+using Assay.Binding;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
@@ -12,6 +13,18 @@ namespace Assay.Tests.Tokens;
 /// <summary>What is written is read, and says what the verdict says.</summary>
 public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFixture>
 {
+    [Fact]
+    public void A_nonce_and_a_key_are_both_asked_about_where_both_are_given()
+    {
+        Assert.True(KeyBinding.TryCreate("challenge", """{"crv":"P-256","kty":"EC","x":"AA","y":"AA"}"""u8, out var key, out var fault), fault?.ToString());
+        var expected = TokenFixture.Expected with { Key = key };
+
+        Assert.False(EatBundleReader.TryVerify(fixture.Bundle(), fixture.Keys, expected, out _, out var findings));
+
+        // The bundle answers the nonce; what the key's challenge makes is another.
+        Assert.Equal(["token.nonce.match", "token.tee-pubkey.match"], findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id));
+    }
+
     [Fact]
     public void A_bundle_that_was_written_is_accepted()
     {

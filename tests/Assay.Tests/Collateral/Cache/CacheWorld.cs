@@ -134,6 +134,14 @@ public sealed class CacheWorld : IDisposable
     internal static OcspAnswer Revoked(SimulatedCertificate certificate, DateTimeOffset? at = null) =>
         Good(certificate, at) with { Status = Assay.Simulator.CertificateStatus.Revoked, Reason = Assay.Simulator.RevocationReason.KeyCompromise };
 
+    /// <summary>An answer about the device's issuer, verified as by whoever gets it.</summary>
+    internal VerifiedItem Answered(CollateralCache cache, OcspAnswer answer)
+    {
+        var id = CertId(Brom);
+        Assert.True(new ItemVerification(Trust, new VerifierCache()).TryVerifyOcsp(id, cache.FindIssuer(id)!, SimulatedOcsp.Respond(answer), out var item, out var fault), fault?.ToString());
+        return item;
+    }
+
     /// <summary>Signed anew by a signer of these dates: what NVIDIA does before a signer ends (S-19).</summary>
     internal SimulatedRim RimBy(DateTimeOffset notBefore, DateTimeOffset notAfter) =>
         SimulatedRim.Sign(RimDraft.For(DeviceProfile.Hopper580).Single(draft => draft.Id == Rim.Id), Authority.IssueRimSigner(DeviceFamily.Hopper, notBefore, notAfter));
