@@ -15,6 +15,7 @@ internal sealed class MeasureCommand
 {
     // Firmware, boot loader and kernel, and systemd-stub's overrides; not the disk's (1, 5), IMA's (10) or the gate's own.
     private const string DefaultPcrs = "0,2,4,7,8,9,11,12";
+    private const int LongestDays = 3650;
 
     private readonly Option<string[]> _from = new("--from") { Description = "TDX quote, SNP report, Azure vTPM JSON, TPM or CCEL log, dstack log, of a machine known to be good", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string> _name = new("--name") { Description = "the image's name", HelpName = "TEXT", Required = true };
@@ -125,9 +126,13 @@ internal sealed class MeasureCommand
         {
             Refuse("cli.measure", $"--not-after: {whyNot}");
         }
-        else if (days is <= 0 or > 3650)
+        else if (days is <= 0 or > LongestDays)
         {
-            Refuse("cli.measure", "--valid-for: 1 to 3650 days are expected");
+            Refuse("cli.measure", $"--valid-for: 1 to {LongestDays} days are expected");
+        }
+        else if (days is { } some && (DateTimeOffset.MaxValue - from).TotalDays < some)
+        {
+            Refuse("cli.measure", $"--valid-for: {some} days after {Instant.Text(from)} is beyond the year 9999: give an earlier --not-before");
         }
 
         return _refused ? null : (from, days is { } count ? from.AddDays(count) : to);

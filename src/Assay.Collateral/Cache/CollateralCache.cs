@@ -104,7 +104,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
 
         var now = _time.GetUtcNow();
         var held = TryLoad(key, now, out var item, out var times);
-        if (held && now < times.Fresh && now >= times.Fetched - RevocationJudgement.ClockSkewTolerance)
+        if (held && now < times.Fresh && times.Fetched - now <= RevocationJudgement.ClockSkewTolerance)
         {
             Meters.Count("hits", key.Kind);
             if (now >= times.Refresh && _failures.MayTry(key, now))

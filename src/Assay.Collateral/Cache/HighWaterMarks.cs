@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using Assay.Appraisal;
 using Assay.Tokens;
@@ -31,10 +32,11 @@ internal sealed class HighWaterMarks
 
     /// <param name="path">Null: marks last as long as the process.</param>
     /// <param name="most">How many there may be. Each names something that an authority signed: nobody else can make one.</param>
+    /// <exception cref="IOException">The file is there and cannot be read: without its marks, what is old would pass for new.</exception>
     public HighWaterMarks(string? path, int most)
     {
         (_path, _most) = (path, most);
-        foreach (var line in path is not null && File.Exists(path) ? File.ReadLines(path) : [])
+        foreach (var line in path is not null && !BoundedFile.IsAbsent(path) ? BoundedFile.ReadLines(path) : [])
         {
             _lines++;
             if (line.Split(' ') is [var name, var text, "."] && ItemRank.TryParse(text, out var rank, out _) && !(_marks.TryGetValue(name, out var known) && rank.IsOlderThan(known)))
@@ -96,7 +98,8 @@ internal sealed class HighWaterMarks
         {
             lock (_lock)
             {
-                return (long)(_marks.GetValueOrDefault(Bundle).Number ?? 0);
+                // The file may say more than any bundle can have: then every bundle is refused, for what was seen is not known.
+                return (long)BigInteger.Min(_marks.GetValueOrDefault(Bundle).Number ?? 0, long.MaxValue);
             }
         }
     }
@@ -205,7 +208,9 @@ internal sealed class HighWaterMarks
     private void Compact()
     {
         var unfinished = _path + ".new";
-        using (var stream = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None))
+        // One that a killed process left goes first: a pipe in its place would be written to until somebody reads it.
+        File.Delete(unfinished);
+        using (var stream = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             foreach (var (name, rank) in _marks)
             {

@@ -31,6 +31,9 @@ public sealed record RimPool
     private const int MostRims = 10_000;
     private const int JsonDepth = 6;
 
+    // What is written has whole seconds.
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
     /// <summary>The site's name for it.</summary>
     public required string Name { get; init; }
 
@@ -174,7 +177,7 @@ public sealed record RimPool
         return pool is not null;
     }
 
-    private static DateTimeOffset Later(DateTimeOffset now, DateTimeOffset? last) => last is { } other && now < other + TimeSpan.FromSeconds(1) ? other + TimeSpan.FromSeconds(1) : now;
+    private static DateTimeOffset Later(DateTimeOffset now, DateTimeOffset? last) => last is { } other && now - other < s_second ? other + s_second : now;
 
     private RimSet? Find(string set) => Sets.FirstOrDefault(one => one.Name == set);
 
@@ -187,7 +190,9 @@ public sealed record RimPool
         return ids.All(RimIds.IsSafe) ? Ids(ids) : throw new FormatException(name);
     }
 
-    private static DateTimeOffset Time(JsonElement element, string name) => Utc.Parse(element.GetProperty(name).GetString() ?? "");
+    // The last year of the calendar has no later second for the next promotion.
+    private static DateTimeOffset Time(JsonElement element, string name) =>
+        Utc.Parse(element.GetProperty(name).GetString() ?? "") is { Year: < 9999 } time ? time : throw new FormatException(name);
 
     private static ImmutableSortedSet<string> Ids(IEnumerable<string> ids) => ids.ToImmutableSortedSet(StringComparer.Ordinal);
 

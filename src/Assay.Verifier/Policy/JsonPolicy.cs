@@ -24,6 +24,9 @@ public sealed class JsonPolicy
     /// <summary>Rules of one policy, those inside nested objects included. NVIDIA's have at most 28.</summary>
     public const int MostRules = 512;
 
+    // Claims have no number that needs one. The framework throws when it compares numbers whose exponents are beyond 32 bits.
+    private const int MostExponentDigits = 3;
+
     private const int MostDifferences = 16;
     private const int MostShown = 200;
     private const string Overall = "overall-claims";
@@ -257,6 +260,7 @@ public sealed class JsonPolicy
             {
                 var path = prefix + member.Name;
                 Count(member.Value, path);
+                Require(IsInRange(member.Value), path, $"its number is out of range: an exponent of at most {MostExponentDigits} digits is expected");
                 if (Fault is not null)
                 {
                     return;
@@ -281,6 +285,17 @@ public sealed class JsonPolicy
                 Count(member.Value, $"{path}.{member.Name}");
             }
         }
+
+        private static bool IsInRange(JsonElement value) => value.ValueKind switch
+        {
+            JsonValueKind.Object => value.EnumerateObject().All(member => IsInRange(member.Value)),
+            JsonValueKind.Array => value.EnumerateArray().All(IsInRange),
+            JsonValueKind.Number => ExponentDigits(value.GetRawText()) <= MostExponentDigits,
+            _ => true,
+        };
+
+        private static int ExponentDigits(string number) =>
+            number.AsSpan().IndexOfAny('e', 'E') is >= 0 and var mark ? number.AsSpan(mark + 1).TrimStart("+-").Length : 0;
 
         private bool RequireMembers(JsonElement element, string field, params ReadOnlySpan<string> names)
         {
