@@ -1,10 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral;
 
 namespace Assay.Cli;
 
 /// <summary>Reads a file, or standard input for <c>-</c>, up to a size.</summary>
 internal static class InputFile
 {
+    // What the shell opened for this process, as for <(command): reading it may wait as standard input does, opening it does not.
+    private static readonly string[] s_opened = ["/dev/stdin", "/dev/fd/", "/proc/self/fd/"];
+
     public static string NameOf(string path) => path == "-" ? "standard input" : Path.GetFileName(path);
 
     public static bool TryRead(string path, int most, [NotNullWhen(true)] out byte[]? bytes, [NotNullWhen(false)] out string? whyNot)
@@ -18,8 +22,9 @@ internal static class InputFile
 
         try
         {
-            using var stream = path == "-" ? Console.OpenStandardInput() : File.OpenRead(path);
-            using var buffer = new MemoryStream();
+            using var stream = path == "-" ? Console.OpenStandardInput() : Open(path);
+            // As long as the file says: a buffer that grows holds it twice.
+            using var buffer = new MemoryStream(stream.CanSeek ? (int)Math.Min(stream.Length, most) : 0);
             var chunk = new byte[64 * 1024];
             int read;
             while ((read = stream.Read(chunk)) > 0)
@@ -33,7 +38,7 @@ internal static class InputFile
                 buffer.Write(chunk, 0, read);
             }
 
-            bytes = buffer.ToArray();
+            bytes = buffer.Length == buffer.Capacity ? buffer.GetBuffer() : buffer.ToArray();
             whyNot = bytes.Length == 0 ? $"{NameOf(path)}: is empty" : null;
             return bytes.Length > 0;
         }
@@ -44,4 +49,8 @@ internal static class InputFile
             return false;
         }
     }
+
+    /// <summary>Opens a file, or what the shell opened; a pipe that has a name is refused with an <see cref="IOException"/>.</summary>
+    public static FileStream Open(string path) =>
+        Array.Exists(s_opened, start => path.StartsWith(start, StringComparison.Ordinal)) ? File.OpenRead(path) : BoundedFile.Open(path);
 }

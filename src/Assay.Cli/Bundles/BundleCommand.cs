@@ -118,7 +118,11 @@ internal static class BundleCommand
         using (held)
         using (var nobody = new HttpUpstream(new UpstreamOptions()))
         {
-            var cache = new CollateralCache(verification, folder, nobody, new CachePolicy(), TimeProvider.System, refreshes: false);
+            if (CacheFolder.Open(verification, folder, nobody) is not { } cache)
+            {
+                return ExitCode.Unusable;
+            }
+
             await using (cache.ConfigureAwait(false))
             {
                 return Import(cache, bundle, source, json);

@@ -43,7 +43,11 @@ internal static class CreateCommand
             var verification = new ItemVerification(request.Trust, new VerifierCache());
             using var http = new HttpUpstream(request.Upstreams);
             var upstream = new LocalUpstream(parsed.GetValue(options.RimStore), parsed.GetValue(options.OcspStore), http);
-            var cache = new CollateralCache(verification, parsed.GetValue(options.Cache), upstream, new CachePolicy(), TimeProvider.System, refreshes: false);
+            if (CacheFolder.Open(verification, parsed.GetValue(options.Cache), upstream) is not { } cache)
+            {
+                return ExitCode.Unusable;
+            }
+
             await using (cache.ConfigureAwait(false))
             {
                 var needs = new CollateralNeeds(cache, verification, request.Hashes);

@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Appraisal;
+using Assay.Collateral;
 using Assay.Trust;
 
 namespace Assay.Cli.Collateral;
@@ -38,6 +40,20 @@ internal static class CacheFolder
         }
 
         return held is not null;
+    }
+
+    /// <summary>The cache of a folder that is held, or in memory; null when its high-water marks cannot be read, which is told.</summary>
+    public static CollateralCache? Open(ItemVerification verification, string? folder, ICollateralUpstream upstream)
+    {
+        try
+        {
+            return new CollateralCache(verification, folder, upstream, new CachePolicy(), TimeProvider.System, refreshes: false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Output.Error("collateral.store", exception.Message);
+            return null;
+        }
     }
 
     // A note for people and no secret: whoever writes to the folder can deny, and nothing in it is believed by it.

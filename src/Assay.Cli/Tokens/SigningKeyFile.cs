@@ -17,7 +17,7 @@ internal static class SigningKeyFile
         var buffer = new byte[Limits.SigningKeyBytes + 1];
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            using var stream = InputFile.Open(path);
             var length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             if (!SigningKey.TryParse(buffer.AsSpan(0, length), out key, out var fault))
             {

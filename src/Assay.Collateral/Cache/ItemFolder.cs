@@ -133,7 +133,7 @@ internal sealed class ItemFolder
     {
         try
         {
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            using var stream = BoundedFile.Open(file);
             var buffer = new byte[(int)Math.Min(ItemHeader.MostBytes, stream.Length)];
             var read = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             var end = buffer.AsSpan(0, read).IndexOf((byte)'\n');
