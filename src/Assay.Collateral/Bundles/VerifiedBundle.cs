@@ -50,25 +50,20 @@ public sealed class VerifiedBundle : IRimSource, IOcspSource
     /// <summary>Its items, those before others that judge them.</summary>
     public IEnumerable<VerifiedItem> Items => Manifest.Items.Select(item => _items[item.Key]);
 
-    /// <summary>Reads a file, and asks everything: form, signatures, time, sequence, each item. The first that does not hold refuses the whole.</summary>
+    /// <summary>Reads a file, and asks everything: signatures, form, time, sequence, each item. The first that does not hold refuses the whole.</summary>
     public static bool TryVerify(
         ReadOnlyMemory<byte> file, BundleExpectations expected, ItemVerification verification, [NotNullWhen(true)] out VerifiedBundle? bundle, [NotNullWhen(false)] out BundleFault? fault)
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(verification);
         bundle = null;
-        if (!CollateralBundle.TryParse(file, out var parsed, out var malformed))
+        if (!AuthenticBundle.TryAuthenticate(file, expected.Keys, expected.Threshold, out var authentic, out var malformed, out var whyNot))
         {
-            fault = new BundleFault(BundleFault.WellFormed, malformed.ToString());
+            fault = malformed is null ? new BundleFault(BundleFault.Signed, whyNot!) : new BundleFault(BundleFault.WellFormed, malformed.ToString());
             return false;
         }
 
-        if (!AuthenticBundle.TryAuthenticate(parsed, expected.Keys, expected.Threshold, out var authentic, out var whyNot))
-        {
-            fault = new BundleFault(BundleFault.Signed, whyNot);
-            return false;
-        }
-
+        var parsed = authentic.Bundle;
         fault = WhyNot(parsed.Manifest, expected);
         var items = fault is null ? Judge(parsed, verification, expected.Time.Instant, out fault) : null;
         fault ??= WhyNotGoodUntil(parsed.Manifest, items!.Values);

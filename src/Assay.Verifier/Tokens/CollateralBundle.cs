@@ -19,34 +19,30 @@ namespace Assay.Tokens;
 /// chain and body of each item, in the manifest's order, as long as it says
 /// </code>
 /// Signed (ES384, R‖S) is <c>assay collateral bundle 1\n</c> and the manifest, which names the rest by SHA-256. Well-formed, and believed by
-/// nobody yet: that is <see cref="AuthenticBundle"/>.
+/// nobody yet: that is <see cref="AuthenticBundle"/>, which asks for signatures before anything else is read.
 /// </summary>
 public sealed class CollateralBundle
 {
     private const int LengthSize = 4;
 
+    private readonly BundleParts _parts;
     private readonly ImmutableArray<(ReadOnlyMemory<byte> Chain, ReadOnlyMemory<byte> Body)> _content;
 
-    private CollateralBundle(
-        BundleManifest manifest, ReadOnlyMemory<byte> signed, ImmutableArray<(string KeyId, byte[] Signature)> signatures, ImmutableArray<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)> content) =>
-        (Manifest, SignedBytes, Signatures, _content) = (manifest, signed, signatures, content);
+    private CollateralBundle(BundleManifest manifest, BundleParts parts, ImmutableArray<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)> content) =>
+        (Manifest, _parts, _content) = (manifest, parts, content);
 
     /// <summary>What it says it holds.</summary>
     public BundleManifest Manifest { get; }
 
     /// <summary>SHA-256 of the manifest, which names the content whoever signed it.</summary>
-    public Digest Digest => Digest.Sha256(SignedBytes.Span);
+    public Digest Digest => Digest.Sha256(_parts.Manifest.Span);
 
     /// <summary>The items with their bytes, which have the manifest's digests.</summary>
     public IEnumerable<(CollateralKey Key, ReadOnlyMemory<byte> Chain, ReadOnlyMemory<byte> Body)> Items =>
         Manifest.Items.Select((item, index) => (item.Key, _content[index].Chain, _content[index].Body));
 
     /// <summary>The names of the keys whose signatures stand in it. Nobody believes them yet.</summary>
-    public IEnumerable<string> KeyIds => Signatures.Select(signature => signature.KeyId);
-
-    internal ReadOnlyMemory<byte> SignedBytes { get; }
-
-    internal ImmutableArray<(string KeyId, byte[] Signature)> Signatures { get; }
+    public IEnumerable<string> KeyIds => _parts.Signatures.Select(signature => signature.KeyId);
 
     private static ReadOnlySpan<byte> Magic => "ASSAYBUNDLE1\n"u8;
 
@@ -60,7 +56,7 @@ public sealed class CollateralBundle
         ArgumentNullException.ThrowIfNull(manifest);
         ArgumentNullException.ThrowIfNull(items);
         var signed = manifest.ToBytes();
-        byte[] content = [.. Purpose, .. signed];
+        var content = SignedContent(signed);
         var signatures = keys.Select(key => (key.PublicKey.KeyId, Signature: Sign(key, content))).DistinctBy(item => item.KeyId).OrderBy(item => item.KeyId, StringComparer.Ordinal).ToArray();
         if (signatures.Length == 0)
         {
@@ -82,31 +78,43 @@ public sealed class CollateralBundle
         return TryParse(bytes, out _, out var fault) ? bytes : throw new ArgumentException($"{fault}", nameof(manifest));
     }
 
-    /// <summary>Reads a file. Every byte of it is accounted for: trailing ones are a fault, and so is content that has another digest.</summary>
+    /// <summary>
+    /// Reads a file whoever signed it. Every byte of it is accounted for: trailing ones are a fault, and so is content that has another digest.
+    /// </summary>
     public static bool TryParse(ReadOnlyMemory<byte> file, [NotNullWhen(true)] out CollateralBundle? bundle, [NotNullWhen(false)] out ParseFault? fault)
     {
         bundle = null;
+        return TryTakeApart(file, out var parts, out fault) && TryParse(parts, out bundle, out fault);
+    }
+
+    internal static bool TryParse(BundleParts parts, [NotNullWhen(true)] out CollateralBundle? bundle, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        bundle = BundleManifest.TryParse(parts.Manifest.Span, out var manifest, out fault) && TryReadContent(parts, manifest, out var content, out fault)
+            ? new CollateralBundle(manifest, parts, content) : null;
+        return bundle is not null;
+    }
+
+    /// <summary>Where the parts of a file are, and its signatures, which are short. Nothing is read of what only a signer may make us read.</summary>
+    internal static bool TryTakeApart(ReadOnlyMemory<byte> file, [NotNullWhen(true)] out BundleParts? parts, [NotNullWhen(false)] out ParseFault? fault)
+    {
         fault = file.Length > Limits.BundleBytes ? new ParseFault("bundle", 0, $"larger than {Limits.BundleBytes} bytes")
             : !file.Span.StartsWith(Magic) ? new ParseFault("bundle", 0, "does not begin with ASSAYBUNDLE1: no bundle, or of a version that is not known")
             : null;
         var offset = Magic.Length;
-        var manifestBytes = fault is null ? Take(file, ref offset, "manifest", ref fault) : default;
-        var signatureBytes = fault is null ? Take(file, ref offset, "signatures", ref fault) : default;
-        BundleManifest? manifest = null;
+        var manifest = fault is null ? Take(file, ref offset, "manifest", Limits.BundleManifestBytes, ref fault) : default;
+        var signatureBytes = fault is null ? Take(file, ref offset, "signatures", Limits.KeySetBytes, ref fault) : default;
         ImmutableArray<(string, byte[])> signatures = [];
-        ImmutableArray<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)> content = [];
-        var read = fault is null && BundleManifest.TryParse(manifestBytes.Span, out manifest, out fault) && TryReadSignatures(signatureBytes.Span, out signatures, out fault)
-            && TryReadContent(file, offset, manifest, out content, out fault);
-        bundle = read ? new CollateralBundle(manifest!, manifestBytes, signatures, content) : null;
-        fault = read ? null : fault!;
-        return bundle is not null;
+        parts = fault is null && TryReadSignatures(signatureBytes.Span, out signatures, out fault) ? new BundleParts(file, manifest, signatures, offset) : null;
+        return parts is not null;
     }
 
-    internal bool IsSignedBy(JsonWebKey key, byte[] signature) => key.Verifies([.. Purpose, .. SignedBytes.Span], signature);
+    /// <summary>What a signature is made over.</summary>
+    internal static byte[] SignedContent(ReadOnlySpan<byte> manifest) => [.. Purpose, .. manifest];
 
     private static bool TryReadContent(
-        ReadOnlyMemory<byte> file, int offset, BundleManifest manifest, out ImmutableArray<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)> content, [NotNullWhen(false)] out ParseFault? fault)
+        BundleParts parts, BundleManifest manifest, out ImmutableArray<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)> content, [NotNullWhen(false)] out ParseFault? fault)
     {
+        var (file, offset) = (parts.File, parts.Content);
         content = [];
         var read = ImmutableArray.CreateBuilder<(ReadOnlyMemory<byte>, ReadOnlyMemory<byte>)>();
         foreach (var item in manifest.Items)
@@ -133,12 +141,18 @@ public sealed class CollateralBundle
         return fault is null;
     }
 
-    private static ReadOnlyMemory<byte> Take(ReadOnlyMemory<byte> file, ref int offset, string field, ref ParseFault? fault)
+    private static ReadOnlyMemory<byte> Take(ReadOnlyMemory<byte> file, ref int offset, string field, int most, ref ParseFault? fault)
     {
         var length = file.Length - offset >= LengthSize ? BinaryPrimitives.ReadUInt32LittleEndian(file.Span[offset..]) : uint.MaxValue;
         if (length > file.Length - offset - LengthSize)
         {
             fault = new ParseFault(field, offset, "truncated");
+            return default;
+        }
+
+        if (length > most)
+        {
+            fault = new ParseFault(field, offset, $"larger than {most} bytes");
             return default;
         }
 
@@ -150,8 +164,7 @@ public sealed class CollateralBundle
     private static bool TryReadSignatures(ReadOnlySpan<byte> json, out ImmutableArray<(string KeyId, byte[] Signature)> signatures, [NotNullWhen(false)] out ParseFault? fault)
     {
         signatures = [];
-        fault = json.Length > Limits.KeySetBytes ? new ParseFault("signatures", 0, $"larger than {Limits.KeySetBytes} bytes") : null;
-        if (fault is not null || !CanonicalJson.TryRead(json, out var document, out fault))
+        if (!CanonicalJson.TryRead(json, out var document, out fault))
         {
             return false;
         }
@@ -199,3 +212,10 @@ public sealed class CollateralBundle
         file.Write(bytes);
     }
 }
+
+/// <summary>A bundle's file, taken apart and not read.</summary>
+/// <param name="File">The whole.</param>
+/// <param name="Manifest">The bytes that are signed, behind the purpose.</param>
+/// <param name="Signatures">Whose they are, they say.</param>
+/// <param name="Content">Where the items begin.</param>
+internal sealed record BundleParts(ReadOnlyMemory<byte> File, ReadOnlyMemory<byte> Manifest, ImmutableArray<(string KeyId, byte[] Signature)> Signatures, int Content);

@@ -166,16 +166,16 @@ public static class Limits
     public const int ReferenceNameCharacters = 128;
 
     /// <summary>A bundle of collateral: 2 kB for each device of a fleet, manifests and lists.</summary>
-    public const int BundleBytes = 256 * 1024 * 1024;
+    public const int BundleBytes = 64 * 1024 * 1024;
 
     /// <summary>The manifest of a bundle: 450 bytes for each item, 200 for each mark.</summary>
-    public const int BundleManifestBytes = 64 * 1024 * 1024;
+    public const int BundleManifestBytes = 16 * 1024 * 1024;
 
     /// <summary>Items of a bundle: one for each device, and some dozens.</summary>
-    public const int BundleItems = 100_000;
+    public const int BundleItems = 25_000;
 
     /// <summary>High-water marks in a bundle.</summary>
-    public const int BundleMarks = 100_000;
+    public const int BundleMarks = 25_000;
 
     /// <summary>The highest sequence number: the largest integer that every reader of JSON holds exactly (RFC 7493 §2.2).</summary>
     public const long LargestSequence = 9007199254740991;
