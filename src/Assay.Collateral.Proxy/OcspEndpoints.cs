@@ -35,7 +35,7 @@ internal sealed class OcspEndpoints(
         }
 
         var buffer = new byte[(int)Math.Min(context.Request.ContentLength ?? MostBytes, MostBytes)];
-        var length = await context.Request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, context.RequestAborted).ConfigureAwait(false);
+        var length = await RequestBody.ReadAsync(context, buffer).ConfigureAwait(false);
         await AnswerAsync(context, buffer.AsMemory(0, length)).ConfigureAwait(false);
     }
 

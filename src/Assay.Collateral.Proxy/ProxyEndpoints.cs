@@ -41,6 +41,14 @@ internal sealed class ProxyEndpoints : IDisposable
 
     public async Task AnswerAsync(HttpContext context)
     {
+        if (RequestBody.HasTwoLengths(context.Request))
+        {
+            // Where its body ends is not known, so nothing that follows on this connection is a request.
+            context.Response.Headers.Connection = "close";
+            await Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "Content-Length and Transfer-Encoding exclude each other: send one").ConfigureAwait(false);
+            return;
+        }
+
         // Whoever watches must see also a server that is full.
         if (_status.TryAnswer(context, out var answered))
         {

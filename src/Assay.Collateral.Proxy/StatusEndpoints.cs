@@ -72,7 +72,7 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
     public async Task LearnAsync(HttpContext context)
     {
         var buffer = new byte[MostChainBytes + 1];
-        var length = await context.Request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, context.RequestAborted).ConfigureAwait(false);
+        var length = await RequestBody.ReadAsync(context, buffer).ConfigureAwait(false);
         if (length > MostChainBytes)
         {
             await Refusal.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too-large", $"a chain has at most {MostChainBytes} bytes").ConfigureAwait(false);
