@@ -13,7 +13,6 @@ internal sealed record PeerAnswer(int ExitCode, string Output)
 /// </summary>
 internal sealed class Peer
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly string _path;
 
     private Peer(string path) => _path = path;
@@ -54,10 +53,10 @@ internal sealed class Peer
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(s_patience))
+        if (!process.WaitForExit(Patience.Long))
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"{Path.GetFileName(_path)} did not end within {s_patience}");
+            Assert.Fail($"{Path.GetFileName(_path)} did not end within {Patience.Long}");
         }
 
         return new PeerAnswer(process.ExitCode, output.Result + error.Result);

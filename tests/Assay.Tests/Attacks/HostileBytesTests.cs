@@ -82,7 +82,7 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
         using var stop = new CancellationTokenSource();
         var serving = ServeAsync(listener, Encoding.Latin1.GetBytes(answer), stop.Token);
         var address = Loopback.Addressed($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
-        var options = new CollateralHttpOptions { Time = new HastyTime() };
+        var options = Loopback.Patient;
         using var rims = new RimServiceClient(address, options);
         using var ocsp = new OcspClient(address, options);
 

@@ -106,7 +106,7 @@ public sealed class PolicyTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
     private async Task<AppraisalResult> AppraiseAsync(Func<SimulatedCertificate, OcspAnswer> answer, AppraisalExpectations expected, VerifierCache? cache = null)
     {
         await using var server = await Loopback.StartAsync(context => context.Request.Method == "POST" ? nvidia.AnswerOcspAsync(context, answer) : nvidia.AnswerRimAsync(context));
-        var options = new CollateralHttpOptions { Time = new HastyTime() };
+        var options = Loopback.Patient;
         using var rims = new RimServiceClient(server.Address, options);
         using var ocsp = new OcspClient(server.Address, options);
         return await new Appraiser(rims, ocsp, cache ?? new VerifierCache()).AppraiseAsync(nvidia.Evidence, expected, null, TestContext.Current.CancellationToken);

@@ -29,7 +29,7 @@ public sealed class SourceTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
             context.Response.Headers.Location = location;
             return Task.CompletedTask;
         });
-        using var rims = new RimServiceClient(server.Address, new CollateralHttpOptions { Time = new HastyTime() });
+        using var rims = new RimServiceClient(server.Address, Loopback.Patient);
 
         var answer = await rims.FetchAsync(nvidia.DriverRim.Id, TestContext.Current.CancellationToken);
 

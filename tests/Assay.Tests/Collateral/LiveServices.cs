@@ -104,15 +104,13 @@ public sealed class LiveServices : IDisposable
 /// <summary><c>assay collateral serve</c> as a process of its own.</summary>
 internal sealed class ServeProcess : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-
     private readonly Process _process;
     private readonly StringBuilder _said;
 
     private ServeProcess(Process process, StringBuilder said, ImmutableArray<string> addresses)
     {
         (_process, _said, Addresses) = (process, said, addresses);
-        Http = new HttpClient { BaseAddress = new Uri(addresses[0]), Timeout = s_patience };
+        Http = new HttpClient { BaseAddress = new Uri(addresses[0]), Timeout = Patience.Long };
     }
 
     public ImmutableArray<string> Addresses { get; }
@@ -180,7 +178,7 @@ internal sealed class ServeProcess : IDisposable
         };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        await ready.Task.WaitAsync(s_patience, TestContext.Current.CancellationToken);
+        await ready.Task.WaitAsync(Patience.Long, TestContext.Current.CancellationToken);
         Assert.True(addresses.Count > 0, said.ToString());
         return new ServeProcess(process, said, addresses.ToImmutable());
     }

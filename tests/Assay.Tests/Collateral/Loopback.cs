@@ -48,6 +48,9 @@ internal sealed class Loopback : IAsyncDisposable
         return self = new Loopback(application, address);
     }
 
+    /// <summary>What a client of it takes: pauses are not made, and a slow machine is waited for.</summary>
+    public static CollateralHttpOptions Patient => new() { Time = new HastyTime(), ConnectTimeout = Patience.Long, RequestTimeout = Patience.Long };
+
     public static ServiceAddress Addressed(string text)
     {
         Assert.True(ServiceAddress.TryParse(text, out var address, out var fault), fault?.ToString());

@@ -119,7 +119,7 @@ public sealed class NvidiaServices : IDisposable
     /// <summary>Asks both services at this address and decides.</summary>
     internal async Task<Verdict> VerifyAsync(Loopback server, CollateralHttpOptions? options = null)
     {
-        options ??= new CollateralHttpOptions { Time = new HastyTime() };
+        options ??= Loopback.Patient;
         using var rims = new RimServiceClient(server.Address, options);
         using var ocsp = new OcspClient(server.Address, options);
         var appraiser = new Appraiser(rims, ocsp, new VerifierCache());

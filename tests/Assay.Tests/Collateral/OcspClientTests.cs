@@ -29,7 +29,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
     public async Task The_URL_is_asked_exactly_as_given()
     {
         await using var server = await Loopback.StartAsync(context => nvidia.AnswerOcspAsync(context));
-        using var client = new OcspClient(Loopback.Addressed(server.Text + "/ocsp/v1?tenant=7"), new CollateralHttpOptions());
+        using var client = new OcspClient(Loopback.Addressed(server.Text + "/ocsp/v1?tenant=7"), Loopback.Patient with { Time = TimeProvider.System });
 
         Assert.Null((await client.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken)).WhyNot);
         Assert.Equal("/ocsp/v1", server.Requests.Single().Path);
@@ -121,7 +121,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
         await using var server = await Loopback.StartAsync(context => nvidia.AnswerOcspAsync(context), withTls: true);
 
         var refused = await FetchAsync(server);
-        var accepted = await FetchAsync(server, new CollateralHttpOptions { TlsRoots = [Loopback.TlsCertificate.Value] });
+        var accepted = await FetchAsync(server, Loopback.Patient with { Time = TimeProvider.System, TlsRoots = [Loopback.TlsCertificate.Value] });
 
         Assert.StartsWith($"{server.Text}: TLS failed: ", refused.WhyNot, StringComparison.Ordinal);
         Assert.DoesNotContain("tries", refused.WhyNot, StringComparison.Ordinal);
@@ -135,14 +135,14 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
         await using var server = await Loopback.StartAsync(context => nvidia.AnswerOcspAsync(context), withTls: true);
         using var client = new OcspClient(
             Loopback.Addressed(server.Text.Replace("127.0.0.1", "localhost", StringComparison.Ordinal)),
-            new CollateralHttpOptions { TlsRoots = [Loopback.TlsCertificate.Value] });
+            Loopback.Patient with { Time = TimeProvider.System, TlsRoots = [Loopback.TlsCertificate.Value] });
 
         Assert.Contains("TLS failed: ", (await client.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken)).WhyNot, StringComparison.Ordinal);
     }
 
     private async Task<OcspFetch> FetchAsync(Loopback server, CollateralHttpOptions? options = null)
     {
-        using var client = new OcspClient(server.Address, options ?? new CollateralHttpOptions { Time = new HastyTime() });
+        using var client = new OcspClient(server.Address, options ?? Loopback.Patient);
         return await client.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken);
     }
 }

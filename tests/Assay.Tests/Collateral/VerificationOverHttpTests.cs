@@ -46,7 +46,7 @@ public sealed class VerificationOverHttpTests(NvidiaServices nvidia) : IClassFix
         Assert.True(SecretText.TryCreate("nvapi-secret", out var key, out _));
         using var held = key;
 
-        var verdict = await nvidia.VerifyAsync(server, new CollateralHttpOptions { ServiceKey = held });
+        var verdict = await nvidia.VerifyAsync(server, Loopback.Patient with { Time = TimeProvider.System, ServiceKey = held });
 
         Assert.Equal(VerdictKind.Pass, verdict.Kind);
         Assert.Equal(8, server.Requests.Count);
@@ -62,7 +62,7 @@ public sealed class VerificationOverHttpTests(NvidiaServices nvidia) : IClassFix
             bodies.Enqueue(Convert.ToHexString(await NvidiaServices.BodyAsync(context)));
             context.Response.StatusCode = 400;
         });
-        using var ocsp = new OcspClient(server.Address, new CollateralHttpOptions());
+        using var ocsp = new OcspClient(server.Address, Loopback.Patient with { Time = TimeProvider.System });
         var query = NvidiaServices.Query(nvidia.Brom);
 
         await ocsp.FetchAsync(query, TestContext.Current.CancellationToken);

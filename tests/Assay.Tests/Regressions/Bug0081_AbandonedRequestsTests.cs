@@ -16,7 +16,7 @@ public sealed class Bug0081_AbandonedRequestsTests(CacheWorld world) : IClassFix
             await release.Task;
             return question.Key == world.RimKey ? UpstreamAnswer.Of("test", world.Rim.Xml) : UpstreamAnswer.Absent("test", "404");
         });
-        await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: new CachePolicy { Concurrency = 1 });
+        await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: CacheWorld.Patient with { Concurrency = 1 });
         var first = cache.GetAsync(Key("first"), asked);
         while (upstream.Asked.IsEmpty)
         {
@@ -47,7 +47,7 @@ public sealed class Bug0081_AbandonedRequestsTests(CacheWorld world) : IClassFix
             await release.Task;
             return UpstreamAnswer.Absent("test", "404");
         });
-        await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: new CachePolicy { Concurrency = 1, MostFlights = 3 });
+        await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: CacheWorld.Patient with { Concurrency = 1, MostFlights = 3 });
         var waiting = Enumerable.Range(0, 3).Select(index => cache.GetAsync(Key($"{index}"), TestContext.Current.CancellationToken)).ToArray();
 
         var refused = await cache.GetAsync(Key("another"), TestContext.Current.CancellationToken);

@@ -27,7 +27,7 @@ public sealed class Bug0083_StalenessOfAnotherDayTests(CacheWorld world) : IClas
             Assert.Equal(CacheState.Stale, (await lenient.GetAsync(key, TestContext.Current.CancellationToken)).State);
         }
 
-        await using var strict = world.Cache(upstream, time, folder, new CachePolicy { MostStale = TimeSpan.FromHours(1) });
+        await using var strict = world.Cache(upstream, time, folder, CacheWorld.Patient with { MostStale = TimeSpan.FromHours(1) });
         Assert.Null((await strict.GetAsync(key, TestContext.Current.CancellationToken)).Item);
     }
 }

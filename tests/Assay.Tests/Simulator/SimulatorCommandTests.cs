@@ -71,7 +71,7 @@ public sealed partial class SimulatorCommandTests : IDisposable
     public async Task A_served_machine_answers_the_command_and_openssl_by_post_and_get()
     {
         using var server = Served.Start("serve", "--gpus", "1", "--switches", "1", "--fault", "revoked-device");
-        using var http = new HttpClient { BaseAddress = new Uri(server.Address) };
+        using var http = new HttpClient { BaseAddress = new Uri(server.Address), Timeout = Patience.Long };
         var nonce = new string('5', 64);
         var cancellation = TestContext.Current.CancellationToken;
         var evidence = await Save(http, $"/evidence?nonce={nonce}", "evidence.json");

@@ -160,7 +160,7 @@ public sealed class OperationCountTests : IDisposable
         public Task<string> FirstAfterAsync(Action allocate)
         {
             allocate();
-            return _first.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            return _first.Task.WaitAsync(Patience.Long, TestContext.Current.CancellationToken);
         }
 
         protected override void OnEventSourceCreated(EventSource eventSource)

@@ -11,7 +11,6 @@ namespace Assay.Tests.Tpm;
 /// </summary>
 internal sealed class Swtpm : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
     private readonly Process _process;
     private readonly string _tcti;
 
@@ -101,7 +100,7 @@ internal sealed class Swtpm : IDisposable
     {
         // On the control port: the data port takes one connection at a time.
         var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < s_patience && !process.HasExited)
+        while (watch.Elapsed < Patience.Long && !process.HasExited)
         {
             try
             {

@@ -30,7 +30,7 @@ public sealed class BundleImportTests(BundleWorld world) : IClassFixture<BundleW
     public async Task A_site_may_bound_how_long_it_serves()
     {
         var time = new ManualTime(BundleWorld.Now);
-        await using var cache = world.World.Cache(Nobody(), time, world.World.NewFolder(), new CachePolicy { MostStale = TimeSpan.FromHours(1) });
+        await using var cache = world.World.Cache(Nobody(), time, world.World.NewFolder(), CacheWorld.Patient with { MostStale = TimeSpan.FromHours(1) });
         Import(cache, world.Honest);
 
         time.Now = BundleWorld.Now.AddHours(26);
@@ -99,7 +99,7 @@ public sealed class BundleImportTests(BundleWorld world) : IClassFixture<BundleW
     [Fact]
     public async Task Marks_that_cannot_be_remembered_refuse_the_bundle_whole()
     {
-        await using var cache = world.World.Cache(Nobody(), new ManualTime(BundleWorld.Now), world.World.NewFolder(), new CachePolicy { MostMarks = 10 });
+        await using var cache = world.World.Cache(Nobody(), new ManualTime(BundleWorld.Now), world.World.NewFolder(), CacheWorld.Patient with { MostMarks = 10 });
         var forge = world.Honest with { Marks = [.. Enumerable.Range(0, 20).Select(number => ($"crl:{number}", "5|0|"))] };
 
         Assert.False(cache.TryImport(world.Accepted(forge.Write(world.Site)), "test", out _, out var fault));

@@ -102,11 +102,14 @@ public sealed class CacheWorld : IDisposable
 
     internal CollateralCache Cache(ScriptedUpstream upstream, ManualTime time, string? folder = null, CachePolicy? policy = null)
     {
-        var cache = new CollateralCache(new ItemVerification(Trust, new VerifierCache()), folder, upstream, policy ?? new CachePolicy(), time, refreshes: false);
+        var cache = new CollateralCache(new ItemVerification(Trust, new VerifierCache()), folder, upstream, policy ?? Patient, time, refreshes: false);
         Assert.True(new ItemVerification(Trust, new VerifierCache()).TryVerifyAuthority(DeviceChain, out var proof, out var fault), fault?.ToString());
         cache.AddAuthorities(proof);
         return cache;
     }
+
+    /// <summary>The product's policy, on a machine that may be slow.</summary>
+    internal static CachePolicy Patient { get; } = new() { Patience = Tests.Patience.Long, StalePatience = Tests.Patience.Long };
 
     internal ScriptedUpstream Honest() => new(question => Task.FromResult(question.Key == RimKey ? UpstreamAnswer.Of("test", Rim.Xml) : UpstreamAnswer.Absent("test", "404")));
 

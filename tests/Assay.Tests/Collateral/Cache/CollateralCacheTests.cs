@@ -144,7 +144,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     {
         var time = new ManualTime(CacheWorld.Now);
         var upstream = world.Honest();
-        await using var cache = world.Cache(upstream, time, policy: new CachePolicy { MostStale = TimeSpan.FromHours(6) });
+        await using var cache = world.Cache(upstream, time, policy: CacheWorld.Patient with { MostStale = TimeSpan.FromHours(6) });
         var key = CacheWorld.OcspKey(cache, world.Brom);
         upstream.Says(SimulatedOcsp.Respond(CacheWorld.Good(world.Brom)));
         await cache.GetAsync(key, Cancellation);
@@ -326,7 +326,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
         var authorities = cache.Count;
         await cache.GetAsync(world.RimKey, Cancellation);
         authorities = cache.Count - 1;
-        await using var bounded = world.Cache(upstream, time, world.NewFolder(), new CachePolicy { MostEntries = authorities + 1 });
+        await using var bounded = world.Cache(upstream, time, world.NewFolder(), CacheWorld.Patient with { MostEntries = authorities + 1 });
         await bounded.GetAsync(world.RimKey, Cancellation);
         time.Now += TimeSpan.FromMinutes(1);
         await bounded.GetAsync(new CollateralKey(CollateralKind.Rim, world.OtherRim.Id), Cancellation);
@@ -340,7 +340,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     public async Task What_could_not_be_remembered_as_seen_is_not_kept()
     {
         var upstream = new ScriptedUpstream(question => Task.FromResult(UpstreamAnswer.Of("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
-        await using var full = world.Cache(upstream, new ManualTime(CacheWorld.Now), world.NewFolder(), new CachePolicy { MostMarks = 1 });
+        await using var full = world.Cache(upstream, new ManualTime(CacheWorld.Now), world.NewFolder(), CacheWorld.Patient with { MostMarks = 1 });
 
         var answer = await full.GetAsync(world.RimKey, Cancellation);
 

@@ -17,7 +17,7 @@ internal sealed class ServedProxy : IAsyncDisposable
     private ServedProxy(CollateralProxy proxy, CollateralCache cache, HttpUpstream upstream)
     {
         (_proxy, Cache, _upstream) = (proxy, cache, upstream);
-        Http = new HttpClient { BaseAddress = new Uri(Address) };
+        Http = new HttpClient { BaseAddress = new Uri(Address), Timeout = Patience.Long };
     }
 
     /// <summary>For example http://127.0.0.1:40123.</summary>
@@ -40,8 +40,8 @@ internal sealed class ServedProxy : IAsyncDisposable
         TrustSet trust, TimeProvider time, UpstreamOptions upstreams, Func<ProxyOptions, ProxyOptions>? with = null, string? folder = null, ReadOnlyMemory<byte> chain = default, CachePolicy? policy = null)
     {
         var verification = new ItemVerification(trust, new VerifierCache());
-        var http = new HttpUpstream(upstreams with { Http = upstreams.Http with { Time = new HastyTime() } });
-        var cache = new CollateralCache(verification, folder, http, policy ?? new CachePolicy(), time, refreshes: false);
+        var http = new HttpUpstream(upstreams with { Http = upstreams.Http with { Time = new HastyTime(), ConnectTimeout = Patience.Long, RequestTimeout = Patience.Long } });
+        var cache = new CollateralCache(verification, folder, http, policy ?? CacheWorld.Patient, time, refreshes: false);
         if (!chain.IsEmpty)
         {
             Assert.True(verification.TryVerifyAuthority(chain, out var proof, out var fault), fault?.ToString());
@@ -62,8 +62,8 @@ internal sealed class ServedProxy : IAsyncDisposable
     public async Task<Verdict> VerifyAsync(NvidiaServices nvidia, string below = "")
     {
         var address = Loopback.Addressed(Address + below);
-        using var rims = new RimServiceClient(address, new CollateralHttpOptions { Time = new HastyTime() });
-        using var ocsp = new OcspClient(address, new CollateralHttpOptions { Time = new HastyTime() });
+        using var rims = new RimServiceClient(address, Loopback.Patient);
+        using var ocsp = new OcspClient(address, Loopback.Patient);
         return DefaultPolicy.Decide(await new Appraiser(rims, ocsp, new VerifierCache()).AppraiseAsync(nvidia.Evidence, nvidia.Expectations, null, Cancellation));
     }
 
