@@ -9,11 +9,11 @@ namespace Assay.Appraisal;
 
 /// <summary>
 /// A device whose report is proven its own: the chain ends at a trusted root, the leaf's key signed the report, the report answers the
-/// nonce, and the firmware that the key belongs to is the one that the report names. Only <see cref="Authentication"/> makes one.
+/// nonce, and the firmware that the key belongs to is the one that the report names. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
 public sealed class AuthenticDevice
 {
-    internal AuthenticDevice(SpdmReport report, CertificationPath path, DeviceIdentity identity, DeviceFields fields)
+    private AuthenticDevice(SpdmReport report, CertificationPath path, DeviceIdentity identity, DeviceFields fields)
     {
         Report = report;
         Path = path;
@@ -32,11 +32,7 @@ public sealed class AuthenticDevice
 
     /// <summary>What its opaque fields say.</summary>
     public DeviceFields Fields { get; }
-}
 
-/// <summary>From hostile bytes to an authentic device: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
-internal static class Authentication
-{
     private const ulong HighestPlainVersion = 1;
     private const ulong HighestHeaderVersion = 2;
 
@@ -62,22 +58,15 @@ internal static class Authentication
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
-    public static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
+    internal static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
 
-    public static (AuthenticDevice? Device, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
+    /// <summary>From hostile bytes to an authentic device.</summary>
+    internal static (AuthenticDevice? Device, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
         DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
     {
         var candidate = new Candidate(evidence, expected, cache);
-        var findings = ImmutableArray.CreateBuilder<Finding>();
-        findings.AddRange(s_parsing.Select(check => check.Ask(candidate)));
-        var parsed = findings.All(finding => finding.State is CheckState.Held);
-        findings.AddRange(s_authenticity.Select(check => parsed
-            ? check.Ask(candidate)
-            : Outcome.Stopped("the evidence could not be read").Named(check.Id)));
-
-        var authentic = parsed && findings.All(finding => finding.State is not CheckState.Failed && finding.Cause is not NotCheckedCause.Stopped);
-        var device = authentic ? new AuthenticDevice(candidate.Report!, candidate.Path!, candidate.Identity!, candidate.Fields!) : null;
-        return (device, findings.ToImmutable(), !parsed);
+        var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the evidence could not be read", out var authentic, out var parsed);
+        return (authentic ? new AuthenticDevice(candidate.Report!, candidate.Path!, candidate.Identity!, candidate.Fields!) : null, findings, !parsed);
     }
 
     private static Outcome ReportIsWellFormed(Candidate candidate)

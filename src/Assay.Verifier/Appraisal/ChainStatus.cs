@@ -68,26 +68,10 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         Enumerable.Range(FirstAsked(isDevice), path.Certificates.Length - 1 - FirstAsked(isDevice))
             .Select(index => new RevocationQuery(path.Certificates[index], path.Certificates[index + 1]));
 
-    public Outcome Current(CertificationPath path, bool isRim)
-    {
-        var at = expected.Time.Instant;
-        if (path.LatestNotBefore > at)
-        {
-            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", Text(at), $"from {Text(path.LatestNotBefore)}");
-        }
-
-        if (path.EarliestNotAfter >= at)
-        {
-            return Outcome.Held($"until {Text(path.EarliestNotAfter)}");
-        }
-
-        var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
-        return Outcome.Failed(
-            $"expired: {ended.Subject.CommonName} ended at {Text(ended.NotAfter)}"
-            + (isRim ? "; fetch the RIM again, NVIDIA signs the same id anew before its signer ends" : "; the device's certificates cannot be renewed in the field, ask its manufacturer"),
-            Text(at),
-            $"until {Text(path.EarliestNotAfter)}");
-    }
+    public Outcome Current(CertificationPath path, bool isRim) =>
+        PathValidity.Judge(path, expected.Time.Instant, isRim
+            ? "fetch the RIM again, NVIDIA signs the same id anew before its signer ends"
+            : "the device's certificates cannot be renewed in the field, ask its manufacturer");
 
     /// <summary>Asks about every certificate of the path, from the root down as NVIDIA does.</summary>
     public RevocationOutcomes Revocation(CertificationPath path, bool isDevice)

@@ -27,7 +27,7 @@ public static class SetAppraisal
     public static ImmutableArray<string> CheckIds { get; } =
     [
         .. s_checks.Select(check => check.Id),
-        .. Authentication.CheckIds,
+        .. AuthenticDevice.CheckIds,
         .. DeviceAppraisal.StateCheckIds,
         .. RimAppraisal.CheckIds,
         .. DeviceAppraisal.MeasurementCheckIds,
@@ -42,7 +42,7 @@ public static class SetAppraisal
         ArgumentOutOfRangeException.ThrowIfGreaterThan(evidence.Count, Wire.Limits.Devices);
         return ForEach(evidence.Count, index =>
         {
-            var (device, findings, unparsable) = Authentication.Authenticate(evidence[index], expected, cache);
+            var (device, findings, unparsable) = AuthenticDevice.Authenticate(evidence[index], expected, cache);
             return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device, Asked = expected };
         });
     }

@@ -80,5 +80,5 @@ internal static class EarParts
 
     /// <summary>Whether nothing about this device failed or is missing.</summary>
     public static bool Holds(DeviceResult device) =>
-        device.Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+        device.Findings.All(finding => finding.IsAccepted);
 }

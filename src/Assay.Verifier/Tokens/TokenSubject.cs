@@ -103,7 +103,7 @@ internal static class TokenChecks
 
     /// <summary>Whether a token with these findings is accepted.</summary>
     public static bool Accept(IEnumerable<Finding> findings) =>
-        findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+        findings.All(finding => finding.IsAccepted);
 
     public static bool AllHold(IEnumerable<Finding> findings) => findings.All(finding => finding.State is CheckState.Held);
 

@@ -142,7 +142,7 @@ public class FlipTests
             }
 
             parsed++;
-            var (device, _, _) = Authentication.Authenticate(evidence with { Report = spoilt }, expected, cache);
+            var (device, _, _) = AuthenticDevice.Authenticate(evidence with { Report = spoilt }, expected, cache);
             Assert.True(device is null, $"seed {seed}");
         }
 
@@ -161,7 +161,7 @@ public class FlipTests
         first.CopyTo(report.AsSpan(start + block));
 
         Assert.True(SpdmReport.TryParse(report, out _, out var fault), fault?.ToString());
-        Assert.Null(Authentication.Authenticate(evidence with { Report = report }, Expect(Simulated.Trust), new VerifierCache()).Device);
+        Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = report }, Expect(Simulated.Trust), new VerifierCache()).Device);
     }
 
     private static void NoReportSurvives(string name, int step)
@@ -169,11 +169,11 @@ public class FlipTests
         var (evidence, trust) = Evidence(name);
         var cache = new VerifierCache();
         var expected = Expect(trust);
-        Assert.NotNull(Authentication.Authenticate(evidence, expected, cache).Device);
+        Assert.NotNull(AuthenticDevice.Authenticate(evidence, expected, cache).Device);
 
         foreach (var flipped in Flips(evidence.Report, step))
         {
-            Assert.Null(Authentication.Authenticate(evidence with { Report = flipped }, expected, cache).Device);
+            Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = flipped }, expected, cache).Device);
         }
     }
 
@@ -182,11 +182,11 @@ public class FlipTests
         var (evidence, trust) = Evidence(name);
         var cache = new VerifierCache();
         var expected = Expect(trust);
-        var genuine = Authentication.Authenticate(evidence, expected, cache).Device!.Path.Certificates.Select(certificate => certificate.Fingerprint).ToArray();
+        var genuine = AuthenticDevice.Authenticate(evidence, expected, cache).Device!.Path.Certificates.Select(certificate => certificate.Fingerprint).ToArray();
 
         foreach (var flipped in Flips(evidence.Chain, step))
         {
-            if (Authentication.Authenticate(evidence with { Chain = flipped }, expected, cache).Device is { } device)
+            if (AuthenticDevice.Authenticate(evidence with { Chain = flipped }, expected, cache).Device is { } device)
             {
                 Assert.Equal(genuine, device.Path.Certificates.Select(certificate => certificate.Fingerprint));
             }
@@ -216,7 +216,7 @@ public class FlipTests
         var cache = new VerifierCache();
         var expected = Expect(trust);
         Assert.True(EvidenceFile.TryParse(file, "file", out var evidence, out var fault), fault?.ToString());
-        var genuine = Authentication.Authenticate(Assert.Single(evidence), expected, cache).Device!;
+        var genuine = AuthenticDevice.Authenticate(Assert.Single(evidence), expected, cache).Device!;
         var (survivors, refused) = (0, 0);
 
         foreach (var flipped in Flips(file, step))
@@ -225,7 +225,7 @@ public class FlipTests
             Assert.Equal(read, fault is null && !devices.IsEmpty);
             foreach (var item in devices)
             {
-                if (Authentication.Authenticate(item, expected, cache).Device is { } device)
+                if (AuthenticDevice.Authenticate(item, expected, cache).Device is { } device)
                 {
                     survivors++;
                     Assert.Equal(genuine.Identity, device.Identity);

@@ -52,7 +52,7 @@ public static class CompositeAppraisal
             Binding = candidate.Binding,
             FreshnessProven = expected.Challenged && (parts.Devices is null || parts.Devices.FreshnessProven) && IsBound(parts),
             Weakened = Weakenings(candidate),
-            Passed = findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived),
+            Passed = findings.All(finding => finding.IsAccepted),
         };
     }
 
@@ -104,7 +104,7 @@ public static class CompositeAppraisal
 
     // Nothing asked is nothing answered: an empty list is no pass.
     private static bool AllHold(ImmutableArray<Finding> findings) =>
-        !findings.IsDefaultOrEmpty && findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+        !findings.IsDefaultOrEmpty && findings.All(finding => finding.IsAccepted);
 
     // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
     private static Outcome AnchorsAreOfOneKind(Candidate candidate)

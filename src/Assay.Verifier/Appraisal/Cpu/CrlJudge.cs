@@ -19,21 +19,7 @@ internal sealed record CrlOutcomes(Outcome NotRevoked, Outcome StatusCurrent, Da
 /// <summary>Judges paths of processors at a time: validity of their certificates, and revocation lists (which Intel and AMD publish, and no OCSP).</summary>
 internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChecking revocation, VerifierCache cache)
 {
-    public Outcome Current(CertificationPath path)
-    {
-        if (path.LatestNotBefore - at > RevocationJudgement.ClockSkewTolerance)
-        {
-            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", ChainJudge.Text(at), $"from {ChainJudge.Text(path.LatestNotBefore)}");
-        }
-
-        if (path.EarliestNotAfter >= at)
-        {
-            return Outcome.Held($"until {ChainJudge.Text(path.EarliestNotAfter)}");
-        }
-
-        var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
-        return Outcome.Failed($"expired: {ended.Subject.CommonName} ended at {ChainJudge.Text(ended.NotAfter)}; fetch what it signed, or the certificate, again", ChainJudge.Text(at), $"until {ChainJudge.Text(path.EarliestNotAfter)}");
-    }
+    public Outcome Current(CertificationPath path) => PathValidity.Judge(path, at, "fetch what it signed, or the certificate, again");
 
     /// <summary>Whether something that is valid from one instant to another is valid now.</summary>
     public Outcome Within(DateTimeOffset issued, DateTimeOffset nextUpdate, string what) =>

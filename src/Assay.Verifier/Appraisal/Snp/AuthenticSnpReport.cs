@@ -9,11 +9,11 @@ namespace Assay.Appraisal;
 
 /// <summary>
 /// A report that is proven a genuine processor's: the VCEK or VLEK certificate ends at AMD's root of its product, speaks of the TCB and
-/// the chip that the report names, and its key signed the report. Only <see cref="SnpAuthentication"/> makes one.
+/// the chip that the report names, and its key signed the report. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
 public sealed class AuthenticSnpReport
 {
-    internal AuthenticSnpReport(SnpReport report, CertificationPath path, SnpEndorsement endorsement)
+    private AuthenticSnpReport(SnpReport report, CertificationPath path, SnpEndorsement endorsement)
     {
         Report = report;
         Path = path;
@@ -28,11 +28,7 @@ public sealed class AuthenticSnpReport
 
     /// <summary>What the certificate says about chip or provider.</summary>
     public SnpEndorsement Endorsement { get; }
-}
 
-/// <summary>From hostile bytes to an authentic report: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
-internal static class SnpAuthentication
-{
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
@@ -53,20 +49,15 @@ internal static class SnpAuthentication
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
-    public static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
+    internal static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
 
-    public static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
+    /// <summary>From hostile bytes to an authentic report.</summary>
+    internal static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
         ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
     {
         var candidate = new Candidate(report, collateral, expected, cache);
-        var findings = ImmutableArray.CreateBuilder<Finding>();
-        findings.AddRange(s_parsing.Select(check => check.Ask(candidate)));
-        var parsed = findings.All(finding => finding.State is CheckState.Held);
-        findings.AddRange(s_authenticity.Select(check => parsed
-            ? check.Ask(candidate)
-            : Outcome.Stopped("the report could not be read").Named(check.Id)));
-        var authentic = parsed && findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
-        return (authentic ? new AuthenticSnpReport(candidate.Report!, candidate.Path!, candidate.Endorsement!) : null, findings.ToImmutable(), !parsed);
+        var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the report could not be read", out var authentic, out var parsed);
+        return (authentic ? new AuthenticSnpReport(candidate.Report!, candidate.Path!, candidate.Endorsement!) : null, findings, !parsed);
     }
 
     private static Outcome ReportIsWellFormed(Candidate candidate)

@@ -34,7 +34,7 @@ public static class SnpAppraisal
 
     /// <summary>Every check id there is, in the order in which checks run.</summary>
     public static ImmutableArray<string> CheckIds { get; } =
-        [.. SnpAuthentication.CheckIds, .. s_checks.Select(check => check.Id), .. TimeGround.Checks.Select(check => check.Id)];
+        [.. AuthenticSnpReport.CheckIds, .. s_checks.Select(check => check.Id), .. TimeGround.Checks.Select(check => check.Id)];
 
     /// <summary>All questions.</summary>
     public static SnpResult Appraise(ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
@@ -42,7 +42,7 @@ public static class SnpAppraisal
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = SnpAuthentication.Authenticate(report, collateral, expected, cache);
+        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, collateral, expected, cache);
         var result = new SnpResult
         {
             Findings = findings,

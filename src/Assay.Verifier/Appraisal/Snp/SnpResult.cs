@@ -43,7 +43,7 @@ public sealed record SnpResult
     internal bool LacksCertificates => Report is null && Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !Findings.Any(finding => finding.State is CheckState.Failed);
 
     /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
-    public bool Passed => Claims is not null && !Findings.IsDefaultOrEmpty && Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+    public bool Passed => Claims is not null && Findings.IsPassed();
 }
 
 /// <summary>What may be said about one authentic guest. Names in JSON are the wire contract: docs/claims.md lists them.</summary>

@@ -10,11 +10,11 @@ namespace Assay.Appraisal;
 /// <summary>
 /// A quote that is proven a genuine platform's: the PCK certificate ends at Intel's root, its key signed the quoting enclave's report,
 /// that report names the attestation key, and the attestation key signed the quote. Whether the platform's TCB is any good is asked
-/// later. Only <see cref="TdxAuthentication"/> makes one.
+/// later. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
 public sealed class AuthenticTdxQuote
 {
-    internal AuthenticTdxQuote(TdxQuote quote, CertificationPath path, PckPlatform platform)
+    private AuthenticTdxQuote(TdxQuote quote, CertificationPath path, PckPlatform platform)
     {
         Quote = quote;
         Path = path;
@@ -29,20 +29,7 @@ public sealed class AuthenticTdxQuote
 
     /// <summary>What the PCK certificate says about the platform.</summary>
     public PckPlatform Platform { get; }
-}
 
-/// <summary>A quoting enclave's report that the PCK key signed, and the key that it vouches for, imported once.</summary>
-internal sealed record AuthenticQe(Digest Leaf, VerificationKey AttestationKey);
-
-/// <summary>
-/// A PCK path in the cache. A type of its own: paths of devices stand there too, under keys made from their text, and a path that was
-/// certified for one purpose must never be found for the other.
-/// </summary>
-internal sealed record AuthenticPckPath(CertificationPath Path);
-
-/// <summary>From hostile bytes to an authentic quote: parsing, then authenticity. Between the two it stops; within each all checks run.</summary>
-internal static class TdxAuthentication
-{
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
@@ -61,20 +48,15 @@ internal static class TdxAuthentication
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
-    public static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
+    internal static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
 
-    public static (AuthenticTdxQuote? Quote, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
+    /// <summary>From hostile bytes to an authentic quote.</summary>
+    internal static (AuthenticTdxQuote? Quote, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
         ReadOnlyMemory<byte> quote, TdxExpectations expected, VerifierCache cache)
     {
         var candidate = new Candidate(quote, expected, cache);
-        var findings = ImmutableArray.CreateBuilder<Finding>();
-        findings.AddRange(s_parsing.Select(check => check.Ask(candidate)));
-        var parsed = findings.All(finding => finding.State is CheckState.Held);
-        findings.AddRange(s_authenticity.Select(check => parsed
-            ? check.Ask(candidate)
-            : Outcome.Stopped("the quote could not be read").Named(check.Id)));
-        var authentic = parsed && findings.All(finding => finding.State is not CheckState.Failed && finding.Cause is not NotCheckedCause.Stopped);
-        return (authentic ? new AuthenticTdxQuote(candidate.Quote!, candidate.Path!, candidate.Platform!) : null, findings.ToImmutable(), !parsed);
+        var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the quote could not be read", out var authentic, out var parsed);
+        return (authentic ? new AuthenticTdxQuote(candidate.Quote!, candidate.Path!, candidate.Platform!) : null, findings, !parsed);
     }
 
     private static Outcome QuoteIsWellFormed(Candidate candidate)
@@ -221,3 +203,12 @@ internal static class TdxAuthentication
         public bool KeyIsBound { get; set; }
     }
 }
+
+/// <summary>A quoting enclave's report that the PCK key signed, and the key that it vouches for, imported once.</summary>
+internal sealed record AuthenticQe(Digest Leaf, VerificationKey AttestationKey);
+
+/// <summary>
+/// A PCK path in the cache. A type of its own: paths of devices stand there too, under keys made from their text, and a path that was
+/// certified for one purpose must never be found for the other.
+/// </summary>
+internal sealed record AuthenticPckPath(CertificationPath Path);

@@ -52,7 +52,7 @@ public static class TdxAppraisal
     /// <summary>Every check id there is, in the order in which checks run.</summary>
     public static ImmutableArray<string> CheckIds { get; } =
     [
-        .. TdxAuthentication.CheckIds,
+        .. AuthenticTdxQuote.CheckIds,
         .. s_chain.Select(check => check.Id),
         .. StatementAppraisal.CheckIds(TcbInfoPrefix),
         .. StatementAppraisal.CheckIds(QeIdentityPrefix),
@@ -66,7 +66,7 @@ public static class TdxAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = TdxAuthentication.Authenticate(quote, expected, cache);
+        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, expected, cache);
         return new TdxResult
         {
             Findings = findings,
@@ -94,7 +94,7 @@ public static class TdxAppraisal
         if (authenticated.Quote is not { } quote)
         {
             // Nothing is asked about evidence that is not authentic, and the questions stay visible.
-            var stopped = CheckIds.Skip(TdxAuthentication.CheckIds.Count()).Select(id => Outcome.Stopped("the quote is not authentic").Named(id));
+            var stopped = CheckIds.Skip(AuthenticTdxQuote.CheckIds.Count()).Select(id => Outcome.Stopped("the quote is not authentic").Named(id));
             return authenticated with { Findings = [.. authenticated.Findings, .. stopped] };
         }
 

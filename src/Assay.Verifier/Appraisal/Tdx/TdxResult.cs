@@ -63,5 +63,5 @@ public sealed record TdxResult
     internal TdxExpectations? Asked { get; init; }
 
     /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
-    public bool Passed => Tcb is not null && !Findings.IsDefaultOrEmpty && Findings.All(finding => finding.State is CheckState.Held or CheckState.NotApplicable || finding.Cause is NotCheckedCause.Waived);
+    public bool Passed => Tcb is not null && Findings.IsPassed();
 }

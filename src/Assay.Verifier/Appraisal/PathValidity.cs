@@ -1,0 +1,26 @@
+using Assay.Trust;
+
+namespace Assay.Appraisal;
+
+/// <summary>Whether the certificates of a path are within their times: one rule for devices, manifests and processors.</summary>
+internal static class PathValidity
+{
+    /// <param name="path">Certified.</param>
+    /// <param name="at">The instant of judgement. It may be behind notBefore by <see cref="RevocationJudgement.ClockSkewTolerance"/>, and past notAfter by nothing.</param>
+    /// <param name="cure">What to do about a path that has ended.</param>
+    public static Outcome Judge(CertificationPath path, DateTimeOffset at, string cure)
+    {
+        if (path.LatestNotBefore - at > RevocationJudgement.ClockSkewTolerance)
+        {
+            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", ChainJudge.Text(at), $"from {ChainJudge.Text(path.LatestNotBefore)}");
+        }
+
+        if (path.EarliestNotAfter >= at)
+        {
+            return Outcome.Held($"until {ChainJudge.Text(path.EarliestNotAfter)}");
+        }
+
+        var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
+        return Outcome.Failed($"expired: {ended.Subject.CommonName} ended at {ChainJudge.Text(ended.NotAfter)}; {cure}", ChainJudge.Text(at), $"until {ChainJudge.Text(path.EarliestNotAfter)}");
+    }
+}
