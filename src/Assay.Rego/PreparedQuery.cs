@@ -64,6 +64,9 @@ public sealed class PreparedQuery
     internal PreparedQuery(CompiledPolicy policy, Step first, ImmutableArray<(RegoString Name, int Slot)> shown, int frameSize, bool isValue) =>
         (_policy, _first, _shown, _frameSize, _isValue) = (policy, first, shown, frameSize, isValue);
 
+    /// <summary>How many steps compiling the query took.</summary>
+    public long CompileSteps { get; internal init; }
+
     /// <summary>Evaluates over an input; null means that there is none, and <c>input</c> is undefined.</summary>
     public EvaluationResult Evaluate(RegoValue? input, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
