@@ -217,7 +217,8 @@ internal sealed partial class Lowering
                 break;
         }
 
-        return lowered with { Negated = statement.Negated, With = with, Written = statement };
+        lowered = lowered with { Negated = statement.Negated, With = with, Written = statement };
+        return statement.Negated ? WithOperandsBefore(lowered, statement) : lowered;
     }
 
     /// <summary>A bare call with one argument more than the function takes unifies its result with that.</summary>
