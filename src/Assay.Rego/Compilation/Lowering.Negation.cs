@@ -8,7 +8,7 @@ namespace Assay.Rego.Compilation;
 /// references and calls among the operands of a call, calls among the operands of an equation, and what stands in brackets of a reference. Only
 /// what is left is negated, so <c>not f(input.x)</c> is undefined where <c>input.x</c> is. A reference alone stays, and so does one that is a
 /// whole side of <c>=</c> or <c>==</c> (which OPA's stage RewriteEquals makes an equation): <c>not input.x</c> and <c>not input.x == 1</c> hold
-/// where <c>input.x</c> is undefined. Closures stay too: an undefined body makes them empty, not undefined.
+/// where <c>input.x</c> is undefined. (Queries have no stage RewriteEquals: there <c>==</c> is a call like any other.) Closures stay too: an undefined body makes them empty, not undefined.
 /// </summary>
 internal sealed partial class Lowering
 {
@@ -17,7 +17,7 @@ internal sealed partial class Lowering
         var before = new List<LEquation>();
         LStatement left = statement switch
         {
-            LExpression { Term: LCall { Builtin.Name: "equal", Arguments: [var one, var other] } call } equal =>
+            LExpression { Term: LCall { Builtin.Name: "equal", Arguments: [var one, var other] } call } equal when _module is not null =>
                 equal with { Term = call with { Arguments = [Inside(one, before).Term, Inside(other, before).Term] } },
             LExpression { Term: LCall call } expression => expression with { Term = Operands(call, before) },
             LExpression expression => expression with { Term = Inside(expression.Term, before).Term },

@@ -134,6 +134,19 @@ public class NegationTests
         }
     }
 
+    // OPA compiles queries without the stage that makes an equation of ==.
+    [Theory]
+    [InlineData("not input.foo == 1", 0)]
+    [InlineData("not input.foo = 1", 1)]
+    [InlineData("not input.foo", 1)]
+    [InlineData("not data.t.f(input.foo)", 0)]
+    [InlineData("not data.t.f(2)", 1)]
+    public void A_query_is_negated_as_OPA_negates_it(string text, int rows)
+    {
+        Assert.True(Compiled("true", out _)!.TryPrepare(text, out var query, out var errors), string.Join('\n', errors));
+        Assert.Equal(rows, query.Evaluate(RegoObject.Empty, cancellation: TestContext.Current.CancellationToken).Rows.Count);
+    }
+
     [Theory]
     [InlineData("not f(input.xs[i])", "rego_unsafe_var_error", "var i is unsafe")]
     [InlineData("not f(same(i))", "rego_unsafe_var_error", "var i is unsafe")]
