@@ -15,6 +15,8 @@ public sealed record CompileOptions
     /// <summary>Prepares statements for explanations and coverage. Evaluation is slower by some tenths.</summary>
     public bool Explain { get; init; }
 
+    public CompileBudget Budget { get; init; } = CompileBudget.Default;
+
     /// <summary>Further built-ins. One with a name of the standard ones replaces it.</summary>
     public IReadOnlyList<Builtin> Builtins { get; init; } = [];
 }

@@ -24,11 +24,17 @@ public sealed class CompiledPolicy
     /// <summary>The base documents under <c>data</c>.</summary>
     public RegoObject Data { get; }
 
+    /// <summary>How much of the step budget compiling took.</summary>
+    public long CompileSteps { get; private init; }
+
     internal Evaluation.Program Program { get; }
 
     internal ConcurrentDictionary<object, object> Shared => _shared;
 
-    /// <summary>Compiles modules. Every error has file, line and column; the list is sorted by them.</summary>
+    /// <summary>
+    /// Compiles modules. Every error has file, line and column, but that of a compilation that took too much or was cancelled; the list is
+    /// sorted by them.
+    /// </summary>
     public static bool TryCompile(
         IEnumerable<RegoModule> modules,
         RegoObject? data,
@@ -38,17 +44,18 @@ public sealed class CompiledPolicy
     {
         ArgumentNullException.ThrowIfNull(modules);
         options ??= CompileOptions.Default;
-        var compiler = new Compiler([.. modules.Select(module => (module.Source, module.Node))], options);
-        policy = compiler.Compile() is { } program ? new CompiledPolicy(compiler, program, data ?? RegoObject.Empty, options) : null;
+        var work = new CompileWork(options.Budget);
+        var compiler = new Compiler([.. modules.Select(module => (module.Source, module.Node))], options, work);
+        policy = compiler.Compile() is { } program ? new CompiledPolicy(compiler, program, data ?? RegoObject.Empty, options) { CompileSteps = work.Steps } : null;
         errors = compiler.Errors;
         return policy is not null;
     }
 
     /// <summary>The same rules over other base documents.</summary>
-    public CompiledPolicy WithData(RegoObject data) => new(_compiler, Program, data, _options);
+    public CompiledPolicy WithData(RegoObject data) => new(_compiler, Program, data, _options) { CompileSteps = CompileSteps };
 
-    /// <summary>Compiles a query: statements such as <c>data.policy.allow</c> or <c>x := data.users[_]; x.age > 17</c>.</summary>
-    public bool TryPrepare(string query, [NotNullWhen(true)] out PreparedQuery? prepared, out IReadOnlyList<RegoError> errors)
+    /// <summary>Compiles a query: statements such as <c>data.policy.allow</c> or <c>x := data.users[_]; x.age > 17</c>. Without a budget it may take as many steps as the policy might.</summary>
+    public bool TryPrepare(string query, [NotNullWhen(true)] out PreparedQuery? prepared, out IReadOnlyList<RegoError> errors, CompileBudget? budget = null)
     {
         ArgumentNullException.ThrowIfNull(query);
         var source = new Source("query", query);
@@ -60,12 +67,21 @@ public sealed class CompiledPolicy
         }
 
         var faults = new Errors();
-        prepared = Planned(source, statements, faults);
+        prepared = null;
+        try
+        {
+            prepared = Planned(source, statements, faults, new CompileWork(budget ?? new CompileBudget { Steps = _options.Budget.Steps }));
+        }
+        catch (CompileHalt halt)
+        {
+            faults.Add(halt.Error);
+        }
+
         errors = faults.All;
         return prepared is not null;
     }
 
-    private PreparedQuery? Planned(Source source, ImmutableArray<Statement> statements, Errors faults)
+    private PreparedQuery? Planned(Source source, ImmutableArray<Statement> statements, Errors faults, CompileWork work)
     {
         // The value of a query that is one expression is told as well.
         var alone = statements is [ExpressionStatement { Negated: false } only] && IsValue(only.Term) ? only : null;
@@ -74,19 +90,19 @@ public sealed class CompiledPolicy
             statements = [new EquationStatement(alone.At, new VarTerm(alone.At, PreparedQuery.ValueName), alone.Term, declares: false) { With = alone.With }];
         }
 
-        var lowering = new Lowering(source, null, _compiler.Globals, faults, _options);
+        var lowering = new Lowering(source, null, _compiler.Globals, faults, _options, work);
         var (body, locals) = lowering.Query(statements);
-        TypeCheck.Query(source, body, faults);
+        TypeCheck.Query(source, body, faults, work);
         if (faults.Any)
         {
             return null;
         }
 
-        var emitter = new Emitter(source, Program.Root, faults, lowering.FrameSize);
+        var emitter = new Emitter(source, Program.Root, faults, work, lowering.FrameSize);
         Local[] shown = [.. locals.Where(local => !local.IsGenerated)];
         var row = new RowStep(PreparedQuery.Collect);
         var first = emitter.Branch(body, [], _ => row);
-        return faults.Any ? null : new PreparedQuery(this, first, [.. shown.Select(local => (new RegoString(local.Name), local.Slot))], emitter.FrameSize, alone is not null);
+        return faults.Any ? null : new PreparedQuery(this, first, [.. shown.Select(local => (new RegoString(local.Name), local.Slot))], emitter.FrameSize, alone is not null) { CompileSteps = work.Steps };
     }
 
     // A call with one argument too many is a statement, not a value.

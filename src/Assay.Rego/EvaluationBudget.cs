@@ -16,7 +16,7 @@ public sealed record EvaluationBudget
     public long Bytes { get; init; } = 256L << 20;
 
     /// <summary>Counts what is left. One per evaluation.</summary>
-    internal sealed class Meter(EvaluationBudget budget, CancellationToken cancellation)
+    internal sealed class Meter(EvaluationBudget budget, CancellationToken cancellation, Action<long>? looked = null)
     {
         // The token is looked at every so many steps.
         private const int Interval = 1024;
@@ -63,6 +63,8 @@ public sealed record EvaluationBudget
             {
                 throw new EvaluationHalt(RegoErrorCode.EvalCancelError, "the caller cancelled the evaluation, or its time ran out");
             }
+
+            looked?.Invoke(StepsTaken);
         }
     }
 }

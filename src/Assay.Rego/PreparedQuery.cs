@@ -17,6 +17,9 @@ public sealed record EvaluationOptions
 
     /// <summary>A failure of a built-in ends the query with its error.</summary>
     public bool StrictBuiltinErrors { get; init; }
+
+    /// <summary>Told the steps taken so far, each time behind the look at the token: for tests of what is still done after it was cancelled.</summary>
+    internal Action<long>? Looked { get; init; }
 }
 
 /// <summary>What a query gave: rows of bindings, or an error. An error is never an answer.</summary>
@@ -64,11 +67,14 @@ public sealed class PreparedQuery
     internal PreparedQuery(CompiledPolicy policy, Step first, ImmutableArray<(RegoString Name, int Slot)> shown, int frameSize, bool isValue) =>
         (_policy, _first, _shown, _frameSize, _isValue) = (policy, first, shown, frameSize, isValue);
 
+    /// <summary>How many steps compiling the query took.</summary>
+    public long CompileSteps { get; internal init; }
+
     /// <summary>Evaluates over an input; null means that there is none, and <c>input</c> is undefined.</summary>
     public EvaluationResult Evaluate(RegoValue? input, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= EvaluationOptions.Default;
-        var meter = new EvaluationBudget.Meter(options.Budget, cancellation);
+        var meter = new EvaluationBudget.Meter(options.Budget, cancellation, options.Looked);
         var points = _policy.Program.Points;
         var recorder = points.Count > 0 ? new Recorder() : null;
         var outer = Work.Exchange(meter);

@@ -40,6 +40,12 @@ public enum RegoErrorCode
 
     /// <summary>A fault of the engine: <c>eval_internal_error</c>.</summary>
     EvalInternalError,
+
+    /// <summary>Compiling took more than its budget: <c>rego_budget_error</c> (ours; OPA has no budgets).</summary>
+    CompileBudgetError,
+
+    /// <summary>The caller cancelled compiling, or time ran out: <c>rego_cancel_error</c> (ours).</summary>
+    CompileCancelError,
 }
 
 /// <summary>A place in a source: lines and columns count from 1, columns in code points.</summary>
@@ -71,6 +77,8 @@ public sealed record RegoError(RegoErrorCode Code, string Message, SourceLocatio
         RegoErrorCode.EvalWithMergeError => "eval_with_merge_error",
         RegoErrorCode.EvalCancelError => "eval_cancel_error",
         RegoErrorCode.EvalBudgetError => "eval_budget_error",
+        RegoErrorCode.CompileBudgetError => "rego_budget_error",
+        RegoErrorCode.CompileCancelError => "rego_cancel_error",
         _ => "eval_internal_error",
     };
 

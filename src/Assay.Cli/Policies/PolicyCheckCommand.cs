@@ -15,18 +15,18 @@ internal static class PolicyCheckCommand
         var format = Options.Format();
         var command = new Command("check", "Parses and compiles policies, and shows all errors.") { files, strict, format };
         dialect.AddTo(command);
-        command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(strict), dialect.Of(parsed), parsed.GetValue(format) == Options.Json));
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(files)!, new CompileOptions { Strict = parsed.GetValue(strict), Budget = new CompileBudget { Cancellation = cancellation } }, dialect.Of(parsed), parsed.GetValue(format) == Options.Json)));
         return command;
     }
 
-    private static int Run(string[] files, bool strict, RegoVersion version, bool json)
+    private static int Run(string[] files, CompileOptions options, RegoVersion version, bool json)
     {
         var sources = PolicySources.Read(files, version);
         var errors = sources.Errors;
         // A name that a file with an error would have defined is no second error.
         if (sources.AllRead)
         {
-            CompiledPolicy.TryCompile(sources.Modules, null, out _, out errors, new CompileOptions { Strict = strict });
+            CompiledPolicy.TryCompile(sources.Modules, null, out _, out errors, options);
         }
 
         var count = sources.Unread.Count + errors.Count;
@@ -42,7 +42,7 @@ internal static class PolicyCheckCommand
         }
 
         PolicyFaults.Report(sources.Unread, errors);
-        if (errors.Count > 0 && sources is { AllRead: true, Modules.Count: > 1 } && sources.Modules.All(module => CompiledPolicy.TryCompile([module], null, out _, out var _, new CompileOptions { Strict = strict })))
+        if (errors.Count > 0 && sources is { AllRead: true, Modules.Count: > 1 } && sources.Modules.All(module => CompiledPolicy.TryCompile([module], null, out _, out var _, options)))
         {
             Output.Error("cli.policy", "each of these files compiles alone: check policies that are not meant to stand together one by one");
         }

@@ -69,10 +69,12 @@ internal sealed class PolicyEvalCommand
 
         var errors = sources.Errors;
         PreparedQuery? prepared = null;
+        using var patience = PolicyPatience.Start(parsed.GetValue(_timeout));
+        var budget = new CompileBudget { Cancellation = patience.Token };
         if (faults.Count == 0 && errors.Count == 0 && TryQuery(parsed, sources.Modules, faults, out var query)
-            && CompiledPolicy.TryCompile(sources.Modules, (RegoObject?)data, out var compiled, out errors, new CompileOptions { Explain = parsed.GetValue(_explain) }))
+            && CompiledPolicy.TryCompile(sources.Modules, (RegoObject?)data, out var compiled, out errors, new CompileOptions { Explain = parsed.GetValue(_explain), Budget = budget }))
         {
-            compiled.TryPrepare(query, out prepared, out errors);
+            compiled.TryPrepare(query, out prepared, out errors, budget);
         }
 
         if (prepared is null)
@@ -85,7 +87,6 @@ internal sealed class PolicyEvalCommand
             return Unusable(parsed, faults, errors);
         }
 
-        using var patience = PolicyPatience.Start(parsed.GetValue(_timeout));
         var environment = new EvaluationEnvironment { Clock = clock, Print = (at, text) => Console.Error.WriteLine(Printable.Of($"{at}: {text}")) };
         return Answer(parsed, prepared.Evaluate(input, new EvaluationOptions { Environment = environment }, patience.Token));
     }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Assay.Cli.Policies;
 
-/// <summary>How long one evaluation may take. The engine's budget of steps and bytes stands besides.</summary>
+/// <summary>How long compiling and one evaluation may take. The engine's budgets of steps and bytes stand besides.</summary>
 internal static class PolicyPatience
 {
     private const int Longest = 3600;

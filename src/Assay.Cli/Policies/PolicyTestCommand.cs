@@ -28,7 +28,7 @@ internal static class PolicyTestCommand
         // All are read before any runs: a suite that runs in part looks as if it had passed.
         foreach (var folder in folders.Distinct(StringComparer.Ordinal))
         {
-            suite.Add(folder, version);
+            suite.Add(folder, version, cancellation);
         }
 
         if (suite.IsUnusable)

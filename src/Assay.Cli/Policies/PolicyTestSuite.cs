@@ -55,7 +55,7 @@ internal sealed class PolicyTestSuite(int seconds)
         _reached.Where(statement => !statement.Value).Select(statement => (statement.Key.File, statement.Key.Line)).Distinct().Order();
 
     /// <summary>Reads and compiles a folder. What is wrong with it goes to the faults.</summary>
-    public void Add(string folder, RegoVersion version)
+    public void Add(string folder, RegoVersion version, CancellationToken cancellation)
     {
         if (!TryList(folder, out var files))
         {
@@ -78,7 +78,7 @@ internal sealed class PolicyTestSuite(int seconds)
             return;
         }
 
-        if (TryCompile(sources.Modules, out var errors))
+        if (TryCompile(sources.Modules, out var errors, cancellation))
         {
             return;
         }
@@ -87,7 +87,7 @@ internal sealed class PolicyTestSuite(int seconds)
         if (Array.TrueForAll(pairs, pair => pair is not null))
         {
             var untested = sources.Modules.Except(pairs.SelectMany(pair => pair!)).Select(module => (RegoModule[])[module]);
-            errors = [.. pairs.Concat(untested).SelectMany(unit => TryCompile(unit!, out var found) ? [] : found)];
+            errors = [.. pairs.Concat(untested).SelectMany(unit => TryCompile(unit!, out var found, cancellation) ? [] : found)];
         }
 
         _errors.AddRange(errors);
@@ -116,7 +116,7 @@ internal sealed class PolicyTestSuite(int seconds)
             return new PolicyTestOutcome(file, path, PolicyTestState.Skipped, "not to be run yet", TimeSpan.Zero, []);
         }
 
-        if (!policy.TryPrepare(path, out var query, out var errors))
+        if (!policy.TryPrepare(path, out var query, out var errors, new CompileBudget { Cancellation = cancellation }))
         {
             return new PolicyTestOutcome(file, path, PolicyTestState.Failed, string.Join("; ", errors), TimeSpan.Zero, []);
         }
@@ -163,9 +163,11 @@ internal sealed class PolicyTestSuite(int seconds)
     private static IReadOnlyList<ExplainedStatement> StatementsOf(CompiledPolicy policy) =>
         policy.TryPrepare("true", out var query, out _) ? query.Evaluate(null).Explanation : [];
 
-    private bool TryCompile(IReadOnlyList<RegoModule> modules, out IReadOnlyList<RegoError> errors)
+    private bool TryCompile(IReadOnlyList<RegoModule> modules, out IReadOnlyList<RegoError> errors, CancellationToken cancellation)
     {
-        var compiles = CompiledPolicy.TryCompile(modules, null, out var policy, out errors, new CompileOptions { Explain = true });
+        using var patience = PolicyPatience.Start(seconds);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
+        var compiles = CompiledPolicy.TryCompile(modules, null, out var policy, out errors, new CompileOptions { Explain = true, Budget = new CompileBudget { Cancellation = either.Token } });
         if (compiles)
         {
             _units.Add(new Unit(policy!, modules));

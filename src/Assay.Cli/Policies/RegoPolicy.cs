@@ -217,8 +217,10 @@ internal sealed class RegoPolicy
     {
         query = null;
         var documents = data ?? (rule == NvidiaRule ? null : s_trusteeData);
-        if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain })
-            || !compiled.TryPrepare(rule, out query, out errors))
+        using var patience = new CancellationTokenSource(s_patience);
+        var budget = new CompileBudget { Cancellation = patience.Token };
+        if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain, Budget = budget })
+            || !compiled.TryPrepare(rule, out query, out errors, budget))
         {
             whyNot = string.Join('\n', errors.SelectMany(PolicyFaults.Lines));
             return false;

@@ -39,7 +39,7 @@ internal sealed class Annotations
     public RegoValue OfRule(LRule rule) => _rules.GetValueOrDefault(rule.Node)?.FirstOrDefault() ?? RegoObject.Empty;
 
     /// <summary>The rule, its document, its package, and the packages around that speak for their subpackages.</summary>
-    public RegoValue Chain(LRule rule)
+    public RegoValue Chain(LRule rule, CompileWork work)
     {
         var path = RegoArray.From([.. rule.Module.Package.Select(word => new RegoString(word)), new RegoString(rule.Node.Name.Name), .. rule.Prefix.Skip(rule.Module.Package.Length + 1)]);
         var own = _rules.GetValueOrDefault(rule.Node) ?? [];
@@ -56,6 +56,7 @@ internal sealed class Annotations
             }
         }
 
+        work.Tick(chain.Count);
         return RegoArray.From(chain);
     }
 

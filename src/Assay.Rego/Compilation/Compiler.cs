@@ -15,11 +15,12 @@ internal sealed class Compiler
     private readonly Dictionary<DataNode, List<LRule>> _rulesAt = [];
     private readonly Dictionary<Group, List<LRule>> _rulesOf = [];
     private readonly List<TracePoint>? _points;
+    private readonly CompileWork _work;
     private int _groups;
 
-    public Compiler(IReadOnlyList<(Source Source, ModuleNode Node)> modules, CompileOptions options)
+    public Compiler(IReadOnlyList<(Source Source, ModuleNode Node)> modules, CompileOptions options, CompileWork work)
     {
-        (_modules, _options) = (modules, options);
+        (_modules, _options, _work) = (modules, options, work);
         _points = options.Explain ? [] : null;
         Globals = new Globals(modules, options.Builtins);
     }
@@ -28,8 +29,21 @@ internal sealed class Compiler
 
     public IReadOnlyList<RegoError> Errors => _errors.All;
 
-    /// <summary>The program; null when there are errors.</summary>
+    /// <summary>The program; null when there are errors, of which too much work is one.</summary>
     public Program? Compile()
+    {
+        try
+        {
+            return Compiled();
+        }
+        catch (CompileHalt halt)
+        {
+            _errors.Add(halt.Error);
+            return null;
+        }
+    }
+
+    private Program? Compiled()
     {
         foreach (var (source, module) in _modules)
         {
@@ -63,6 +77,7 @@ internal sealed class Compiler
     private void Imports(Source source, ModuleNode module)
     {
         var names = new Dictionary<string, ImportNode>(StringComparer.Ordinal);
+        var rules = module.Rules.Select(rule => rule.Name.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var import in module.Imports.Where(import => import.Path[0] is "data" or "input"))
         {
             if (import.Path.Length == 1 && import.Alias is null)
@@ -75,7 +90,7 @@ internal sealed class Compiler
                 _errors.Add(RegoErrorCode.CompileError, source, import.At, $"import must not shadow import {string.Join('.', names[import.Name].Path)}");
             }
 
-            if (module.IsV1 && module.Rules.Any(rule => rule.Name.Name == import.Name))
+            if (module.IsV1 && rules.Contains(import.Name))
             {
                 _errors.Add(RegoErrorCode.CompileError, source, import.At, $"rule {import.Name} conflicts with an import of that name");
             }
@@ -142,16 +157,16 @@ internal sealed class Compiler
         var annotations = new Annotations(_modules, _errors);
         foreach (var module in _rules.GroupBy(rule => rule.Module))
         {
-            var used = new HashSet<ImportNode>();
+            var (used, imports) = (new HashSet<ImportNode>(), Lowering.ImportsOf(module.Key));
             foreach (var rule in module)
             {
-                var lowering = new Lowering(rule.Source, rule.Module, Globals, _errors, _options)
+                var lowering = new Lowering(rule.Source, rule.Module, Globals, _errors, _options, _work, imports)
                 {
-                    MetadataRule = annotations.OfRule(rule),
-                    MetadataChain = annotations.Chain(rule),
+                    MetadataRule = () => annotations.OfRule(rule),
+                    MetadataChain = () => annotations.Chain(rule, _work),
                 };
                 rule.Branches = lowering.Rule(rule.Node, rule.Suffix);
-                TypeCheck.Rule(rule, _errors);
+                TypeCheck.Rule(rule, _errors, _work);
                 rule.FrameSize = lowering.FrameSize;
                 rule.Arguments = lowering.ArgumentLocals;
                 used.UnionWith(lowering.UsedImports);
@@ -174,6 +189,8 @@ internal sealed class Compiler
             var node = _root;
             foreach (var key in rule.Prefix)
             {
+                // Each node has its whole path.
+                _work.Tick(1 + (node.Path.Length / 2));
                 node = node.Make(key);
             }
 
@@ -257,7 +274,7 @@ internal sealed class Compiler
             var all = uses[group] = [];
             foreach (var rule in rules)
             {
-                all.UnionWith(Dependencies.Of(rule, _root));
+                all.UnionWith(Dependencies.Of(rule, _root, _work));
             }
 
             if (group is PartialGroup partial)
@@ -269,7 +286,7 @@ internal sealed class Compiler
         Dependencies.Prune(uses);
         foreach (var (group, rules) in _rulesOf.Where(entry => uses.ContainsKey(entry.Key)))
         {
-            if (!_errors.Full && Dependencies.Circle(group, uses) is { } circle)
+            if (!_errors.Full && Dependencies.Circle(group, uses, _work) is { } circle)
             {
                 var names = circle.Select(member => PathWriter.Write(member.Path));
                 _errors.Add(RegoErrorCode.RecursionError, rules[0].Source, rules[0].Node.At, $"rule {PathWriter.Write(group.Path)} is recursive: {string.Join(" -> ", names)}");
@@ -283,7 +300,7 @@ internal sealed class Compiler
         var plans = new List<RulePlan>();
         foreach (var rule in rules)
         {
-            var emitter = new Emitter(rule.Source, _root, _errors, rule.FrameSize, _points);
+            var emitter = new Emitter(rule.Source, _root, _errors, _work, rule.FrameSize, _points);
             var branches = rule.Branches.Select(branch => Emit(emitter, group, rule, branch)).ToArray();
             group.FrameSize = Math.Max(group.FrameSize, emitter.FrameSize);
             if (!rule.Node.IsDefault)
@@ -301,7 +318,7 @@ internal sealed class Compiler
         }
 
         group.Rules = [.. plans];
-        group.Index = _points is null ? Indexing.Of(rules) : null;
+        group.Index = _points is null ? Indexing.Of(rules, _work) : null;
         if (group is CompleteGroup decided)
         {
             decided.FirstDecides = constant;

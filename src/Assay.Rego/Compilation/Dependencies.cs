@@ -3,13 +3,13 @@ using Assay.Rego.Evaluation;
 namespace Assay.Rego.Compilation;
 
 /// <summary>Finds which rules a rule may need, and refuses circles.</summary>
-internal sealed class Dependencies(DataNode root)
+internal sealed class Dependencies(DataNode root, CompileWork work)
 {
     private readonly HashSet<Group> _found = [];
 
-    public static HashSet<Group> Of(LRule rule, DataNode root)
+    public static HashSet<Group> Of(LRule rule, DataNode root, CompileWork work)
     {
-        var search = new Dependencies(root);
+        var search = new Dependencies(root, work);
         foreach (var branch in rule.Branches)
         {
             search.Body(branch.Body);
@@ -54,7 +54,7 @@ internal sealed class Dependencies(DataNode root)
     }
 
     /// <summary>A circle through the group, from it back to it; null when there is none.</summary>
-    public static List<Group>? Circle(Group start, IReadOnlyDictionary<Group, HashSet<Group>> uses)
+    public static List<Group>? Circle(Group start, IReadOnlyDictionary<Group, HashSet<Group>> uses, CompileWork work)
     {
         // Breadth first, so that the circle told is a shortest one.
         var from = new Dictionary<Group, Group>();
@@ -63,6 +63,7 @@ internal sealed class Dependencies(DataNode root)
         {
             foreach (var used in uses.GetValueOrDefault(group) ?? [])
             {
+                work.Tick();
                 if (used == start)
                 {
                     var circle = new List<Group> { start };
@@ -101,6 +102,11 @@ internal sealed class Dependencies(DataNode root)
                 }
             }
 
+            foreach (var equation in statement.Before)
+            {
+                Term(equation.Right);
+            }
+
             switch (statement)
             {
                 case LExpression expression:
@@ -131,6 +137,7 @@ internal sealed class Dependencies(DataNode root)
 
     private void Term(LTerm term)
     {
+        work.Tick();
         switch (term)
         {
             case LData:
@@ -183,17 +190,27 @@ internal sealed class Dependencies(DataNode root)
 
         if (node?.Group is { } group)
         {
-            _found.Add(group);
+            Found(group);
+        }
+    }
+
+    // What is kept for each pair of rules counts for more than a look.
+    private void Found(Group group)
+    {
+        if (_found.Add(group))
+        {
+            work.Tick(4);
         }
     }
 
     private void Reach(DataNode node, LTerm[] path, int at)
     {
+        work.Tick();
         if (node.Group is { } group)
         {
             if (group is not FunctionGroup)
             {
-                _found.Add(group);
+                Found(group);
             }
         }
         else if (at < path.Length && path[at] is LConst key)

@@ -11,36 +11,19 @@ internal sealed partial class Emitter
         private readonly List<(int Slot, LTerm Term)> _deferred = [];
 
         /// <summary>left = right: evaluates one side and takes it apart by the other.</summary>
-        private void Equation(LTerm left, LTerm right)
+        private void Equation(LEquation equation)
         {
-            if (Readiness.Parts(left, right) is not { } parts)
+            if (emitter._plan.Directions[equation.Left] is not { } directions)
             {
                 _steps.Add(new FailStep());
                 return;
             }
 
-            while (parts.Count > 0)
+            foreach (var (from, to) in directions)
             {
-                var ready = parts.FindIndex(part => Readiness.Directed(part.Left, part.Right, bound) || Readiness.Directed(part.Right, part.Left, bound));
-                if (ready < 0)
-                {
-                    // Readiness said otherwise before: a statement is emitted only when it can run.
-                    emitter.Report(RegoErrorCode.EvalInternalError, left.At, "the equation has no order");
-                    return;
-                }
-
-                var (from, to) = parts[ready];
-                parts.RemoveAt(ready);
-                if (!Readiness.Directed(from, to, bound) || IsPattern(from) && Readiness.Directed(to, from, bound))
-                {
-                    (from, to) = (to, from);
-                }
-
                 Directed(from, to);
             }
         }
-
-        private static bool IsPattern(LTerm term) => term is LArray or LObject or LConst or LLocal;
 
         private void Directed(LTerm from, LTerm to)
         {
@@ -56,7 +39,7 @@ internal sealed partial class Emitter
             else
             {
                 var value = Value(from);
-                if (to is LLocal { Local: var local } && bound.Add(local))
+                if (to is LLocal { Local: var local } && Bound.Add(local))
                 {
                     _steps.Add(new BindStep(value, local.Slot));
                 }
@@ -70,6 +53,7 @@ internal sealed partial class Emitter
         /// <summary>An expression for a term. References with free variables inside become steps before it.</summary>
         public Expression Value(LTerm term, bool relationInPlace = false)
         {
+            emitter._work.Tick();
             switch (term)
             {
                 case LConst constant:
@@ -101,7 +85,7 @@ internal sealed partial class Emitter
 
         public Expression[] Values(LTerm[] terms) => [.. terms.Select(term => Value(term))];
 
-        public HashSet<Local> MissingIn(LTerm term) => Readiness.MissingIn(term, bound);
+        public HashSet<Local> MissingIn(LTerm term) => Readiness.MissingIn(term, Bound, emitter._plan, emitter._work);
 
         private Expression Call(LCall call, bool relationInPlace)
         {
@@ -114,18 +98,18 @@ internal sealed partial class Emitter
 
             if (call.Path is not null)
             {
-                var arguments = Arguments(call.Arguments);
+                var arguments = Arguments(call);
                 return emitter.FunctionAt(call.Path) is { } group ? new FunctionExpression(group, arguments, at) : new ConstantExpression(RegoNull.Value);
             }
 
             var builtin = call.Builtin!;
             if (builtin.Infix is not null && builtin.Name is "equal" or "neq" or "lt" or "lte" or "gt" or "gte")
             {
-                var operands = Arguments(call.Arguments);
+                var operands = Arguments(call);
                 return new CompareExpression(builtin, operands[0], operands[1], at);
             }
 
-            var expression = new CallExpression(builtin, Arguments(call.Arguments), at);
+            var expression = new CallExpression(builtin, Arguments(call), at);
             if (!builtin.IsRelation || relationInPlace)
             {
                 return expression;
@@ -137,16 +121,17 @@ internal sealed partial class Emitter
         }
 
         // In the order in which Readiness found that they can be evaluated.
-        private Expression[] Arguments(LTerm[] arguments)
+        private Expression[] Arguments(LCall call)
         {
-            var expressions = new Expression[arguments.Length];
-            var (waiting, places) = (arguments.ToList(), Enumerable.Range(0, arguments.Length).ToList());
-            while (waiting.Count > 0)
+            if (!emitter._plan.Orders.TryGetValue(call, out var order))
             {
-                var next = Readiness.NextArgument(waiting, bound);
-                expressions[places[next]] = Value(waiting[next]);
-                waiting.RemoveAt(next);
-                places.RemoveAt(next);
+                return Values(call.Arguments);
+            }
+
+            var expressions = new Expression[order.Length];
+            foreach (var next in order)
+            {
+                expressions[next] = Value(call.Arguments[next]);
             }
 
             return expressions;
@@ -155,8 +140,9 @@ internal sealed partial class Emitter
         private ComprehensionExpression Part(LTerm term)
         {
             var place = emitter.Place();
-            var inner = new Body(emitter, [.. bound]);
+            var (inner, mark) = (new Body(emitter), Bound.Mark);
             var value = inner.Value(term);
+            Bound.UndoTo(mark);
             var at = emitter.Locate(term.At);
             return new ComprehensionExpression(RegoKind.Set, inner.Linked(new CollectStep(null, value, place, at)), place, at);
         }
@@ -164,28 +150,34 @@ internal sealed partial class Emitter
         private ComprehensionExpression Comprehension(LComprehension comprehension)
         {
             var place = emitter.Place();
-            var inner = new Body(emitter, [.. bound]);
+            var (inner, mark) = (new Body(emitter), Bound.Mark);
             inner.Statements(comprehension.Body);
-            var at = emitter.Locate(comprehension.At);
-            var missing = inner.MissingIn(comprehension.Value);
-            missing.UnionWith(comprehension.Key is null ? [] : inner.MissingIn(comprehension.Key));
+            var collect = inner.Collect(comprehension, place);
+            Bound.UndoTo(mark);
+            return new ComprehensionExpression(comprehension.Kind, inner.Linked(collect), place, emitter.Locate(comprehension.At));
+        }
+
+        private Step Collect(LComprehension comprehension, int place)
+        {
+            var missing = MissingIn(comprehension.Value);
+            missing.UnionWith(comprehension.Key is null ? [] : MissingIn(comprehension.Key));
             if (missing.Count > 0)
             {
                 emitter.Unsafe(missing, comprehension.At);
-                return new ComprehensionExpression(comprehension.Kind, new FailStep(), place, at);
+                return new FailStep();
             }
 
-            var key = comprehension.Key is null ? null : inner.Value(comprehension.Key);
-            var value = inner.Value(comprehension.Value);
-            return new ComprehensionExpression(comprehension.Kind, inner.Linked(new CollectStep(key, value, place, at)), place, at);
+            var key = comprehension.Key is null ? null : Value(comprehension.Key);
+            return new CollectStep(key, Value(comprehension.Value), place, emitter.Locate(comprehension.At));
         }
 
         private Pattern Pattern(LTerm term)
         {
+            emitter._work.Tick();
             switch (term)
             {
-                case LLocal local when !bound.Contains(local.Local):
-                    bound.Add(local.Local);
+                case LLocal local when !Bound.Has(local.Local):
+                    Bound.Add(local.Local);
                     return new BindPattern(local.Local.Slot);
                 case LArray array when !IsBound(array):
                     return new ArrayPattern([.. array.Items.Select(Pattern)]);
@@ -201,18 +193,11 @@ internal sealed partial class Emitter
             }
         }
 
-        // Whether a pattern binds nothing, so that comparing is enough.
-        private bool IsBound(LTerm term) => term switch
-        {
-            LLocal local => bound.Contains(local.Local),
-            LArray array => array.Items.All(IsBound),
-            LObject pairs => pairs.Pairs.All(pair => IsBound(pair.Key) && IsBound(pair.Value)),
-            LRef reference => !HasFree(reference),
-            _ => true,
-        };
+        private bool IsBound(LTerm term) => emitter._freedom.IsBound(term);
 
-        /// <summary>Whether walking the reference binds something: it has more than one solution then.</summary>
-        private bool HasFree(LRef reference) => reference.Path.Any(element => element is LLocal or LArray or LObject && !IsBound(element));
+        private bool HasFree(LRef reference) => emitter._freedom.HasFree(reference);
+
+        private bool NeedsSteps(LTerm term) => emitter._freedom.NeedsSteps(term);
 
         private Expression Lookup(LRef reference)
         {
@@ -274,17 +259,6 @@ internal sealed partial class Emitter
             }
         }
 
-        /// <summary>Whether evaluating the term takes steps of its own, because something in it has several solutions.</summary>
-        private bool NeedsSteps(LTerm term) => term switch
-        {
-            LRef reference => HasFree(reference) || NeedsSteps(reference.Head) || reference.Path.Any(NeedsSteps),
-            LCall call => call.Builtin is { IsRelation: true } || call.Arguments.Any(NeedsSteps),
-            LArray array => array.Items.Any(NeedsSteps),
-            LSet set => set.Items.Any(NeedsSteps),
-            LObject pairs => pairs.Pairs.Any(pair => NeedsSteps(pair.Key) || NeedsSteps(pair.Value)),
-            _ => false,
-        };
-
         /// <summary>The value where the walk begins; null for the tree of all documents.</summary>
         private (Expression? Start, LTerm[] Path) Head(LRef reference)
         {
@@ -333,6 +307,4 @@ internal sealed partial class Emitter
             return null;
         }
     }
-
-    private DataNode Root => root;
 }

@@ -9,43 +9,65 @@ namespace Assay.Rego.Compilation;
 /// Orders the statements of a body so that each has what it needs, and turns them into steps. Which variable is bound where
 /// is decided here, once; evaluation binds and compares without asking.
 /// </summary>
-internal sealed partial class Emitter(Source source, DataNode root, Errors errors, int firstFreeSlot, List<TracePoint>? points = null)
+internal sealed partial class Emitter
 {
-    // How often statements may be asked whether they are ready: for honest bodies a few times each.
-    private const int MaxOrderingWork = 200_000;
+    // Behind these many characters of a statement its text is cut: those of nested closures would hold each other's texts.
+    private const int LongestText = 1_000;
 
-    private int _slots = firstFreeSlot;
-    private int _orderingWork;
+    private readonly Source _source;
+    private readonly Errors _errors;
+    private readonly CompileWork _work;
+    private readonly List<TracePoint>? _points;
+    private readonly Bindings _bound = new();
+    private readonly Plan _plan = new();
+    private readonly Freedom _freedom;
+    private int _slots;
+
+    public Emitter(Source source, DataNode root, Errors errors, CompileWork work, int firstFreeSlot, List<TracePoint>? points = null)
+    {
+        (_source, Root, _errors, _work, _slots, _points) = (source, root, errors, work, firstFreeSlot, points);
+        _freedom = new Freedom(_bound, work);
+    }
 
     public int FrameSize => _slots;
 
+    private DataNode Root { get; }
+
     /// <summary>The steps of a rule's branch, ended by the step that <paramref name="end"/> makes.</summary>
-    public Step Branch(LStatement[] body, IEnumerable<Local> bound, Func<Body, Step> end)
+    public Step Branch(LStatement[] body, IEnumerable<Local> arguments, Func<Body, Step> end)
     {
-        var steps = new Body(this, [.. bound]);
+        foreach (var argument in arguments)
+        {
+            _work.Tick();
+            _bound.Add(argument);
+        }
+
+        var steps = new Body(this);
         steps.Statements(body);
-        return steps.Linked(end(steps));
+        var first = steps.Linked(end(steps));
+        _bound.UndoTo(0);
+        return first;
     }
 
-    private List<TracePoint>? Points => points;
-
-    private SourceLocation Locate(Position at) => source.Locate(at);
+    private SourceLocation Locate(Position at) => _source.Locate(at);
 
     private int Place() => _slots++;
 
-    private void Unsafe(HashSet<Local> missing, Position at)
+    private void Unsafe(IEnumerable<Local> missing, Position at)
     {
         // Names with a dollar are the compiler's own: what they stand for is told itself.
         foreach (var local in missing.Where(local => local.Name[0] != '$').OrderBy(local => local.Name, StringComparer.Ordinal))
         {
-            errors.Add(RegoErrorCode.UnsafeVarError, source, at, $"var {local.Name} is unsafe");
+            _errors.Add(RegoErrorCode.UnsafeVarError, _source, at, $"var {local.Name} is unsafe");
         }
     }
 
-    /// <summary>A body in the making: what is bound so far, and the steps.</summary>
-    internal sealed partial class Body(Emitter emitter, HashSet<Local> bound)
+    /// <summary>A body in the making.</summary>
+    internal sealed partial class Body(Emitter emitter)
     {
         private readonly List<Step> _steps = [];
+
+        private Bindings Bound => emitter._bound;
 
         public Step Linked(Step end)
         {
@@ -57,67 +79,47 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
             return _steps.Count > 0 ? _steps[0] : end;
         }
 
-        /// <summary>Repeatedly takes the first statement that has all it needs. One that had not is asked again when something in it was bound.</summary>
+        /// <summary>Repeatedly takes the first statement that has all it needs.</summary>
         public void Statements(LStatement[] body)
         {
-            var mentions = body.Select(Readiness.Mentions).ToArray();
-            var waitingFor = new Dictionary<Local, List<int>>();
-            for (var i = 0; i < body.Length; i++)
+            var order = new Ordering(body.Length, emitter._work);
+            while (order.TryNext(out var next))
             {
-                foreach (var local in mentions[i].Where(local => !bound.Contains(local)))
+                if (Readiness.Ask(body[next], Bound, emitter._plan, emitter._work, out var conditions))
                 {
-                    if (!waitingFor.TryGetValue(local, out var waiters))
-                    {
-                        waitingFor[local] = waiters = [];
-                    }
-
-                    waiters.Add(i);
-                }
-            }
-
-            var (toAsk, left) = (new SortedSet<int>(Enumerable.Range(0, body.Length)), new SortedSet<int>(Enumerable.Range(0, body.Length)));
-            while (toAsk.Count > 0)
-            {
-                var next = toAsk.Min;
-                toAsk.Remove(next);
-                if (++emitter._orderingWork > MaxOrderingWork)
-                {
-                    emitter.Report(RegoErrorCode.CompileError, body[next].At, "the body is too long to order");
-                    return;
-                }
-
-                if (Readiness.Missing(body[next], bound).Count > 0)
-                {
+                    var mark = Bound.Mark;
+                    Watched(body[next]);
+                    order.Done(next, Bound, mark);
                     continue;
                 }
 
-                left.Remove(next);
-                Watched(body[next]);
-                foreach (var local in mentions[next].Where(bound.Contains))
+                foreach (var (missing, all) in conditions)
                 {
-                    if (waitingFor.Remove(local, out var waiters))
-                    {
-                        toAsk.UnionWith(waiters.Where(left.Contains));
-                    }
+                    order.Block(next, missing, all);
                 }
             }
 
-            foreach (var statement in left.Select(index => body[index]))
+            foreach (var left in order.Left)
             {
-                emitter.Unsafe(Readiness.Missing(statement, bound), statement.At);
+                if (emitter._errors.Full)
+                {
+                    return;
+                }
+
+                emitter.Unsafe(Readiness.Unsafe(body[left], Bound, emitter._plan, emitter._work), body[left].At);
             }
         }
 
         /// <summary>The statement, between the steps that record it when explanations were asked for.</summary>
         private void Watched(LStatement statement)
         {
-            if (emitter.Points is not { } points || statement.Written is not { } written)
+            if (emitter._points is not { } points || statement.Written is not { } written)
             {
                 Statement(statement);
                 return;
             }
 
-            var point = new TracePoint(emitter.Locate(statement.At), Printer.Print(written), statement.With.Length > 0 ? [] : Operands(statement));
+            var point = new TracePoint(emitter.Locate(statement.At), Printer.Print(written, LongestText), statement.With.Length > 0 ? [] : Operands(statement));
             points.Add(point);
             _steps.Add(new TriedStep(point));
             Statement(statement);
@@ -135,18 +137,61 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
                 LEvery every => [every.Domain],
                 _ => [],
             };
-            return [.. terms.Where(term => term is LRef or LLocal or LInput && !NeedsSteps(term) && Readiness.CanEvaluate(term, bound)).Select(term => (Described(term), Value(term)))];
+            return [.. terms.Select(term => Operand(statement, term)).Where(IsTold).Select(term => (Described(term), Value(term)))];
         }
 
-        private static string Described(LTerm term) => term switch
+        // What was moved before a not is told under its own name.
+        private static LTerm Operand(LStatement statement, LTerm term) =>
+            statement.Before.FirstOrDefault(equation => term is LLocal { Local: var local } && equation.Left is LLocal moved && moved.Local == local)?.Right ?? term;
+
+        private bool IsTold(LTerm term) =>
+            term is LRef or LLocal or LInput && HoldsNoStatements(term) && !NeedsSteps(term) && MissingIn(term).Count == 0;
+
+        // Statements in an operand would be watched twice, and those in them four times.
+        private bool HoldsNoStatements(LTerm term)
         {
-            LInput => "input",
-            LLocal local => local.Local.Name,
-            LRef reference => Described(reference.Head) + string.Concat(reference.Path.Select(element => element is LConst { Value: RegoString word } && Lexer.IsName(word.Value) ? "." + word.Value : $"[{Described(element)}]")),
-            LConst constant => constant.Value.ToString(),
-            LData => "data",
-            _ => "…",
-        };
+            emitter._work.Tick();
+            return term switch
+            {
+                LComprehension => false,
+                LRef reference => HoldsNoStatements(reference.Head) && Array.TrueForAll(reference.Path, HoldsNoStatements),
+                LCall call => Array.TrueForAll(call.Arguments, HoldsNoStatements),
+                LArray array => Array.TrueForAll(array.Items, HoldsNoStatements),
+                LSet set => Array.TrueForAll(set.Items, HoldsNoStatements),
+                LObject pairs => Array.TrueForAll(pairs.Pairs, pair => HoldsNoStatements(pair.Key) && HoldsNoStatements(pair.Value)),
+                _ => true,
+            };
+        }
+
+        private static string Described(LTerm term)
+        {
+            var text = new System.Text.StringBuilder();
+            Describe(term, text);
+            return text.ToString();
+        }
+
+        private static void Describe(LTerm term, System.Text.StringBuilder text)
+        {
+            if (term is not LRef reference)
+            {
+                text.Append(term switch { LInput => "input", LLocal local => local.Local.Name, LConst constant => constant.Value.ToString(), LData => "data", _ => "…" });
+                return;
+            }
+
+            Describe(reference.Head, text);
+            foreach (var element in reference.Path)
+            {
+                if (element is LConst { Value: RegoString word } && Lexer.IsName(word.Value))
+                {
+                    text.Append('.').Append(word.Value);
+                    continue;
+                }
+
+                text.Append('[');
+                Describe(element, text);
+                text.Append(']');
+            }
+        }
 
         private void Statement(LStatement statement)
         {
@@ -156,8 +201,15 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
             }
             else if (statement.Negated)
             {
-                var inner = new Body(emitter, [.. bound]);
+                foreach (var equation in statement.Before)
+                {
+                    Directed(equation.Right, equation.Left);
+                }
+
+                var mark = Bound.Mark;
+                var inner = new Body(emitter);
                 inner.Plain(statement);
+                Bound.UndoTo(mark);
                 _steps.Add(new NotStep(inner.Linked(new FoundStep())));
             }
             else
@@ -177,7 +229,7 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
                     Test(expression.Term);
                     break;
                 case LEquation equation:
-                    Equation(equation.Left, equation.Right);
+                    Equation(equation);
                     break;
                 case LSomeIn some:
                     var collection = Value(some.Collection);
@@ -205,14 +257,16 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
         private void Every(LEvery every)
         {
             var domain = Value(every.Domain);
-            var inner = new Body(emitter, [.. bound]);
-            inner.Bind(every.Value);
+            var mark = Bound.Mark;
+            Bound.Add(every.Value);
             if (every.Key is not null)
             {
-                inner.Bind(every.Key);
+                Bound.Add(every.Key);
             }
 
+            var inner = new Body(emitter);
             inner.Statements(every.Body);
+            Bound.UndoTo(mark);
             _steps.Add(new EveryStep(domain, every.Key?.Slot ?? -1, every.Value.Slot, inner.Linked(new FoundStep())));
         }
 
@@ -228,20 +282,16 @@ internal sealed partial class Emitter(Source source, DataNode root, Errors error
             }
 
             var place = emitter.Place();
-            var inner = new Body(emitter, bound);
+            var inner = new Body(emitter);
             inner.Statement(statement with { With = [] });
             var end = new EndWithStep(place);
             _steps.Add(new WithStep([.. replacements], inner.Linked(end), end, place));
         }
-
-        private void Bind(Local local) => bound.Add(local);
     }
-
-    private void Report(RegoErrorCode code, Position at, string message) => errors.Add(code, source, at, message);
 
     private FunctionGroup? FunctionAt(RegoValue[] path)
     {
-        var node = root;
+        var node = Root;
         foreach (var key in path)
         {
             node = node?.Find(key);

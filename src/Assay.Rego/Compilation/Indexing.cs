@@ -13,8 +13,9 @@ internal static class Indexing
     private readonly record struct Test(string Key, Expression Value, RegoValue Constant);
 
     /// <summary>The index over the rules that are no default, in their order; null when there is none worth its cost.</summary>
-    public static RuleIndex? Of(List<LRule> rules)
+    public static RuleIndex? Of(List<LRule> rules, CompileWork work)
     {
+        work.Tick(rules.Sum(rule => (long)rule.Branches.Length));
         var tests = rules.Where(rule => !rule.Node.IsDefault).Select(Tests).ToList();
         var best = tests.SelectMany(all => all.DistinctBy(test => test.Key))
             .GroupBy(test => test.Key)
@@ -71,7 +72,8 @@ internal static class Indexing
             case LRef { Head: LInput } reference when reference.Path.All(element => element is LConst):
                 RegoValue[] path = [.. reference.Path.Select(element => ((LConst)element).Value)];
                 return new Test(PathWriter.Write(path), new ConstantLookupExpression(InputExpression.Instance, path), constant.Value);
-            case LLocal { Local: var local } when rule.Arguments.Contains(local):
+            // The arguments have the first slots.
+            case LLocal { Local: var local } when local.Slot <= rule.Arguments.Count && rule.Arguments[local.Slot - 1] == local:
                 return new Test($"${local.Slot}", new SlotExpression(local.Slot), constant.Value);
             default:
                 return null;

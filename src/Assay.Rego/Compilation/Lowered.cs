@@ -24,7 +24,11 @@ internal sealed class Local(string name, Position at, int slot)
 }
 
 /// <summary>Terms after names were resolved: what a name meant is now in its type.</summary>
-internal abstract record LTerm(Position At);
+internal abstract record LTerm(Position At)
+{
+    /// <summary>Whether evaluating it may bind a variable: a reference in it, outside its closures, has one in its path.</summary>
+    public virtual bool MayBind => false;
+}
 
 internal sealed record LConst(Position At, RegoValue Value) : LTerm(At);
 
@@ -35,16 +39,31 @@ internal sealed record LInput(Position At) : LTerm(At);
 /// <summary>The root of all documents, base and virtual.</summary>
 internal sealed record LData(Position At) : LTerm(At);
 
-internal sealed record LRef(Position At, LTerm Head, LTerm[] Path) : LTerm(At);
+internal sealed record LRef(Position At, LTerm Head, LTerm[] Path) : LTerm(At)
+{
+    public override bool MayBind { get; } = Head.MayBind || Path.Any(element => element is LLocal or LArray or LObject || element.MayBind);
+}
 
 /// <summary>A call of a built-in or, when <see cref="Path"/> is set, of the function at data.Path.</summary>
-internal sealed record LCall(Position At, Builtin? Builtin, RegoValue[]? Path, LTerm[] Arguments) : LTerm(At);
+internal sealed record LCall(Position At, Builtin? Builtin, RegoValue[]? Path, LTerm[] Arguments) : LTerm(At)
+{
+    public override bool MayBind { get; } = Arguments.Any(argument => argument.MayBind);
+}
 
-internal sealed record LArray(Position At, LTerm[] Items) : LTerm(At);
+internal sealed record LArray(Position At, LTerm[] Items) : LTerm(At)
+{
+    public override bool MayBind { get; } = Items.Any(item => item.MayBind);
+}
 
-internal sealed record LSet(Position At, LTerm[] Items) : LTerm(At);
+internal sealed record LSet(Position At, LTerm[] Items) : LTerm(At)
+{
+    public override bool MayBind { get; } = Items.Any(item => item.MayBind);
+}
 
-internal sealed record LObject(Position At, (LTerm Key, LTerm Value)[] Pairs) : LTerm(At);
+internal sealed record LObject(Position At, (LTerm Key, LTerm Value)[] Pairs) : LTerm(At)
+{
+    public override bool MayBind { get; } = Pairs.Any(pair => pair.Key.MayBind || pair.Value.MayBind);
+}
 
 /// <summary>A comprehension; <see cref="Free"/> are the outer variables it uses.</summary>
 internal sealed record LComprehension(Position At, RegoKind Kind, LTerm? Key, LTerm Value, LStatement[] Body, HashSet<Local> Free) : LTerm(At);
@@ -64,6 +83,9 @@ internal abstract record LStatement(Position At)
     public bool Negated { get; init; }
 
     public LWith[] With { get; init; } = [];
+
+    /// <summary>The operands of a negated statement, each with the variable that it has there: they are evaluated first, outside the <c>not</c>.</summary>
+    public LEquation[] Before { get; init; } = [];
 
     /// <summary>The statement as it was written, for explanations.</summary>
     public Statement? Written { get; init; }

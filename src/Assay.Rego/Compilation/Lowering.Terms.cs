@@ -17,6 +17,7 @@ internal sealed partial class Lowering
 
     private LTerm Term(Term term, Scope scope)
     {
+        _work.Tick();
         switch (term)
         {
             case ScalarTerm scalar:
@@ -105,9 +106,22 @@ internal sealed partial class Lowering
 
     private LRef Reference(RefTerm reference, Scope scope)
     {
-        var head = Term(reference.Head, scope);
-        LTerm[] path = [.. reference.Path.Select(element => Term(element, scope))];
-        return head is LRef inner ? new LRef(reference.At, inner.Head, [.. inner.Path, .. path]) : new LRef(reference.At, head, path);
+        // ((a.b).c).d is one path, put together once.
+        var parts = new Stack<RefTerm>([reference]);
+        while (parts.Peek().Head is RefTerm inner)
+        {
+            _work.Tick();
+            parts.Push(inner);
+        }
+
+        var head = Term(parts.Peek().Head, scope);
+        var path = new List<LTerm>(head is LRef global ? global.Path : []);
+        foreach (var element in parts.SelectMany(part => part.Path))
+        {
+            path.Add(Term(element, scope));
+        }
+
+        return new LRef(reference.At, head is LRef root ? root.Head : head, [.. path]);
     }
 
     private LCall Infix(InfixTerm infix, Scope scope)
@@ -153,9 +167,9 @@ internal sealed partial class Lowering
         switch (callee.Name)
         {
             case "rego.metadata.rule" when callee.Builtin is not null && callee.Path is null:
-                return new LConst(at, MetadataRule);
+                return new LConst(at, MetadataRule());
             case "rego.metadata.chain" when callee.Builtin is not null && callee.Path is null:
-                return new LConst(at, MetadataChain);
+                return new LConst(at, MetadataChain());
             default:
                 return new LCall(at, callee.Builtin, callee.Path, arguments);
         }

@@ -13,20 +13,29 @@ internal sealed partial class Lowering
     private readonly Globals _globals;
     private readonly Errors _errors;
     private readonly CompileOptions _options;
+    private readonly CompileWork _work;
     private readonly Dictionary<string, ImportNode> _imports;
     private readonly Stack<Closure> _closures = new();
 
     // Slot 0 takes the result, the arguments follow.
     private int _slots = 1;
 
-    public Lowering(Source source, ModuleNode? module, Globals globals, Errors errors, CompileOptions options)
+    public Lowering(Source source, ModuleNode? module, Globals globals, Errors errors, CompileOptions options, CompileWork work, Dictionary<string, ImportNode>? imports = null)
     {
-        (_source, _module, _globals, _errors, _options) = (source, module, globals, errors, options);
-        _imports = new(StringComparer.Ordinal);
-        foreach (var import in module?.Imports ?? [])
+        (_source, _module, _globals, _errors, _options, _work) = (source, module, globals, errors, options, work);
+        _imports = imports ?? [];
+    }
+
+    /// <summary>The imports of a module by name, made once for all its rules.</summary>
+    public static Dictionary<string, ImportNode> ImportsOf(ModuleNode module)
+    {
+        var imports = new Dictionary<string, ImportNode>(StringComparer.Ordinal);
+        foreach (var import in module.Imports)
         {
-            _imports[import.Name] = import;
+            imports[import.Name] = import;
         }
+
+        return imports;
     }
 
     public int FrameSize => _slots;
@@ -34,9 +43,9 @@ internal sealed partial class Lowering
     public List<Local> ArgumentLocals { get; } = [];
 
     /// <summary>What rego.metadata.rule() and .chain() give in this rule.</summary>
-    public RegoValue MetadataRule { get; init; } = RegoObject.Empty;
+    public Func<RegoValue> MetadataRule { get; init; } = () => RegoObject.Empty;
 
-    public RegoValue MetadataChain { get; init; } = RegoArray.Empty;
+    public Func<RegoValue> MetadataChain { get; init; } = () => RegoArray.Empty;
 
     /// <summary>Imports that something used, for the strict mode.</summary>
     public HashSet<ImportNode> UsedImports { get; } = [];
@@ -51,22 +60,23 @@ internal sealed partial class Lowering
         foreach (var branch in rule.Branches)
         {
             var scope = new Scope(arguments) { Pending = Names.Declared(branch.Body) };
-            var used = new HashSet<string>(StringComparer.Ordinal);
-            Names.Used(branch.Body, used);
-            Names.Used(branch.Value, used);
-            Names.Used(rule.Member, used);
+            var used = new Names(_work);
+            used.Used(branch.Body);
+            used.Used(branch.Value);
+            used.Used(rule.Member);
             foreach (var term in (IEnumerable<Term>)[.. rule.Path, .. patterns])
             {
-                Names.Used(term, used);
+                used.Used(term);
             }
 
-            Implicit(used, scope, rule.At);
+            Implicit(used.Found, scope, rule.At);
             LStatement[] head = [.. equations.Select(equation => new LEquation(equation.At, equation.Local, Term(equation.Pattern, scope)))];
             LStatement[] body = [.. head, .. Body(branch.Body, scope)];
             var path = rule.Path.Skip(prefix).Select(element => Term(element, scope)).ToArray();
             var value = rule.Member ?? branch.Value;
             branches.Add(new LBranch(branch.At, body, path, value is null ? new LConst(branch.At, RegoBoolean.True) : Term(value, scope)));
             CheckUnused(scope);
+            scope.Close();
         }
 
         return [.. branches];
@@ -75,9 +85,9 @@ internal sealed partial class Lowering
     public (LStatement[] Body, IReadOnlyList<Local> Named) Query(ImmutableArray<Statement> query)
     {
         var scope = new Scope(null) { Pending = Names.Declared(query) };
-        var used = new HashSet<string>(StringComparer.Ordinal);
-        Names.Used(query, used);
-        Implicit(used, scope, default);
+        var used = new Names(_work);
+        used.Used(query);
+        Implicit(used.Found, scope, default);
         var body = Body(query, scope);
         return (body, [.. scope.Own]);
     }
@@ -150,13 +160,8 @@ internal sealed partial class Lowering
     private LLocal Use(Local local, Position at)
     {
         local.Uses++;
-        foreach (var closure in _closures)
+        if (_closures.TryPeek(out var closure) && !closure.Own.Contains(local))
         {
-            if (closure.Own.Contains(local))
-            {
-                break;
-            }
-
             closure.Free.Add(local);
         }
 
@@ -212,7 +217,8 @@ internal sealed partial class Lowering
                 break;
         }
 
-        return lowered with { Negated = statement.Negated, With = with, Written = statement };
+        lowered = lowered with { Negated = statement.Negated, With = with, Written = statement };
+        return statement.Negated ? WithOperandsBefore(lowered, statement) : lowered;
     }
 
     /// <summary>A bare call with one argument more than the function takes unifies its result with that.</summary>
@@ -246,11 +252,13 @@ internal sealed partial class Lowering
         }
 
         var inner = new Scope(names) { Pending = Names.Declared(every.Body) };
-        var used = new HashSet<string>(StringComparer.Ordinal);
-        Names.Used(every.Body, used);
-        Implicit(used, inner, every.At);
+        var used = new Names(_work);
+        used.Used(every.Body);
+        Implicit(used.Found, inner, every.At);
         var body = Body(every.Body, inner);
         CheckUnused(inner);
+        inner.Close();
+        names.Close();
         _closures.Pop();
         Outward(closure);
         return new LEvery(every.At, key, value, domain, body, closure.Free);
@@ -261,14 +269,15 @@ internal sealed partial class Lowering
         var closure = new Closure([], []);
         _closures.Push(closure);
         var inner = new Scope(scope) { Pending = Names.Declared(written) };
-        var used = new HashSet<string>(StringComparer.Ordinal);
-        Names.Used(written, used);
-        Names.Used(key, used);
-        Names.Used(value, used);
-        Implicit(used, inner, at);
+        var used = new Names(_work);
+        used.Used(written);
+        used.Used(key);
+        used.Used(value);
+        Implicit(used.Found, inner, at);
         var body = Body(written, inner);
         var (loweredKey, loweredValue) = (key is null ? null : Term(key, inner), Term(value, inner));
         CheckUnused(inner);
+        inner.Close();
         _closures.Pop();
         Outward(closure);
         return new LComprehension(at, kind, loweredKey, loweredValue, body, closure.Free);
@@ -277,22 +286,16 @@ internal sealed partial class Lowering
     // What an inner closure takes from outside, the closure around it takes too, unless it is its own.
     private void Outward(Closure closure)
     {
-        foreach (var local in closure.Free)
+        _work.Tick(closure.Free.Count);
+        if (_closures.TryPeek(out var around))
         {
-            foreach (var around in _closures)
-            {
-                if (around.Own.Contains(local))
-                {
-                    break;
-                }
-
-                around.Free.Add(local);
-            }
+            around.Free.UnionWith(closure.Free.Where(local => !around.Own.Contains(local)));
         }
     }
 
     private LTerm DeclarePattern(Term term, Scope scope, bool again = false)
     {
+        _work.Tick();
         switch (term)
         {
             case VarTerm { IsWildcard: false } name:

@@ -4,8 +4,11 @@ using Assay.Rego.Syntax;
 namespace Assay.Rego.Compilation;
 
 /// <summary>Finds the variable names that a body holds outside its closures, and those that it declares.</summary>
-internal static class Names
+internal sealed class Names(CompileWork work)
 {
+    /// <summary>The names found so far.</summary>
+    public HashSet<string> Found { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Names that := and some declare in these statements.</summary>
     public static HashSet<string> Declared(ImmutableArray<Statement> body)
     {
@@ -59,86 +62,87 @@ internal static class Names
         }
     }
 
-    public static void Used(ImmutableArray<Statement> body, HashSet<string> names)
+    public void Used(ImmutableArray<Statement> body)
     {
         foreach (var statement in body)
         {
-            Used(statement, names);
+            Used(statement);
         }
     }
 
-    public static void Used(Term? term, HashSet<string> names)
+    public void Used(Term? term)
     {
+        work.Tick();
         switch (term)
         {
             case VarTerm { IsWildcard: false } name:
-                names.Add(name.Name);
+                Found.Add(name.Name);
                 break;
             case RefTerm reference:
-                Used(reference.Head, names);
-                Used(reference.Path, names);
+                Used(reference.Head);
+                Used(reference.Path);
                 break;
             case CallTerm call:
                 // The name of the function is no variable; what stands in brackets of its path may be.
                 if (call.Function is RefTerm path)
                 {
-                    Used(path.Path, names);
+                    Used(path.Path);
                 }
 
-                Used(call.Arguments, names);
+                Used(call.Arguments);
                 break;
             case InfixTerm infix:
-                Used(infix.Left, names);
-                Used(infix.Right, names);
+                Used(infix.Left);
+                Used(infix.Right);
                 break;
             case MemberTerm member:
-                Used(member.Key, names);
-                Used(member.Value, names);
-                Used(member.Collection, names);
+                Used(member.Key);
+                Used(member.Value);
+                Used(member.Collection);
                 break;
             case ArrayTerm array:
-                Used(array.Items, names);
+                Used(array.Items);
                 break;
             case SetTerm set:
-                Used(set.Items, names);
+                Used(set.Items);
                 break;
             case ObjectTerm pairs:
                 foreach (var (key, value) in pairs.Pairs)
                 {
-                    Used(key, names);
-                    Used(value, names);
+                    Used(key);
+                    Used(value);
                 }
 
                 break;
         }
     }
 
-    private static void Used(ImmutableArray<Term> terms, HashSet<string> names)
+    private void Used(ImmutableArray<Term> terms)
     {
         foreach (var term in terms)
         {
-            Used(term, names);
+            Used(term);
         }
     }
 
-    private static void Used(Statement statement, HashSet<string> names)
+    private void Used(Statement statement)
     {
         switch (statement)
         {
             case ExpressionStatement expression:
-                Used(expression.Term, names);
+                Used(expression.Term);
                 break;
             case EquationStatement equation:
-                Used(equation.Left, names);
-                Used(equation.Right, names);
+                Used(equation.Left);
+                Used(equation.Right);
                 break;
             case SomeInStatement some:
-                Used(some.Key, names);
-                Used(some.Value, names);
-                Used(some.Collection, names);
+                Used(some.Key);
+                Used(some.Value);
+                Used(some.Collection);
                 break;
             case EveryStatement every:
-                Used(every.Domain, names);
+                Used(every.Domain);
                 break;
         }
 
@@ -147,11 +151,11 @@ internal static class Names
             // A bare name may be that of a function, and a variable only this place uses would be unsafe anyway.
             if (with.Value is RefTerm { Head: VarTerm } path)
             {
-                Used(path.Path, names);
+                Used(path.Path);
             }
             else if (with.Value is not VarTerm)
             {
-                Used(with.Value, names);
+                Used(with.Value);
             }
         }
     }

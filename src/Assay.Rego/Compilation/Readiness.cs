@@ -3,161 +3,72 @@ using Assay.Rego.Values;
 namespace Assay.Rego.Compilation;
 
 /// <summary>
-/// Which variables a term needs and which it gives, when some are bound already. A statement can run when it needs none
-/// that is unbound.
+/// Asks once of a statement or a term which variables it misses, and in which order its parts can be evaluated. What is found is kept for the
+/// emitter: were each of the two to search the order at every level of calls, the work would double with each level.
 /// </summary>
-internal sealed class Readiness(HashSet<Local> bound)
+internal sealed class Readiness(Bindings bound, Plan plan, CompileWork work)
 {
-    private readonly HashSet<Local> _given = [];
-    private readonly HashSet<Local> _missing = [];
+    private readonly List<Local> _missing = [];
+    private Dictionary<LTerm, Stuck>? _stuck;
+    private bool _tells;
 
-    /// <summary>Missing variables; empty when the statement can run.</summary>
-    public static HashSet<Local> Missing(LStatement statement, HashSet<Local> bound)
+    // An argument that cannot be evaluated yet, what it waits for, and what it would bind then.
+    private sealed record Stuck(HashSet<Local> Missing, Local[] Given);
+
+    /// <summary>What a statement waits for: one of these variables, or all of them when nothing in it can bind another.</summary>
+    public readonly record struct Condition(HashSet<Local> Missing, bool All);
+
+    /// <summary>Whether the statement can run; if not, each condition is a way in which it could become ready.</summary>
+    public static bool Ask(LStatement statement, Bindings bound, Plan plan, CompileWork work, out IReadOnlyList<Condition> conditions)
     {
-        var needs = new Readiness(bound);
+        var mark = bound.Mark;
+        conditions = new Readiness(bound, plan, work).Statement(statement);
+        bound.UndoTo(mark);
+        return conditions.Count == 0;
+    }
+
+    /// <summary>The variables that the term misses; empty when it can be evaluated.</summary>
+    public static HashSet<Local> MissingIn(LTerm term, Bindings bound, Plan plan, CompileWork work)
+    {
+        var mark = bound.Mark;
+        var asked = new Readiness(bound, plan, work);
+        asked.Value(term);
+        bound.UndoTo(mark);
+        return [.. asked._missing];
+    }
+
+    /// <summary>The variables to tell of when the statement never becomes ready.</summary>
+    public static IEnumerable<Local> Unsafe(LStatement statement, Bindings bound, Plan plan, CompileWork work)
+    {
+        var mark = bound.Mark;
+        var asked = new Readiness(bound, plan, work) { _tells = true };
+        asked.Statement(statement);
+        bound.UndoTo(mark);
+        return asked._missing.Distinct();
+    }
+
+    private List<Condition> Statement(LStatement statement)
+    {
+        var mark = bound.Mark;
         foreach (var with in statement.With)
         {
-            needs.Value(with.Value);
+            Value(with.Value);
         }
 
-        if (!statement.Negated)
+        foreach (var equation in statement.Before)
         {
-            needs.Statement(statement);
-            return needs._missing;
+            Value(equation.Right);
+            Pattern(equation.Left);
         }
 
-        // Under not nothing is bound outward: named variables must be bound already.
-        needs.Statement(statement);
-        needs._missing.UnionWith(needs._given.Where(local => !local.IsGenerated));
-        return needs._missing;
-    }
-
-    /// <summary>All variables of the statement that are not its own closures': only when one of them is bound can it become ready.</summary>
-    public static HashSet<Local> Mentions(LStatement statement)
-    {
-        var found = new HashSet<Local>();
-        foreach (var with in statement.With)
-        {
-            Mentions(with.Value, found);
-        }
-
-        switch (statement)
-        {
-            case LExpression expression:
-                Mentions(expression.Term, found);
-                break;
-            case LEquation equation:
-                Mentions(equation.Left, found);
-                Mentions(equation.Right, found);
-                break;
-            case LSomeIn some:
-                Mentions(some.Collection, found);
-                Mentions(some.Value, found);
-                if (some.Key is not null)
-                {
-                    Mentions(some.Key, found);
-                }
-
-                break;
-            case LEvery every:
-                Mentions(every.Domain, found);
-                found.UnionWith(every.Free);
-                break;
-        }
-
-        return found;
-    }
-
-    private static void Mentions(LTerm term, HashSet<Local> found)
-    {
-        switch (term)
-        {
-            case LLocal local:
-                found.Add(local.Local);
-                break;
-            case LRef reference:
-                Mentions(reference.Head, found);
-                Mentions(reference.Path, found);
-                break;
-            case LCall call:
-                Mentions(call.Arguments, found);
-                break;
-            case LArray array:
-                Mentions(array.Items, found);
-                break;
-            case LSet set:
-                Mentions(set.Items, found);
-                break;
-            case LObject pairs:
-                foreach (var (key, value) in pairs.Pairs)
-                {
-                    Mentions(key, found);
-                    Mentions(value, found);
-                }
-
-                break;
-            case LComprehension comprehension:
-                found.UnionWith(comprehension.Free);
-                break;
-        }
-    }
-
-    private static void Mentions(LTerm[] terms, HashSet<Local> found)
-    {
-        foreach (var term in terms)
-        {
-            Mentions(term, found);
-        }
-    }
-
-    public static bool CanEvaluate(LTerm term, HashSet<Local> bound)
-    {
-        var needs = new Readiness(bound);
-        needs.Value(term);
-        return needs._missing.Count == 0;
-    }
-
-    public static bool CanMatch(LTerm term, HashSet<Local> bound)
-    {
-        var needs = new Readiness(bound);
-        needs.Pattern(term);
-        return needs._missing.Count == 0;
-    }
-
-    public static HashSet<Local> MissingIn(LTerm term, HashSet<Local> bound)
-    {
-        var needs = new Readiness(bound);
-        needs.Value(term);
-        return needs._missing;
-    }
-
-    /// <summary>Splits an equation of composites into equations of their parts, as deep as both sides are written out. Null when they cannot be equal.</summary>
-    public static List<(LTerm Left, LTerm Right)>? Parts(LTerm left, LTerm right)
-    {
-        var parts = new List<(LTerm, LTerm)>();
-        return Split(left, right, parts) ? parts : null;
-    }
-
-    /// <summary>Whether evaluating the left side and matching the right can be done: the order that the emitter follows too.</summary>
-    public static bool Directed(LTerm from, LTerm to, HashSet<Local> bound)
-    {
-        var needs = new Readiness(bound);
-        needs.Value(from);
-        needs.Pattern(to);
-        return needs._missing.Count == 0;
-    }
-
-    private bool IsBound(Local local) => bound.Contains(local) || _given.Contains(local);
-
-    private void Statement(LStatement statement)
-    {
+        var conditions = new List<Condition>();
         switch (statement)
         {
             case LExpression expression:
                 Value(expression.Term);
                 break;
             case LEquation equation:
-                Equation(equation);
+                conditions = Equation(equation);
                 break;
             case LSomeIn some:
                 Value(some.Collection);
@@ -170,55 +81,136 @@ internal sealed class Readiness(HashSet<Local> bound)
                 break;
             case LEvery every:
                 Value(every.Domain);
-                _missing.UnionWith(every.Free.Where(local => !IsBound(local)));
+                Free(every.Free);
                 break;
         }
+
+        if (statement.Negated)
+        {
+            // Under not nothing is bound outward: named variables must be bound already.
+            foreach (var local in bound.Since(mark))
+            {
+                if (!local.IsGenerated)
+                {
+                    _missing.Add(local);
+                }
+            }
+        }
+
+        if (_missing.Count > 0)
+        {
+            var all = statement is LExpression { Term.MayBind: false, With: [], Before: [] };
+            conditions.Add(new Condition([.. _missing], all));
+        }
+
+        return conditions;
     }
 
-    private void Equation(LEquation equation)
+    /// <summary>Splits an equation of composites into equations of their parts, and gives each a direction, as they become ready.</summary>
+    private List<Condition> Equation(LEquation equation)
     {
-        if (Parts(equation.Left, equation.Right) is not { } parts)
+        if (Composites.Parts(equation.Left, equation.Right, work) is not { } parts)
         {
-            return;
+            plan.Directions[equation.Left] = null;
+            return [];
         }
 
         // Parts may wait for one another: [x, y] = [y, 1].
-        while (parts.Count > 0)
+        var (order, directions) = (new Ordering(parts.Count, work), new List<(LTerm, LTerm)>());
+        var waiting = new Dictionary<int, List<Condition>>();
+        while (order.TryNext(out var next))
         {
-            var known = new HashSet<Local>(bound);
-            known.UnionWith(_given);
-            var ready = parts.FindIndex(part => Directed(part.Left, part.Right, known) || Directed(part.Right, part.Left, known));
-            if (ready < 0)
+            var mark = bound.Mark;
+            if (Directed(parts[next].Left, parts[next].Right, out var conditions) is { } direction)
             {
-                var (left, right) = parts[0];
-                var (one, other) = (new Readiness(known), new Readiness(known));
-                one.Value(left);
-                one.Pattern(right);
-                other.Value(right);
-                other.Pattern(left);
-                // The side with less missing is told, unless that is only the compiler's own name for a part of a template.
-                var fewer = one._missing.Count <= other._missing.Count ? one : other;
-                _missing.UnionWith(fewer._missing.All(local => local.Name[0] == '$') ? one._missing.Union(other._missing) : fewer._missing);
-                return;
+                directions.Add(direction);
+                waiting.Remove(next);
+                order.Done(next, bound, mark);
+                continue;
             }
 
-            var (a, b) = parts[ready];
-            if (!Directed(a, b, known))
+            waiting[next] = conditions;
+            foreach (var (missing, all) in conditions)
             {
-                (a, b) = (b, a);
+                order.Block(next, missing, all);
             }
-
-            Value(a);
-            Pattern(b);
-            parts.RemoveAt(ready);
         }
+
+        plan.Directions[equation.Left] = directions;
+        if (_tells && waiting.Count > 0)
+        {
+            Tell(parts[waiting.Keys.Min()]);
+        }
+
+        return [.. waiting.Values.SelectMany(conditions => conditions)];
+    }
+
+    // The side with less missing is told, unless that is only the compiler's own name for a part of a template.
+    private void Tell((LTerm Left, LTerm Right) part)
+    {
+        var (one, other) = (MissingIn(part.Left, part.Right), MissingIn(part.Right, part.Left));
+        var fewer = one.Count <= other.Count ? one : other;
+        _missing.AddRange(fewer.All(local => local.Name[0] == '$') ? one.Union(other) : fewer);
+    }
+
+    private HashSet<Local> MissingIn(LTerm from, LTerm to)
+    {
+        var mark = bound.Mark;
+        var asked = new Readiness(bound, plan, work);
+        asked.Value(from);
+        asked.Pattern(to);
+        bound.UndoTo(mark);
+        return [.. asked._missing];
+    }
+
+    /// <summary>The direction in which one side can be evaluated and the other taken apart; null when there is none.</summary>
+    private (LTerm From, LTerm To)? Directed(LTerm left, LTerm right, out List<Condition> conditions)
+    {
+        conditions = [];
+        var mark = bound.Mark;
+        var forward = Directed(left, right, conditions);
+        if (forward && left is not (LArray or LObject or LConst or LLocal))
+        {
+            return (left, right);
+        }
+
+        // A side that is a pattern is better taken for one, when both can be evaluated.
+        bound.UndoTo(mark);
+        if (Directed(right, left, conditions))
+        {
+            return (right, left);
+        }
+
+        return forward && Directed(left, right, conditions) ? (left, right) : null;
+    }
+
+    private bool Directed(LTerm from, LTerm to, List<Condition> conditions)
+    {
+        var (mark, before) = (bound.Mark, _missing.Count);
+        Value(from);
+        var all = _missing.Count > before && !from.MayBind;
+        if (!all)
+        {
+            Pattern(to);
+        }
+
+        if (_missing.Count == before)
+        {
+            return true;
+        }
+
+        conditions.Add(new Condition([.. _missing.Skip(before)], all));
+        _missing.RemoveRange(before, _missing.Count - before);
+        bound.UndoTo(mark);
+        return false;
     }
 
     private void Value(LTerm term)
     {
+        work.Tick();
         switch (term)
         {
-            case LLocal local when !IsBound(local.Local):
+            case LLocal local when !bound.Has(local.Local):
                 _missing.Add(local.Local);
                 break;
             case LRef reference:
@@ -233,18 +225,10 @@ internal sealed class Readiness(HashSet<Local> bound)
                 Arguments(call);
                 break;
             case LArray array:
-                foreach (var item in array.Items)
-                {
-                    Value(item);
-                }
-
+                Values(array.Items);
                 break;
             case LSet set:
-                foreach (var item in set.Items)
-                {
-                    Value(item);
-                }
-
+                Values(set.Items);
                 break;
             case LObject pairs:
                 foreach (var (key, value) in pairs.Pairs)
@@ -255,29 +239,88 @@ internal sealed class Readiness(HashSet<Local> bound)
 
                 break;
             case LComprehension comprehension:
-                _missing.UnionWith(comprehension.Free.Where(local => !IsBound(local)));
+                Free(comprehension.Free);
                 break;
         }
     }
 
-    /// <summary>A reference among the arguments may bind what another argument needs: f(x, data.a[x]).</summary>
-    public static int NextArgument(List<LTerm> waiting, HashSet<Local> bound)
+    private void Values(LTerm[] terms)
     {
-        var ready = waiting.FindIndex(argument => CanEvaluate(argument, bound));
-        return Math.Max(ready, 0);
+        foreach (var term in terms)
+        {
+            Value(term);
+        }
     }
 
+    private void Free(HashSet<Local> free)
+    {
+        work.Tick(free.Count);
+        _missing.AddRange(free.Where(local => !bound.Has(local)));
+    }
+
+    /// <summary>A reference among the arguments may bind what another argument needs: f(x, data.a[x]).</summary>
     private void Arguments(LCall call)
     {
-        var waiting = call.Arguments.ToList();
-        while (waiting.Count > 0)
+        if (!call.MayBind)
         {
-            var known = new HashSet<Local>(bound);
-            known.UnionWith(_given);
-            var next = NextArgument(waiting, known);
-            Value(waiting[next]);
-            waiting.RemoveAt(next);
+            Values(call.Arguments);
+            return;
         }
+
+        var (order, taken) = (new Ordering(call.Arguments.Length, work), new List<int>(call.Arguments.Length));
+        while (order.TryNext(out var next))
+        {
+            var (argument, mark) = (call.Arguments[next], bound.Mark);
+            if (WhyStuck(argument) is { } stuck)
+            {
+                order.Block(next, stuck.Missing, all: !argument.MayBind);
+                continue;
+            }
+
+            taken.Add(next);
+            order.Done(next, bound, mark);
+            if (ReferenceEquals(call.Builtin, Lowering.Print))
+            {
+                // Each part of a print is a closure.
+                bound.UndoTo(mark);
+            }
+        }
+
+        if (taken.Count == call.Arguments.Length)
+        {
+            plan.Orders[call] = [.. taken];
+            return;
+        }
+
+        // What one of them would bind for another is not what is missing, unless they wait for each other.
+        var all = order.Left.Select(index => _stuck![call.Arguments[index]]).ToArray();
+        var missing = all.SelectMany(stuck => stuck.Missing).ToHashSet();
+        work.Tick(missing.Count);
+        var outside = missing.Except(all.SelectMany(stuck => stuck.Given)).ToArray();
+        _missing.AddRange(outside.Length > 0 ? outside : missing);
+    }
+
+    /// <summary>Evaluates an argument; null when that went well. One that was stuck before is looked at again only when something it waits for was bound.</summary>
+    private Stuck? WhyStuck(LTerm argument)
+    {
+        _stuck ??= new(ReferenceEqualityComparer.Instance);
+        if (_stuck.TryGetValue(argument, out var before) && !before.Missing.Any(bound.Has))
+        {
+            return before;
+        }
+
+        var (mark, count) = (bound.Mark, _missing.Count);
+        Value(argument);
+        if (_missing.Count == count)
+        {
+            return null;
+        }
+
+        var stuck = new Stuck([.. _missing.Skip(count)], [.. bound.Since(mark)]);
+        work.Tick(stuck.Missing.Count + stuck.Given.Length);
+        _missing.RemoveRange(count, _missing.Count - count);
+        bound.UndoTo(mark);
+        return _stuck[argument] = stuck;
     }
 
     private void Pattern(LTerm term)
@@ -285,13 +328,11 @@ internal sealed class Readiness(HashSet<Local> bound)
         switch (term)
         {
             case LLocal local:
-                if (!IsBound(local.Local))
-                {
-                    _given.Add(local.Local);
-                }
-
+                work.Tick();
+                bound.Add(local.Local);
                 break;
             case LArray array:
+                work.Tick();
                 foreach (var item in array.Items)
                 {
                     Pattern(item);
@@ -299,6 +340,7 @@ internal sealed class Readiness(HashSet<Local> bound)
 
                 break;
             case LObject pairs:
+                work.Tick();
                 foreach (var (key, value) in pairs.Pairs)
                 {
                     Value(key);
@@ -311,81 +353,14 @@ internal sealed class Readiness(HashSet<Local> bound)
                 break;
         }
     }
+}
 
-    private static bool Split(LTerm left, LTerm right, List<(LTerm, LTerm)> parts)
-    {
-        if (Items(left) is { } a && Items(right) is { } b && !(left is LConst && right is LConst))
-        {
-            if (a.Length != b.Length)
-            {
-                return false;
-            }
+/// <summary>What <see cref="Readiness"/> found out and the emitter follows.</summary>
+internal sealed class Plan
+{
+    /// <summary>The order of the arguments of calls in which something may be bound.</summary>
+    public Dictionary<LCall, int[]> Orders { get; } = new(ReferenceEqualityComparer.Instance);
 
-            for (var i = 0; i < a.Length; i++)
-            {
-                if (!Split(a[i], b[i], parts))
-                {
-                    return false;
-                }
-            }
-
-            return true;
-        }
-
-        if (Pairs(left) is { } c && Pairs(right) is { } d && !(left is LConst && right is LConst))
-        {
-            if (c.Count != d.Count)
-            {
-                return false;
-            }
-
-            foreach (var (key, value) in c)
-            {
-                if (!d.TryGetValue(key, out var other) || !Split(value, other, parts))
-                {
-                    return false;
-                }
-            }
-
-            return true;
-        }
-
-        parts.Add((left, right));
-        return true;
-    }
-
-    private static LTerm[]? Items(LTerm term) => term switch
-    {
-        LArray array => array.Items,
-        LConst { Value: RegoArray array } => [.. array.Items.ToArray().Select(item => new LConst(term.At, item))],
-        _ => null,
-    };
-
-    // Objects are split only when all their keys are constants, and different.
-    private static Dictionary<RegoValue, LTerm>? Pairs(LTerm term)
-    {
-        var pairs = new Dictionary<RegoValue, LTerm>();
-        switch (term)
-        {
-            case LObject written:
-                foreach (var (key, value) in written.Pairs)
-                {
-                    if (key is not LConst constant || !pairs.TryAdd(constant.Value, value))
-                    {
-                        return null;
-                    }
-                }
-
-                return pairs;
-            case LConst { Value: RegoObject members }:
-                foreach (var (key, value) in members)
-                {
-                    pairs[key] = new LConst(term.At, value);
-                }
-
-                return pairs;
-            default:
-                return null;
-        }
-    }
+    /// <summary>For each equation, by its left side, the parts in order and which side is evaluated; null when its sides are never equal.</summary>
+    public Dictionary<LTerm, List<(LTerm From, LTerm To)>?> Directions { get; } = new(ReferenceEqualityComparer.Instance);
 }

@@ -12,22 +12,23 @@ internal sealed class TypeCheck
 {
     private readonly Source _source;
     private readonly Errors _errors;
+    private readonly CompileWork _work;
     private readonly Dictionary<Local, RegoTypes> _known = [];
 
-    private TypeCheck(Source source, Errors errors) => (_source, _errors) = (source, errors);
+    private TypeCheck(Source source, Errors errors, CompileWork work) => (_source, _errors, _work) = (source, errors, work);
 
-    public static void Rule(LRule rule, Errors errors)
+    public static void Rule(LRule rule, Errors errors, CompileWork work)
     {
         foreach (var branch in rule.Branches)
         {
-            var check = new TypeCheck(rule.Source, errors);
+            var check = new TypeCheck(rule.Source, errors, work);
             check.Body(branch.Body);
             check.Terms(branch.Path);
             check.Term(branch.Value);
         }
     }
 
-    public static void Query(Source source, LStatement[] body, Errors errors) => new TypeCheck(source, errors).Body(body);
+    public static void Query(Source source, LStatement[] body, Errors errors, CompileWork work) => new TypeCheck(source, errors, work).Body(body);
 
     private void Body(LStatement[] body)
     {
@@ -42,6 +43,11 @@ internal sealed class TypeCheck
             // A replaced function takes and gives what it likes.
             if (!statement.With.Any(with => with.Target == WithTarget.Function))
             {
+                foreach (var equation in statement.Before)
+                {
+                    Term(equation.Right);
+                }
+
                 Statement(statement);
             }
         }
@@ -52,7 +58,8 @@ internal sealed class TypeCheck
     {
         for (var round = 0; round < 2; round++)
         {
-            foreach (var equation in body.OfType<LEquation>().Where(equation => !equation.Negated && equation.With.Length == 0))
+            var equations = body.Where(statement => statement.With.Length == 0).SelectMany(statement => statement is LEquation { Negated: false } written ? [written] : statement.Before);
+            foreach (var equation in equations)
             {
                 Learn(equation.Left, Of(equation.Right));
                 Learn(equation.Right, Of(equation.Left));
@@ -69,38 +76,40 @@ internal sealed class TypeCheck
         }
     }
 
-    private RegoTypes Of(LTerm term) => term switch
+    private RegoTypes Of(LTerm term)
     {
-        LConst constant => (RegoTypes)(1 << (int)constant.Value.Kind),
-        LLocal local => _known.GetValueOrDefault(local.Local, RegoTypes.Any),
-        LCall { Builtin: { IsRelation: false } builtin } call => Result(builtin, call),
-        LArray => RegoTypes.Array,
-        LSet => RegoTypes.Set,
-        LObject => RegoTypes.Object,
-        LComprehension comprehension => (RegoTypes)(1 << (int)comprehension.Kind),
-        _ => RegoTypes.Any,
-    };
+        _work.Tick();
+        return term switch
+        {
+            LConst constant => (RegoTypes)(1 << (int)constant.Value.Kind),
+            LLocal local => _known.GetValueOrDefault(local.Local, RegoTypes.Any),
+            LCall { Builtin: { IsRelation: false } builtin } call => IsDifference(call) ? Difference(Of(call.Arguments[0]), Of(call.Arguments[1]), builtin) : builtin.Result,
+            LArray => RegoTypes.Array,
+            LSet => RegoTypes.Set,
+            LObject => RegoTypes.Object,
+            LComprehension comprehension => (RegoTypes)(1 << (int)comprehension.Kind),
+            _ => RegoTypes.Any,
+        };
+    }
+
+    private static bool IsDifference(LCall call) => call is { Builtin.Name: "minus", Arguments.Length: 2 };
 
     // Numbers and sets do not mix: the kind of one operand is that of the difference.
-    private RegoTypes Result(Builtin builtin, LCall call) =>
-        builtin.Name == "minus" && call.Arguments.Length == 2 && (Of(call.Arguments[0]) & Of(call.Arguments[1]) & builtin.Result) is var kinds and not RegoTypes.None
-            ? kinds : builtin.Result;
+    private static RegoTypes Difference(RegoTypes left, RegoTypes right, Builtin minus) =>
+        (left & right & minus.Result) is var kinds and not RegoTypes.None ? kinds : minus.Result;
 
     private void Statement(LStatement statement)
     {
         switch (statement)
         {
             case LExpression { Term: LCall { Builtin.Name: "equal", Arguments: [var left, var right] } } equal:
-                Term(equal.Term);
-                Match(left, right, equal.At);
+                Match(Term(left), Term(right), equal.At);
                 break;
             case LExpression expression:
                 Term(expression.Term);
                 break;
             case LEquation equation:
-                Term(equation.Left);
-                Term(equation.Right);
-                Match(equation.Left, equation.Right, equation.At);
+                Match(Term(equation.Left), Term(equation.Right), equation.At);
                 break;
             case LSomeIn some:
                 Term(some.Collection);
@@ -113,9 +122,8 @@ internal sealed class TypeCheck
         }
     }
 
-    private void Match(LTerm left, LTerm right, Position at)
+    private void Match(RegoTypes a, RegoTypes b, Position at)
     {
-        var (a, b) = (Of(left), Of(right));
         if ((a & b) == RegoTypes.None && a != RegoTypes.None && b != RegoTypes.None)
         {
             _errors.Add(RegoErrorCode.TypeError, _source, at, $"match error\n\tleft  : {Text(a)}\n\tright : {Text(b)}");
@@ -130,7 +138,8 @@ internal sealed class TypeCheck
         }
     }
 
-    private void Term(LTerm term)
+    /// <summary>Checks the term and gives its kinds: asking for them from outside at each level would be quadratic.</summary>
+    private RegoTypes Term(LTerm term)
     {
         switch (term)
         {
@@ -139,9 +148,7 @@ internal sealed class TypeCheck
                 Terms(reference.Path);
                 break;
             case LCall call:
-                Terms(call.Arguments);
-                Call(call);
-                break;
+                return Call(call, [.. call.Arguments.Select(Term)]);
             case LArray array:
                 Terms(array.Items);
                 break;
@@ -161,25 +168,25 @@ internal sealed class TypeCheck
                 Terms([comprehension.Value, .. comprehension.Key is null ? (ReadOnlySpan<LTerm>)[] : [comprehension.Key]]);
                 break;
         }
+
+        return Of(term);
     }
 
-    private void Call(LCall call)
+    private RegoTypes Call(LCall call, RegoTypes[] kinds)
     {
-        // print takes any number of operands of any kind; a wrong number of operands was told before.
-        if (call.Builtin is not { } builtin || ReferenceEquals(builtin, Lowering.Print) || call.Arguments.Length != builtin.Arity)
+        _work.Tick();
+        if (call.Builtin is not { } builtin)
         {
-            return;
+            return RegoTypes.Any;
         }
 
-        for (var i = 0; i < call.Arguments.Length; i++)
+        // print takes any number of operands of any kind; a wrong number of operands was told before.
+        if (!ReferenceEquals(builtin, Lowering.Print) && kinds.Length == builtin.Arity && kinds.Zip(builtin.Arguments).Any(pair => (pair.First & pair.Second) == RegoTypes.None))
         {
-            if ((Of(call.Arguments[i]) & builtin.Arguments[i]) == RegoTypes.None)
-            {
-                var have = string.Join(", ", call.Arguments.Select(argument => Text(Of(argument))));
-                _errors.Add(RegoErrorCode.TypeError, _source, call.At, $"{builtin.Name}: invalid argument(s)\n\thave: ({have})\n\twant: ({string.Join(", ", builtin.Arguments.Select(Text))})");
-                return;
-            }
+            _errors.Add(RegoErrorCode.TypeError, _source, call.At, $"{builtin.Name}: invalid argument(s)\n\thave: ({string.Join(", ", kinds.Select(Text))})\n\twant: ({string.Join(", ", builtin.Arguments.Select(Text))})");
         }
+
+        return builtin.IsRelation ? RegoTypes.Any : IsDifference(call) ? Difference(kinds[0], kinds[1], builtin) : builtin.Result;
     }
 
     private static string Text(RegoTypes kinds)

@@ -302,28 +302,30 @@ internal sealed partial class Parser
     /// <summary>Metadata comments, each given to the statement that follows it.</summary>
     private (ImmutableArray<AnnotationBlock> Package, ImmutableArray<AnnotationBlock>[] Rules) Annotations(Position packageAt, ImmutableArray<RuleNode>.Builder rules)
     {
-        var package = ImmutableArray<AnnotationBlock>.Empty;
-        var notes = new ImmutableArray<AnnotationBlock>[rules.Count];
-        System.Array.Fill(notes, []);
+        var package = ImmutableArray.CreateBuilder<AnnotationBlock>();
+        var notes = new List<AnnotationBlock>?[rules.Count];
+        var next = 0;
+        // Both are in source order: neither is looked through from the start for each of the other.
         foreach (var block in Blocks())
         {
             if (block.At.Offset < packageAt.Offset)
             {
-                package = package.Add(block);
+                package.Add(block);
                 continue;
             }
 
-            for (var i = 0; i < rules.Count; i++)
+            while (next < rules.Count && rules[next].At.Offset <= block.At.Offset)
             {
-                if (rules[i].At.Offset > block.At.Offset)
-                {
-                    notes[i] = notes[i].Add(block);
-                    break;
-                }
+                next++;
+            }
+
+            if (next < rules.Count)
+            {
+                (notes[next] ??= []).Add(block);
             }
         }
 
-        return (package, notes);
+        return (package.ToImmutable(), [.. notes.Select(list => list is null ? ImmutableArray<AnnotationBlock>.Empty : [.. list])]);
     }
 
     private IEnumerable<AnnotationBlock> Blocks()

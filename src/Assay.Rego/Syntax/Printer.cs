@@ -5,9 +5,11 @@ using Assay.Rego.Values;
 namespace Assay.Rego.Syntax;
 
 /// <summary>Writes a module back as source. What is written parses to the same module; layout and comments are the printer's own.</summary>
-internal sealed class Printer
+internal sealed class Printer(int longest = int.MaxValue)
 {
     private readonly StringBuilder _text = new();
+
+    private bool IsFull => _text.Length > longest;
 
     public static string Print(ModuleNode module)
     {
@@ -23,11 +25,12 @@ internal sealed class Printer
         return printer._text.ToString();
     }
 
-    public static string Print(Statement statement)
+    /// <summary>Writes a statement; behind so many characters it is cut.</summary>
+    public static string Print(Statement statement, int longest)
     {
-        var printer = new Printer();
+        var printer = new Printer(longest);
         printer.Statement(statement);
-        return printer._text.ToString();
+        return printer.IsFull ? string.Concat(printer._text.ToString().AsSpan(0, longest), "…") : printer._text.ToString();
     }
 
     private void Module(ModuleNode module)
@@ -135,7 +138,7 @@ internal sealed class Printer
 
     private void Body(ImmutableArray<Statement> body)
     {
-        for (var i = 0; i < body.Length; i++)
+        for (var i = 0; i < body.Length && !IsFull; i++)
         {
             _text.Append(i > 0 ? "; " : "");
             Statement(body[i]);
@@ -144,6 +147,11 @@ internal sealed class Printer
 
     private void Statement(Statement statement)
     {
+        if (IsFull)
+        {
+            return;
+        }
+
         _text.Append(statement.Negated ? "not " : "");
         switch (statement)
         {
@@ -190,6 +198,11 @@ internal sealed class Printer
 
     private void Term(Term term)
     {
+        if (IsFull)
+        {
+            return;
+        }
+
         switch (term)
         {
             case ScalarTerm { Raw: true, Value: RegoString raw }:
@@ -256,7 +269,7 @@ internal sealed class Printer
     private void Pairs(ObjectTerm pairs)
     {
         _text.Append('{');
-        for (var i = 0; i < pairs.Pairs.Length; i++)
+        for (var i = 0; i < pairs.Pairs.Length && !IsFull; i++)
         {
             _text.Append(i > 0 ? ", " : "");
             Term(pairs.Pairs[i].Key);
@@ -324,7 +337,7 @@ internal sealed class Printer
     private void Sequence(string open, ImmutableArray<Term> items, string close)
     {
         _text.Append(open);
-        for (var i = 0; i < items.Length; i++)
+        for (var i = 0; i < items.Length && !IsFull; i++)
         {
             _text.Append(i > 0 ? ", " : "");
             Term(items[i]);

@@ -94,9 +94,9 @@ public class RobustnessTests
     [Fact]
     public void A_cancelled_evaluation_is_an_error()
     {
-        using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        using var source = new CancellationTokenSource();
         var query = Prepared("package a", "count([1 | some x in numbers.range(1, 100000); some y in numbers.range(1, 100000)])");
-        var result = query.Evaluate(null, new EvaluationOptions { Budget = new EvaluationBudget { Steps = long.MaxValue / 2, Bytes = long.MaxValue / 2 } }, source.Token);
+        var result = query.Evaluate(null, new EvaluationOptions { Looked = _ => source.Cancel() }, source.Token);
         Assert.Equal("eval_cancel_error", result.Error?.CodeText);
     }
 

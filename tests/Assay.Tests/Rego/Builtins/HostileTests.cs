@@ -1,14 +1,11 @@
-using System.Diagnostics;
 using Assay.Rego;
 using Assay.Rego.Builtins;
 
 namespace Assay.Tests.Rego.Builtins;
 
-/// <summary>Inputs made to exhaust or crash the host: each ends in an error or an answer, quickly.</summary>
+/// <summary>Inputs made to exhaust or crash the host: each ends in an error or an answer, within the budget.</summary>
 public class HostileTests
 {
-    private static readonly TimeSpan s_quick = TimeSpan.FromSeconds(15);
-
     [Theory]
     [InlineData("numbers.range(1, 1000000000000)")]
     [InlineData("numbers.range(1, 20000000)")]
@@ -22,9 +19,9 @@ public class HostileTests
     [InlineData("graph.reachable_paths({\"a\": numbers.range(0, 60), \"b\": 1}, array.concat([], [\"a\"])) | {sprintf(\"%99999999d\", numbers.range(1, 99999999))}")]
     public void What_would_grow_without_bound_is_over_budget_or_refused(string expression)
     {
-        var clock = Stopwatch.StartNew();
-        Assert.StartsWith("eval_", Evaluate.Expression(expression), StringComparison.Ordinal);
-        Assert.True(clock.Elapsed < s_quick, $"took {clock.Elapsed}");
+        var answer = Evaluate.Expression(expression);
+        Assert.StartsWith("eval_", answer, StringComparison.Ordinal);
+        Assert.False(answer.StartsWith("eval_cancel_error", StringComparison.Ordinal), "it ended by the clock, not by the budget");
     }
 
     [Fact]
