@@ -51,6 +51,9 @@ public sealed class SimulatedTpm : IDisposable
     /// <summary>A TPM with a new key.</summary>
     public static SimulatedTpm Create(SimulatedTpmScheme scheme, uint attributes = AttestationKeyAttributes) => new(scheme, attributes);
 
+    /// <summary>The modulus of an RSA key, 256 bytes.</summary>
+    internal byte[] Modulus => _rsa?.ExportParameters(false).Modulus ?? throw new InvalidOperationException("the key is not an RSA key");
+
     /// <summary>The key's TPMT_PUBLIC.</summary>
     public byte[] PublicArea()
     {

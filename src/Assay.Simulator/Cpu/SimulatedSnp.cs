@@ -53,10 +53,10 @@ public sealed class SimulatedSnp
     }
 
     /// <summary>MEASUREMENT of the image that is known to be good.</summary>
-    public static byte[] GoodMeasurement => SnpDraft.Of(SnpLine.Milan, 3, false, [], SnpFault.None).Measurement;
+    public static byte[] GoodMeasurement => SnpGuest.BareMetal.Measurement.ToArray();
 
     /// <summary>HOST_DATA of the image that is known to be good.</summary>
-    public static byte[] GoodHostData => SnpDraft.Of(SnpLine.Milan, 3, false, [], SnpFault.None).HostData;
+    public static byte[] GoodHostData => SnpGuest.BareMetal.HostData.ToArray();
 
     /// <summary>A guest that answers <paramref name="reportData"/> (64 bytes), with one thing wrong.</summary>
     /// <param name="amd">The hierarchy.</param>
@@ -65,14 +65,16 @@ public sealed class SimulatedSnp
     /// <param name="vlek">Whether a VLEK signs instead of a VCEK.</param>
     /// <param name="reportData">64 bytes.</param>
     /// <param name="fault">What is wrong.</param>
-    public static SimulatedSnp Create(SimulatedAmd amd, SnpLine line, int version, bool vlek, byte[] reportData, SnpFault fault = SnpFault.None)
+    /// <param name="guest">Who is launched; null: <see cref="SnpGuest.BareMetal"/>.</param>
+    public static SimulatedSnp Create(
+        SimulatedAmd amd, SnpLine line, int version, bool vlek, byte[] reportData, SnpFault fault = SnpFault.None, SnpGuest? guest = null)
     {
         ArgumentNullException.ThrowIfNull(amd);
         ArgumentNullException.ThrowIfNull(reportData);
         ArgumentOutOfRangeException.ThrowIfNotEqual(reportData.Length, 64);
         ArgumentOutOfRangeException.ThrowIfLessThan(version, 2);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(version, 5);
-        return new SimulatedSnp(amd, SnpDraft.Of(line, version, vlek, reportData, fault));
+        return new SimulatedSnp(amd, SnpDraft.Of(line, version, vlek, reportData, fault, guest));
     }
 
     private static SnpLine Another(SnpLine line) => line is SnpLine.Milan ? SnpLine.Genoa : SnpLine.Milan;
@@ -85,15 +87,18 @@ public sealed class SimulatedSnp
         void Put(int at, byte[] value) => value.CopyTo(report.AsSpan(at));
 
         U32(0x000, (uint)_draft.Version);
+        U32(0x004, _draft.Guest.Svn);
         U64(0x008, _draft.Policy);
         U32(0x030, _draft.Vmpl);
         U32(0x034, 1);
         Put(0x038, _draft.Current.Encode(_draft.Line));
         U64(0x040, _draft.PlatformInfo);
-        U32(0x048, (_draft.Vlek ? 1u << 2 : 0) | (_draft.Fault is SnpFault.MaskChipKey ? 2u : 0));
+        U32(0x048, (_draft.Guest.AuthorKeyDigest is null ? 0 : 1u) | (_draft.Vlek ? 1u << 2 : 0) | (_draft.Fault is SnpFault.MaskChipKey ? 2u : 0));
         Put(0x050, _draft.ReportData);
         Put(0x090, _draft.Measurement);
         Put(0x0C0, _draft.HostData);
+        Put(0x0E0, _draft.Guest.IdKeyDigest.ToArray());
+        Put(0x110, _draft.Guest.AuthorKeyDigest?.ToArray() ?? []);
         Put(0x140, SHA256.HashData("report id"u8));
         Put(0x160, _draft.MigrationAgent);
         Put(0x180, _draft.Reported.Encode(_draft.Line));

@@ -43,10 +43,10 @@ public sealed partial class SimulatedTdx
     public byte[] Collateral { get; }
 
     /// <summary>MRTD of the image that is known to be good.</summary>
-    public static byte[] GoodMrTd => new TdxDraft { Version = 4, Is15 = false }.MrTd;
+    public static byte[] GoodMrTd => TdxGuest.BareMetal.MrTd.ToArray();
 
     /// <summary>RTMR0 to RTMR3 of the image that is known to be good.</summary>
-    public static byte[][] GoodRtmr => new TdxDraft { Version = 4, Is15 = false }.Rtmr;
+    public static byte[][] GoodRtmr => [.. TdxGuest.BareMetal.Rtmr.Select(register => register.ToArray())];
 
     /// <summary>The lowest tcbEvaluationDataNumber that a verifier has seen.</summary>
     public const int EvaluationDataNumber = 18;
@@ -57,15 +57,17 @@ public sealed partial class SimulatedTdx
     /// <param name="is15">A TDX 1.5 body; in version 5 alone.</param>
     /// <param name="reportData">64 bytes.</param>
     /// <param name="fault">What is wrong.</param>
-    /// <param name="rtmr">RTMR0 to RTMR3, for instance those of a <see cref="SimulatedBoot"/>; null: those of the good image.</param>
+    /// <param name="rtmr">RTMR0 to RTMR3, for instance those of a <see cref="SimulatedBoot"/>; null: those of the guest.</param>
+    /// <param name="guest">Who is launched; null: <see cref="TdxGuest.BareMetal"/>.</param>
     public static SimulatedTdx Create(
-        SimulatedIntel intel, int version, bool is15, byte[] reportData, TdxFault fault = TdxFault.None, IReadOnlyList<ReadOnlyMemory<byte>>? rtmr = null)
+        SimulatedIntel intel, int version, bool is15, byte[] reportData, TdxFault fault = TdxFault.None, IReadOnlyList<ReadOnlyMemory<byte>>? rtmr = null,
+        TdxGuest? guest = null)
     {
         ArgumentNullException.ThrowIfNull(intel);
         ArgumentNullException.ThrowIfNull(reportData);
         ArgumentOutOfRangeException.ThrowIfNotEqual(reportData.Length, ReportDataSize);
         ArgumentOutOfRangeException.ThrowIfEqual(version == 4 && is15, true);
-        var draft = TdxDraft.Of(version, is15, reportData, fault);
+        var draft = TdxDraft.Of(version, is15, reportData, fault, guest);
         return new SimulatedTdx(intel, rtmr is null ? draft : draft with { Rtmr = [.. rtmr.Select(register => register.ToArray())] });
     }
 

@@ -3,10 +3,15 @@ using System.Security.Cryptography;
 namespace Assay.Simulator;
 
 /// <summary>The components of a TCB.</summary>
-internal sealed record SnpLevels(int Fmc, int BootLoader, int Tee, int Snp, int Microcode)
+/// <param name="Fmc">On Turin alone.</param>
+/// <param name="BootLoader">Of the secure processor.</param>
+/// <param name="Tee">The secure processor's operating system.</param>
+/// <param name="Snp">The SNP firmware.</param>
+/// <param name="Microcode">Of the cores.</param>
+public sealed record SnpLevels(int Fmc, int BootLoader, int Tee, int Snp, int Microcode)
 {
     /// <summary>8 bytes in the layout of the line.</summary>
-    public byte[] Encode(SnpLine line) => line is SnpLine.Turin
+    internal byte[] Encode(SnpLine line) => line is SnpLine.Turin
         ? [(byte)Fmc, (byte)BootLoader, (byte)Tee, (byte)Snp, 0, 0, 0, (byte)Microcode]
         : [(byte)BootLoader, (byte)Tee, 0, 0, 0, 0, (byte)Snp, (byte)Microcode];
 }
@@ -18,39 +23,48 @@ internal sealed record SnpDraft
     public required int Version { get; init; }
     public required bool Vlek { get; init; }
     public required byte[] HardwareId { get; init; }
+    public required SnpGuest Guest { get; init; }
     public SnpFault Fault { get; init; }
 
     public ulong Policy { get; init; } = 1UL << 17 | 1UL << 16;
-    public uint Vmpl { get; init; }
+    public required uint Vmpl { get; init; }
     public ulong PlatformInfo { get; init; } = 0x25;
     public byte[] ReportData { get; init; } = new byte[64];
-    public byte[] Measurement { get; init; } = SHA384.HashData("simulated guest"u8);
-    public byte[] HostData { get; init; } = SHA256.HashData("simulated configuration"u8);
+    public required byte[] Measurement { get; init; }
+    public required byte[] HostData { get; init; }
     public byte[] MigrationAgent { get; init; } = [.. Enumerable.Repeat((byte)0xFF, 32)];
-    public SnpLevels Reported { get; init; } = Good;
-    public SnpLevels Committed { get; init; } = Good;
-    public SnpLevels Launch { get; init; } = Good;
-    public SnpLevels Current { get; init; } = Good;
+    public required SnpLevels Reported { get; init; }
+    public required SnpLevels Committed { get; init; }
+    public required SnpLevels Launch { get; init; }
+    public required SnpLevels Current { get; init; }
 
-    private static SnpLevels Good => new(2, 4, 1, 24, 213);
-
-    public static SnpDraft Of(SnpLine line, int version, bool vlek, byte[] reportData, SnpFault fault)
+    public static SnpDraft Of(SnpLine line, int version, bool vlek, byte[] reportData, SnpFault fault, SnpGuest? guest = null)
     {
+        guest ??= SnpGuest.BareMetal;
+        var newer = guest.Tcb with { Microcode = guest.Tcb.Microcode + 1 };
         var draft = new SnpDraft
         {
             Line = line,
             Version = version,
             Vlek = vlek,
             HardwareId = RandomNumberGenerator.GetBytes(line is SnpLine.Turin ? 8 : 64),
+            Guest = guest,
             ReportData = reportData,
             Fault = fault,
+            Vmpl = guest.Vmpl,
+            Measurement = guest.Measurement.ToArray(),
+            HostData = guest.HostData.ToArray(),
+            Reported = guest.Tcb,
+            Committed = guest.Tcb,
+            Launch = guest.Tcb,
+            Current = guest.Tcb,
         };
         return fault switch
         {
             SnpFault.OtherReportData => draft with { ReportData = SHA512.HashData(reportData) },
-            SnpFault.ReportedAboveCommitted => draft with { Reported = Good with { Microcode = 214 } },
-            SnpFault.CurrentBelowCommitted => draft with { Committed = Good with { Microcode = 214 } },
-            SnpFault.LaunchedBelowMinimum => draft with { Launch = Good with { Snp = 1 } },
+            SnpFault.ReportedAboveCommitted => draft with { Reported = newer },
+            SnpFault.CurrentBelowCommitted => draft with { Committed = newer },
+            SnpFault.LaunchedBelowMinimum => draft with { Launch = guest.Tcb with { Snp = 1 } },
             SnpFault.Debug => draft with { Policy = draft.Policy | 1UL << 19 },
             SnpFault.UnknownPolicy => draft with { Policy = draft.Policy | 1UL << 40 },
             SnpFault.PolicyWithoutItsOne => draft with { Policy = 1UL << 16 },

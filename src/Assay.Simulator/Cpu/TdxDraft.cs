@@ -12,10 +12,10 @@ internal sealed record TdxDraft
     public byte[] TeeTcbSvn { get; init; } = [6, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     public byte[] MrSignerSeam { get; init; } = new byte[48];
     public ulong SeamAttributes { get; init; }
-    public ulong TdAttributes { get; init; } = 1UL << 28;
+    public required ulong TdAttributes { get; init; }
     public ulong Xfam { get; init; } = 0x602E7;
-    public byte[] MrTd { get; init; } = SHA384.HashData("simulated firmware"u8);
-    public byte[][] Rtmr { get; init; } = [.. Enumerable.Range(0, 4).Select(index => SHA384.HashData([(byte)index]))];
+    public required byte[] MrTd { get; init; }
+    public required byte[][] Rtmr { get; init; }
     public byte[] ReportData { get; init; } = new byte[64];
     public byte[] MrServiceTd { get; init; } = new byte[48];
 
@@ -29,9 +29,19 @@ internal sealed record TdxDraft
     public ushort QeProduct { get; init; } = 2;
     public ushort QeSvn { get; init; } = 6;
 
-    public static TdxDraft Of(int version, bool is15, byte[] reportData, TdxFault fault)
+    public static TdxDraft Of(int version, bool is15, byte[] reportData, TdxFault fault, TdxGuest? guest = null)
     {
-        var draft = new TdxDraft { Version = version, Is15 = is15, ReportData = reportData, Fault = fault };
+        guest ??= TdxGuest.BareMetal;
+        var draft = new TdxDraft
+        {
+            Version = version,
+            Is15 = is15,
+            ReportData = reportData,
+            Fault = fault,
+            TdAttributes = guest.Attributes,
+            MrTd = guest.MrTd.ToArray(),
+            Rtmr = [.. guest.Rtmr.Select(register => register.ToArray())],
+        };
         return fault switch
         {
             TdxFault.PlatformOutOfDate => draft with { PceSvn = 11 },
