@@ -49,6 +49,8 @@ internal static class DemoAttacks
         OnCvm("the gate's event written twice", "boot.events.once", cvm => cvm.Judge(BootFault.DoubleEvent)),
         OnCvm("a gate that never wrote its event", "boot.gate.complete", cvm => cvm.Judge(BootFault.MissingEvent)),
         OnCvm("GPUs in DEVTOOLS mode", "boot.gpu.cc.on", cvm => cvm.Judge(BootFault.DevTools)),
+        OnCvm("the VM without a GPU poses as a cloud's guest, with a vTPM of its own making", "tdx.measurements.match", cvm => cvm.PosingAsParavisor()),
+        OnCvm("the VM without a GPU shows neither its boot log nor any device", "boot.log.replayed", cvm => cvm.LeavingOut()),
         OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.Judge(BootFault.None, gpus: DemoStage.Gpus + 1)),
     ];
 

@@ -175,6 +175,7 @@ internal static class DemoCommand
     {
         console.WriteLine();
         console.MarkupLine("[bold]Its result as a token, checked with the issuer's public key alone[/]");
+        console.WriteLine(Folded.To($"  Devices alone are a weak statement, so its reader accepts by name: {string.Join(", ", DemoStage.DevicesAlone)}", console.Profile.Width));
         var token = stage.Token(verdict);
         var accepted = EatBundleReader.TryVerify(token, stage.Keys, stage.ExpectToken(stage.Nonce), out var verified, out var findings);
         if (!accepted)

@@ -109,6 +109,36 @@ internal sealed class DemoCvm
     /// <summary>An honest machine's evidence, shown for a key that it never saw.</summary>
     public Verdict WithAnothersKey() => Judge(Boot(Plan(BootFault.None)), log: null, NewKey());
 
+    /// <summary>
+    /// The VM without a GPU again, now posing as a guest of a cloud's paravisor: any root process in it chooses REPORTDATA, so it names a
+    /// "vTPM" of its own making, whose PCRs say what the relying party would like to read.
+    /// </summary>
+    public Verdict PosingAsParavisor()
+    {
+        var boot = Boot(Plan(BootFault.None));
+        var additional = AdditionalEvidence.Of(_evidence);
+        var guest = TdxGuest.BareMetal with { Rtmr = boot.Rtmrs };
+        var posed = SimulatedAzure.OnTdx(_intel, boot, Key.QualifyingData(additional), SimulatedAzureOptions.Poser with { Tdx = guest });
+        var pcrs = new TpmReference
+        {
+            Name = "the cloud's boot", Bank = TcgHash.Sha256, Paravisor = "the cloud's paravisor",
+            Values = s_bootRegisters.ToImmutableSortedDictionary(register => register, register => new Digest(boot.Pcrs[register].Span)),
+        };
+        var expected = Expectations(Key) with { TdxReferences = [Image, s_paravisor], TpmReferences = [pcrs], Registers = [SimulatedBoot.GatePcr] };
+        return Judge(posed.Evidence, posed.Tdx!.Collateral, [boot.TcgLog(), boot.JsonPcrLog()], expected, SimulatedBoot.GatePcr);
+    }
+
+    /// <summary>The VM without a GPU, whose log would betray it: it shows neither the log nor any device.</summary>
+    public Verdict LeavingOut()
+    {
+        var made = SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(""), rtmr: Boot(Plan(BootFault.Skipped) with { Devices = [] }).Rtmrs);
+        return Judge(made.Quote, made.Collateral, [], Expectations(Key) with { AdditionalEvidence = "" }, register: 3, isShown: false);
+    }
+
+    private static readonly TdxReference s_paravisor = new() { Name = "the cloud's paravisor", MrTd = new Digest(SimulatedAzure.ParavisorMrTd), Rtmr = [null, null, null, null], IsParavisor = true };
+
+    private static readonly ImmutableArray<int> s_bootRegisters = [4, 7, 9];
+
     // What is signed is signed for the session's own key, whichever key is then claimed.
     private SimulatedTdx Quote(SimulatedBoot boot) => SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(AdditionalEvidence.Of(_evidence)), rtmr: boot.Rtmrs);
 
@@ -126,26 +156,32 @@ internal sealed class DemoCvm
     private Verdict Judge(SimulatedBoot boot, byte[]? log, KeyBinding claimed, int? gpus = DemoStage.Gpus)
     {
         var made = Quote(boot);
-        var cpu = CpuEvidence.TryParse(made.Quote, "the VM's quote", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own quote cannot be read: {fault}");
-        var collateral = TdxCollateral.TryParse(made.Collateral, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
-        var processor = new CpuExpectations
-        {
-            Key = claimed,
-            AdditionalEvidence = AdditionalEvidence.Of(_evidence),
-            ReportData = null,
-            TdxReferences = [Image],
-            SnpReferences = null,
-            SnpMinimumTcb = null,
-            Time = _devices.Time,
-            Trust = _trust,
-            Revocation = RevocationChecking.Required,
-        };
+        return Judge(made.Quote, made.Collateral, [log ?? boot.JsonLog()], Expectations(claimed), register: 3, gpus);
+    }
+
+    private CpuExpectations Expectations(KeyBinding claimed) => new()
+    {
+        Key = claimed,
+        AdditionalEvidence = AdditionalEvidence.Of(_evidence),
+        ReportData = null,
+        TdxReferences = [Image],
+        SnpReferences = null,
+        SnpMinimumTcb = null,
+        Time = _devices.Time,
+        Trust = _trust,
+        Revocation = RevocationChecking.Required,
+    };
+
+    private Verdict Judge(byte[] shown, byte[] statements, ImmutableArray<ReadOnlyMemory<byte>> logs, CpuExpectations processor, int register, int? gpus = DemoStage.Gpus, bool isShown = true)
+    {
+        var cpu = CpuEvidence.TryParse(shown, "the VM's evidence", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
+        var collateral = TdxCollateral.TryParse(statements, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
         var gate = new BootExpectations
         {
             RequireSecureBoot = true,
-            Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
+            Gate = new GateRequirement { Phase = BootPhase.Run, Register = register, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
         };
-        var parts = MachineAppraisal.Join(_devices, cpu, [log ?? boot.JsonLog()], new CpuCollateral { Tdx = collateral }, processor, gate, _cache);
+        var parts = MachineAppraisal.Join(isShown ? _devices : null, cpu, logs, new CpuCollateral { Tdx = collateral }, processor, gate, _cache);
         var whole = new CompositeExpectations { Gpus = gpus, Switches = DemoStage.Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
         return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V3);
     }

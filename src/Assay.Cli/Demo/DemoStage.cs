@@ -115,6 +115,9 @@ internal sealed class DemoStage : IDisposable
             : throw new InvalidOperationException($"the token cannot be written: {fault}");
     }
 
+    /// <summary>What devices alone leave open: whoever accepts a token about them does so by name.</summary>
+    public static IReadOnlyList<string> DevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
+
     public EatExpectations ExpectToken(Nonce nonce) => new()
     {
         Nonce = nonce,
@@ -122,6 +125,7 @@ internal sealed class DemoStage : IDisposable
         Audience = null,
         Time = new EvaluationTime(_world.Now, TimeSource.System),
         OtherAnchors = [TrustSetKind.Simulated],
+        DangerouslyAcceptedWeakenings = [.. DevicesAlone],
     };
 
     public async Task WriteAsync(string folder, CancellationToken cancellation)

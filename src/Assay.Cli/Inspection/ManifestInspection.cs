@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Assay.Reference;
+using Assay.Trust.Tpm;
 using Assay.Tokens;
 using Assay.Wire;
 
@@ -59,19 +60,23 @@ internal static class ManifestInspection
             InspectionNode.Hex("mrtd", reference.MrTd.Bytes, whole: true),
             .. reference.Rtmr.Select((value, register) => Optional($"rtmr{register}", value)),
             Optional("mrconfigid", reference.MrConfigId),
+            Mark(reference.IsParavisor),
         ]) with
     {
-        Shown = $"TDX: {reference.Name}",
+        Shown = $"TDX: {reference.Name}{(reference.IsParavisor ? " (paravisor)" : "")}",
     };
 
     private static InspectionNode Guest(SnpReference reference) => InspectionNode.Group(
         reference.Name,
         InspectionNode.Text("name", reference.Name) with { JsonOnly = true },
-        InspectionNode.Hex("measurement", reference.Measurement.Bytes, whole: true),
+        Optional("measurement", reference.Measurement),
         Optional("host_data", reference.HostData),
-        Optional("id_key_digest", reference.IdKeyDigest)) with
+        Optional("id_key_digest", reference.IdKeyDigest),
+        Optional("author_key_digest", reference.AuthorKeyDigest),
+        reference.MinimumGuestSvn is { } svn ? InspectionNode.Number("guest_svn", svn) : null,
+        Mark(reference.IsParavisor)) with
     {
-        Shown = $"SNP: {reference.Name}",
+        Shown = $"SNP: {reference.Name}{(reference.IsParavisor ? " (paravisor)" : "")}",
     };
 
     private static InspectionNode Boot(TpmReference reference) => InspectionNode.Group(
@@ -79,11 +84,15 @@ internal static class ManifestInspection
         [
             InspectionNode.Text("name", reference.Name) with { JsonOnly = true },
             InspectionNode.Text("bank", EventLogInspection.NameOf(reference.Bank)),
+            reference.Paravisor is { } paravisor ? InspectionNode.Text("paravisor", paravisor) : null,
+            reference.Root is not TpmRoot.None ? InspectionNode.Text("root", reference.Root is TpmRoot.EkActivated ? "ek-activated" : "platform-certified") : null,
             .. reference.Values.Select(item => InspectionNode.Hex(string.Create(CultureInfo.InvariantCulture, $"pcr{item.Key}"), item.Value.Bytes, whole: true)),
         ]) with
     {
         Shown = $"PCRs: {reference.Name}",
     };
+
+    private static InspectionNode? Mark(bool isParavisor) => isParavisor ? InspectionNode.Flag("paravisor", true) : null;
 
     private static InspectionNode? Optional(string name, Digest? value) =>
         value is { } digest ? InspectionNode.Hex(name, digest.Bytes, whole: true) : null;

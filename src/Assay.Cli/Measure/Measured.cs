@@ -28,6 +28,7 @@ internal sealed class Measured
     private readonly List<TdxReference> _tdx = [];
     private readonly List<SnpReference> _snp = [];
     private readonly List<TpmReference> _pcrs = [];
+    private readonly List<string> _marked = [];
     private readonly Dictionary<SnpProduct, SnpTcbParts> _minimums = [];
 
     private Measured(MeasureChoices choices, Action<string, string> refuse) => (_choices, _refuse) = (choices, refuse);
@@ -56,6 +57,7 @@ internal sealed class Measured
 
     public ReferenceManifest ToManifest(string name, string version, long sequence, DateTimeOffset notBefore, DateTimeOffset notAfter) => new()
     {
+        Version = _marked.Count > 0 ? 2 : 1,
         ImageName = name,
         ImageVersion = version,
         Sequence = sequence,
@@ -91,10 +93,10 @@ internal sealed class Measured
         switch (kind)
         {
             case CpuFileKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):
-                TakeDomain(name, quote.Body);
+                TakeDomain(name, quote.Body, isParavisor: false);
                 break;
             case CpuFileKind.SnpReport when SnpReport.TryParse(content, out var report, out fault):
-                TakeGuest(name, report);
+                TakeGuest(name, report, isParavisor: false);
                 break;
             case CpuFileKind.EventLog when EventLog.TryParse(content, out var log, out fault):
                 _logs.Add((name, log));
@@ -108,7 +110,7 @@ internal sealed class Measured
         }
     }
 
-    private void TakeDomain(string name, TdReportBody body)
+    private void TakeDomain(string name, TdReportBody body, bool isParavisor)
     {
         _domains.Add((name, body));
         if (body.Attributes.Debug)
@@ -124,11 +126,12 @@ internal sealed class Measured
             MrTd = body.MrTd,
             Rtmr = [body.Rtmr[0], body.Rtmr[1], body.Rtmr[2], withRtmr3 ? body.Rtmr[3] : null],
             MrConfigId = withConfiguration ? body.MrConfigId : null,
+            IsParavisor = isParavisor,
         });
         _notes.Add($"{name}: MRTD, RTMR0 to RTMR{(withRtmr3 ? 3 : 2)}{(withConfiguration ? ", MRCONFIGID" : "")} of a TDX quote; its signature was not verified");
     }
 
-    private void TakeGuest(string name, SnpReport report)
+    private void TakeGuest(string name, SnpReport report, bool isParavisor)
     {
         if (report.Policy.Debug)
         {
@@ -143,6 +146,7 @@ internal sealed class Measured
             Measurement = report.Measurement,
             HostData = withHostData ? report.HostData : null,
             IdKeyDigest = withIdKey ? report.IdKeyDigest : null,
+            IsParavisor = isParavisor,
         });
         _notes.Add($"{name}: MEASUREMENT{(withHostData ? ", HOST_DATA" : "")}{(withIdKey ? ", ID_KEY_DIGEST" : "")} of an SNP report; its signature was not verified");
         TakeMinimum(name, report);
@@ -181,18 +185,20 @@ internal sealed class Measured
         // MEASUREMENT and MRTD are the paravisor's; the guest stands in the vTPM's registers.
         if (evidence.TdQuote is { } quote && TdxQuote.TryParse(quote.Span, out var parsed, out fault))
         {
-            TakeDomain(name, parsed.Body);
+            TakeDomain(name, parsed.Body, isParavisor: true);
         }
         else if (evidence.TdQuote is null && SnpReport.TryParse(hcl.HardwareReport.Span, out var report, out fault))
         {
-            TakeGuest(name, report);
+            TakeGuest(name, report, isParavisor: true);
         }
         else
         {
             _refuse("cli.measure", $"{name}: {fault}");
         }
 
-        TakePcrs(name, evidence.Quote.Bank, evidence.Quote.Values, "of an Azure vTPM; its quote was not verified");
+        _marked.Add(name);
+        _notes.Add($"{name}: marked as a paravisor: whoever runs there vouches for the vTPM and all its PCRs. Nobody publishes its value, so this trusts a first reading");
+        TakePcrs(name, evidence.Quote.Bank, evidence.Quote.Values, "of an Azure vTPM; its quote was not verified", name);
     }
 
     private void TakeLog(string name, EventLog log)
@@ -202,7 +208,7 @@ internal sealed class Measured
             var bank = log.Banks.Contains(TcgHash.Sha256) ? TcgHash.Sha256 : TcgHash.Sha384;
             if (log.Banks.Contains(bank))
             {
-                TakePcrs(name, bank, log.Replay(bank), "by replay of an event log, which nobody signed");
+                TakePcrs(name, bank, log.Replay(bank), "by replay of an event log, which nobody signed", PlainKeeper(name));
             }
             else
             {
@@ -245,7 +251,18 @@ internal sealed class Measured
         }
     }
 
-    private void TakePcrs(string name, TcgHash bank, ImmutableSortedDictionary<int, Digest> values, string whence)
+    // In a manifest that marks a paravisor, registers are some paravisor's: of which one, a log does not tell.
+    private string? PlainKeeper(string name)
+    {
+        if (_marked.Count > 1)
+        {
+            _refuse("cli.measure", $"{name}: the log does not say whose vTPM it is of, and {string.Join(", ", _marked)} are marked as paravisors: make one manifest for each");
+        }
+
+        return _marked.FirstOrDefault();
+    }
+
+    private void TakePcrs(string name, TcgHash bank, ImmutableSortedDictionary<int, Digest> values, string whence, string? paravisor)
     {
         var taken = values.Where(item => _choices.Pcrs.Contains(item.Key)).ToImmutableSortedDictionary();
         var absent = _choices.Pcrs.Where(register => !taken.ContainsKey(register)).ToArray();
@@ -255,7 +272,7 @@ internal sealed class Measured
             return;
         }
 
-        _pcrs.Add(new TpmReference { Name = name, Bank = bank, Values = taken });
+        _pcrs.Add(new TpmReference { Name = name, Bank = bank, Values = taken, Paravisor = paravisor });
         _notes.Add($"{name}: PCR {List(taken.Keys)} {whence}");
         if (absent.Length > 0)
         {

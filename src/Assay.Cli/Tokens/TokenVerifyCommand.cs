@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 using Assay.Binding;
 using Assay.Cli.Explain;
 using Assay.Collateral;
@@ -25,6 +26,8 @@ internal sealed class TokenVerifyCommand
     private readonly Option<string?> _audience = new("--audience") { Description = "whom it must be for", HelpName = "A" };
     private readonly Option<string?> _issuer = new("--issuer") { Description = "whose it must be, in exactly these characters", HelpName = "URI" };
     private readonly Option<bool> _acceptWeakened = new("--dangerously-accept-weakened") { Description = "accept a verdict for which something was waived" };
+    private readonly Option<string[]> _accepted = new("--accept-weakened") { Description = "accept a verdict that is weakened by these names and no others", HelpName = "NAME,…", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string?> _binding = WeakeningOptions.RequireBinding();
     private readonly Option<string[]> _anchors = new("--accept-anchors") { Description = "accept devices of other anchors than NVIDIA's: custom, simulated", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _at = new("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
     private readonly Option<string> _format = Options.Format();
@@ -36,7 +39,7 @@ internal sealed class TokenVerifyCommand
         var self = new TokenVerifyCommand();
         var command = new Command("verify", "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.")
         {
-            self._file, self._keys, self._nonce, self._teePubkey, self._audience, self._issuer, self._acceptWeakened, self._anchors, self._at, self._format,
+            self._file, self._keys, self._nonce, self._teePubkey, self._audience, self._issuer, self._binding, self._accepted, self._acceptWeakened, self._anchors, self._at, self._format,
         };
         command.SetAction((parsed, cancellation) => self.RunAsync(parsed, TimeProvider.System, cancellation));
         return command;
@@ -125,7 +128,9 @@ internal sealed class TokenVerifyCommand
             Issuer = parsed.GetValue(_issuer),
             Audience = parsed.GetValue(_audience),
             Time = time,
+            RequiredBinding = WeakeningOptions.Binding(parsed.GetValue(_binding)) ?? GpuBinding.None,
             DangerouslyAcceptWeakened = parsed.GetValue(_acceptWeakened),
+            DangerouslyAcceptedWeakenings = parsed.GetValue(_accepted) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", names, (id, message) => faults.Add((id, message))) : [],
             OtherAnchors = [.. (parsed.GetValue(_anchors) ?? []).Select(word => word == "custom" ? TrustSetKind.Custom : TrustSetKind.Simulated)],
         };
     }

@@ -16,7 +16,7 @@ internal static class Advice
         var machine = verdict.Machine is { } whole ? whole.Parts.ProcessorFindings.Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != "composite.parts.passed")) : [];
         var failed = verdict.Appraisal.AllFindings.Concat(machine).Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed.Select(id => Explanations.Find(id)?.Cure).OfType<string>().Distinct().ToList();
-        var simulated = verdict.Anchors is "simulated";
+        var simulated = verdict.Appraisal.Anchors is Assay.Trust.TrustSetKind.Simulated;
         foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
         {
             advice.Add(kind.Key switch

@@ -58,6 +58,8 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptVlek { get; } = new("--accept-vlek") { Description = "accept SNP reports under a VLEK, which names a cloud provider and no chip" };
 
+    public Option<string?> RequireBinding { get; } = WeakeningOptions.RequireBinding();
+
     public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "be content with evidence-hash or none where devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
 
     public Option<string[]> AcceptTcb { get; } = new("--dangerously-accept-tcb")
@@ -75,7 +77,7 @@ internal sealed class MachineOptions
     public IEnumerable<Option> AboutProcessors =>
     [
         CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptTcb, AcceptDebug, AcceptSeptVe,
+        AcceptTcb, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 
     public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];

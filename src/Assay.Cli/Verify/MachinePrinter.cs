@@ -38,6 +38,11 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
             line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
         }
 
+        else if (cpu.Snp?.Report is not null)
+        {
+            line("  TCB not judged: AMD states no status, and no minimum TCB was stated");
+        }
+
         findings(cpu.Findings, verbose);
     }
 
@@ -67,7 +72,8 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
 
         console.WriteLine();
         console.MarkupLine("[bold]The whole machine[/]");
-        findings(machine.Findings, true);
+        // What was not asked and is not there says nothing.
+        findings(machine.Findings.Where(finding => verbose || finding.State is not CheckState.NotApplicable || machine.Parts.Devices is not null), true);
     }
 
     private void PrintFacts(BootResult boot, string register)

@@ -74,9 +74,9 @@ internal sealed class MachineRequest
                 refuse("cli.nonce", "--nonce: a processor alone answers none: give --tee-pubkey FILE with it, or the 64 bytes as --report-data");
             }
 
-            var whole = Whole(cpu, key is null ? nonce is not null || reportData is not null : challenged);
+            var whole = Whole(key is null ? nonce is not null || reportData is not null : challenged);
             whole = references is { IsSigned: false } ? whole with { Weakened = ["reference-values-unsigned"] } : whole;
-            var gate = Gate(whole, references, shown.Devices.Length > 0);
+            var gate = Gate(whole, references);
             return new MachineRequest
             {
                 Cpu = cpu,
@@ -101,7 +101,7 @@ internal sealed class MachineRequest
                     DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
                     DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
                 },
-                Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), RequireLog = IsGiven(options.GpuPolicy), Gate = gate },
+                Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), RequireLog = IsGiven(options.EventLog), Gate = gate },
                 Whole = whole,
             };
         }
@@ -240,23 +240,29 @@ internal sealed class MachineRequest
             return null;
         }
 
-        private CompositeExpectations Whole(CpuEvidence? cpu, bool challenged)
+        // Nothing of it follows from what is shown: the evidence chooses nothing by leaving something out (S-10a).
+        private CompositeExpectations Whole(bool challenged)
         {
             var (gpus, switches) = Counts();
-            // Without a processor's evidence nothing can be bound; where only a processor is shown, devices are not the question.
-            var isAlone = cpu is not null && shown.Devices.IsEmpty && parsed.GetValue(options.Expect) is null;
-            // Who demands something of a processor does not get by with none: the evidence chooses nothing by leaving it out (S-10).
-            var isGpuOnly = cpu is null && !options.AboutProcessors.Any(IsGiven);
+            var required = WeakeningOptions.Binding(parsed.GetValue(options.RequireBinding));
+            var accepted = parsed.GetValue(options.AcceptBinding);
+            if (required is not null && accepted is not null)
+            {
+                refuse("cli.binding", "--require-binding and --dangerously-accept-binding both say which binding is enough: give one of them");
+            }
+
             return new CompositeExpectations
             {
-                Gpus = isAlone ? 0 : gpus,
-                Switches = isAlone ? 0 : switches,
-                DangerouslyAcceptNoCpuTee = isGpuOnly,
-                DangerouslyAcceptedBinding = parsed.GetValue(options.AcceptBinding) switch
+                Gpus = gpus,
+                Switches = switches,
+                RequireProcessor = options.AboutProcessors.Any(IsGiven),
+                DangerouslyAcceptNoCpuTee = true,
+                RequiredBinding = required,
+                DangerouslyAcceptedBinding = accepted switch
                 {
                     "evidence-hash" => GpuBinding.EvidenceHash,
                     "none" => GpuBinding.None,
-                    _ => isGpuOnly ? GpuBinding.None : GpuBinding.BootEvent,
+                    _ => GpuBinding.BootEvent,
                 },
                 Challenged = challenged,
             };
@@ -346,7 +352,7 @@ internal sealed class MachineRequest
             return keys is not null;
         }
 
-        private GateRequirement? Gate(CompositeExpectations whole, ReferenceValues? references, bool hasDevices)
+        private GateRequirement? Gate(CompositeExpectations whole, ReferenceValues? references)
         {
             var texts = parsed.GetValue(options.GpuPolicy) ?? [];
             var policies = ImmutableArray.CreateBuilder<Digest>();
@@ -379,7 +385,7 @@ internal sealed class MachineRequest
                 Phase = parsed.GetValue(options.BootPhase) == "boot" ? BootPhase.Boot : BootPhase.Run,
                 Register = register ?? 3,
                 Policies = policies.ToImmutable(),
-                Outcome = !hasDevices && whole is { Gpus: 0, Switches: 0 } && parsed.GetValue(options.Expect) is not null ? GateOutcome.NoGpu : GateOutcome.Attested,
+                Outcome = whole is { Gpus: 0, Switches: 0 or null } ? GateOutcome.NoGpu : GateOutcome.Attested,
                 Devices = null,
             };
         }

@@ -17,6 +17,13 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     {
         var appraisal = verdict.Appraisal;
         PrintHeadline(verdict);
+        // A pass says first what it is not: many read no further.
+        var passes = verdict.Kind is VerdictKind.Pass;
+        if (passes)
+        {
+            PrintList("It does not prove", "-", "yellow", verdict.NotProven);
+        }
+
         var all = verbose || appraisal.Devices.Length <= Listed;
         foreach (var device in appraisal.Devices)
         {
@@ -38,7 +45,10 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         PrintMissing(verdict);
         PrintAdvice(verdict);
         PrintList("This verdict proves", "+", "green", verdict.Proven);
-        PrintList("It does not prove", "-", "yellow", verdict.NotProven);
+        if (!passes)
+        {
+            PrintList("It does not prove", "-", "yellow", verdict.NotProven);
+        }
     }
 
     private void PrintHeadline(Verdict verdict)
@@ -57,7 +67,12 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         Row("anchors", verdict.Anchors);
         Row("freshness", verdict.Freshness);
         Row("binding to a CVM", verdict.Binding);
-        Row("weakened", verdict.Weakened.IsEmpty ? "no" : string.Join(", ", verdict.Weakened));
+        // What did not pass is not weakened or unweakened.
+        if (verdict.Kind is VerdictKind.Pass)
+        {
+            Row("weakened", verdict.Weakened.IsEmpty ? "no" : string.Join(", ", verdict.Weakened));
+        }
+
         if (verdict.Policy is { IsBrought: true } policy)
         {
             Row("policy", $"{Printable.Of(policy.Id)} (SHA-256 {policy.Digest})");
@@ -102,7 +117,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
 
     private void PrintFindings(IEnumerable<Finding> findings, bool all)
     {
-        var hidden = 0;
+        var (held, absent) = (0, 0);
         var stopped = new List<Finding>();
         foreach (var finding in findings)
         {
@@ -121,7 +136,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             PrintStopped(stopped);
             if (!all && finding.State is CheckState.Held or CheckState.NotApplicable)
             {
-                hidden++;
+                (held, absent) = finding.State is CheckState.Held ? (held + 1, absent) : (held, absent + 1);
                 continue;
             }
 
@@ -129,9 +144,9 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         }
 
         PrintStopped(stopped);
-        if (hidden > 0)
+        if (held + absent > 0)
         {
-            Line($"  {hidden} {(hidden == 1 ? "check" : "checks")} held or do not apply (--verbose lists them)");
+            Line($"  {held} {(held == 1 ? "check" : "checks")} held, {absent} {(absent == 1 ? "does" : "do")} not apply (--verbose lists them)");
         }
     }
 

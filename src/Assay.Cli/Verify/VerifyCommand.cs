@@ -47,7 +47,14 @@ internal static class VerifyCommand
                 Output.Out.WriteLine(Printable.Of($"Token written: {token}"));
             }
 
-            return CodeOf(verdict) is var code && code == ExitCode.Verified && !written ? ExitCode.Unusable : code;
+            var code = CodeOf(verdict);
+            var refused = code == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
+            if (refused.Length > 0)
+            {
+                Output.Error("verdict.weakened", $"--fail-on-weakened: the verdict passes, weakened by {string.Join(", ", refused)} (docs/verdict.md says what each leaves open)");
+            }
+
+            return code != ExitCode.Verified ? code : !written ? ExitCode.Unusable : refused.Length > 0 ? ExitCode.Refused : code;
         }
     }
 

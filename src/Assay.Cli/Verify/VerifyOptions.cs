@@ -69,6 +69,13 @@ internal sealed class VerifyOptions
 
     public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat, nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
 
+    public Option<string?> FailOnWeakened { get; } = new("--fail-on-weakened")
+    {
+        Description = "exit 1 where the verdict passes and is weakened, by any of these names or by anything",
+        Arity = ArgumentArity.ZeroOrOne,
+        HelpName = "NAME,…",
+    };
+
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
 
     public Option<string> Format { get; } = Options.Format();
@@ -76,6 +83,6 @@ internal sealed class VerifyOptions
     public IEnumerable<Option> All =>
     [
         Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
-        EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, Verbose, Format,
+        EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, FailOnWeakened, Verbose, Format,
     ];
 }

@@ -38,6 +38,8 @@ internal sealed class VerifyRequest : IDisposable
     public required bool UsesNetwork { get; init; }
     public required ClaimsVersion Claims { get; init; }
     public required RelyingPartyPolicy Policy { get; init; }
+    /// <summary>Names for which a weakened pass is refused; empty: any. Null: none.</summary>
+    public required ImmutableArray<string>? FailOnWeakened { get; init; }
     public required bool Json { get; init; }
     public required bool Verbose { get; init; }
 
@@ -55,6 +57,7 @@ internal sealed class VerifyRequest : IDisposable
         var machine = reader.Machine(shown, bundle, ref expectations);
         var (rims, ocsp) = (reader.Rims() ?? bundle, reader.Ocsp() ?? bundle);
         var policy = reader.Policy();
+        var failOn = reader.FailOnWeakened();
         var token = reader.Token(expectations.Trust);
         faults = [.. reader.Faults];
         request = faults.IsEmpty
@@ -70,6 +73,7 @@ internal sealed class VerifyRequest : IDisposable
                 UsesNetwork = parsed.GetValue(options.RimUrl) is not null || parsed.GetValue(options.OcspUrl) is not null,
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
+                FailOnWeakened = failOn,
                 Json = parsed.GetValue(options.Format) == Options.Json,
                 Verbose = parsed.GetValue(options.Verbose),
                 Token = token,
@@ -218,6 +222,9 @@ internal sealed class VerifyRequest : IDisposable
 
             return null;
         }
+
+        public ImmutableArray<string>? FailOnWeakened() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
+            : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], Refuse) : [];
 
         public IRimSource? Rims()
         {

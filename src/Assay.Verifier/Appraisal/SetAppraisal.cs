@@ -20,7 +20,9 @@ public static class SetAppraisal
         new("topology.switches.match", candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
         new("time.source.chosen", TimeIsChosen),
         new("time.floor.respected", TimeIsPlausible),
-        new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name") : Outcome.Held()),
+        new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+            : candidate.Expected.Revocation is RevocationChecking.Required ? Outcome.Held()
+            : Outcome.Waived("revocation was skipped, and that is accepted")),
     ];
 
     /// <summary>Every check id there is, in the order in which checks run.</summary>

@@ -65,7 +65,7 @@ public sealed partial record Verdict
     /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
     public ImmutableArray<string> Weakened =>
     [
-        .. (Machine?.Weakened ?? Appraisal.Weakened).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
+        .. (Machine?.Weakened ?? Appraisal.Weakened.Concat(Unstated.OfDevicesAlone)).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
 

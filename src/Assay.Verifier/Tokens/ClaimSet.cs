@@ -8,6 +8,7 @@ using System.Text.Unicode;
 using Assay.Appraisal;
 using Assay.Evidence;
 using Assay.Policy;
+using Assay.Trust;
 
 namespace Assay.Tokens;
 
@@ -188,8 +189,8 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
             nonces = [key.DeviceNonce()];
         }
 
-        fault = verdict.Anchors is "simulated" && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
-            : verdict.Anchors is "none" ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
+        fault = verdict.Appraisal.Anchors is TrustSetKind.Simulated && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
+            : verdict.Appraisal.Anchors is TrustSetKind.None ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
             : nonces.Length == 0 ? new("devices", 0, "none is authentic, and no processor vouches for a key: there is nobody to write a token about")
             : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, a token has one")
             : null;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 using Assay.Binding;
 using Assay.Trust;
 using Assay.Wire;
@@ -30,6 +31,12 @@ public sealed record EatExpectations
 
     /// <summary>Accepts verdicts for which something was waived, or whose freshness is not proven (S-14).</summary>
     public bool DangerouslyAcceptWeakened { get; init; }
+
+    /// <summary>Accepts these weakenings, by the names of <see cref="Weakenings"/>, and no others.</summary>
+    public ImmutableArray<string> DangerouslyAcceptedWeakenings { get; init; } = [];
+
+    /// <summary>How the devices must be bound to a confidential VM, at the least; <see cref="GpuBinding.None"/> asks for nothing.</summary>
+    public GpuBinding RequiredBinding { get; init; }
 
     /// <summary>Anchors that are accepted beside NVIDIA's: the relying party names <c>Custom</c>, <c>Simulated</c> or both.</summary>
     public ImmutableArray<TrustSetKind> OtherAnchors { get; init; } = [];

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using Assay.Appraisal;
+using Assay.Appraisal.Composite;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -90,6 +91,7 @@ internal static class TokenChecks
     /// <summary>What our own claims admit.</summary>
     public static ImmutableArray<Check<TokenSubject>> Admissions { get; } =
     [
+        new("token.binding.met", BindingIsMet),
         new("token.weakened.none", NothingIsWeakened),
         new("token.anchors.accepted", AnchorsAreAccepted),
     ];
@@ -213,8 +215,22 @@ internal static class TokenChecks
         (Date(jws, "exp") ?? LastSecond) - (Date(jws, "iat") ?? 0) is var seconds && seconds > 0 && seconds <= (long)TokenTerms.LongestLifetime.TotalSeconds
             ? null : $"it lives for {seconds} seconds: more than none and at most a day is expected");
 
-    /// <summary>Whether our claims say that nothing was waived and freshness is proven.</summary>
-    public static bool IsUnweakened(JsonElement claims) => Weakenings(claims).Length == 0;
+    /// <summary>Whether our claims say that nothing was waived and freshness is proven; what was not appraised at all does not count.</summary>
+    public static bool IsUnweakened(JsonElement claims) => Appraisal.Weakenings.BeyondScope(Weakenings(claims)).Length == 0;
+
+    private static Outcome BindingIsMet(TokenSubject subject)
+    {
+        if (subject.Expected.RequiredBinding is GpuBinding.None)
+        {
+            return Outcome.NotApplicable("no binding of devices to a confidential VM is asked for");
+        }
+
+        var wanted = CompositeAppraisal.Word(subject.Expected.RequiredBinding);
+        var word = subject.IsOurs ? StrictJson.Text(subject.Claims, "x-assay-gpu-binding") : null;
+        var found = word switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None };
+        return found >= subject.Expected.RequiredBinding ? Outcome.Held(word)
+            : Outcome.Failed("the devices are bound to a confidential VM less than you demand", subject.IsOurs ? Short(word ?? "none") : "not stated by this issuer", wanted);
+    }
 
     private static Outcome NothingIsWeakened(TokenSubject subject)
     {
@@ -223,8 +239,11 @@ internal static class TokenChecks
             return Outcome.NotApplicable("the issuer states no weakenings");
         }
 
-        var all = Weakenings(subject.Claims);
-        return all.Length == 0 ? Outcome.Held()
+        var accepted = subject.Expected.DangerouslyAcceptedWeakenings;
+        var stated = Weakenings(subject.Claims);
+        string[] all = [.. stated.Where(name => accepted.IsDefault || !accepted.Contains(name))];
+        return all.Length == 0 && stated.Length > 0 ? Outcome.Waived($"accepted by name although weakened: {Short(string.Join(", ", stated))}")
+            : all.Length == 0 ? Outcome.Held()
             : subject.Expected.DangerouslyAcceptWeakened ? Outcome.Waived($"accepted although weakened: {Short(string.Join(", ", all))}")
             : Outcome.Failed("the verdict is weakened", Short(string.Join(", ", all)), "nothing");
     }
@@ -252,7 +271,7 @@ internal static class TokenChecks
     }
 
     private static string[] Weakenings(JsonElement claims) =>
-        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : ["freshness-not-proven"]];
+        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : [Appraisal.Weakenings.FreshnessNotProven]];
 
     private static string[]? Weakened(JsonElement claims) =>
         claims.TryGetProperty("x-assay-weakened", out var list) && list.ValueKind is JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String)

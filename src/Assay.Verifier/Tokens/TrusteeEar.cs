@@ -140,7 +140,7 @@ public static class TrusteeEar
     // The best that any submodule may say. What was waived is no full pass, and readers of this form do not know our list of weakenings.
     private static string Ceiling(Verdict verdict) => verdict switch
     {
-        { Kind: VerdictKind.Pass, Weakened.IsEmpty: true } => "affirming",
+        { Kind: VerdictKind.Pass } when Weakenings.BeyondScope(verdict.Weakened).Length == 0 => "affirming",
         { Kind: VerdictKind.Pass } => "warning",
         { Kind: VerdictKind.Incomplete } => "none",
         _ => "contraindicated",

@@ -227,23 +227,6 @@ public sealed class CompositeTests : IDisposable
         Assert.Contains("RTMR1 and RTMR2", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_vtpm_in_another_vms_tee_lends_its_boot_event_to_nobody()
-    {
-        // The quote, the log and the TEE around them are genuine, and another machine's.
-        var (mine, plan) = (_one.Parts(), SimulatedBoot.Create(_one.Plan()));
-        var registers = BootWorld.Pcrs(plan, isInTee: true);
-        var log = BootWorld.Read(plan.JsonPcrLog());
-        var boot = BootAppraisal.Appraise(log, registers, new BootExpectations { RequireSecureBoot = false, Gate = SimulatedCvm.Gate(SimulatedBoot.GatePcr, mine.Devices) });
-        Assert.True(boot.CarriesBootEvent, string.Join("\n", boot.Findings.Where(finding => finding.State is CheckState.Failed)));
-        var tpm = new TpmResult { Findings = [], Quote = new AuthenticTpmQuote(null!, null!, registers), Root = TpmRoot.InTee };
-
-        var result = CompositeAppraisal.Appraise(mine with { Boot = boot, Tpm = tpm }, SimulatedCvm.Expected);
-
-        Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
-        Assert.Contains("another VM's TEE", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
-    }
-
     private static string[] Failed(CompositeResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
 
     private static Finding Finding(CompositeResult result, string id) => result.Findings.Single(finding => finding.Id == id);

@@ -68,7 +68,11 @@ public sealed class TokenFixture : IDisposable
         Audience = null,
         Time = new EvaluationTime(Now.AddMinutes(1), TimeSource.System),
         OtherAnchors = [TrustSetKind.Simulated],
+        DangerouslyAcceptedWeakenings = DevicesAlone,
     };
+
+    /// <summary>What a verdict about devices alone leaves open, and a reader of its token accepts by name.</summary>
+    public static ImmutableArray<string> DevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
 
     public Verdict Judge(ImmutableArray<DeviceEvidence> evidence, bool nonce, bool revocation = true, bool rims = true)
     {

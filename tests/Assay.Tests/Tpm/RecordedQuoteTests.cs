@@ -3,7 +3,11 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Appraisal;
 using Assay.Appraisal.Tpm;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
+using Assay.Reference;
+using Assay.Tests.Cpu;
 using Assay.Trust;
 using Assay.Trust.Tpm;
 using Assay.Wire;
@@ -15,9 +19,6 @@ public class RecordedQuoteTests
 {
     private const string Snp = "cpu/az-vtpm/az-snp-vtpm/";
     private const string Tdx = "cpu/az-vtpm/az-tdx-vtpm/";
-
-    /// <summary>REPORTDATA of a TD quote of version 4: header 48, and 520 bytes into the body.</summary>
-    private const int TdReportData = 48 + 520;
 
     private static readonly ImmutableArray<int> s_all = [.. Enumerable.Range(0, 24)];
 
@@ -53,7 +54,7 @@ public class RecordedQuoteTests
     public void The_quote_beside_the_loose_HCL_report_verifies_under_its_key_and_two_loose_files_are_of_other_machines()
     {
         Assert.True(HclReport.TryParse(Recorded.Bytes(Snp + "hcl-report.bin"), out var report, out _));
-        Assert.True(AttestationKey.TryInTee(report, new TeeReportData(report.ReportData), out var key, out var whyNot), whyNot);
+        Assert.True(AttestationKey.TryInTee(report, OfSnp(report.HardwareReport, isNamed: true), out var key, out var whyNot), whyNot);
         // A serialization of its own: signature, message and 24 values, each list behind its length in 8 bytes, little-endian.
         var file = Recorded.Bytes(Snp + "quote.bin");
         const int signature = 8, message = signature + 256 + 8, values = message + 122 + 8;
@@ -90,6 +91,41 @@ public class RecordedQuoteTests
         Assert.Null(result.Quote);
         Assert.Equal(TpmRoot.None, result.Root);
         Assert.Equal("tpm.ak.root", State(result, CheckState.Failed));
+    }
+
+    [Theory]
+    [InlineData(Snp)]
+    [InlineData(Tdx)]
+    public void A_vtpm_whose_paravisor_nobody_named_is_read_and_not_believed(string folder)
+    {
+        var evidence = Read(folder);
+        var expected = Expecting("challenge"u8);
+
+        var result = TpmAppraisal.AppraiseAzure(evidence, Verified(evidence, isNamed: false), expected, new OperationMeter());
+
+        Assert.Empty(State(result, CheckState.Failed));
+        Assert.Null(result.Quote);
+        Assert.Equal(TpmRoot.None, result.Root);
+        Assert.Contains("paravisor-not-named", result.Weakened);
+
+        // Asking for PCRs is asking for more than it can say.
+        var asked = TpmAppraisal.AppraiseAzure(evidence, Verified(evidence, isNamed: false), expected with { References = [] }, new OperationMeter());
+        Assert.Equal("tpm.measurements.match", State(asked, CheckState.Failed));
+    }
+
+    [Theory]
+    [InlineData("paravisor", true)]
+    [InlineData("another", false)]
+    [InlineData(null, false)]
+    public void PCRs_count_only_under_the_paravisor_that_their_entry_names(string? paravisor, bool matches)
+    {
+        var evidence = Read(Snp);
+        var reference = new TpmReference { Name = "boot", Bank = TcgHash.Sha256, Values = evidence.Quote.Values.Remove(16).Remove(23), Paravisor = paravisor };
+
+        var result = TpmAppraisal.AppraiseAzure(evidence, Verified(evidence), Expecting("challenge"u8) with { References = [reference] }, new OperationMeter());
+
+        Assert.Equal(matches ? "" : "tpm.measurements.match", State(result, CheckState.Failed));
+        Assert.Equal(matches, result.Quote is not null);
     }
 
     [Fact]
@@ -210,7 +246,7 @@ public class RecordedQuoteTests
     {
         var bytes = Recorded.Bytes(Snp + "hcl-report.bin");
         Assert.True(HclReport.TryParse(bytes, out var genuine, out _));
-        var verified = new TeeReportData(genuine.ReportData);
+        var verified = OfSnp(genuine.HardwareReport, isNamed: true);
         var versions = 0;
         for (var bit = 0; bit < bytes.Length * 8; bit++)
         {
@@ -237,12 +273,31 @@ public class RecordedQuoteTests
         return evidence;
     }
 
-    // What the SNP report and the TD quote say of themselves; that they verify is asked where they are read.
-    private static TeeReportData Verified(AzureVtpmEvidence evidence)
+    // The SNP report and the TD quote under their real roots, matched with what they measured as a paravisor that the relying party named.
+    private static ParavisorMatch Verified(AzureVtpmEvidence evidence, bool isNamed = true)
     {
         Assert.True(HclReport.TryParse(evidence.HclReport.Span, out var report, out var fault), fault?.ToString());
-        return new TeeReportData(evidence.TdQuote is { } quote ? quote.Slice(TdReportData, 64) : report.ReportData);
+        return evidence.TdQuote is { } quote ? OfTd(quote, isNamed) : OfSnp(report.HardwareReport, isNamed, evidence.Vcek);
     }
+
+    private static ParavisorMatch OfTd(ReadOnlyMemory<byte> quote, bool isNamed)
+    {
+        Assert.True(TdxQuote.TryParse(quote.Span, out var parsed, out _));
+        var paravisor = new TdxReference { Name = "paravisor", MrTd = parsed.Body.MrTd, Rtmr = [null, null, null, null], IsParavisor = true };
+        var judged = new JudgedTdx { Quote = quote.ToArray(), At = Day, With = expected => expected with { BesideVtpm = true, References = isNamed ? [paravisor] : null } };
+        return ParavisorMatch.Of(judged.Result())!;
+    }
+
+    private static ParavisorMatch OfSnp(ReadOnlyMemory<byte> bytes, bool isNamed, ReadOnlyMemory<byte>? vcek = null)
+    {
+        Assert.True(SnpReport.TryParse(bytes.Span, out var parsed, out _));
+        var paravisor = new SnpReference { Name = "paravisor", Measurement = parsed.Measurement, IsParavisor = true };
+        var judged = JudgedSnp.Recorded("azure", "2025-01-01T00:00:00Z");
+        var result = (judged with { Report = bytes.ToArray(), Collateral = vcek is { } own ? new SnpCollateral { Certificates = [own, .. JudgedSnp.Read("roots/ask_ark_milan.pem")] } : judged.Collateral, With = expected => judged.With(expected) with { BesideVtpm = true, References = isNamed ? [paravisor] : null } }).Result();
+        return ParavisorMatch.Of(result)!;
+    }
+
+    private static readonly DateTimeOffset Day = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
 
     private static TpmExpectations Expecting(ReadOnlySpan<byte> nonce) => new() { QualifyingData = nonce.ToArray(), Bank = TcgHash.Sha256, Registers = s_all, References = null };
 

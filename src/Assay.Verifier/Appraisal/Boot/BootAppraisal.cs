@@ -80,6 +80,16 @@ public static class BootAppraisal
         };
     }
 
+    /// <summary>A log that is looked at by nobody, and of which nothing is demanded.</summary>
+    internal static BootResult NotBelieved(string reason) => new()
+    {
+        Findings = [.. CheckIds.Select(id => Outcome.NotApplicable(reason).Named(id))],
+        Log = null,
+        Facts = null,
+        Record = null,
+        CarriesBootEvent = false,
+    };
+
     private static BootResult Judge(Candidate candidate)
     {
         var findings = ImmutableArray.CreateBuilder<Finding>();

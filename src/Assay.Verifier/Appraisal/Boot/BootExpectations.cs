@@ -12,11 +12,14 @@ public sealed record BootExpectations
     /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
     public required bool RequireSecureBoot { get; init; }
 
-    /// <summary>Refuses a machine that shows no log at all: leaving it out answers no question about it. <see cref="RequireSecureBoot"/> does too.</summary>
+    /// <summary>Refuses a machine that shows no log at all: leaving it out answers no question about it. <see cref="RequireSecureBoot"/> and <see cref="Gate"/> do too.</summary>
     public bool RequireLog { get; init; }
 
     /// <summary>What our gate must have written; null when none is asked for, and then nothing binds a GPU to this boot.</summary>
     public required GateRequirement? Gate { get; init; }
+
+    /// <summary>Whether anything is demanded of the boot: then its log must be shown, and a processor's evidence with it (S-10a).</summary>
+    internal bool IsStated => RequireLog || RequireSecureBoot || Gate is not null;
 }
 
 /// <summary>Which outcome of the gate satisfies. The default does not.</summary>

@@ -52,7 +52,7 @@ public static class CompositeAppraisal
             Binding = candidate.Binding,
             FreshnessProven = expected.Challenged && (parts.Devices is null || parts.Devices.FreshnessProven) && IsBound(parts),
             Weakened = Weakenings(candidate),
-            Passed = findings.All(finding => finding.IsAccepted),
+            Passed = findings.IsPassed(),
         };
     }
 
@@ -60,20 +60,19 @@ public static class CompositeAppraisal
     // shown nothing answers, and what could not be read has not answered either.
     private static bool IsBound(CompositeParts parts)
     {
-        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && Answers(tdx.Findings, "tdx.report-data.match")
-            : parts.Snp is { } snp ? snp.Report is not null && Answers(snp.Findings, "snp.report-data.match")
+        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && tdx.Findings.Holds("tdx.report-data.match")
+            : parts.Snp is { } snp ? snp.Report is not null && snp.Findings.Holds("snp.report-data.match")
             : parts.Cpu is null && parts.Devices is not null;
-        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && Answers(tpm.Findings, "tpm.quote.nonce.match")));
+        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && tpm.Findings.Holds("tpm.quote.nonce.match")));
     }
-
-    private static bool Answers(ImmutableArray<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
         candidate.Parts is { Tdx: not null, Snp: not null } ? Outcome.Failed("two processors are given for one machine")
         : candidate.Parts.Tdx is not null ? Outcome.Held("Intel TDX")
         : candidate.Parts.Snp is not null ? Outcome.Held("AMD SEV-SNP")
         : candidate.Parts.Cpu is not null ? Outcome.Failed("what is shown as a processor's evidence holds none that could be read")
-        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and that is accepted: the host can read what the VM reads")
+        : candidate.StatesProcessor ? Outcome.Failed("something is demanded of a processor or of the boot, and no processor's evidence is shown: what is left out is missing", "none", "a TDX quote or an SNP report")
+        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and none was asked about: the host can read what the VM reads")
         : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
 
     private static Outcome PartsPassed(Candidate candidate)
@@ -83,14 +82,15 @@ public static class CompositeAppraisal
         [
             ("the TDX quote", parts.Tdx?.Findings, parts.Tdx is { Passed: true }),
             ("the SNP report", parts.Snp?.Findings, parts.Snp is { Passed: true }),
-            ("the TPM's quote", parts.Tpm?.Findings, parts.Tpm is { Quote: not null }),
-            ("the boot log", parts.Boot?.Findings, parts.Boot is not null && AllHold(parts.Boot.Findings)),
+            ("the TPM's quote", parts.Tpm?.Findings, parts.Tpm is not null && parts.Tpm.Findings.IsPassed()),
+            ("the boot log", parts.Boot?.Findings, parts.Boot is not null && parts.Boot.Findings.IsPassed()),
             ("the devices", parts.Devices?.AllFindings, parts.Devices is not null && (parts.DevicesAreAllowed || Holds(parts.Devices))),
         ];
         var given = all.Where(part => part.Findings is not null).ToArray();
         var open = given.Where(part => !part.Passed).ToArray();
-        // What only lacks collateral has not failed: the verdict is then incomplete, and no pass either.
-        var failed = open.Where(part => !part.Findings!.Any(finding => finding.Cause is NotCheckedCause.Missing) || part.Findings!.Any(finding => finding.State is CheckState.Failed)).ToArray();
+        // What only lacks collateral, or waits for a part that does, has not failed: the verdict is then incomplete, and no pass either.
+        var missing = given.Any(part => part.Findings!.Any(finding => finding.Cause is NotCheckedCause.Missing));
+        var failed = open.Where(part => !missing || !part.Findings!.Any() || part.Findings!.Any(finding => finding.State is CheckState.Failed)).ToArray();
         return given.Length == 0 ? Outcome.Failed("there is no evidence at all")
             : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass: nothing about the whole follows from what is not good in itself")
             : open.Length > 0 ? Outcome.Stopped($"{Names(open)} could not be judged: collateral is missing")
@@ -100,11 +100,7 @@ public static class CompositeAppraisal
     }
 
     private static bool Holds(AppraisalResult devices) =>
-        !devices.Devices.IsDefaultOrEmpty && AllHold(devices.Findings) && devices.Devices.All(device => AllHold(device.Findings));
-
-    // Nothing asked is nothing answered: an empty list is no pass.
-    private static bool AllHold(ImmutableArray<Finding> findings) =>
-        !findings.IsDefaultOrEmpty && findings.All(finding => finding.IsAccepted);
+        !devices.Devices.IsDefaultOrEmpty && devices.Findings.IsPassed() && devices.Devices.All(device => device.Findings.IsPassed());
 
     // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
     private static Outcome AnchorsAreOfOneKind(Candidate candidate)
@@ -122,7 +118,11 @@ public static class CompositeAppraisal
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
     {
         var found = candidate.Devices.Count(device => device.Kind == kind);
-        return expected is not { } wanted ? Outcome.NotApplicable($"{found}; no number is asked for")
+        return expected is not { } wanted
+            // A gate names exactly these devices; whose number nobody stated could all have been left out.
+            ? kind is DeviceKind.Gpu && candidate.Stated.HasFlag(Statements.Gate)
+                ? Outcome.Failed("a boot gate is demanded, and no number of GPUs is stated: state how many must answer, 0 where none belongs to the machine", $"{found}", "a number")
+                : Outcome.NotApplicable($"{found}; no number is asked for")
             : found == wanted ? Outcome.Held($"{found}")
             : Outcome.Failed($"another number of {(kind is DeviceKind.Gpu ? "GPUs" : "switches")} answered than you expect", $"{found}", $"{wanted}");
     }
@@ -157,7 +157,9 @@ public static class CompositeAppraisal
         var byTpm = candidate.Parts.Tpm?.Hcl is not null;
         if (byTpm && (candidate.Parts.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
         {
-            return Outcome.Failed("the vTPM that should vouch for the key is not in the TEE of this CPU's report");
+            return Outcome.Failed(candidate.Parts.Tpm!.Findings.IsPassed() && candidate.Parts.Tpm.Quote is null
+                ? "no reference value names the paravisor whose vTPM should vouch for the key: any root process of the guest could have made it up"
+                : "the vTPM that should vouch for the key is not in the TEE of this CPU's report");
         }
 
         found = byTpm ? candidate.Parts.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
@@ -202,13 +204,16 @@ public static class CompositeAppraisal
     // likes, and a TPM's registers are worth no more than the paravisor that keeps them (S-1, S-6).
     private static string? WhyNoKnownGate(CompositeParts parts, RegisterKind kind)
     {
-        var image = parts.Tdx is { } tdx ? Answers(tdx.Findings, "tdx.measurements.match") : parts.Snp is { } snp && Answers(snp.Findings, "snp.measurement.match");
-        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && Answers(tpm.Findings, "tpm.measurements.match"));
-        // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2.
-        var isWhole = kind is not RegisterKind.Rtmr || parts.Tdx is { Image.Rtmr: { Length: > 2 } registers } && registers[1] is not null && registers[2] is not null;
+        var image = parts.Tdx is { } tdx ? tdx.Findings.Holds("tdx.measurements.match") : parts.Snp is { } snp && snp.Findings.Holds("snp.measurement.match");
+        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds("tpm.measurements.match"));
+        // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2, or in PCR 4 with 9 (GRUB, EFI stub) or 11 (systemd-stub).
+        var isWhole = kind is RegisterKind.Pcr ? parts.Tpm?.Boot is { } pcrs && pcrs.Values.ContainsKey(4) && (pcrs.Values.ContainsKey(9) || pcrs.Values.ContainsKey(11))
+            : kind is not RegisterKind.Rtmr || parts.Tdx is { Image.Rtmr: { Length: > 2 } registers } && registers[1] is not null && registers[2] is not null;
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
         return failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
-            : image && !isWhole ? "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
+            : image && boot && !isWhole ? kind is RegisterKind.Pcr
+                ? "the reference values do not name what firmware loaded and its kernel (PCR 4, and 9 or 11), and any other could have written the event"
+                : "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
             : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
             : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
             : null;
@@ -263,28 +268,35 @@ public static class CompositeAppraisal
 
     private static Outcome LevelIsMet(Candidate candidate)
     {
-        // Device evidence without a key or a CPU binds nothing, however genuine it is.
-        candidate.Binding = candidate.HasBootEvent && (candidate.DevicesAreTheBoots || candidate.Devices.Length == 0) ? GpuBinding.BootEvent
+        // Device evidence without a key or a CPU binds nothing, however genuine it is; a boot event without devices binds none.
+        candidate.Binding = candidate is { HasBootEvent: true, DevicesAreTheBoots: true } ? GpuBinding.BootEvent
             : candidate is { KeyBindsDevices: true, CpuBindsDevices: true } ? GpuBinding.EvidenceHash
             : GpuBinding.None;
-        var wanted = candidate.Expected.DangerouslyAcceptedBinding;
-        // Only who says that no device is expected is asked for no binding: evidence that leaves its GPUs out demands nothing.
-        return candidate is { Devices.Length: 0, HasBootEvent: false, Expected: { Gpus: 0, Switches: 0 } } ? Outcome.NotApplicable("no device is expected")
+        var (expected, hasDevices) = (candidate.Expected, candidate.Devices.Length > 0);
+        var wanted = candidate.IsGpuOnly && expected.RequiredBinding is null ? GpuBinding.None : expected.RequiredBinding ?? expected.DangerouslyAcceptedBinding;
+        // Only who says that no device is expected is asked for no binding. Where nothing was said of devices and none is shown, the verdict
+        // says so in its weakenings; what was demanded of them all the same is not met by leaving them out.
+        return !hasDevices && expected.RequiredBinding is null && expected.StatesNoDevice ? Outcome.NotApplicable("no device is expected")
+            : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device is shown, and none was asked about")
             : candidate.Parts.Snp is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
-            : candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
-            : Outcome.Failed("the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
+            : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived($"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
+            : Outcome.Failed(hasDevices ? "the devices are bound to the VM less than you demand" : "devices are demanded, and none is shown: what is left out is missing", hasDevices ? Word(candidate.Binding) : "no device", Word(wanted));
     }
 
     private static ImmutableArray<string> Weakenings(Candidate candidate)
     {
         var parts = candidate.Parts;
-        IEnumerable<string> own =
+        (string Name, bool Applies)[] own =
         [
-            .. candidate.Expected.DangerouslyAcceptNoCpuTee && parts.Tdx is null && parts.Snp is null ? ["no-cpu-tee"] : Array.Empty<string>(),
-            .. parts.Key is not null && !candidate.Expected.Challenged ? ["nonce-not-given"] : Array.Empty<string>(),
-            .. candidate.Binding < GpuBinding.BootEvent && candidate.Devices.Length > 0 ? [$"gpu-binding-{Word(candidate.Binding)}"] : Array.Empty<string>(),
+            ("no-cpu-tee", parts is { Tdx: null, Snp: null }),
+            ("nonce-not-given", parts.Key is not null && !candidate.Expected.Challenged),
         ];
-        return [.. own.Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return
+        [
+            .. own.Where(item => item.Applies).Select(item => item.Name).Concat(Unstated.Names(candidate.Stated, candidate.StatesProcessor, candidate.Expected, candidate.Binding))
+                .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? [])
+                .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+        ];
     }
 
     internal static string Word(GpuBinding binding) => binding switch
@@ -300,6 +312,15 @@ public static class CompositeAppraisal
     {
         public CompositeParts Parts => parts;
         public CompositeExpectations Expected => expected;
+
+        // A boot result that was judged with a gate says that one was demanded, whoever joined the parts.
+        public Statements Stated { get; } = parts.Stated | (parts.Boot?.Record is not null ? Statements.Gate | Statements.Boot | Statements.Processor : 0);
+
+        public bool StatesProcessor => expected.RequireProcessor || expected.RequiredBinding is not null || Stated.HasFlag(Statements.Processor);
+
+        /// <summary>The weakest tier: nothing was said of a processor, and none is shown.</summary>
+        public bool IsGpuOnly => parts is { Cpu: null, Tdx: null, Snp: null } && !StatesProcessor && expected.DangerouslyAcceptNoCpuTee;
+
         public ImmutableArray<DeviceResult> Devices { get; } = parts.Devices is { Devices.IsDefault: false } ? parts.Devices.Devices : [];
         public byte[]? ReportData { get; } = parts.Tdx?.Quote?.Quote.Body.ReportData.Bytes.ToArray() ?? parts.Snp?.Report?.Report.ReportData.Bytes.ToArray();
 

@@ -20,7 +20,10 @@ public enum GpuBinding
 /// <summary>What the relying party expects of CPU, devices and key together. All of it is stated: there is no "skip if unset".</summary>
 public sealed record CompositeExpectations
 {
-    /// <summary>How many GPUs must answer; null: any number. 0, with no switches, is what asks for no binding.</summary>
+    /// <summary>
+    /// How many GPUs must answer; null: none was stated, the result says so, and a gate then fails. 0, with no switches, is what asks for no
+    /// binding.
+    /// </summary>
     public required int? Gpus { get; init; }
 
     /// <summary>How many switches must answer; null: any number.</summary>
@@ -35,6 +38,37 @@ public sealed record CompositeExpectations
     /// <summary>What the caller waived before anything was judged, by permanent names: <c>reference-values-unsigned</c>, for instance.</summary>
     public ImmutableArray<string> Weakened { get; init; } = [];
 
-    /// <summary>Accepts devices without a CPU TEE: the host can read what the VM reads (S-10). A weakening.</summary>
+    /// <summary>
+    /// Accepts devices without a CPU TEE: the host can read what the VM reads (S-10). A weakening, and void as soon as anything is stated
+    /// about a processor: who demands something of one does not get by with none.
+    /// </summary>
     public bool DangerouslyAcceptNoCpuTee { get; init; }
+
+    /// <summary>Whether a processor's evidence must be there. Reference values, report data, a gate or a log that are expected state it too.</summary>
+    public bool RequireProcessor { get; init; }
+
+    /// <summary>
+    /// The binding that devices must have, whatever is shown: without any device it is not met. Null: <see cref="DangerouslyAcceptedBinding"/>
+    /// decides, where devices are shown beside a processor.
+    /// </summary>
+    public GpuBinding? RequiredBinding { get; init; }
+
+    /// <summary>Whether it was stated that no device belongs to the machine.</summary>
+    internal bool StatesNoDevice => Gpus is 0 && Switches is 0 or null;
+}
+
+/// <summary>What the relying party stated about a machine beside its devices. What it did not state is in the verdict's weakenings (S-10a).</summary>
+[Flags]
+internal enum Statements
+{
+    None = 0,
+
+    /// <summary>That there is a processor's TEE.</summary>
+    Processor = 1,
+
+    /// <summary>How it booted: a log, Secure Boot or a gate.</summary>
+    Boot = 2,
+
+    /// <summary>That a gate of ours ran.</summary>
+    Gate = 4,
 }

@@ -20,6 +20,9 @@ public sealed record CompositeParts
     /// </summary>
     internal bool DevicesAreAllowed { get; init; }
 
+    /// <summary>What the relying party stated, where <see cref="MachineAppraisal.Join"/> put the questions.</summary>
+    internal Statements Stated { get; init; }
+
     /// <summary>The processor's evidence with the answers about it; null where the parts below were judged one by one.</summary>
     public CpuResult? Cpu { get; init; }
 

@@ -28,18 +28,19 @@ public static class CpuAppraisal
         var result = new CpuResult { Evidence = evidence };
         return evidence.Kind switch
         {
-            CpuEvidenceKind.TdxQuote => result with { Tdx = Tdx(evidence.Bytes, collateral.Tdx, expected, expected.ExpectedReportData, cache) },
-            CpuEvidenceKind.SnpReport => result with { Snp = Snp(evidence.Bytes, collateral.Snp, expected, expected.ExpectedReportData, cache) },
+            CpuEvidenceKind.TdxQuote => result with { Tdx = Tdx(evidence.Bytes, collateral.Tdx, expected, expected.ExpectedReportData, besideVtpm: false, cache) },
+            CpuEvidenceKind.SnpReport => result with { Snp = Snp(evidence.Bytes, collateral.Snp, expected, expected.ExpectedReportData, besideVtpm: false, cache) },
             CpuEvidenceKind.AzureVtpm => Azure(result, collateral, expected, cache),
             _ => throw new ArgumentException("the evidence is of no kind", nameof(evidence)),
         };
     }
 
-    private static TdxResult Tdx(ReadOnlyMemory<byte> quote, TdxCollateral collateral, CpuExpectations expected, ReportData? data, VerifierCache cache)
+    private static TdxResult Tdx(ReadOnlyMemory<byte> quote, TdxCollateral collateral, CpuExpectations expected, ReportData? data, bool besideVtpm, VerifierCache cache)
     {
         var tdx = new TdxExpectations
         {
             ReportData = data,
+            BesideVtpm = besideVtpm,
             References = expected.TdxReferences,
             Time = expected.Time,
             Trust = expected.Trust,
@@ -53,10 +54,11 @@ public static class CpuAppraisal
         return TdxAppraisal.Appraise(TdxAppraisal.Authenticate(quote, tdx, cache), collateral, tdx, cache);
     }
 
-    private static SnpResult Snp(ReadOnlyMemory<byte> report, SnpCollateral collateral, CpuExpectations expected, ReportData? data, VerifierCache cache) =>
+    private static SnpResult Snp(ReadOnlyMemory<byte> report, SnpCollateral collateral, CpuExpectations expected, ReportData? data, bool besideVtpm, VerifierCache cache) =>
         SnpAppraisal.Appraise(report, collateral, new SnpExpectations
         {
             ReportData = data,
+            BesideVtpm = besideVtpm,
             References = expected.SnpReferences,
             MinimumTcb = expected.SnpMinimumTcb,
             AcceptedSigningKeys = expected.AcceptVlek ? [SnpSigningKey.Vcek, SnpSigningKey.Vlek] : [SnpSigningKey.Vcek],
@@ -84,14 +86,14 @@ public static class CpuAppraisal
 
         var data = ReportData.OfExactly(hcl.ExpectedReportData());
         result = azure.TdQuote is { } quote
-            ? result with { Tdx = Tdx(quote, collateral.Tdx, expected, data, cache) }
-            : result with { Snp = Snp(hcl.HardwareReport, WithChip(collateral.Snp, azure.Vcek), expected, data, cache) };
+            ? result with { Tdx = Tdx(quote, collateral.Tdx, expected, data, besideVtpm: true, cache) }
+            : result with { Snp = Snp(hcl.HardwareReport, WithChip(collateral.Snp, azure.Vcek), expected, data, besideVtpm: true, cache) };
         if (result.Snp is { LacksCertificates: true })
         {
             return result with { Tpm = TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing") };
         }
 
-        var authentic = result.Tdx?.Quote?.Quote.Body.ReportData ?? result.Snp?.Report?.Report.ReportData;
+        var hardware = result.Tdx is { } td ? ParavisorMatch.Of(td) : ParavisorMatch.Of(result.Snp!);
         var tpm = new TpmExpectations
         {
             QualifyingData = expected.ExpectedQualifyingData,
@@ -99,8 +101,7 @@ public static class CpuAppraisal
             Registers = expected.Registers.IsDefaultOrEmpty ? [0] : expected.Registers,
             References = expected.TpmReferences,
         };
-        var verified = authentic is null ? null : new TeeReportData(authentic.Bytes.ToArray());
-        return result with { Tpm = TpmAppraisal.AppraiseAzure(azure, verified, tpm, cache.Meter) };
+        return result with { Tpm = TpmAppraisal.AppraiseAzure(azure, hardware, tpm, cache.Meter) };
     }
 
     private static SnpCollateral WithChip(SnpCollateral collateral, ReadOnlyMemory<byte>? vcek) =>

@@ -66,6 +66,7 @@ public static class SnpAppraisal
         {
             Findings = [.. findings, .. answers, .. TimeGround.Checks.Select(check => check.Ask(ground))],
             TcbStatus = candidate.TcbStatus,
+            Image = candidate.Image,
             Claims = new SnpClaims { Authentic = authentic, TcbStatus = candidate.TcbStatus },
             Weakened = Weakenings(candidate),
             LatestStatement = ground.LatestStatement,
@@ -152,24 +153,28 @@ public static class SnpAppraisal
 
     private static Outcome MeasurementMatches(Candidate candidate)
     {
-        if (candidate.Expected.References is not { } references)
+        if (candidate.References is not { } references)
         {
             return Outcome.Waived("no reference values were given: any guest image passes");
         }
 
         var report = candidate.Report;
-        var matching = references.FirstOrDefault(reference => WhyNot(report, reference) is null);
-        return matching is not null ? Outcome.Held(matching.Name)
-            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"MEASUREMENT {report.Measurement}", "at least one image")
+        return candidate.Image is { } matching ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed(ParavisorMatch.WhyNone(candidate.Expected.BesideVtpm, candidate.Expected.References!.Value.IsEmpty), $"MEASUREMENT {report.Measurement}", "at least one image")
             : Outcome.Failed(
                 "the guest is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(report, reference)}")),
-                $"MEASUREMENT {report.Measurement}", string.Join(" or ", references.Take(4).Select(reference => $"{reference.Measurement}")));
+                $"MEASUREMENT {report.Measurement}", string.Join(" or ", references.Take(4).Select(reference => reference.Measurement is { } golden ? $"{golden}" : $"the ID block of {reference.Name}")));
     }
 
     private static string? WhyNot(SnpReport report, SnpReference reference) =>
-        reference.Measurement != report.Measurement ? "MEASUREMENT differs"
+        reference is { Measurement: null, IsParavisor: false } or { Measurement: null, IdKeyDigest: null, AuthorKeyDigest: null } ? "it states no measurement"
+        : reference.Measurement is { } golden && golden != report.Measurement ? "MEASUREMENT differs"
         : reference.HostData is { } hostData && hostData != report.HostData ? "HOST_DATA differs"
         : reference.IdKeyDigest is { } idKey && idKey != report.IdKeyDigest ? "ID_KEY_DIGEST differs"
+        : reference.AuthorKeyDigest is { } author && author != report.AuthorKeyDigest ? "AUTHOR_KEY_DIGEST differs"
+        : reference.MinimumGuestSvn is { } svn && report.GuestSvn < svn ? $"GUEST_SVN {report.GuestSvn} is below {svn}"
+        // Who runs below the paravisor asks for reports with REPORT_DATA of his choice too.
+        : reference.IsParavisor && report.Vmpl != 0 ? $"a paravisor runs at VMPL 0, and the report is of VMPL {report.Vmpl}"
         : null;
 
     /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>
@@ -181,6 +186,12 @@ public static class SnpAppraisal
         public SnpReport Report => authentic.Report;
         public SnpProduct Product => authentic.Endorsement.Product;
         public SnpExpectations Expected => expected;
+
+        /// <summary>Those that may match evidence of this shape; null where none were given.</summary>
+        public ImmutableArray<SnpReference>? References { get; } = expected.References is { } all ? [.. all.Where(reference => reference.IsParavisor == expected.BesideVtpm)] : null;
+
+        public SnpReference? Image => field ??= References?.FirstOrDefault(reference => WhyNot(Report, reference) is null);
+
         public CrlJudge Judge => judge;
         public TcbStatus TcbStatus { get; private set; }
 
@@ -188,10 +199,11 @@ public static class SnpAppraisal
         public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
             [new CrlQuery(authentic.Path.Certificates[1], authentic.Path.Certificates[2], collateral.Crl, "the revocation list of AMD's root")]);
 
-        public Outcome Judged(bool upToDate, string problem, string found, string wanted)
+        // AMD states no status: without a minimum of the relying party's nobody says what is up to date.
+        public Outcome Judged(bool accepted, string problem, string found, string wanted)
         {
-            TcbStatus = upToDate ? TcbStatus.UpToDate : TcbStatus.OutOfDate;
-            return upToDate ? Outcome.Held($"{Report.ReportedTcb.Parts(Product)}")
+            TcbStatus = !accepted ? TcbStatus.OutOfDate : expected.MinimumTcb is null ? TcbStatus.None : TcbStatus.UpToDate;
+            return accepted ? Outcome.Held($"{Report.ReportedTcb.Parts(Product)}{(expected.MinimumTcb is null ? "; not judged: AMD states no status, and you stated no minimum TCB" : "")}")
                 : expected.DangerouslyAcceptOutOfDateTcb ? Outcome.Waived($"{problem} ({found}), and that is accepted")
                 : Outcome.Failed(problem, found, wanted);
         }

@@ -16,6 +16,12 @@ public sealed record SnpExpectations
     public required ImmutableArray<SnpReference>? References { get; init; }
 
     /// <summary>
+    /// Whether the report came beside a vTPM that a paravisor keeps: then only references that are marked as paravisors match it, and
+    /// otherwise only the others do (S-9a).
+    /// </summary>
+    public bool BesideVtpm { get; init; }
+
+    /// <summary>
     /// The lowest TCB of each product that reported, committed, launch and current TCB must all reach. Null: none is known, the four must
     /// then agree, and the result says so. A product that is not listed does not pass.
     /// </summary>

@@ -18,8 +18,11 @@ public sealed record SnpResult
     /// <summary>The proof; null when the report is not authentic, and then no claim is set.</summary>
     public required AuthenticSnpReport? Report { get; init; }
 
-    /// <summary>UpToDate, OutOfDate, or None where it was not judged.</summary>
+    /// <summary>UpToDate or OutOfDate by the relying party's minimum TCB; None where it was not judged: AMD states no status.</summary>
     public TcbStatus TcbStatus { get; init; }
+
+    /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
+    public SnpReference? Image { get; init; }
 
     /// <summary>What may be said about the guest; null until it was appraised.</summary>
     public SnpClaims? Claims { get; init; }

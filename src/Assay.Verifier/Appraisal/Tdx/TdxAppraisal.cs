@@ -39,9 +39,7 @@ public static class TdxAppraisal
             : Outcome.Failed("TDATTRIBUTES has bits without a name: what they permit the host is not known", $"{candidate.Body.Attributes.Unknown:x16}", "none of them")),
         new("tdx.xfam.known", candidate => candidate.Body.Xfam is { Unknown: 0, X87AndSse: true } ? Outcome.Held($"{candidate.Body.Xfam.Value:x16}")
             : Outcome.Failed("XFAM has bits without a name, or lacks x87 and SSE", $"{candidate.Body.Xfam.Value:x16}", "known bits, 0 and 1 among them")),
-        new("tdx.sept-ve.disabled", candidate => candidate.Body.Attributes.SeptVeDisable ? Outcome.Held()
-            : candidate.Expected.RequireSeptVeDisable ? Outcome.Failed("the host can make the TD take #VE on its own pages (TDATTRIBUTES.SEPT_VE_DISABLE is clear)", "clear", "set")
-            : Outcome.NotApplicable("SEPT_VE_DISABLE is clear, and not required")),
+        new("tdx.sept-ve.disabled", SeptVeIsDisabled),
         new("tdx.migration.off", candidate => !candidate.Body.Attributes.Migratable ? Outcome.Held()
             : candidate.Expected.RefuseMigratable ? Outcome.Failed("the TD may move to another platform (TDATTRIBUTES.MIGRATABLE)", "MIGRATABLE", "not MIGRATABLE")
             : Outcome.NotApplicable("the TD may migrate, and that is not refused")),
@@ -140,11 +138,12 @@ public static class TdxAppraisal
         var expected = candidate.Expected;
         (string Name, bool Used)[] items =
         [
+            ("sept-ve", !candidate.Body.Attributes.SeptVeDisable && candidate.Image is { IsParavisor: true }),
             ("tdx-debug-accepted", expected.DangerouslyAcceptDebug && candidate.Body.Attributes.Debug),
             ("tdx-no-reference-values", expected.References is null),
             ("tdx-no-report-data", expected.ReportData is null),
             ("tdx-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
-            ("tdx-sept-ve-accepted", !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable),
+            ("tdx-sept-ve-accepted", !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
             ("tdx-tcb-status-accepted", tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
             ("time-stated", expected.Time.Source is TimeSource.Stated),
         ];
@@ -242,6 +241,12 @@ public static class TdxAppraisal
             : Outcome.Failed("the quoting enclave is older than all that Intel lists", $"ISVSVN {found}", $"at least {candidate.Identity.Levels[^1].IsvSvn}");
     }
 
+    // A paravisor takes #VE for its guest by design (Azure's TDs have the attribute clear); of any other TD it is the host's lever.
+    private static Outcome SeptVeIsDisabled(Candidate candidate) => candidate.Body.Attributes.SeptVeDisable ? Outcome.Held()
+        : candidate.Image is { IsParavisor: true } paravisor ? Outcome.Waived($"TDATTRIBUTES.SEPT_VE_DISABLE is clear: {paravisor.Name} is a paravisor that you named, and answers for it")
+        : candidate.Expected.RequireSeptVeDisable ? Outcome.Failed("the host can make the TD take #VE on its own pages (TDATTRIBUTES.SEPT_VE_DISABLE is clear)", "clear", "set")
+        : Outcome.Waived("TDATTRIBUTES.SEPT_VE_DISABLE is clear, and that is accepted");
+
     private static Outcome ServiceTdIsAccepted(Candidate candidate)
     {
         var service = candidate.Body.MrServiceTd;
@@ -253,16 +258,14 @@ public static class TdxAppraisal
 
     private static Outcome MeasurementsMatch(Candidate candidate)
     {
-        if (candidate.Expected.References is not { } references)
+        if (candidate.References is not { } references)
         {
             return Outcome.Waived("no reference values were given: any TD image passes");
         }
 
         var body = candidate.Body;
-        var matching = references.FirstOrDefault(reference => WhyNot(body, reference) is null);
-        candidate.Image = matching;
-        return matching is not null ? Outcome.Held(matching.Name)
-            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"MRTD {body.MrTd}", "at least one image")
+        return candidate.Image is { } matching ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed(ParavisorMatch.WhyNone(candidate.Expected.BesideVtpm, candidate.Expected.References!.Value.IsEmpty), $"MRTD {body.MrTd}", "at least one image")
             : Outcome.Failed(
                 "the TD is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(body, reference)}")),
                 $"MRTD {body.MrTd}", string.Join(" or ", references.Take(4).Select(reference => $"{reference.MrTd}")));
@@ -290,7 +293,12 @@ public static class TdxAppraisal
         public QeIdentity? Identity { get; set; }
         public TdxModuleIdentity? Module { get; set; }
         public bool QeIsGenuine { get; set; }
-        public TdxReference? Image { get; set; }
+
+        /// <summary>Those that may match evidence of this shape; null where none were given.</summary>
+        public ImmutableArray<TdxReference>? References { get; } = expected.References is { } all ? [.. all.Where(reference => reference.IsParavisor == expected.BesideVtpm)] : null;
+
+        public TdxReference? Image => field ??= References?.FirstOrDefault(reference => WhyNot(Body, reference) is null);
+
         public TcbJudgement? PlatformTcb { get; set; }
         public TcbJudgement? ModuleTcb { get; set; }
         public TcbJudgement? QeTcb { get; set; }

@@ -14,6 +14,12 @@ public sealed record TdxExpectations
     /// <summary>Known-good images, of which one must match. Null: any TD passes, and the result says so; an empty list passes none.</summary>
     public required ImmutableArray<TdxReference>? References { get; init; }
 
+    /// <summary>
+    /// Whether the quote came beside a vTPM that a paravisor keeps: then only references that are marked as paravisors match it, and
+    /// otherwise only the others do (S-9a).
+    /// </summary>
+    public bool BesideVtpm { get; init; }
+
     /// <summary>The instant of judgement.</summary>
     public required EvaluationTime Time { get; init; }
 
@@ -23,7 +29,10 @@ public sealed record TdxExpectations
     /// <summary>Whether revocation is asked about.</summary>
     public required RevocationChecking Revocation { get; init; }
 
-    /// <summary>Whether a TD without SEPT_VE_DISABLE is refused: its host can make it take #VE on its own pages.</summary>
+    /// <summary>
+    /// Whether a TD without SEPT_VE_DISABLE is refused: its host can make it take #VE on its own pages. One that matches a paravisor is not
+    /// refused, and the result says so.
+    /// </summary>
     public required bool RequireSeptVeDisable { get; init; }
 
     /// <summary>Whether a MIGRATABLE TD is refused: its memory may move to another platform.</summary>

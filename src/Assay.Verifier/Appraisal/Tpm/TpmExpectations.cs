@@ -36,7 +36,7 @@ public sealed record TpmResult
     /// <summary>In the order of the checks.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
 
-    /// <summary>The quote and its registers, once no question about it failed; null otherwise.</summary>
+    /// <summary>The quote and its registers, once no question about it failed and its key has a root; null otherwise.</summary>
     public required AuthenticTpmQuote? Quote { get; init; }
 
     /// <summary>Why the key is believed; None when it is not.</summary>
@@ -45,9 +45,13 @@ public sealed record TpmResult
     /// <summary>Azure: the HCL report; null elsewhere and when it could not be read.</summary>
     public HclReport? Hcl { get; init; }
 
+    /// <summary>The known-good boot that its registers match; null where none was given or none matches.</summary>
+    public TpmReference? Boot { get; init; }
+
     /// <summary>What was waived, by permanent names, sorted.</summary>
     public ImmutableArray<string> Weakened => [.. Findings.Where(finding => finding.Cause is NotCheckedCause.Waived).Select(finding => finding.Id switch
     {
+        "tpm.ak.root" => "paravisor-not-named",
         "tpm.quote.nonce.match" => "tpm-no-nonce",
         "tpm.measurements.match" => "tpm-no-reference-values",
         _ => null,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Reference;
@@ -17,22 +18,37 @@ public sealed record TdxReference
 
     /// <summary>MRCONFIGID; null where it is not compared.</summary>
     public Digest? MrConfigId { get; init; }
+
+    /// <summary>Whether it is a paravisor, which keeps a vTPM for its guest: then evidence with such a vTPM matches it, and no other (S-9a).</summary>
+    public bool IsParavisor { get; init; }
 }
 
-/// <summary>Known-good values of one guest image. What is null is not compared; the measurement always is.</summary>
+/// <summary>
+/// Known-good values of one guest image. What is null is not compared. A measurement is there always, but for a paravisor: one may be known
+/// by the keys that signed its ID block and the least GUEST_SVN instead.
+/// </summary>
 public sealed record SnpReference
 {
     /// <summary>Its name and version, for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>MEASUREMENT.</summary>
-    public required Digest Measurement { get; init; }
+    /// <summary>MEASUREMENT; null only for a paravisor that is known by the keys of its ID block.</summary>
+    public required Digest? Measurement { get; init; }
 
     /// <summary>HOST_DATA, 32 bytes; null where it is not compared.</summary>
     public Digest? HostData { get; init; }
 
     /// <summary>ID_KEY_DIGEST; null where it is not compared.</summary>
     public Digest? IdKeyDigest { get; init; }
+
+    /// <summary>AUTHOR_KEY_DIGEST; null where it is not compared.</summary>
+    public Digest? AuthorKeyDigest { get; init; }
+
+    /// <summary>The least GUEST_SVN; null where it is not compared.</summary>
+    public uint? MinimumGuestSvn { get; init; }
+
+    /// <summary>Whether it is a paravisor, which keeps a vTPM for its guest: then evidence with such a vTPM matches it, and no other (S-9a).</summary>
+    public bool IsParavisor { get; init; }
 }
 
 /// <summary>Known-good PCR values of one boot. Registers that it does not list are not compared.</summary>
@@ -46,4 +62,10 @@ public sealed record TpmReference
 
     /// <summary>By register; at least one. 16 and 23, which software resets, are never among them.</summary>
     public required ImmutableSortedDictionary<int, Digest> Values { get; init; }
+
+    /// <summary>The name of the paravisor whose vTPM measured them; null for a TPM of another kind.</summary>
+    public string? Paravisor { get; init; }
+
+    /// <summary>Why a plain TPM's key must be believed; None in a manifest of version 1, which does not say.</summary>
+    public TpmRoot Root { get; init; }
 }

@@ -4,24 +4,28 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
 using Assay.Evidence.Snp;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Reference;
 
 /// <summary>
 /// The known-good values of one version of an image: what an image builder publishes and a relying party compares evidence with.
-/// Format version 1, JSON in UTF-8; digests are lower-case hexadecimal, times RFC 3339 in whole seconds and UTC.
+/// JSON in UTF-8; digests are lower-case hexadecimal, times RFC 3339 in whole seconds and UTC.
 /// <code>
-/// {"type":"assay-reference-values","version":1,
+/// {"type":"assay-reference-values","version":1|2,
 ///  "image":{"name":text,"version":text},"sequence":1…2⁵³−1,"notBefore":time,"notAfter":time,
-///  "tdx":[{"name":text,"mrtd":48 bytes,["rtmr0"…"rtmr3":48],["mrConfigId":48]}],
-///  "snp":[{"name":text,"measurement":48,["hostData":32],["idKeyDigest":48]}],
+///  "tdx":[{"name":text,"mrtd":48 bytes,["rtmr0"…"rtmr3":48],["mrConfigId":48],["paravisor":true]}],
+///  "snp":[{"name":text,["measurement":48],["hostData":32],["idKeyDigest":48],["authorKeyDigest":48],["guestSvn":0…2³²−1],["paravisor":true]}],
 ///  "snpMinimumTcb":{"Milan"|"Genoa"|"Turin":{"bootLoader":0…255,["fmc":…, Turin alone],"microcode":…,"snp":…,"tee":…}},
-///  "pcrs":[{"name":text,"bank":"sha256"|"sha384","values":{register:digest}}],
+///  "pcrs":[{"name":text,"bank":"sha256"|"sha384","values":{register:digest},"paravisor":name|"root":"platform-certified"|"ek-activated"}],
 ///  "gpuPolicies":[48 bytes]}
 /// </code>
 /// Each entry of a list is one whole configuration: registers of different entries are never mixed. A list that is absent accepts nothing
-/// of its kind; one that is there is not empty, and tdx, snp or pcrs must be. Signed, it is the payload of a compact JWS in canonical form
+/// of its kind; one that is there is not empty, and tdx, snp or pcrs must be. Version 2 says which entries are paravisors, and of which TPM
+/// registers are: <c>paravisor</c> of an entry of pcrs is the name of an entry of tdx or snp that is marked so. Version 1 marks nothing, and
+/// knows neither these members nor authorKeyDigest and guestSvn. Only a marked entry of snp may leave out its measurement: it then states
+/// guestSvn, and idKeyDigest or authorKeyDigest. Signed, it is the payload of a compact JWS in canonical form
 /// (RFC 8785).
 /// </summary>
 public sealed record ReferenceManifest
@@ -29,8 +33,12 @@ public sealed record ReferenceManifest
     /// <summary>The member <c>type</c>, which tells these files from all others.</summary>
     public const string TypeName = "assay-reference-values";
 
-    internal const int FormatVersion = 1;
+    internal const int FirstVersion = 1;
+    internal const int MarkedVersion = 2;
     internal const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss'Z'";
+
+    /// <summary>1, or 2 with marks of paravisors and roots of TPMs.</summary>
+    public int Version { get; init; } = FirstVersion;
 
     /// <summary>The image's name, for people.</summary>
     public required string ImageName { get; init; }
@@ -96,7 +104,7 @@ public sealed record ReferenceManifest
     {
         writer.WriteStartObject();
         writer.WriteString("type", TypeName);
-        writer.WriteNumber("version", FormatVersion);
+        writer.WriteNumber("version", Version);
         writer.WriteStartObject("image");
         writer.WriteString("name", ImageName);
         writer.WriteString("version", ImageVersion);
@@ -141,6 +149,7 @@ public sealed record ReferenceManifest
         }
 
         WriteOptional(writer, "mrConfigId", reference.MrConfigId);
+        WriteMark(writer, reference.IsParavisor);
         writer.WriteEndObject();
     }
 
@@ -148,9 +157,16 @@ public sealed record ReferenceManifest
     {
         writer.WriteStartObject();
         writer.WriteString("name", reference.Name);
-        writer.WriteString("measurement", reference.Measurement.ToString());
+        WriteOptional(writer, "measurement", reference.Measurement);
         WriteOptional(writer, "hostData", reference.HostData);
         WriteOptional(writer, "idKeyDigest", reference.IdKeyDigest);
+        WriteOptional(writer, "authorKeyDigest", reference.AuthorKeyDigest);
+        if (reference.MinimumGuestSvn is { } svn)
+        {
+            writer.WriteNumber("guestSvn", svn);
+        }
+
+        WriteMark(writer, reference.IsParavisor);
         writer.WriteEndObject();
     }
 
@@ -166,6 +182,15 @@ public sealed record ReferenceManifest
         }
 
         writer.WriteEndObject();
+        if (reference.Paravisor is { } paravisor)
+        {
+            writer.WriteString("paravisor", paravisor);
+        }
+        else if (reference.Root is not TpmRoot.None)
+        {
+            writer.WriteString("root", AttestationKey.WordOf(reference.Root));
+        }
+
         writer.WriteEndObject();
     }
 
@@ -193,6 +218,14 @@ public sealed record ReferenceManifest
         }
 
         writer.WriteEndObject();
+    }
+
+    private static void WriteMark(Utf8JsonWriter writer, bool isParavisor)
+    {
+        if (isParavisor)
+        {
+            writer.WriteBoolean("paravisor", true);
+        }
     }
 
     private static void WriteOptional(Utf8JsonWriter writer, string name, Digest? value)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
 using Assay.Evidence.Snp;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Reference;
@@ -14,9 +15,11 @@ internal sealed class ReferenceManifestReader
     private const int Registers = 4;
 
     private static readonly ImmutableArray<SnpProduct> s_products = [SnpProduct.Milan, SnpProduct.Genoa, SnpProduct.Turin];
+    private static readonly ImmutableArray<TpmRoot> s_roots = [TpmRoot.PlatformCertified, TpmRoot.EkActivated];
     private static readonly ImmutableArray<TcgHash> s_banks = [TcgHash.Sha256, TcgHash.Sha384];
 
     private readonly JsonFields _fields = new();
+    private bool _marks;
 
     public static ReferenceManifest? Read(JsonElement root, out ParseFault? fault)
     {
@@ -32,12 +35,15 @@ internal sealed class ReferenceManifestReader
     {
         _fields.Require(root.ValueKind is JsonValueKind.Object, "reference manifest", "an object is expected");
         _fields.Require(_fields.Text(root, "type") == ReferenceManifest.TypeName, "type", $"{ReferenceManifest.TypeName} is expected");
-        _fields.Require(_fields.Number(root, "version") == ReferenceManifest.FormatVersion, "version", $"{ReferenceManifest.FormatVersion} is expected: a newer Assay may read others");
+        var version = _fields.Number(root, "version");
+        _fields.Require(version is ReferenceManifest.FirstVersion or ReferenceManifest.MarkedVersion, "version", $"{ReferenceManifest.FirstVersion} or {ReferenceManifest.MarkedVersion} is expected: a newer Assay may read others");
+        _marks = version == ReferenceManifest.MarkedVersion;
         Only(root, "", "type", "version", "image", "sequence", "notBefore", "notAfter", "tdx", "snp", "snpMinimumTcb", "pcrs", "gpuPolicies");
         var image = _fields.Object(root, "image");
         Only(image, "image", "name", "version");
         var manifest = new ReferenceManifest
         {
+            Version = version,
             ImageName = Name(image, "name", "image.name"),
             ImageVersion = Name(image, "version", "image.version"),
             Sequence = _fields.LongNumber(root, "sequence", 1, Limits.LargestSequence),
@@ -51,6 +57,7 @@ internal sealed class ReferenceManifestReader
         };
         _fields.Require(manifest.NotBefore < manifest.NotAfter, "notAfter", "later than notBefore is expected");
         _fields.Require(!manifest.Tdx.IsEmpty || !manifest.Snp.IsEmpty || !manifest.Pcrs.IsEmpty, "tdx", "neither tdx nor snp nor pcrs is there: the manifest names no image");
+        RequireNamedParavisors(manifest);
         _fields.Require(manifest.SnpMinimumTcb is null || !manifest.Snp.IsEmpty, "snpMinimumTcb", "it stands without snp");
         _fields.Require(manifest.GpuPolicies.Distinct().Count() == manifest.GpuPolicies.Length, "gpuPolicies", "a digest stands twice");
         return manifest;
@@ -58,31 +65,42 @@ internal sealed class ReferenceManifestReader
 
     private TdxReference ReadTdx(JsonElement item, string field)
     {
-        Only(item, field, "name", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrConfigId");
+        Only(item, field, ["name", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrConfigId", .. Marks("paravisor")]);
         return new TdxReference
         {
             Name = Name(item, "name", $"{field}.name"),
             MrTd = Hex(item, "mrtd", field, DigestSize),
             Rtmr = [.. Enumerable.Range(0, Registers).Select(register => Optional(item, $"rtmr{register}", field, DigestSize))],
             MrConfigId = Optional(item, "mrConfigId", field, DigestSize),
+            IsParavisor = IsMarked(item, field),
         };
     }
 
     private SnpReference ReadSnp(JsonElement item, string field)
     {
-        Only(item, field, "name", "measurement", "hostData", "idKeyDigest");
-        return new SnpReference
+        Only(item, field, ["name", "measurement", "hostData", "idKeyDigest", .. Marks("authorKeyDigest", "guestSvn", "paravisor")]);
+        var reference = new SnpReference
         {
             Name = Name(item, "name", $"{field}.name"),
-            Measurement = Hex(item, "measurement", field, DigestSize),
+            Measurement = Optional(item, "measurement", field, DigestSize),
             HostData = Optional(item, "hostData", field, HostDataSize),
             IdKeyDigest = Optional(item, "idKeyDigest", field, DigestSize),
+            AuthorKeyDigest = Optional(item, "authorKeyDigest", field, DigestSize),
+            MinimumGuestSvn = _fields.Has(item, "guestSvn") ? (uint)_fields.LongNumber(item, "guestSvn", 0, uint.MaxValue) : null,
+            IsParavisor = IsMarked(item, field),
         };
+        // A digest of zeros says that no ID block was given, and every guest without one has it.
+        var keys = new[] { reference.IdKeyDigest, reference.AuthorKeyDigest }.OfType<Digest>().ToArray();
+        var byKey = reference is { IsParavisor: true, MinimumGuestSvn: not null } && keys.Length > 0 && keys.All(key => key.Bytes.ContainsAnyExcept((byte)0));
+        _fields.Require(
+            reference.Measurement is not null || byKey, $"{field}.measurement",
+            "missing: only a paravisor (\"paravisor\":true, version 2) may be known by guestSvn with idKeyDigest or authorKeyDigest, not zeros, instead");
+        return reference;
     }
 
     private TpmReference ReadPcrs(JsonElement item, string field)
     {
-        Only(item, field, "name", "bank", "values");
+        Only(item, field, ["name", "bank", "values", .. Marks("paravisor", "root")]);
         var name = Name(item, "name", $"{field}.name");
         var text = _fields.Text(item, "bank");
         var bank = s_banks.FirstOrDefault(known => BankName(known) == text);
@@ -100,7 +118,46 @@ internal sealed class ReferenceManifestReader
         }
 
         _fields.Require(values.Count > 0, $"{field}.values", "empty");
-        return new TpmReference { Name = name, Bank = bank, Values = values.ToImmutable() };
+        var (paravisor, root) = ReadKeeper(item, field);
+        return new TpmReference { Name = name, Bank = bank, Values = values.ToImmutable(), Paravisor = paravisor, Root = root };
+    }
+
+    // Whose registers they are: a paravisor's by its entry's name, or a plain TPM's by the root of its key. Never both, never neither.
+    private (string? Paravisor, TpmRoot Root) ReadKeeper(JsonElement item, string field)
+    {
+        if (!_marks)
+        {
+            return (null, TpmRoot.None);
+        }
+
+        var (named, rooted) = (_fields.Has(item, "paravisor"), _fields.Has(item, "root"));
+        _fields.Require(named != rooted, $"{field}.paravisor", "either paravisor (the name of a marked entry) or root (of a plain TPM's key) is expected");
+        var word = rooted ? _fields.Text(item, "root") : "";
+        var root = s_roots.FirstOrDefault(known => AttestationKey.WordOf(known) == word);
+        _fields.Require(!rooted || root is not TpmRoot.None, $"{field}.root", "platform-certified or ek-activated is expected");
+        return (named ? Name(item, "paravisor", $"{field}.paravisor") : null, root);
+    }
+
+    // One name, one paravisor: what the registers of one boot under must not be found under another.
+    private void RequireNamedParavisors(ReferenceManifest manifest)
+    {
+        string[] names = [.. manifest.Tdx.Where(entry => entry.IsParavisor).Select(entry => entry.Name), .. manifest.Snp.Where(entry => entry.IsParavisor).Select(entry => entry.Name)];
+        _fields.Require(names.Distinct(StringComparer.Ordinal).Count() == names.Length, "paravisor", "two entries that are marked as paravisors have one name");
+        _fields.Require(manifest.Pcrs.All(entry => entry.Paravisor is null || names.Contains(entry.Paravisor)), "pcrs", "paravisor names no entry of tdx or snp that is marked \"paravisor\":true");
+    }
+
+    private string[] Marks(params string[] members) => _marks ? members : [];
+
+    private bool IsMarked(JsonElement item, string field)
+    {
+        if (!_fields.Has(item, "paravisor"))
+        {
+            return false;
+        }
+
+        // False would be a second spelling of a member that is left out.
+        _fields.Require(item.TryGetProperty("paravisor", out var mark) && mark.ValueKind is JsonValueKind.True, $"{field}.paravisor", "true is expected, or nothing");
+        return true;
     }
 
     private ImmutableDictionary<SnpProduct, SnpTcbParts>? ReadMinimumTcb(JsonElement root)

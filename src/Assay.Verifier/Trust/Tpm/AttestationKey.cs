@@ -50,7 +50,9 @@ public sealed class AttestationKey
     internal TpmVerificationKey Key { get; }
 
     /// <summary><c>in-tee</c>, <c>platform-certified</c>, <c>ek-activated</c> or <c>none</c>.</summary>
-    public string RootWord => Root switch
+    public string RootWord => WordOf(Root);
+
+    internal static string WordOf(TpmRoot root) => root switch
     {
         TpmRoot.InTee => "in-tee",
         TpmRoot.PlatformCertified => "platform-certified",
@@ -70,7 +72,8 @@ public sealed class AttestationKey
     }
 
     /// <summary>
-    /// The key that an HCL report names, in the TEE when REPORTDATA of the hardware report that verified is the hash of the runtime data.
+    /// The key that an HCL report names, in the TEE when REPORTDATA of the hardware report that verified is the hash of the runtime data, and
+    /// a reference value names the paravisor that was measured: REPORTDATA of an ordinary guest is chosen by any root process in it (S-9a).
     /// That the key is restricted to the TPM's own statements is the measured paravisor's word: the JWK does not tell.
     /// </summary>
     public static bool TryInTee(HclReport report, TeeReportData verified, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot)
@@ -78,7 +81,8 @@ public sealed class AttestationKey
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(verified);
         var bound = CryptographicOperations.FixedTimeEquals(report.ExpectedReportData(), verified.Bytes.Span);
-        whyNot = !bound ? "REPORTDATA of the hardware report is not the hash of the runtime data that name the key"
+        whyNot = verified.Paravisor is null ? "no reference value names the paravisor that was measured"
+            : !bound ? "REPORTDATA of the hardware report is not the hash of the runtime data that name the key"
             : report.Runtime.AttestationKey.Modulus.Length * 8 != AzureRsaBits ? $"HCLAkPub is no RSA key of {AzureRsaBits} bits"
             : null;
         key = whyNot is null ? new AttestationKey(TpmRoot.InTee, TpmVerificationKey.Of(report.Runtime.AttestationKey), Azure, null, null) : null;

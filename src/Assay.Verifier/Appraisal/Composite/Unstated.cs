@@ -1,0 +1,25 @@
+namespace Assay.Appraisal.Composite;
+
+/// <summary>
+/// What a secret needs (docs/threat-model.md) and the relying party did not state: it is in the weakenings of every verdict, whatever was
+/// shown, so that leaving evidence out never makes them fewer (S-10a).
+/// </summary>
+internal static class Unstated
+{
+    /// <summary>Of a verdict about devices alone: nothing was said of anything else.</summary>
+    public static IEnumerable<string> OfDevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
+
+    /// <summary>Of a verdict about a machine.</summary>
+    public static IEnumerable<string> Names(Statements stated, bool statesProcessor, CompositeExpectations expected, GpuBinding binding)
+    {
+        // Where no device belongs to the machine, its image is all that there is to boot.
+        (string Name, bool Applies)[] names =
+        [
+            ("boot-not-expected", !stated.HasFlag(Statements.Boot) && !expected.StatesNoDevice),
+            ("devices-not-expected", expected.Gpus is null),
+            ($"gpu-binding-{CompositeAppraisal.Word(binding)}", binding is not GpuBinding.BootEvent && !expected.StatesNoDevice),
+            ("processor-not-expected", !statesProcessor),
+        ];
+        return names.Where(item => item.Applies).Select(item => item.Name);
+    }
+}

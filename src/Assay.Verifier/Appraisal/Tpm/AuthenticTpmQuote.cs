@@ -1,0 +1,331 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Assay.Evidence.Tpm;
+using Assay.Reference;
+using Assay.Trust;
+using Assay.Trust.EventLogs;
+using Assay.Trust.Tpm;
+using Assay.Wire;
+
+namespace Assay.Appraisal.Tpm;
+
+/// <summary>
+/// A quote that a trusted key signed, over register values that are known. The only way to get one is that every question about it passed,
+/// and its key has a root.
+/// </summary>
+public sealed class AuthenticTpmQuote
+{
+    private const int LongestQualifyingData = 66;
+
+    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    private static readonly ImmutableArray<Check<Candidate>> s_azure =
+    [
+        new("tpm.hcl.wellformed", HclIsWellFormed),
+        new("tpm.hcl.report-data.match", HclBindsItself),
+        new("tpm.hcl.user-data.match", UserDataMatches),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_parsing =
+    [
+        new("tpm.quote.wellformed", QuoteIsWellFormed),
+        new("tpm.signature.wellformed", SignatureIsWellFormed),
+    ];
+
+    private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
+    [
+        new("tpm.ak.root", RootIsTrusted),
+        new("tpm.quote.signature.valid", SignatureIsValid),
+        new("tpm.quote.signer.match", SignerMatches),
+        new("tpm.quote.nonce.match", NonceMatches),
+        new("tpm.quote.bank.accepted", BankIsAccepted),
+        new("tpm.quote.registers.present", RegistersArePresent),
+        new("tpm.quote.registers.match", RegistersMatch),
+        new("tpm.quote.boot.same", BootIsTheSame),
+        new("tpm.measurements.match", MeasurementsMatch),
+    ];
+
+    private AuthenticTpmQuote(TpmQuote quote, AttestationKey key, QuotedRegisters registers) => (Quote, Key, Registers) = (quote, key, registers);
+
+    /// <summary>What the TPM said.</summary>
+    public TpmQuote Quote { get; }
+
+    /// <summary>Who signed it, and why he is believed.</summary>
+    public AttestationKey Key { get; }
+
+    /// <summary>The values that the quote covers, and no other.</summary>
+    public QuotedRegisters Registers { get; }
+
+    /// <summary>Every id, in the order in which the checks run.</summary>
+    internal static IEnumerable<string> CheckIds => s_azure.Concat(s_parsing).Concat(s_authenticity).Select(check => check.Id);
+
+    /// <summary>A quote under a key that is known beforehand.</summary>
+    internal static TpmResult Authenticate(TpmQuoteEvidence evidence, AttestationKey key, TpmExpectations expected, OperationMeter meter) =>
+        Authenticate(new Candidate(evidence, expected, meter) { Key = key }, s_parsing);
+
+    /// <summary>A quote under the key that an HCL report names.</summary>
+    internal static TpmResult Authenticate(AzureVtpmEvidence evidence, ParavisorMatch? verified, TpmExpectations expected, OperationMeter meter) =>
+        Authenticate(new Candidate(evidence.Quote, expected, meter) { Azure = evidence, Verified = verified }, [.. s_azure, .. s_parsing]);
+
+    private static TpmResult Authenticate(Candidate candidate, ImmutableArray<Check<Candidate>> parsing)
+    {
+        var findings = Stage.Authenticate(candidate, parsing, s_authenticity, "the evidence could not be read", out var passed, out _);
+        // That nobody is known to keep the TPM may be waived; then the quote was read, and is no proof.
+        var isProven = passed && candidate.Key is { Root: not TpmRoot.None };
+        return new TpmResult
+        {
+            Findings = findings,
+            Quote = isProven ? new AuthenticTpmQuote(candidate.Quote!, candidate.Key!, candidate.Registers!) : null,
+            Root = candidate.Key?.Root ?? TpmRoot.None,
+            Hcl = candidate.Hcl,
+            Boot = isProven ? candidate.Boot : null,
+        };
+    }
+
+    private static Outcome HclIsWellFormed(Candidate candidate)
+    {
+        if (!HclReport.TryParse(candidate.Azure!.HclReport.Span, out var report, out var fault))
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        var expected = candidate.Azure.TdQuote is null ? HclTee.Snp : HclTee.Tdx;
+        if (report.Tee != expected)
+        {
+            return Outcome.Failed("the report is of another TEE than the certificate or quote beside it", $"{report.Tee}", $"{expected}");
+        }
+
+        candidate.Hcl = report;
+        return Outcome.Held($"{report.Tee}, {report.RuntimeBytes.Length} bytes of runtime data");
+    }
+
+    // The report's own claim first: it explains what is wrong. That somebody verified the report decides below.
+    private static Outcome HclBindsItself(Candidate candidate)
+    {
+        if (candidate.Hcl is not { } report)
+        {
+            return Outcome.Stopped("the HCL report could not be read");
+        }
+
+        var expected = report.ExpectedReportData();
+        if (!CryptographicOperations.FixedTimeEquals(expected, report.ReportData.Span))
+        {
+            return Outcome.Failed("REPORTDATA is not the hash of the runtime data: they were altered, or belong to another report", Convert.ToHexStringLower(report.ReportData.Span), Convert.ToHexStringLower(expected));
+        }
+
+        if (candidate.Verified is not { Paravisor: not null })
+        {
+            candidate.Key = AttestationKey.Bare(report.Runtime.AttestationKey, AttestationKey.Azure);
+            return candidate.Verified is null ? Outcome.Held("by its own account: the hardware report was not verified")
+                : CryptographicOperations.FixedTimeEquals(expected, candidate.Verified.Bytes.Span) ? Outcome.Held($"{report.Hash.Label} of the runtime data; who wrote them is not known")
+                : Outcome.Failed("REPORTDATA of the hardware report that verified is not the hash of the runtime data", Convert.ToHexStringLower(candidate.Verified.Bytes.Span), Convert.ToHexStringLower(expected));
+        }
+
+        var inTee = AttestationKey.TryInTee(report, candidate.Verified, out var key, out var whyNot);
+        candidate.Key = key;
+        return inTee ? Outcome.Held($"{report.Hash.Label} of the runtime data") : Outcome.Failed(whyNot!);
+    }
+
+    private static Outcome UserDataMatches(Candidate candidate)
+    {
+        if (candidate.Hcl is not { } report)
+        {
+            return Outcome.Stopped("the HCL report could not be read");
+        }
+
+        return candidate.Expected.UserData is not { } expected ? Outcome.Waived("no user data were asked for: the hardware report may be an old one of the same machine")
+            : CryptographicOperations.FixedTimeEquals(expected.Span, report.Runtime.UserData.Span) ? Outcome.Held()
+            : Outcome.Failed("the hardware report was not made for this challenge", Convert.ToHexStringLower(report.Runtime.UserData.Span), Convert.ToHexStringLower(expected.Span));
+    }
+
+    private static Outcome QuoteIsWellFormed(Candidate candidate)
+    {
+        if (!TpmQuote.TryParse(candidate.Evidence.Message.Span, out var quote, out var fault))
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        candidate.Quote = quote;
+        return Outcome.Held($"resetCount {quote.Clock.ResetCount}, restartCount {quote.Clock.RestartCount}, clock {(quote.Clock.Safe ? "safe" : "not safe")}");
+    }
+
+    private static Outcome SignatureIsWellFormed(Candidate candidate)
+    {
+        var bytes = candidate.Evidence.Signature.Span;
+        if (candidate.Evidence.SignatureForm is TpmSignatureForm.RawRsaSsaSha256)
+        {
+            candidate.Signature = TpmSignature.OfRawRsa(bytes);
+        }
+        else if (candidate.Evidence.SignatureForm is not TpmSignatureForm.Tpmt)
+        {
+            return Outcome.Failed("the signature's form was not told");
+        }
+        else if (TpmSignature.TryParse(bytes, out var signature, out var fault))
+        {
+            candidate.Signature = signature;
+        }
+        else
+        {
+            return Outcome.Failed(fault.ToString());
+        }
+
+        return Outcome.Held(candidate.Signature!.Scheme.ToString());
+    }
+
+    private static Outcome RootIsTrusted(Candidate candidate) => candidate.Key switch
+    {
+        { Root: not TpmRoot.None } key => Outcome.Held(key.RootWord),
+        // Any root process of an ordinary guest chooses REPORTDATA, and can pose as a paravisor with a key of its own.
+        _ when candidate.Azure is not null && candidate.Verified is not null =>
+            Outcome.Waived("no reference value names the paravisor that keeps this vTPM (\"paravisor\":true): nothing that the TPM says is believed"),
+        _ when candidate.Azure is not null => Outcome.Failed("the hardware report that names the attestation key was not verified, so the key is a bare one", "none", "in-tee"),
+        _ => Outcome.Failed("nobody vouches for the attestation key: whoever holds it signs what he likes", "none", "in-tee, platform-certified or ek-activated"),
+    };
+
+    private static Outcome SignatureIsValid(Candidate candidate)
+    {
+        var (key, signature) = (candidate.Key!, candidate.Signature!);
+        return signature.Scheme != key.Scheme ? Outcome.Failed("the signature is of another scheme than the key", signature.Scheme.ToString(), key.Scheme.ToString())
+            : key.Key.Verifies(candidate.Quote!.Bytes.Span, signature, key.Scheme, candidate.Meter) ? Outcome.Held(key.Scheme.ToString())
+            : Outcome.Failed("the quote was not signed by the attestation key: it was altered, or is of another TPM");
+    }
+
+    private static Outcome SignerMatches(Candidate candidate) => candidate.Key!.QualifiedName switch
+    {
+        null => Outcome.NotApplicable("the endorsement key is not known here"),
+        var name when name.AsSpan().SequenceEqual(candidate.Quote!.QualifiedSigner.Span) => Outcome.Held(),
+        var name => Outcome.Failed("qualifiedSigner names no key under the endorsement key", Convert.ToHexStringLower(candidate.Quote!.QualifiedSigner.Span), Convert.ToHexStringLower(name)),
+    };
+
+    private static Outcome NonceMatches(Candidate candidate)
+    {
+        var extra = candidate.Quote!.ExtraData;
+        return candidate.Expected.QualifyingData is not { } expected ? Outcome.Waived("no nonce was given: the quote may be an old one")
+            : expected.Length is 0 or > LongestQualifyingData ? Outcome.Failed($"the expected nonce has {expected.Length} bytes; 1 to {LongestQualifyingData} can be quoted")
+            : CryptographicOperations.FixedTimeEquals(expected.Span, extra.Span) ? Outcome.Held(Convert.ToHexStringLower(extra.Span))
+            : Outcome.Failed("the quote answers another challenge: it is replayed, or of another session", Convert.ToHexStringLower(extra.Span), Convert.ToHexStringLower(expected.Span));
+    }
+
+    private static Outcome BankIsAccepted(Candidate candidate)
+    {
+        var (expected, selections) = (candidate.Expected.Bank, candidate.Quote!.Selections);
+        var found = string.Join(", ", selections.Select(selection => selection.Bank is TcgHash.None ? $"algorithm {selection.Algorithm:X4}" : selection.Bank.Label));
+        return expected is not (TcgHash.Sha256 or TcgHash.Sha384) ? Outcome.Failed("no bank was chosen", found, "SHA-256 or SHA-384")
+            : selections is not [{ Bank: var bank }] || bank != expected || candidate.Evidence.Bank != expected ? Outcome.Failed("exactly one selection, of the expected bank, is expected", found, expected.Label)
+            : Outcome.Held(found);
+    }
+
+    private static Outcome RegistersArePresent(Candidate candidate)
+    {
+        var selection = candidate.Quote!.Selections[0];
+        if (candidate.Expected.Registers.IsDefaultOrEmpty)
+        {
+            return Outcome.Failed("no register was asked for");
+        }
+
+        int[] unquoted = [.. candidate.Expected.Registers.Where(register => !selection.Has(register))];
+        int[] untold = [.. selection.Registers.Where(register => !candidate.Evidence.Values.ContainsKey(register))];
+        return unquoted.Length > 0 ? Outcome.Failed("registers that are needed are not quoted", List(selection.Registers), List(candidate.Expected.Registers))
+            : untold.Length > 0 ? Outcome.Failed($"the evidence tells no value of PCR {List(untold)}, which the quote covers")
+            : selection.Count == 0 ? Outcome.Failed("the quote covers no register")
+            : Outcome.Held($"PCR {List(selection.Registers)}");
+    }
+
+    private static Outcome RegistersMatch(Candidate candidate)
+    {
+        var selection = candidate.Quote!.Selections[0];
+        if (selection.Registers.Any(register => !candidate.Evidence.Values.ContainsKey(register)))
+        {
+            return Outcome.Stopped("not every quoted register's value is told");
+        }
+
+        // By the hash of the signature, whatever the bank (TPM 2.0 Library, Part 3 §18.4).
+        byte[] concatenated = [.. selection.Registers.SelectMany(register => candidate.Evidence.Values[register].Bytes.ToArray())];
+        var digest = candidate.Key!.Scheme.Hash.Of(concatenated);
+        if (candidate.Evidence.Values.Values.Any(value => value.Length != candidate.Evidence.Bank.Size) || digest != candidate.Quote.PcrDigest)
+        {
+            return Outcome.Failed("the register values are not those that were quoted", digest.ToString(), candidate.Quote.PcrDigest.ToString());
+        }
+
+        // What the quote does not cover is dropped here, and never seen again.
+        var covered = selection.Registers.ToImmutableSortedDictionary(register => register, register => candidate.Evidence.Values[register]);
+        candidate.Registers = QuotedRegisters.OfPcrs(candidate.Evidence.Bank, covered, candidate.Key.Root is TpmRoot.InTee);
+        return Outcome.Held($"{selection.Count} of {selection.Count}");
+    }
+
+    private static Outcome BootIsTheSame(Candidate candidate) => candidate.Expected.Earlier switch
+    {
+        null => Outcome.NotApplicable("no earlier quote is known"),
+        { } earlier when earlier.WhyNotContinuedBy(candidate.Quote!.Clock) is { } whyNot => Outcome.Failed(whyNot),
+        _ => Outcome.Held(),
+    };
+
+    private static Outcome MeasurementsMatch(Candidate candidate)
+    {
+        if (candidate.Expected.References is not { } references)
+        {
+            return Outcome.Waived("no reference values were given: any boot passes");
+        }
+
+        if (candidate.Key!.Root is TpmRoot.None)
+        {
+            return Outcome.Failed("PCRs are asked about, and nothing that this TPM says is believed: no reference value names what keeps it", "none", "a paravisor that matches, or a root of the key");
+        }
+
+        if (candidate.Registers is not { } registers)
+        {
+            return Outcome.Stopped("the register values are not known to be those that were quoted");
+        }
+
+        var matching = references.FirstOrDefault(reference => WhyNot(candidate, registers, reference) is null);
+        candidate.Boot = matching;
+        return matching is not null ? Outcome.Held(matching.Name)
+            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"PCR {List(registers.Values.Keys)}", "at least one boot")
+            : Outcome.Failed("the machine booted none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(candidate, registers, reference)}")));
+    }
+
+    // A register that is not quoted is not known, and so is not the expected one.
+    private static string? WhyNot(Candidate candidate, QuotedRegisters registers, TpmReference reference)
+    {
+        if (WhyNotKeptBy(candidate, reference) is { } whyNot)
+        {
+            return whyNot;
+        }
+
+        if (reference.Bank != registers.Bank)
+        {
+            return $"it is of the {reference.Bank.Label} bank, the quote of {registers.Bank.Label}";
+        }
+
+        int[] wrong = [.. reference.Values.Where(golden => !registers.Values.TryGetValue(golden.Key, out var found) || found != golden.Value).Select(golden => golden.Key)];
+        return reference.Values.IsEmpty ? "it lists no register"
+            : wrong.Length > 0 ? $"PCR {List(wrong)} {(wrong.Length == 1 ? "differs or is" : "differ or are")} not quoted"
+            : null;
+    }
+
+    // Registers are of the TPM that the entry names: another paravisor's, or a plain TPM's, hold what that one likes (S-9a).
+    private static string? WhyNotKeptBy(Candidate candidate, TpmReference reference) => candidate.Key!.Root is TpmRoot.InTee
+        ? reference.Paravisor is null ? "it names no paravisor (manifest version 2), and these registers are a paravisor's"
+            : reference.Paravisor != candidate.Verified?.Paravisor ? $"it is about registers that {reference.Paravisor} keeps, these are kept by {candidate.Verified?.Paravisor}"
+            : null
+        : reference.Paravisor is not null ? $"it is about registers that {reference.Paravisor} keeps, and no paravisor keeps these"
+            : reference.Root is not TpmRoot.None && reference.Root != candidate.Key.Root ? $"it asks for a TPM whose key is {AttestationKey.WordOf(reference.Root)}, this one's is {candidate.Key.RootWord}"
+            : null;
+
+    private static string List(IEnumerable<int> registers) => string.Join(", ", registers);
+
+    /// <summary>Evidence on its way through the checks above; each may use only what an earlier one has set.</summary>
+    private sealed class Candidate(TpmQuoteEvidence evidence, TpmExpectations expected, OperationMeter meter)
+    {
+        public TpmQuoteEvidence Evidence => evidence;
+        public TpmExpectations Expected => expected;
+        public OperationMeter Meter => meter;
+        public AzureVtpmEvidence? Azure { get; init; }
+        public ParavisorMatch? Verified { get; init; }
+        public AttestationKey? Key { get; set; }
+        public HclReport? Hcl { get; set; }
+        public TpmQuote? Quote { get; set; }
+        public TpmSignature? Signature { get; set; }
+        public QuotedRegisters? Registers { get; set; }
+        public TpmReference? Boot { get; set; }
+    }
+}
