@@ -11,6 +11,7 @@ namespace Assay.Cli.Inspection;
 internal static class EventLogInspection
 {
     private const int ShownCharacters = 96;
+    private const int GuestRtmr = 3;
 
     private static readonly Dictionary<uint, string> s_types = new()
     {
@@ -63,6 +64,8 @@ internal static class EventLogInspection
         }
 
         var late = Late(log);
+        var unproven = log.Events.Where(item => IsUnproven(item, log)).Select(item => item.Number).ToArray();
+        var isKnown = unproven.Length == 0;
         return
         [
             InspectionNode.Text("form", log.Form switch { EventLogForm.LegacyTcg => "tcg-1.2", EventLogForm.Tcg => "tcg-2.0", EventLogForm.Ccel => "ccel", _ => "json" }),
@@ -70,14 +73,16 @@ internal static class EventLogInspection
             InspectionNode.List("banks", log.Banks.Select(bank => InspectionNode.Text("bank", NameOf(bank)))) with { Shown = string.Join(", ", log.Banks.Select(NameOf)) },
             log.StartupLocality > 0 ? InspectionNode.Number("startup_locality", log.StartupLocality) : null,
             InspectionNode.Number("event_count", log.Events.Length),
-            InspectionNode.Flag("has_boundary", log.Events.Any(IsBoundary)),
+            isKnown ? InspectionNode.Flag("has_boundary", log.Events.Any(IsBoundary))
+                : InspectionNode.Flag("has_boundary", false) with { Shown = "not known: an unproven event may be the boundary, or come before it" },
+            isKnown ? null : InspectionNode.Number("unproven_event_count", unproven.Length),
             InspectionNode.Number("late_event_count", late.Count),
             InspectionNode.Table("replayed", log.Banks.SelectMany(bank => log.Replay(bank).Select(item => InspectionNode.Group(
                 "register", InspectionNode.Number("register", item.Key), InspectionNode.Text("bank", NameOf(bank)), InspectionNode.Hex("value", item.Value.Bytes, whole: true))))) with
             {
                 Shown = "registers that replaying it gives; a signed quote must show the same",
             },
-            InspectionNode.Table("events", log.Events.Select(item => Event(item, log, late.Contains(item.Number)))),
+            InspectionNode.Table("events", log.Events.Select(item => Event(item, log, late.Contains(item.Number), isKnown ? int.MaxValue : unproven[0]))),
         ];
     }
 
@@ -92,6 +97,10 @@ internal static class EventLogInspection
 
     private static bool IsBoundary(BootEvent item) => item is { Name: BootEventName.SystemReady, Version: not RuntimeEventVersion.None };
 
+    // S-10b: in the register that the guest extends, every event must be the digest of its name and payload, whatever type the log gives it.
+    private static bool IsUnproven(BootEvent item, EventLog log) =>
+        item is { IsExtended: true, Version: RuntimeEventVersion.None } && (item.Type == BootEventType.Runtime || (log.Registers is RegisterKind.Rtmr && item.Register == GuestRtmr));
+
     // What follows the boundary in the boundary's own register was written by an application.
     private static HashSet<int> Late(EventLog log)
     {
@@ -99,8 +108,10 @@ internal static class EventLogInspection
         return boundary is null ? [] : [.. log.Events.Where(item => item.Number > boundary.Number && item.Register == boundary.Register && item.IsExtended).Select(item => item.Number)];
     }
 
-    private static InspectionNode Event(BootEvent item, EventLog log, bool late)
+    private static InspectionNode Event(BootEvent item, EventLog log, bool late, int firstUnproven)
     {
+        var unproven = IsUnproven(item, log);
+        var afterUnproven = item.IsExtended && item.Register == GuestRtmr && item.Number > firstUnproven;
         var position = log.Banks.IndexOf(log.Banks.FirstOrDefault(bank => bank is TcgHash.Sha256 or TcgHash.Sha384 or TcgHash.Sha512, log.Banks[0]));
         var covered = Covered(item, log.Banks[position], position);
         return InspectionNode.Group(
@@ -108,14 +119,15 @@ internal static class EventLogInspection
             InspectionNode.Number("number", item.Number),
             InspectionNode.Number("register", item.Register),
             InspectionNode.Text("type", $"0x{item.Type:x8}") with { JsonOnly = true },
-            InspectionNode.Text("type_name", s_types.GetValueOrDefault(item.Type, "unknown"), item.Name is null ? s_types.GetValueOrDefault(item.Type, $"0x{item.Type:x8}") : $"runtime: {item.Name}"),
+            InspectionNode.Text("type_name", s_types.GetValueOrDefault(item.Type, "unknown"), unproven ? "unproven" : item.Name is null ? s_types.GetValueOrDefault(item.Type, $"0x{item.Type:x8}") : $"runtime: {item.Name}"),
             item.Name is { } name ? InspectionNode.Text("name", name) with { JsonOnly = true } : null,
-            InspectionNode.Flag("late", late) with { Shown = late ? "LATE" : "" },
+            unproven ? InspectionNode.Flag("unproven", true) with { JsonOnly = true } : null,
+            InspectionNode.Flag("late", late) with { Shown = late ? "LATE" : afterUnproven ? "?" : "" },
             InspectionNode.List("digests", item.Digests.Select(digest => InspectionNode.Text("digest", digest.ToString()))) with { JsonOnly = true },
             InspectionNode.Hex("digest", item.Digests[position].Bytes, whole: true) with { Shown = item.IsExtended ? $"{item.Digests[position].ToString()[..16]}…" : "not extended" },
             InspectionNode.Text("data_proven", covered, covered switch { "yes" => "yes", "no" => "no", _ => "" }),
-            InspectionNode.Hex("data", item.Data.Span) with { JsonOnly = true },
-            InspectionNode.Text("meaning", Meaning(item)));
+            InspectionNode.Hex("data", unproven ? [] : item.Data.Span) with { JsonOnly = true },
+            InspectionNode.Text("meaning", unproven ? "unproven: the digest is not that of the name and payload that the log claims" : Meaning(item)));
     }
 
     /// <summary>Whether the digest is that of the data: only then a replay proves what they say.</summary>
@@ -153,11 +165,6 @@ internal static class EventLogInspection
     // By the name's own type: a payload that is not what its name demands is shown as such; an application may write what it likes after the boundary.
     private static string RuntimeMeaning(BootEvent item)
     {
-        if (item.Version is RuntimeEventVersion.None)
-        {
-            return "its digest is not that of this name and payload: both are hearsay";
-        }
-
         var payload = BootEventPayload.Read(item.Name!, item.Data.Span, out var fault);
         if (fault is not null)
         {

@@ -78,7 +78,13 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
 
     private void PrintFacts(BootResult boot, string register)
     {
-        foreach (var item in boot.Facts?.Measurements ?? [])
+        var measurements = boot.Facts?.Measurements ?? [];
+        if (!measurements.IsEmpty)
+        {
+            line("  digests that were measured; what each is of is the log's own word:");
+        }
+
+        foreach (var item in measurements)
         {
             var what = item.Role switch { BootRole.BootApplication => "boot application", BootRole.CommandLine => "command line", BootRole.Initrd => "initrd", _ => "kernel" };
             line($"  {what,-18}{register}{item.Register}  {item.Digest.ToString()[..16]}…  {item.Text ?? item.Label}".TrimEnd());
@@ -92,7 +98,8 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         line($"  events of {register}{record.Register}, in order:");
         foreach (var item in record.Events.Take(verbose ? record.Events.Length : MostEvents))
         {
-            line($"    {item.Event.Name ?? "(no name)"}{(item.IsLate ? "  after the boundary: shown, not believed" : "")}");
+            var place = item.IsLate switch { true => "  after the boundary: shown, not believed", false => "", null => "  before or after the boundary: not known, not believed" };
+            line(item.IsUnproven ? $"    unproven: event {item.Event.Number} has another digest than its name and payload" : $"    {item.Event.Name}{place}");
         }
 
         if (!verbose && record.Events.Length > MostEvents)

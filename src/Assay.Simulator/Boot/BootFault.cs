@@ -50,4 +50,13 @@ public enum BootFault
 
     /// <summary>An application writes an event of its own name after the boundary, which is nobody's fault.</summary>
     ForeignLateEvent,
+
+    /// <summary>The log gives the model's event another name, under the digest that was extended.</summary>
+    RenamedEvent,
+
+    /// <summary>The log gives the boundary another name: a machine in the run phase looks as if it were booting.</summary>
+    HiddenBoundary,
+
+    /// <summary>The host has firmware measure a blob that is spelled like SecureBoot 01, and the log hides firmware's own variable.</summary>
+    RelabelledSecureBoot,
 }

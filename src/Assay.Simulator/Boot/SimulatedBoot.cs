@@ -146,10 +146,10 @@ public sealed class SimulatedBoot
         }
 
         var register = isPcr ? $"\"pcr\":{item.Pcr}" : $"\"imr\":{item.Rtmr}";
-        var version = item.Name is not null && _plan.EventVersion == 2 ? $",\"version\":2,\"preimage\":\"{Convert.ToHexStringLower(SimulatedEvents.Preimage(item.Name, item.LoggedData ?? item.Data, 2))}\"" : "";
+        var version = item.Name is not null && _plan.EventVersion == 2 ? $",\"version\":2,\"preimage\":\"{Convert.ToHexStringLower(SimulatedEvents.Preimage(item.LoggedName ?? item.Name, item.LoggedData ?? item.Data, 2))}\"" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{{{register},\"event_type\":{item.Type},\"digest\":\"{Convert.ToHexStringLower(digest)}\",\"event\":\"{item.Name}\",\"event_payload\":\"{Convert.ToHexStringLower(item.LoggedData ?? item.Data)}\"{version}}}");
+            $"{{{register},\"event_type\":{item.Type},\"digest\":\"{Convert.ToHexStringLower(digest)}\",\"event\":\"{item.LoggedName ?? item.Name}\",\"event_payload\":\"{Convert.ToHexStringLower(item.LoggedData ?? item.Data)}\"{version}}}");
     }
 
     private static void Header(List<byte> log, uint register, (ushort Algorithm, ushort Size)[] banks)

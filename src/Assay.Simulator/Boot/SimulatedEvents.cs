@@ -17,6 +17,8 @@ internal sealed record SimulatedEvent(int Rtmr, int Pcr, uint Type, byte[] Measu
     /// <summary>Changes of the log alone: the registers never see them.</summary>
     public byte[]? LoggedData { get; init; }
 
+    public string? LoggedName { get; init; }
+
     public bool BreaksDigest { get; init; }
 }
 
@@ -28,6 +30,7 @@ internal static class SimulatedEvents
     private const uint Runtime = 0x08000001;
     private const uint Separator = 0x04;
     private const uint EventTag = 0x06;
+    private const uint ConfigFlags = 0x0A;
     private const uint VariableDriverConfig = 0x80000001;
     private const uint BootServicesApplication = 0x80000003;
     private const uint Action = 0x80000007;
@@ -37,7 +40,14 @@ internal static class SimulatedEvents
 
     public static IEnumerable<SimulatedEvent> Firmware(SimulatedBootPlan plan)
     {
-        yield return Variable(s_global, "SecureBoot", plan.SecureBoot is { } value ? [value] : []);
+        var secureBoot = Variable(s_global, "SecureBoot", plan.SecureBoot is { } value ? [value] : []);
+        if (plan.Fault is BootFault.RelabelledSecureBoot)
+        {
+            yield return Variable(s_global, "SecureBoot", [1]);
+            secureBoot = secureBoot with { Type = ConfigFlags, Data = [] };
+        }
+
+        yield return secureBoot;
         yield return Variable(s_global, "PK", [1, 2, 3]);
         yield return Variable(s_global, "KEK", [4, 5, 6]);
         yield return Variable(s_imageSecurity, "db", [7, 8]);
@@ -91,12 +101,24 @@ internal static class SimulatedEvents
             case BootFault.LoosePayload:
                 events[outcome] = Event("gpu-attestation", [.. Attestation(plan), (byte)' '], plan);
                 break;
+            case BootFault.RenamedEvent:
+                Rename("model", "storage-fs");
+                break;
+            case BootFault.HiddenBoundary:
+                Rename("system-ready", "storage-fs");
+                break;
             case BootFault.ForeignLateEvent:
                 events.Add(Event("LIUM_MINER_HOTKEY", "5D35ptg"u8.ToArray(), plan));
                 break;
         }
 
         return events;
+
+        void Rename(string name, string shown)
+        {
+            var index = events.FindIndex(item => item.Name == name);
+            events[index] = events[index] with { LoggedName = shown };
+        }
     }
 
     /// <summary>The preimage of a runtime event's digest.</summary>

@@ -54,9 +54,15 @@ public sealed record GrammarFault(GrammarRule Rule, string Reason, string? Found
 
 /// <summary>An event of the register, with its payload read where its name is known.</summary>
 /// <param name="Event">The log's record.</param>
-/// <param name="Payload">Null for foreign names.</param>
-/// <param name="IsLate">Whether it stands after the boundary.</param>
-public sealed record ReadEvent(BootEvent Event, BootEventPayload? Payload, bool IsLate);
+/// <param name="Payload">Null for foreign names and unproven events.</param>
+/// <param name="IsLate">Whether it stands after the boundary. Null after an unproven event, which may be the boundary or hide it.</param>
+public sealed record ReadEvent(BootEvent Event, BootEventPayload? Payload, bool? IsLate)
+{
+    /// <summary>Whether the digest is not that of a name and payload: then the event has neither (S-10b).</summary>
+    public bool IsUnproven => !IsProven(Event);
+
+    internal static bool IsProven(BootEvent item) => item is { Version: not RuntimeEventVersion.None, Name: not null };
+}
 
 /// <summary>
 /// What our gate wrote into its register before the boundary, as the grammar of S-4 reads it. It says what the log says; that the log is
@@ -71,6 +77,7 @@ public sealed class BootRecord
         Events = events;
         Faults = faults;
         IsSound = faults.IsEmpty;
+        UnprovenEvents = [.. events.Where(item => item.IsUnproven).Select(item => item.Event.Number)];
     }
 
     /// <summary>RTMR 3, or the PCR that was configured.</summary>
@@ -88,7 +95,13 @@ public sealed class BootRecord
     /// <summary>Whether the grammar is kept.</summary>
     public bool IsSound { get; }
 
-    /// <summary>Whether the boundary stands in the log.</summary>
+    /// <summary>
+    /// The numbers of the events whose digest is not that of a name and payload. While there is one, the record says nothing: any event of
+    /// ours, the boundary too, could be hidden in it (S-10b).
+    /// </summary>
+    public ImmutableArray<int> UnprovenEvents { get; }
+
+    /// <summary>Whether the boundary stands in the log. False says that there is none only where no event is unproven.</summary>
     public bool HasBoundary => Early<SystemReadyPayload>() is not null;
 
     /// <summary>What the gate expected; null where no gate of ours ran.</summary>
@@ -131,14 +144,20 @@ public sealed class BootRecord
 
     private T? Early<T>()
         where T : BootEventPayload =>
-        Events.Where(item => !item.IsLate).Select(item => item.Payload).OfType<T>().FirstOrDefault();
+        UnprovenEvents.IsEmpty ? Events.Where(item => item.IsLate is false).Select(item => item.Payload).OfType<T>().FirstOrDefault() : null;
 
     private sealed class Reading
     {
+        private const int MostNumbers = 8;
+
         private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
         private int _place = -1;
         private string _last = "the beginning";
         private bool _ready;
+        private bool _unproven;
+
+        // Past an unproven event nobody knows on which side of the boundary an event stands.
+        private bool? IsLate => _unproven ? null : _ready;
 
         public ImmutableArray<ReadEvent>.Builder Events { get; } = ImmutableArray.CreateBuilder<ReadEvent>();
 
@@ -147,15 +166,16 @@ public sealed class BootRecord
         public void Take(BootEvent item, AuthenticEventLog log)
         {
             // In an event that nobody can read, one of ours could hide.
-            if (item.Version is RuntimeEventVersion.None || item.Name is not { } name)
+            if (!ReadEvent.IsProven(item) || item.Name is not { } name)
             {
                 Refuse(GrammarRule.Explained, $"event {item.Number} has another digest than its name and payload", log.DigestOf(item).ToString(), "the digest of a runtime event");
-                Events.Add(new ReadEvent(item, null, _ready));
+                Events.Add(new ReadEvent(item, null, IsLate));
+                _unproven = true;
                 return;
             }
 
             var payload = BootEventPayload.Read(name, item.Data.Span, out var fault);
-            Events.Add(new ReadEvent(item, payload, _ready));
+            Events.Add(new ReadEvent(item, payload, IsLate));
             var place = BootEventName.Place(name);
             if (place < 0)
             {
@@ -190,9 +210,18 @@ public sealed class BootRecord
 
         public void Finish(BootPhase phase)
         {
+            if (_unproven)
+            {
+                // Neither the gate nor the phase can be told from what is left: the hidden event may be any of them.
+                var numbers = string.Join(", ", Events.Where(item => item.IsUnproven).Take(MostNumbers).Select(item => item.Event.Number));
+                Refuse(GrammarRule.Complete, $"event {numbers} is unproven, so what the gate wrote is not known", "an unproven event", "proven events only");
+                Refuse(GrammarRule.Boundary, $"event {numbers} is unproven and may be the boundary, so the phase is not known", "an unproven event", phase is BootPhase.Boot ? "no system-ready" : "one system-ready");
+                return;
+            }
+
             var outcomes = new[] { BootEventName.GpuAttestation, BootEventName.GpuNone, BootEventName.GpuSkipped };
-            var ran = Events.Any(item => !item.IsLate && item.Payload is GpuPolicyPayload);
-            var ended = Events.Any(item => !item.IsLate && item.Payload is GpuAttestationPayload or GpuNonePayload or GpuSkippedPayload);
+            var ran = Events.Any(item => item is { IsLate: false, Payload: GpuPolicyPayload });
+            var ended = Events.Any(item => item is { IsLate: false, Payload: GpuAttestationPayload or GpuNonePayload or GpuSkippedPayload });
             if (!ran || !ended)
             {
                 Refuse(

@@ -117,6 +117,7 @@ public static partial class VerdictJson
                 BootRole.Initrd => "initrd",
                 _ => "kernel",
             });
+            writer.WriteString("whatFrom", "log");
             writer.WriteString("register", $"{prefix}{item.Register}");
             writer.WriteString("digest", item.Digest.ToString());
             writer.WriteString("label", item.Label);
@@ -131,7 +132,7 @@ public static partial class VerdictJson
         writer.WriteEndArray();
     }
 
-    // What comes after the boundary is shown, and believed in nothing.
+    // What comes after the boundary is shown, and believed in nothing. Past an unproven event the boundary itself is not known.
     private static void WriteEvents(Utf8JsonWriter writer, BootResult boot, string prefix)
     {
         var record = boot.Shown;
@@ -141,13 +142,31 @@ public static partial class VerdictJson
             writer.WriteStartObject();
             writer.WriteNumber("number", item.Event.Number);
             writer.WriteString("register", $"{prefix}{item.Event.Register}");
-            writer.WriteString("name", item.Event.Name);
+            writer.WriteString("name", item.IsUnproven ? null : item.Event.Name);
+            if (item.IsUnproven)
+            {
+                writer.WriteBoolean("unproven", true);
+            }
+
             writer.WriteString("digest", boot.Log!.DigestOf(item.Event).ToString());
-            writer.WriteBoolean("afterBoundary", item.IsLate);
+            WriteKnown(writer, "afterBoundary", item.IsLate);
             writer.WriteEndObject();
         }
 
         writer.WriteEndArray();
-        writer.WriteBoolean("boundary", record is { HasBoundary: true });
+        WriteKnown(writer, "boundary", record is { UnprovenEvents.IsEmpty: false } ? null : record is { HasBoundary: true });
+    }
+
+    private static void WriteKnown(Utf8JsonWriter writer, string name, bool? value)
+    {
+        writer.WritePropertyName(name);
+        if (value is { } known)
+        {
+            writer.WriteBooleanValue(known);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
     }
 }

@@ -17,12 +17,12 @@ public static class BootAppraisal
         new("boot.log.separators", SeparatorsAreSound),
         new("boot.log.data.match", DataMatch),
         new("boot.secure-boot.on", SecureBootIsOn),
+        new("boot.events.explained", EventsAreExplained),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_gate =
     [
         new("boot.register.in-tee", RegisterIsInTee),
-        new("boot.events.explained", candidate => Grammar(candidate, GrammarRule.Explained)),
         new("boot.events.once", candidate => Grammar(candidate, GrammarRule.Once)),
         new("boot.events.order", candidate => Grammar(candidate, GrammarRule.Order)),
         new("boot.events.typed", candidate => Grammar(candidate, GrammarRule.Typed)),
@@ -33,8 +33,8 @@ public static class BootAppraisal
         new("boot.gpu.attested", GpusAreAttested),
         new("boot.gpu.cc.on", CcIsOn),
         new("binding.boot.devices", DevicesAreTheSame),
-        new("boot.model.match", candidate => Named(candidate.Gate!.Model, candidate.Record!.Model?.Digest, "model")),
-        new("boot.workload.match", candidate => Named(candidate.Gate!.Workload, candidate.Record!.Workload?.Digest, "workload")),
+        new("boot.model.match", candidate => Named(candidate, candidate.Gate!.Model, candidate.Record!.Model?.Digest, "model")),
+        new("boot.workload.match", candidate => Named(candidate, candidate.Gate!.Workload, candidate.Record!.Workload?.Digest, "workload")),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
@@ -94,7 +94,6 @@ public static class BootAppraisal
     {
         var findings = ImmutableArray.CreateBuilder<Finding>();
         findings.AddRange(s_log.Select(check => check.Ask(candidate)));
-        candidate.Record = candidate is { Log: { } log, Gate: { } gate } ? BootRecord.Read(log, gate.Register, gate.Phase) : null;
         var whyNot = candidate.Gate is null ? Outcome.NotApplicable("no gate of ours is asked about")
             : candidate.Record is null ? Outcome.Stopped("the log could not be compared with what was signed")
             : !candidate.Log!.Replayed.Contains(candidate.Gate.Register) ? Outcome.Stopped($"the log does not explain {candidate.RegisterName(candidate.Gate.Register)}, where the gate writes")
@@ -131,6 +130,7 @@ public static class BootAppraisal
 
         candidate.Log = log;
         candidate.Facts = BootFacts.Of(log);
+        candidate.Record = candidate.Gate is { } gate ? BootRecord.Read(log, gate.Register, gate.Phase) : null;
         var unquoted = parsed.Events.Where(item => item.IsExtended && !candidate.Quoted.Values.ContainsKey(item.Register)).Select(item => item.Register).Distinct().Order().ToArray();
         return log.Mismatches is [var first, ..]
             ? Outcome.Failed(
@@ -149,6 +149,7 @@ public static class BootAppraisal
         }
 
         // By digest as well as by type: an error separator under another name is one all the same.
+        // A type that is wrong makes more of them separators, never fewer: it hurts only the one who shows the log.
         var separators = log.Events.Where(item => item.Type == BootEventType.Separator || Separators.IsSound(log.DigestOf(item), log.Bank)).ToArray();
         var error = log.Bank.Of([1, 0, 0, 0]);
         var wrong = separators.FirstOrDefault(item => !Separators.IsSound(log.DigestOf(item), log.Bank)) ?? log.Events.FirstOrDefault(item => log.DigestOf(item) == error);
@@ -167,7 +168,8 @@ public static class BootAppraisal
             return Outcome.Stopped("the log could not be compared with what was signed");
         }
 
-        // Data may be left out of a log to make it smaller; then nothing is told, which is no lie.
+        // Data may be left out of a log to make it smaller; then nothing is told, which is no lie. Types are not measured: whoever calls an
+        // event something else escapes this check and gains nothing, for no check believes data without asking its digest.
         var covered = log.Events.Where(item => BootEventData.MustBeCovered(item) && !item.Data.IsEmpty).ToArray();
         var wrong = covered.Where(item => !BootEventData.IsCovered(item, log.Bank, log.Position)).ToArray();
         return wrong.Length > 0 ? Outcome.Failed($"the data of event {string.Join(", ", wrong.Take(8).Select(item => item.Number))} are not what was measured", log.Bank.Of(wrong[0].Data.Span).ToString(), log.DigestOf(wrong[0]).ToString())
@@ -188,6 +190,49 @@ public static class BootAppraisal
         : candidate.Quoted.IsInTee ? Outcome.Held(candidate.RegisterName(candidate.Gate.Register))
         : Outcome.NotApplicable("the register is not the confidential VM's own: its events bind no GPU to the VM");
 
+    // S-10b: where an event's digest is not that of its name and payload, any event of ours could hide in it. Whoever depends on names asks
+    // for the gate, and then it fails; to the others the verdict says that the register's names are not proven.
+    private static Outcome EventsAreExplained(Candidate candidate)
+    {
+        if (candidate.Log is not { } log)
+        {
+            return Outcome.Stopped("the log could not be compared with what was signed");
+        }
+
+        if (candidate.Gate is null && log.Quoted.Kind is not RegisterKind.Rtmr)
+        {
+            return Outcome.NotApplicable("no gate is asked about, and which PCR would hold a guest's events is not known");
+        }
+
+        var register = candidate.Gate?.Register ?? BootResult.GuestRtmr;
+        var name = candidate.RegisterName(register);
+        if (!log.Replayed.Contains(register))
+        {
+            return candidate.Gate is null && !log.Log.Events.Any(item => item.IsExtended && item.Register == register)
+                ? Outcome.NotApplicable($"the log has no event of {name}")
+                : Outcome.Stopped($"the log does not explain {name}");
+        }
+
+        var record = candidate.Record ?? BootRecord.Read(log, register, BootPhase.Run);
+        if (record.Faults.FirstOrDefault(fault => fault.Rule is GrammarRule.Explained) is not { } first)
+        {
+            return Outcome.Held($"{record.Events.Length} events of {name}");
+        }
+
+        // By number alone: the name that the log claims is anybody's word.
+        var reason = $"{Numbers(record)} of {name} {(record.UnprovenEvents.Length == 1 ? "is" : "are")} unproven: the digest is not that of the name and payload";
+        return candidate.Gate is null
+            ? Outcome.Waived($"{reason}; what the guest wrote is not known, and no gate is asked about")
+            : Outcome.Failed($"{reason}; an event of the gate could hide there", first.Found, first.Expected);
+    }
+
+    private static string Numbers(BootRecord record)
+    {
+        const int most = 8;
+        var numbers = record.UnprovenEvents;
+        return $"event{(numbers.Length == 1 ? "" : "s")} {string.Join(", ", numbers.Take(most))}{(numbers.Length > most ? $" and {numbers.Length - most} more" : "")}";
+    }
+
     private static Outcome Grammar(Candidate candidate, GrammarRule rule)
     {
         var faults = candidate.Record!.Faults.Where(fault => fault.Rule == rule).ToArray();
@@ -198,6 +243,7 @@ public static class BootAppraisal
     {
         var accepted = candidate.Gate!.Policies;
         return accepted.IsDefaultOrEmpty ? Outcome.Failed("no policy of the gate is accepted: name at least one digest")
+            : candidate.WhyUnproven is { } whyNot ? Outcome.Failed(whyNot, "not known", string.Join(" or ", accepted))
             : candidate.Record!.Policy is not { } policy ? Outcome.Failed("the gate measured no expectation", "absent", string.Join(" or ", accepted))
             : accepted.Contains(policy.Expectation) ? Outcome.Held(policy.Expectation.ToString())
             : Outcome.Failed("the gate expected something else than you accept", policy.Expectation.ToString(), string.Join(" or ", accepted));
@@ -208,6 +254,7 @@ public static class BootAppraisal
         var record = candidate.Record!;
         var found = record.Attestation is { } attestation ? $"{attestation.Devices.Length} devices"
             : record.SaysSkipped ? BootEventName.GpuSkipped
+            : candidate.WhyUnproven is { } whyNot ? whyNot
             : record.SaysNone ? BootEventName.GpuNone
             : record.DstackAttestation is { } dstack ? $"dstack's gpu-attestation version {dstack.Version}, which names no device"
             : "no outcome";
@@ -223,7 +270,7 @@ public static class BootAppraisal
 
     private static Outcome CcIsOn(Candidate candidate) => candidate.Record!.Attestation switch
     {
-        null => candidate.Gate!.Outcome is GateOutcome.NoGpu ? Outcome.NotApplicable("no GPU is expected") : Outcome.Failed("no attestation event vouches for the mode", "absent", "on"),
+        null => candidate.Gate!.Outcome is GateOutcome.NoGpu ? Outcome.NotApplicable("no GPU is expected") : Outcome.Failed(candidate.WhyUnproven ?? "no attestation event vouches for the mode", "absent", "on"),
         { Cc: BootCcMode.On or BootCcMode.Ppcie } attestation => Outcome.Held($"{attestation.Cc}, vouched by the measured guest"),
         { Cc: BootCcMode.DevTools } => Outcome.Failed("the GPUs were in DevTools mode, which protects nothing", "devtools", "on"),
         var attestation => Outcome.Failed("confidential computing was not on", $"{attestation.Cc}", "on"),
@@ -237,15 +284,21 @@ public static class BootAppraisal
             return Outcome.NotApplicable("no fresh evidence is at hand to be compared with");
         }
 
+        if (candidate.WhyUnproven is { } whyNot)
+        {
+            return Outcome.Failed(whyNot);
+        }
+
         var found = fresh.Select(id => id.ToString()).Order(StringComparer.Ordinal).ToArray();
         return named is null ? (candidate.Gate.Outcome is GateOutcome.NoGpu && found.Length == 0 ? Outcome.Held("none") : Outcome.Failed("the boot event names no device", "none", Brief(found)))
             : named.AsSpan().SequenceEqual(found) ? Outcome.Held($"{named.Length} of {named.Length}")
             : Outcome.Failed("the devices that answer now are not those that were verified at boot: a device was swapped, added or left out", Brief(found), Brief(named));
     }
 
-    private static Outcome Named(Digest? expected, Digest? found, string what)
+    private static Outcome Named(Candidate candidate, Digest? expected, Digest? found, string what)
     {
         return expected is not { } wanted ? (found is null ? Outcome.NotApplicable($"no {what} is asked for") : Outcome.NotApplicable($"no {what} is asked for; the log names {found}"))
+            : candidate.WhyUnproven is { } whyNot ? Outcome.Failed(whyNot, "not known", wanted.ToString())
             : found is not { } digest ? Outcome.Failed($"no {what} was measured before the boundary", "absent", wanted.ToString())
             : digest == wanted ? Outcome.Held(digest.ToString())
             : Outcome.Failed($"another {what} was measured", digest.ToString(), wanted.ToString());
@@ -263,6 +316,9 @@ public static class BootAppraisal
         public AuthenticEventLog? Log { get; set; }
         public BootFacts? Facts { get; set; }
         public BootRecord? Record { get; set; }
+
+        /// <summary>Why nothing in the gate's register is believed; null where every event is proven.</summary>
+        public string? WhyUnproven => Record is { UnprovenEvents.IsEmpty: false } record ? $"{Numbers(record)} of {RegisterName(record.Register)} cannot be read, so nothing that the register's events say is believed" : null;
 
         public string RegisterName(int register) => quoted.Kind is RegisterKind.Rtmr ? $"RTMR{register}" : $"PCR {register}";
     }

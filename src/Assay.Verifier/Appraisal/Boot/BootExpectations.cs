@@ -90,7 +90,20 @@ public sealed record BootResult
     /// The register's events for people: the gate's where one is asked about, else those of RTMR 3 where it is explained. Nothing is
     /// concluded from what <see cref="Record"/> does not hold.
     /// </summary>
-    public BootRecord? Shown => Record ?? (Log is { Quoted.Kind: RegisterKind.Rtmr } log && log.Replayed.Contains(3) ? BootRecord.Read(log, 3, BootPhase.Run) : null);
+    public BootRecord? Shown => Record ?? (Log is { Quoted.Kind: RegisterKind.Rtmr } log && log.Replayed.Contains(GuestRtmr) ? BootRecord.Read(log, GuestRtmr, BootPhase.Run) : null);
+
+    /// <summary>
+    /// The numbers of the events of that register whose digest is not that of a name and payload. Where there is one, nothing says what the
+    /// guest wrote into the register: no name, no payload, no boundary (S-10b).
+    /// </summary>
+    public ImmutableArray<int> UnprovenEvents => Shown?.UnprovenEvents ?? [];
+
+    /// <summary>What was accepted and makes the answer weaker, by permanent name.</summary>
+    public ImmutableArray<string> Weakened =>
+        Findings.Any(finding => finding is { Id: "boot.events.explained", Cause: NotCheckedCause.Waived }) ? ["boot-events-unproven"] : [];
+
+    /// <summary>The RTMR that the guest extends; firmware and boot loader have the others.</summary>
+    internal const int GuestRtmr = 3;
 
     /// <summary>
     /// Whether this boot binds its devices to the confidential VM: every question about the gate held, in a register of the VM itself, and

@@ -37,7 +37,10 @@ public enum BootRole
     Initrd,
 }
 
-/// <summary>A measurement whose meaning the log names. The digest is proven; the name of what it is of is a label, unless text stands here.</summary>
+/// <summary>
+/// A measurement whose meaning the log names. The digest is proven, and the text where there is one. What it is of is the log's word: event
+/// types and labels are not measured, so no check asks for a role.
+/// </summary>
 /// <param name="Role">What the log calls it.</param>
 /// <param name="Event">The event's number.</param>
 /// <param name="Register">Where.</param>
@@ -49,13 +52,14 @@ public sealed record BootMeasurement(BootRole Role, int Event, int Register, Dig
 /// <summary>What a replayed log tells of a boot.</summary>
 public sealed record BootFacts
 {
+    private const string SecureBootName = "SecureBoot";
     private const uint LoadOptionsTag = 0x8F3B22ED;
     private const uint InitrdTag = 0x8F3B22EC;
 
     // SecureBoot, the platform key, the key exchange keys and both databases: one that is missing was left out of the story.
     private static readonly ImmutableArray<(Guid Vendor, string Name)> s_policy =
     [
-        (UefiVariable.Global, "SecureBoot"), (UefiVariable.Global, "PK"), (UefiVariable.Global, "KEK"),
+        (UefiVariable.Global, SecureBootName), (UefiVariable.Global, "PK"), (UefiVariable.Global, "KEK"),
         (UefiVariable.ImageSecurity, "db"), (UefiVariable.ImageSecurity, "dbx"),
     ];
 
@@ -97,23 +101,56 @@ public sealed record BootFacts
             return (SecureBootState.Off, "UEFI Debug Mode is on");
         }
 
-        var variables = before.Where(item => item.Type == BootEventType.EfiVariableDriverConfig && BootEventData.IsCovered(item, log.Bank, log.Position))
-            .Select(item => UefiVariable.TryParse(item.Data.Span, out var variable, out _) ? variable : null).OfType<UefiVariable>().ToArray();
+        // The variable is searched for by the digests of the values that firmware gives it when it verifies nothing. So calling its event
+        // something else, or leaving its data out, hides it from nobody. Whatever else says 01 is then somebody's forgery: a host chooses
+        // blobs that firmware measures, and one may be spelled like the variable.
+        var zero = log.Bank.Of(UefiVariable.Encode(UefiVariable.Global, SecureBootName, [0]));
+        var unset = log.Bank.Of(UefiVariable.Encode(UefiVariable.Global, SecureBootName, []));
+        foreach (var digest in before.Select(log.DigestOf))
+        {
+            if (digest == zero || digest == unset)
+            {
+                return (SecureBootState.Off, digest == zero ? "SecureBoot is 00" : "SecureBoot is not set");
+            }
+        }
+
+        var read = before.Select(item => VariableOf(item, log)).ToArray();
+        if (WhichMayBeHidden(before, read, log) is { } hidden)
+        {
+            return (SecureBootState.NotTold, $"the data of event {hidden.Number} are not what was measured, and it could be the variable");
+        }
+
+        var variables = read.OfType<UefiVariable>().ToArray();
         var wrong = s_policy.Where(wanted => variables.Count(variable => variable.Vendor == wanted.Vendor && variable.Name == wanted.Name) != 1).Select(wanted => wanted.Name).ToArray();
         if (wrong.Length > 0)
         {
             return (SecureBootState.NotTold, $"{string.Join(", ", wrong)} stand not exactly once before the separator, with their own digest");
         }
 
-        var value = variables.Single(variable => variable.Vendor == UefiVariable.Global && variable.Name == "SecureBoot").Data.Span;
-        return value is [1] ? (SecureBootState.On, "SecureBoot is 01")
-            : value is [] ? (SecureBootState.Off, "SecureBoot is not set")
-            : value is [0] ? (SecureBootState.Off, "SecureBoot is 00")
-            : (SecureBootState.NotTold, "SecureBoot has a value of its own");
+        var value = variables.Single(variable => variable.Vendor == UefiVariable.Global && variable.Name == SecureBootName).Data.Span;
+        return value is [1] ? (SecureBootState.On, "SecureBoot is 01") : (SecureBootState.NotTold, "SecureBoot has a value of its own");
+    }
+
+    // By data and digest, whatever type the log gives the event.
+    private static UefiVariable? VariableOf(BootEvent item, AuthenticEventLog log) =>
+        BootEventData.IsCovered(item, log.Bank, log.Position) && UefiVariable.TryParse(item.Data.Span, out var variable, out _) ? variable : null;
+
+    // The first event that could be SecureBoot with another value than those two, hidden: its data are left out or are not what was
+    // measured. In PCR 7 every event is measured as it stands (PC Client Platform Firmware Profile 1.06 §3.3.4.8), so none may be so. RTMR0
+    // is PCR 1 as well, where firmware measures its hand-off block and its configuration volume and logs something else for them. Recorded
+    // logs have these two before any variable and with data, and from the first variable to the separator nothing but variables: EDK2
+    // measures the five and the separator in one go. So in RTMR0 such an event counts when it has no data, when the log calls it a variable,
+    // or when it comes after the first of the five.
+    private static BootEvent? WhichMayBeHidden(BootEvent[] before, UefiVariable?[] read, AuthenticEventLog log)
+    {
+        var first = Array.FindIndex(read, variable => variable is not null && s_policy.Contains((variable.Vendor, variable.Name)));
+        return before.Where((item, index) => !BootEventData.IsCovered(item, log.Bank, log.Position)
+            && (log.Quoted.Kind is not RegisterKind.Rtmr || item.Data.IsEmpty || BootEventData.IsCalledVariable(item) || (first >= 0 && index > first))).FirstOrDefault();
     }
 
     private static BootMeasurement? Measurement(BootEvent item, AuthenticEventLog log)
     {
+        // Types, tags and labels are the log's own word: a wrong one gives a digest another caption, and no check asks for captions.
         var label = BootEventData.Label(item);
         string? text = null;
         var role = item.Type switch

@@ -33,14 +33,15 @@ public sealed record BootEvent
 
     /// <summary>
     /// The event's data. The digest alone is authenticated by a replay: of data only what <see cref="BootEventData.IsCovered"/> says is.
+    /// Empty for a runtime event whose digest is not that of its name and payload.
     /// </summary>
     public required ReadOnlyMemory<byte> Data { get; init; }
 
-    /// <summary>A runtime event's name; null for events of firmware, which have none.</summary>
+    /// <summary>A runtime event's name. Null for events of firmware, and where the digest is not that of the name that the log claims.</summary>
     public string? Name { get; init; }
 
     /// <summary>
-    /// For a runtime event, the form in which its digest is that of exactly this name and payload. None: the name is hearsay.
+    /// For a runtime event, the form in which its digest is that of exactly this name and payload. None: there is no name and no payload.
     /// </summary>
     public RuntimeEventVersion Version { get; init; }
 

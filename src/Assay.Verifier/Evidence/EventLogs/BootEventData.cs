@@ -17,6 +17,10 @@ public static class BootEventData
             or BootEventType.EfiAction or BootEventType.EfiVariableBoot2 or BootEventType.EfiVariableAuthority;
     }
 
+    /// <summary>Whether the log calls it a UEFI variable. Types are not measured: an event of another type may be one all the same.</summary>
+    internal static bool IsCalledVariable(BootEvent item) =>
+        item.Type is BootEventType.EfiVariableDriverConfig or BootEventType.EfiVariableBoot or BootEventType.EfiVariableBoot2 or BootEventType.EfiVariableAuthority;
+
     /// <summary>Whether the digest is that of the data: only then the data are as authentic as the register.</summary>
     /// <param name="item">An event.</param>
     /// <param name="bank">The bank of the digest.</param>

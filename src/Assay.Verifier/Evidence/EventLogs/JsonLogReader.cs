@@ -104,8 +104,8 @@ internal static class JsonLogReader
                 return null;
             }
 
-            // A digest of something else is kept: it is what may have been extended. The name is then hearsay. Of a PCR's other bank
-            // nothing would be known.
+            // A digest of something else is kept: it is what may have been extended. The claimed name and payload are dropped here, so that
+            // nobody can print or read them by mistake (S-10b). Of a PCR's other bank nothing would be known.
             var explained = stated == computed[bank];
             if (!explained && kind is RegisterKind.Pcr)
             {
@@ -113,11 +113,9 @@ internal static class JsonLogReader
                 return null;
             }
 
-            return Event(register, BootEventType.Runtime, explained ? computed : [stated], payload) with
-            {
-                Name = name,
-                Version = explained ? version : RuntimeEventVersion.None,
-            };
+            return explained
+                ? Event(register, BootEventType.Runtime, computed, payload) with { Name = name, Version = version }
+                : Event(register, BootEventType.Runtime, [stated], []);
         }
 
         private BootEvent? Firmware(int register, uint type, byte[] payload, byte[] digest, RegisterKind kind)

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Assay.Wire;
@@ -43,6 +44,18 @@ public sealed class UefiVariable
         fault = wire.Fault;
         variable = fault is null ? new UefiVariable(new Guid(vendor), Encoding.Unicode.GetString(name), data.ToArray()) : null;
         return fault is null;
+    }
+
+    /// <summary>The data that firmware measures for a variable with this content.</summary>
+    internal static byte[] Encode(Guid vendor, string name, ReadOnlySpan<byte> data)
+    {
+        var bytes = new byte[GuidSize + (2 * sizeof(ulong)) + (2 * name.Length) + data.Length];
+        vendor.TryWriteBytes(bytes);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(GuidSize), (ulong)name.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(GuidSize + sizeof(ulong)), (ulong)data.Length);
+        Encoding.Unicode.GetBytes(name, bytes.AsSpan(GuidSize + (2 * sizeof(ulong))));
+        data.CopyTo(bytes.AsSpan(^data.Length..));
+        return bytes;
     }
 
     private static int ReadLength(ref WireReader wire, string field, int largest)

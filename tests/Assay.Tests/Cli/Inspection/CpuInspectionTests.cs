@@ -99,14 +99,19 @@ public class CpuInspectionTests
     }
 
     [Fact]
-    public void A_name_that_its_digest_does_not_prove_is_hearsay_and_no_boundary()
+    public void A_name_that_its_digest_does_not_prove_is_not_shown_and_no_boundary()
     {
         var log = $$"""[{"imr":3,"event_type":134217729,"digest":"{{new string('a', 96)}}","event":"system-ready","event_payload":""}]""";
         using var json = Json(Inspected(Encoding.UTF8.GetBytes(log)));
         Assert.False(json.RootElement.GetProperty("has_boundary").GetBoolean());
         var only = json.RootElement.GetProperty("events")[0];
         Assert.Equal("no", only.GetProperty("data_proven").GetString());
-        Assert.Contains("hearsay", only.GetProperty("meaning").GetString(), StringComparison.Ordinal);
+        Assert.True(only.GetProperty("unproven").GetBoolean());
+        Assert.Equal(1, json.RootElement.GetProperty("unproven_event_count").GetInt32());
+        Assert.DoesNotContain("system-ready", json.RootElement.GetRawText(), StringComparison.Ordinal);
+        var text = Text(Inspected(Encoding.UTF8.GetBytes(log)));
+        Assert.DoesNotContain("system-ready", text, StringComparison.Ordinal);
+        Assert.Contains("unproven", text, StringComparison.Ordinal);
     }
 
     [Fact]
