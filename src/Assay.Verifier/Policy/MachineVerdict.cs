@@ -118,6 +118,7 @@ internal static class MachineAssurance
         [
             (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it answers no challenge of yours."),
             (machine.Weakened.Any(name => name.EndsWith("-no-reference-values", StringComparison.Ordinal)), "That the VM runs an image that you know: no reference values were given."),
+            (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: some have another digest than a name and payload, so none of their names is believed, nor where the boundary is."),
             (machine.Weakened.Contains("paravisor-not-named"), "That the vTPM is this VM's, or anything that it says, its PCRs and its answer to a challenge included: no reference value names its paravisor."),
             (parts.Cpu is null && devices, "That a confidential VM uses these devices: no processor vouches for one, and the host can read what the VM reads."),
             (devices && parts.Cpu is not null && machine.Binding is GpuBinding.EvidenceHash, "That the devices are this VM's: the holder of the key had them answer, and a VM without a GPU can borrow such an answer."),

@@ -174,7 +174,7 @@ public sealed class CompositeTests : IDisposable
         Assert.Equal(["composite.cpu.present", "binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected)));
         var accepted = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptNoCpuTee = true, DangerouslyAcceptedBinding = GpuBinding.None });
         Assert.True(accepted.Passed);
-        Assert.Equal(["gpu-binding-none", "no-cpu-tee", "revocation-skipped"], accepted.Weakened);
+        Assert.Equal(["boot-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected", "revocation-skipped"], accepted.Weakened);
     }
 
     [Fact]
@@ -194,7 +194,13 @@ public sealed class CompositeTests : IDisposable
         var quote = SimulatedCvm.Quote(boot, _one.Binding, "");
         var parts = new CompositeParts { Devices = null, Tdx = quote, Key = _one.Binding, AdditionalEvidence = "" };
 
-        Assert.Equal(["binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null })));
+        Assert.Equal(["composite.gpus.count", "composite.switches.count", "binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected)));
+        Assert.Equal(["binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null, RequiredBinding = GpuBinding.EvidenceHash })));
+        // Where nothing was said of devices and none is shown, that is what the verdict says.
+        var unstated = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null });
+        Assert.True(unstated.Passed);
+        Assert.Subset(unstated.Weakened.ToHashSet(), new HashSet<string> { "devices-not-expected", "gpu-binding-none", "boot-not-expected" });
+        Assert.Equal(GpuBinding.None, unstated.Binding);
         Assert.True(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = 0, Switches = 0 }).Passed);
     }
 

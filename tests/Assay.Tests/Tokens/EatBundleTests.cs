@@ -26,13 +26,29 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
     }
 
     [Fact]
+    public void A_token_about_devices_alone_is_accepted_only_by_the_names_of_what_it_leaves_open()
+    {
+        string[] Failed(EatExpectations expected)
+        {
+            EatBundleReader.TryVerify(fixture.Bundle(), fixture.Keys, expected, out _, out var findings);
+            return [.. findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
+        }
+
+        Assert.Empty(Failed(TokenFixture.Expected));
+        Assert.Equal(["token.weakened.none"], Failed(TokenFixture.Expected with { DangerouslyAcceptedWeakenings = [] }));
+        Assert.Equal(["token.weakened.none"], Failed(TokenFixture.Expected with { DangerouslyAcceptedWeakenings = TokenFixture.DevicesAlone.Remove("no-cpu-tee") }));
+        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Composite.GpuBinding.EvidenceHash }));
+        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Composite.GpuBinding.BootEvent }));
+    }
+
+    [Fact]
     public void A_bundle_that_was_written_is_accepted()
     {
         var bundle = fixture.Bundle();
 
         Assert.True(EatBundleReader.TryVerify(bundle, fixture.Keys, TokenFixture.Expected, out var verified, out var findings), string.Join('\n', findings));
 
-        Assert.All(findings, finding => Assert.Equal(finding.Id == "token.tee-pubkey.match" ? CheckState.NotApplicable : CheckState.Held, finding.State));
+        Assert.All(findings, finding => Assert.Equal(finding.Id is "token.tee-pubkey.match" or "token.binding.met" ? CheckState.NotApplicable : finding.Id is "token.weakened.none" ? CheckState.NotChecked : CheckState.Held, finding.State));
         Assert.Equal("http://127.0.0.1:8443", verified.Issuer);
         Assert.Equal(TokenFixture.Nonce, verified.Nonce);
         Assert.Equal(TokenFixture.Now, verified.IssuedAt);
@@ -63,7 +79,7 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
         Assert.Equal(claims.GetProperty("nbf").GetInt64(), claims.GetProperty("iat").GetInt64());
         Assert.Equal(64, Text(claims, "jti")!.Length);
         Assert.Equal("pass", Text(claims, "x-assay-verdict"));
-        Assert.Equal(0, claims.GetProperty("x-assay-weakened").GetArrayLength());
+        Assert.Equal(TokenFixture.DevicesAlone, claims.GetProperty("x-assay-weakened").EnumerateArray().Select(item => item.GetString()));
         Assert.Equal("proven", Text(claims, "x-assay-freshness"));
         Assert.Equal("simulated", Text(claims, "x-assay-anchors"));
         Assert.Equal("none", Text(claims, "x-assay-gpu-binding"));
@@ -238,7 +254,7 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
         var (accepted, findings) = fixture.Verify(fixture.Bundle(), TokenFixture.Expected with { Nonce = null, Issuer = null });
 
         Assert.True(accepted);
-        Assert.Equal(["token.issuer.match", "token.nonce.match"], findings.Where(finding => finding.Cause is NotCheckedCause.Waived).Select(finding => finding.Id));
+        Assert.Equal(["token.issuer.match", "token.nonce.match", "token.weakened.none"], findings.Where(finding => finding.Cause is NotCheckedCause.Waived).Select(finding => finding.Id));
     }
 
     [Fact]

@@ -294,7 +294,7 @@ public static class CompositeAppraisal
         return
         [
             .. own.Where(item => item.Applies).Select(item => item.Name).Concat(Unstated.Names(candidate.Stated, candidate.StatesProcessor, candidate.Expected, candidate.Binding))
-                .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? [])
+                .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Concat(parts.Boot?.Weakened ?? [])
                 .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
         ];
     }

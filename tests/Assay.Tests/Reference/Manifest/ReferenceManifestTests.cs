@@ -38,7 +38,10 @@ public class ReferenceManifestTests
     public static TheoryData<string, string?, string> Broken => new()
     {
         { "type", "\"other\"", "type:" },
-        { "version", "2", "version:" },
+        { "version", "3", "version:" },
+        { "version", "2", "pcrs[0].paravisor: either paravisor" },
+        { "tdx", "[{\"name\":\"a\",\"mrtd\":\"MRTD\",\"paravisor\":true}]", "tdx[0]: an unknown member" },
+        { "snp", "[{\"name\":\"a\",\"idKeyDigest\":\"MRTD\"}]", "snp[0].measurement: missing" },
         { "extra", "1", "reference manifest: an unknown member" },
         { "image", "{\"name\":\"x\"}", "version: missing" },
         { "image", "{\"name\":\"\",\"version\":\"1\"}", "image.name: 1 to 128 printable" },
