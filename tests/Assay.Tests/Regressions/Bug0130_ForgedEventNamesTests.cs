@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Assay.Appraisal;
+using Assay.Appraisal.Boot;
 using Assay.Binding;
+using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cli;
@@ -55,6 +57,22 @@ public class Bug0130_ForgedEventNamesTests
         Assert.False(result.CarriesBootEvent);
         Assert.Empty(result.Weakened);
         SaysNothing(result.Record!);
+    }
+
+    [Fact]
+    public void A_guest_s_event_that_is_called_firmware_s_is_unproven_and_brings_no_label()
+    {
+        var boot = SimulatedBoot.Create(BootWorld.Plan);
+        var honest = BootWorld.Read(boot.JsonLog());
+        var relabelled = honest.Events.Select(item => item.Name is "model"
+            ? item with { Name = null, Version = RuntimeEventVersion.None, Type = BootEventType.EfiBootServicesApplication, Data = "compose-hash"u8.ToArray() }
+            : item);
+
+        var result = BootAppraisal.Appraise(EventLog.Of(EventLogForm.Json, RegisterKind.Rtmr, honest.Banks, [.. relabelled]), BootWorld.Rtmrs(boot), BootWorld.Expected with { Gate = null });
+
+        Assert.Equal(["boot-events-unproven"], result.Weakened);
+        Assert.Equal(3, result.Facts!.Measurements.Length);
+        Assert.DoesNotContain(result.Facts.Measurements, item => item.Label.Contains("compose-hash", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -79,7 +79,8 @@ public sealed record BootFacts
         {
             SecureBoot = state,
             SecureBootReason = reason,
-            Measurements = [.. log.Events.Select(item => Measurement(item, log)).OfType<BootMeasurement>()],
+            // Firmware and boot loader extend nothing there: an event of the guest that is called theirs would only bring its label here.
+            Measurements = [.. log.Events.Where(item => log.Quoted.Kind is not RegisterKind.Rtmr || item.Register != BootResult.GuestRtmr).Select(item => Measurement(item, log)).OfType<BootMeasurement>()],
         };
     }
 
