@@ -137,7 +137,7 @@ public sealed class CompositeTests : IDisposable
     [InlineData(8, 2, "composite.gpus.count")]
     [InlineData(2, 4, "composite.switches.count")]
     public void Another_number_of_devices_than_expected_is_refused(int gpus, int switches, string check) =>
-        Assert.Equal([check], Failed(CompositeAppraisal.Appraise(_one.Parts(), SimulatedCvm.Expected with { Gpus = gpus, Switches = switches })));
+        Assert.Equal([check, "binding.level.met"], Failed(CompositeAppraisal.Appraise(_one.Parts(), SimulatedCvm.Expected with { Gpus = gpus, Switches = switches })));
 
     [Fact]
     public void A_quote_over_another_key_or_other_devices_binds_neither()

@@ -44,6 +44,19 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
 
         internal SimulatedWorld World { get; }
 
+        /// <summary>What verified stays verified, whatever is shown beside it.</summary>
+        internal VerifierCache Cache { get; } = new();
+
+        internal ImmutableArray<SimulatedBootDevice>? Named { get; set; }
+
+        /// <summary>The same devices with a fault, or others where the fault is in the devices themselves.</summary>
+        internal SimulatedWorld With(SimulatedFault fault)
+        {
+            var made = World.TryWith(fault, new FaultTarget(), out var world, out _)
+                || SimulatedWorld.TryCreateMachine(_authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10, Gpus, Switches, fault, new FaultTarget(), SimulatedCpu.Now, out world, out _);
+            return made ? world! : throw new InvalidOperationException(fault.Name);
+        }
+
         internal TrustSet Trust { get; }
 
         public void Dispose()
@@ -64,8 +77,7 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
     public async Task Nothing_that_is_left_out_helps_a_machine_whose_devices_have_a_fault(string name)
     {
         var fault = SimulatedFaults.Find(name) ?? SimulatedFault.None;
-        Assert.True(honest.World.TryWith(fault, new FaultTarget(), out var world, out var whyNot), whyNot);
-        await AssertNothingHelpsAsync(world, BootFault.None, TdxFault.None);
+        await AssertNothingHelpsAsync(honest.With(fault), BootFault.None, TdxFault.None);
     }
 
     [Theory]
@@ -124,15 +136,17 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
     private async Task<AppraisalResult?> DevicesAsync(SimulatedWorld world, ImmutableArray<DeviceEvidence> evidence)
     {
         var expected = new AppraisalExpectations { Nonce = s_key.DeviceNonce(), Time = new EvaluationTime(world.Now, TimeSource.System), Trust = honest.Trust, Revocation = RevocationChecking.Required };
-        return evidence.IsEmpty ? null : await new Appraiser(new WorldRims(world), new WorldOcsp(world), new VerifierCache()).AppraiseAsync(evidence, expected, null, TestContext.Current.CancellationToken);
+        return evidence.IsEmpty ? null : await new Appraiser(new WorldRims(world), new WorldOcsp(world), honest.Cache).AppraiseAsync(evidence, expected, null, TestContext.Current.CancellationToken);
     }
 
     private async Task<Verdict> JudgeAsync(SimulatedWorld world, ImmutableArray<DeviceEvidence> evidence, BootFault bootFault, TdxFault tdxFault, bool withCpu = true, bool withLog = true, bool withKey = true)
     {
-        var named = (await DevicesAsync(honest.World, Evidence(honest.World)))!.Devices;
+        honest.Named ??= [.. (await DevicesAsync(honest.World, Evidence(honest.World)))!.Devices.Select(device => new SimulatedBootDevice(
+            device.Kind is DeviceKind.Switch ? "switch" : "gpu", device.Device!.Identity.Id.Bytes.ToArray(), device.Device.Identity.Ueid, new byte[48]))];
         var plan = new SimulatedBootPlan
         {
-            Devices = [.. named.Select(device => new SimulatedBootDevice(device.Kind is DeviceKind.Switch ? "switch" : "gpu", device.Device!.Identity.Id.Bytes.ToArray(), device.Device.Identity.Ueid, new byte[48]))],
+            Devices = honest.Named.Value,
+            OnDstack = bootFault is BootFault.RenamedEvent,
             Policy = s_policy,
             Cc = "ppcie",
             Fault = bootFault,
@@ -160,7 +174,7 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
             RequireLog = true,
             Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [new Digest(s_policy)], Outcome = GateOutcome.Attested, Devices = null },
         };
-        var parts = MachineAppraisal.Join(await DevicesAsync(world, evidence), withCpu ? cpu : null, withLog ? [boot.JsonLog()] : [], new CpuCollateral { Tdx = collateral }, expected, gate, new VerifierCache());
+        var parts = MachineAppraisal.Join(await DevicesAsync(world, evidence), withCpu ? cpu : null, withLog ? [boot.JsonLog()] : [], new CpuCollateral { Tdx = collateral }, expected, gate, honest.Cache);
         var whole = new CompositeExpectations { Gpus = Gpus, Switches = Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, DangerouslyAcceptNoCpuTee = true, RequireProcessor = true, Challenged = true };
         return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V4);
     }

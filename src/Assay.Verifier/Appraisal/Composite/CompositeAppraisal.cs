@@ -118,6 +118,7 @@ public static class CompositeAppraisal
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
     {
         var found = candidate.Devices.Count(device => device.Kind == kind);
+        candidate.CountDiffers |= expected is not null && expected != found;
         return expected is not { } wanted
             // A gate names exactly these devices; whose number nobody stated could all have been left out.
             ? kind is DeviceKind.Gpu && candidate.Stated.HasFlag(Statements.Gate)
@@ -268,8 +269,10 @@ public static class CompositeAppraisal
 
     private static Outcome LevelIsMet(Candidate candidate)
     {
-        // Device evidence without a key or a CPU binds nothing, however genuine it is; a boot event without devices binds none.
-        candidate.Binding = candidate is { HasBootEvent: true, DevicesAreTheBoots: true } ? GpuBinding.BootEvent
+        // Device evidence without a key or a CPU binds nothing, however genuine it is; a boot event without devices binds none; and where
+        // another number answers than was stated, leaving out the one that would not fit must not raise the level (S-10a).
+        candidate.Binding = candidate.CountDiffers ? GpuBinding.None
+            : candidate is { HasBootEvent: true, DevicesAreTheBoots: true } ? GpuBinding.BootEvent
             : candidate is { KeyBindsDevices: true, CpuBindsDevices: true } ? GpuBinding.EvidenceHash
             : GpuBinding.None;
         var (expected, hasDevices) = (candidate.Expected, candidate.Devices.Length > 0);
@@ -327,6 +330,7 @@ public static class CompositeAppraisal
         public bool KeyBindsDevices { get; set; }
         public bool CpuBindsDevices { get; set; }
         public bool HasBootEvent { get; set; }
+        public bool CountDiffers { get; set; }
         public bool DevicesAreTheBoots { get; set; }
         public GpuBinding Binding { get; set; }
     }
