@@ -34,7 +34,7 @@ public sealed class ReferenceValues
     public ImmutableDictionary<SnpProduct, SnpTcbParts>? MinimumTcb => Manifest.SnpMinimumTcb;
 
     /// <summary>For <see cref="Appraisal.Tpm.TpmExpectations.References"/>.</summary>
-    public ImmutableArray<TpmReference> Tpm => [.. Manifest.Pcrs.Select(reference => reference with { Name = Named(reference.Name) })];
+    public ImmutableArray<TpmReference> Tpm => [.. Manifest.Pcrs.Select(reference => reference with { Name = Named(reference.Name), Paravisor = reference.Paravisor is { } paravisor ? Named(paravisor) : null })];
 
     /// <summary>For <see cref="Appraisal.Boot.GateRequirement.Policies"/>.</summary>
     public ImmutableArray<Digest> GpuPolicies => Manifest.GpuPolicies;

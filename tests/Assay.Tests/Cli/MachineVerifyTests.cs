@@ -89,8 +89,18 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
         Assert.Equal("evidence-hash", json["binding"]!.GetValue<string>());
         Assert.Contains("binding.level.met", Failed(json));
 
+        // The gate in the reference values demands the log, whatever binding is accepted.
         (code, json) = Judge(spoilt, extra: ["--dangerously-accept-binding", "evidence-hash"]);
+        Assert.Equal(1, code);
+        Assert.Contains("boot.log.replayed", Failed(json["boot"]!));
+
+        var references = machine.Fresh() + ".json";
+        var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(machine.Folder, "reference_values.json")))!.AsObject();
+        manifest.Remove("gpuPolicies");
+        File.WriteAllText(references, manifest.ToJsonString());
+        (code, json) = Judge(spoilt, references: references, extra: ["--dangerously-accept-binding", "evidence-hash"]);
         Assert.Equal(0, code);
+        Assert.Contains("boot-not-expected", Texts(json["weakened"]!));
         Assert.Contains("gpu-binding-evidence-hash", Texts(json["weakened"]!));
     }
 

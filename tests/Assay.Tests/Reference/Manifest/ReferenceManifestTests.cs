@@ -35,6 +35,46 @@ public class ReferenceManifestTests
             Encoding.UTF8.GetString(smallest.ToCanonicalJson()));
     }
 
+    [Fact]
+    public void Version_2_marks_paravisors_and_says_of_which_TPM_registers_are()
+    {
+        var marked = ManifestWorld.Whole with
+        {
+            Version = 2,
+            Tdx = [ManifestWorld.Whole.Tdx[0] with { Name = "td paravisor", IsParavisor = true }, ManifestWorld.Whole.Tdx[1]],
+            Snp = [new SnpReference { Name = "snp paravisor", Measurement = null, IdKeyDigest = ManifestWorld.Of(20), AuthorKeyDigest = ManifestWorld.Of(21), MinimumGuestSvn = 7, IsParavisor = true }],
+            Pcrs = [ManifestWorld.Whole.Pcrs[0] with { Paravisor = "td paravisor" }, ManifestWorld.Whole.Pcrs[0] with { Name = "plain", Root = Assay.Trust.Tpm.TpmRoot.EkActivated }],
+        };
+        var json = marked.ToCanonicalJson();
+
+        Assert.True(ReferenceManifest.TryParse(json, out var read, out var fault), fault?.ToString());
+        Assert.Equal(Encoding.UTF8.GetString(json), Encoding.UTF8.GetString(read.ToCanonicalJson()));
+        Assert.Equal([true, false], read.Tdx.Select(entry => entry.IsParavisor));
+        Assert.Equal((null, 7u, true), (read.Snp[0].Measurement, read.Snp[0].MinimumGuestSvn, read.Snp[0].IsParavisor));
+        Assert.Equal(["td paravisor", null], read.Pcrs.Select(entry => entry.Paravisor));
+    }
+
+    [Theory]
+    [InlineData("\"paravisor\":true", "\"paravisor\":false", "true is expected, or nothing")]
+    [InlineData("\"paravisor\":\"td paravisor\"", "\"paravisor\":\"plain\"", "names no entry of tdx or snp")]
+    [InlineData("\"paravisor\":\"td paravisor\"", "\"paravisor\":\"td paravisor\",\"root\":\"ek-activated\"", "either paravisor")]
+    [InlineData("\"root\":\"ek-activated\"", "\"root\":\"in-tee\"", "platform-certified or ek-activated")]
+    [InlineData("\"guestSvn\":7,", "", "snp[0].measurement: missing")]
+    [InlineData("\"idKeyDigest\":\"141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414\"", "\"idKeyDigest\":\"000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000\"", "snp[0].measurement: missing")]
+    [InlineData("\"name\":\"snp paravisor\"", "\"name\":\"td paravisor\"", "have one name")]
+    public void What_a_mark_cannot_mean_is_refused(string member, string other, string problem)
+    {
+        const string digest = "141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414";
+        var text = $$$"""{"gpuPolicies":["{{digest}}"],"image":{"name":"a","version":"1"},"notAfter":"2027-01-01T00:00:00Z","notBefore":"2026-01-01T00:00:00Z","pcrs":[{"bank":"sha384","name":"b","paravisor":"td paravisor","values":{"4":"{{digest}}"}},{"bank":"sha384","name":"plain","root":"ek-activated","values":{"4":"{{digest}}"}}],"sequence":1,"snp":[{"guestSvn":7,"idKeyDigest":"{{digest}}","name":"snp paravisor","paravisor":true}],"tdx":[{"mrtd":"{{digest}}","name":"td paravisor","paravisor":true}],"type":"assay-reference-values","version":2}""";
+        Assert.True(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(text), out _, out var whole), whole?.ToString());
+        var place = text.IndexOf(member, StringComparison.Ordinal);
+        Assert.NotEqual(-1, place);
+
+        Assert.False(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(text.Remove(place, member.Length).Insert(place, other)), out _, out var fault));
+
+        Assert.Contains(problem, fault.ToString(), StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, string?, string> Broken => new()
     {
         { "type", "\"other\"", "type:" },

@@ -1,0 +1,37 @@
+using Assay.Appraisal;
+using Assay.Evidence;
+using Assay.Tests.Properties;
+using Assay.Trust;
+
+namespace Assay.Tests.Appraisal;
+
+/// <summary>One rule for the times of certificates, whoever's they are: five minutes before notBefore, none after notAfter.</summary>
+public class PathValidityTests
+{
+    [Theory]
+    [InlineData(-301, false)]
+    [InlineData(-300, true)]
+    [InlineData(0, true)]
+    public void A_clock_may_be_five_minutes_behind_notBefore(int seconds, bool held)
+    {
+        var path = Path();
+
+        Assert.Equal(held, PathValidity.Judge(path, path.LatestNotBefore.AddSeconds(seconds), "cure").State is CheckState.Held);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public void Nothing_counts_past_notAfter(int seconds, bool held)
+    {
+        var path = Path();
+
+        Assert.Equal(held, PathValidity.Judge(path, new[] { path.EarliestNotAfter, DateTimeOffset.MaxValue.AddDays(-1) }.Min().AddSeconds(seconds), "cure").State is CheckState.Held);
+    }
+
+    private static CertificationPath Path()
+    {
+        var expected = new AppraisalExpectations { Nonce = null, Time = new EvaluationTime(EvaluationTime.ReleaseDate, TimeSource.System), Trust = Simulated.Trust, Revocation = RevocationChecking.DangerouslySkipped };
+        return SetAppraisal.Authenticate([Simulated.Gpu], expected, new VerifierCache()).Devices[0].Device!.Path;
+    }
+}
