@@ -22,12 +22,13 @@ internal static class WeakeningOptions
     };
 
     /// <summary>The names of a list with commas; a name that no verdict can have is refused, for it would stand for nothing.</summary>
-    public static ImmutableArray<string> Names(string option, IEnumerable<string> lists, Action<string, string> refuse)
+    public static ImmutableArray<string> Names(string option, IEnumerable<string> lists, bool ofTokens, Action<string, string> refuse)
     {
         string[] names = [.. lists.SelectMany(list => list.Split(',')).Distinct(StringComparer.Ordinal)];
-        if (names.FirstOrDefault(name => !Weakenings.Names.Contains(name)) is { } unknown)
+        var known = ofTokens ? Weakenings.Names : Weakenings.Names.Remove(Weakenings.FreshnessNotProven);
+        if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
-            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening; these are: {string.Join(", ", Weakenings.Names)}");
+            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakenings.FreshnessNotProven ? " of a verdict, but of a token" : "")}; these are: {string.Join(", ", known)}");
         }
 
         return [.. names];

@@ -130,7 +130,7 @@ internal sealed class TokenVerifyCommand
             Time = time,
             RequiredBinding = WeakeningOptions.Binding(parsed.GetValue(_binding)) ?? GpuBinding.None,
             DangerouslyAcceptWeakened = parsed.GetValue(_acceptWeakened),
-            DangerouslyAcceptedWeakenings = parsed.GetValue(_accepted) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", names, (id, message) => faults.Add((id, message))) : [],
+            DangerouslyAcceptedWeakenings = parsed.GetValue(_accepted) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", names, ofTokens: true, (id, message) => faults.Add((id, message))) : [],
             OtherAnchors = [.. (parsed.GetValue(_anchors) ?? []).Select(word => word == "custom" ? TrustSetKind.Custom : TrustSetKind.Simulated)],
         };
     }
@@ -194,7 +194,8 @@ internal sealed class TokenVerifyCommand
     private static void Print(VerifiedToken? verified, ImmutableArray<Finding> findings)
     {
         var console = Output.Out;
-        console.MarkupLine(verified is not null ? "[bold green]ACCEPTED[/]" : "[bold red]REFUSED[/]");
+        var weakened = verified is not null && verified.Claims.TryGetProperty("x-assay-weakened", out var names) && names.ValueKind is JsonValueKind.Array ? string.Join(", ", names.EnumerateArray()) : "";
+        console.MarkupLine(verified is null ? "[bold red]REFUSED[/]" : weakened.Length == 0 ? "[bold green]ACCEPTED[/]" : $"[bold green]ACCEPTED[/] [yellow]although weakened by {Markup.Escape(Printable.Of(weakened))}[/]");
         if (verified is not null)
         {
             Row("issuer", verified.Issuer);

@@ -1,8 +1,7 @@
 using System.Text;
 using Assay.Appraisal;
-using Assay.Appraisal.Tpm;
 using Assay.Cli;
-using Assay.Evidence.Tpm;
+using Assay.Evidence;
 using Assay.Reference;
 using Assay.Simulator;
 using Assay.Tests.Boot;
@@ -66,10 +65,23 @@ public sealed class MeasureTests : IDisposable
         Assert.Equal(folder == "az-tdx-vtpm", values.Snp.IsEmpty);
         Assert.Equal(folder == "az-snp-vtpm", values.Tdx.IsEmpty);
 
-        Assert.True(AzureVtpmEvidence.TryParse(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken), out var evidence, out _));
-        var expected = new TpmExpectations { QualifyingData = null, Bank = TcgHash.Sha256, Registers = [0, 4, 7], References = values.Tpm };
-        var finding = TpmAppraisal.AppraiseAzure(evidence, null, expected, new OperationMeter()).Findings.Single(finding => finding.Id == "tpm.measurements.match");
+        // A marked entry for the paravisor, and PCRs that are its own; a plain guest of the same measurement is none of them.
+        Assert.True(values.Tdx.All(entry => entry.IsParavisor) && values.Snp.All(entry => entry.IsParavisor));
+        Assert.Equal(values.Tdx.Select(entry => entry.Name).Concat(values.Snp.Select(entry => entry.Name)), values.Tpm.Select(entry => entry.Paravisor));
+
+        var bytes = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+        Assert.True(CpuEvidence.TryParse(bytes, "azure", out var cpu, out var fault), fault?.ToString());
+        var expected = new CpuExpectations
+        {
+            Key = null, AdditionalEvidence = "", ReportData = null, TdxReferences = values.Tdx, SnpReferences = values.Snp, SnpMinimumTcb = null, TpmReferences = values.Tpm,
+            Time = new EvaluationTime(new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSource.Stated), Trust = TrustSet.BuiltIn, Revocation = RevocationChecking.DangerouslySkipped,
+            DangerouslyAcceptedTcbStatuses = [TcbStatus.OutOfDate],
+        };
+        var collateral = new CpuCollateral { Snp = new SnpCollateral { Certificates = JudgedSnp.Read("roots/ask_ark_milan.pem") } };
+        var result = CpuAppraisal.Appraise(cpu, collateral, expected, new VerifierCache());
+        var finding = result.Tpm!.Findings.Single(finding => finding.Id == "tpm.measurements.match");
         Assert.Equal((CheckState.Held, "trainer 1.2 (evidence-v1.json)"), (finding.State, finding.Found));
+        Assert.NotNull(result.Tpm.Quote);
     }
 
     [Fact]

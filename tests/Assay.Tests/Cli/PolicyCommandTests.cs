@@ -36,7 +36,7 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Contains("PASS", Verify(0, "honest", policy));
         using var json = JsonDocument.Parse(Verify(0, "honest", policy, "--format", "json"));
         Assert.Equal("pass", json.RootElement.GetProperty("verdict").GetString());
-        Assert.Empty(json.RootElement.GetProperty("weakened").EnumerateArray());
+        Assert.Equal(Assay.Tests.Tokens.TokenFixture.DevicesAlone, json.RootElement.GetProperty("weakened").EnumerateArray().Select(item => item.GetString()));
         Assert.Equal("policy.json", Path.GetFileName(json.RootElement.GetProperty("policy").GetProperty("id").GetString()));
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(policy))), json.RootElement.GetProperty("policy").GetProperty("digest").GetString());
     }
@@ -47,13 +47,13 @@ public sealed class PolicyCommandTests : IDisposable
         Assert.Contains("measurements.driver.match", Says(1, Arguments("deviating")));
 
         var text = Verify(0, "deviating", Policy(Lenient));
-        Assert.Contains("weakened by policy-allowed", text);
+        Assert.Contains("policy-allowed", text.Split('\n')[0]);
         Assert.Contains("Allowed by policy although:", text);
         Assert.Contains("measurements.driver.match", text);
 
         using var json = JsonDocument.Parse(Verify(0, "deviating", Policy(Lenient), "--format", "json"));
         Assert.Equal("pass", json.RootElement.GetProperty("verdict").GetString());
-        Assert.Equal(["policy-allowed"], json.RootElement.GetProperty("weakened").EnumerateArray().Select(item => item.GetString()));
+        Assert.Equal(["policy-allowed"], json.RootElement.GetProperty("weakened").EnumerateArray().Select(item => item.GetString()!).Except(Assay.Tests.Tokens.TokenFixture.DevicesAlone));
         Assert.Equal(["measurements.driver.match"], json.RootElement.GetProperty("allowedAlthough").EnumerateArray().Select(item => item.GetProperty("id").GetString()));
     }
 

@@ -47,7 +47,7 @@ public sealed partial class WeakenedTests
         var failed = s_assay.Run([.. quote, "--at", "2025-07-21T00:00:00Z"]);
 
         Assert.InRange(passed.Output.IndexOf("It does not prove", StringComparison.Ordinal), 1, passed.Output.IndexOf("Processor Intel TDX", StringComparison.Ordinal));
-        Assert.Contains("checks held, 0 do not apply", passed.Output, StringComparison.Ordinal);
+        Assert.Matches("[0-9]+ checks held, [0-9]+ do(es)? not apply", passed.Output);
         Assert.DoesNotContain("composite.gpus.count", passed.Output, StringComparison.Ordinal);
         Assert.Equal(1, failed.ExitCode);
         Assert.DoesNotContain("  weakened", failed.Output, StringComparison.Ordinal);
@@ -75,7 +75,7 @@ public sealed partial class WeakenedTests
         var documented = table.SelectMany(line => Name().Matches(line.Split('|')[1]).Select(match => match.Groups[1].Value));
 
         // What a reader of tokens adds is told in docs/tokens.md.
-        Assert.Equal(Weakenings.Names.Remove(Weakenings.FreshnessNotProven), documented.Order(StringComparer.Ordinal));
+        Assert.Equal(Weakenings.Names.Remove(Weakenings.FreshnessNotProven).Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 
     [GeneratedRegex("`([a-z-]+)`")]

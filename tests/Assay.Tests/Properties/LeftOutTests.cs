@@ -146,7 +146,7 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
         var plan = new SimulatedBootPlan
         {
             Devices = honest.Named.Value,
-            OnDstack = bootFault is BootFault.RenamedEvent,
+            Model = SHA384.HashData("a model"u8),
             Policy = s_policy,
             Cc = "ppcie",
             Fault = bootFault,

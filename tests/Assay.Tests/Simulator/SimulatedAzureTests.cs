@@ -175,14 +175,13 @@ public class SimulatedAzureTests
             Key = null,
             AdditionalEvidence = "",
             ReportData = ReportData.TryCreate(s_nonce, out var data) ? data : null,
-            TdxReferences = tdx is null ? [] : [tdx],
-            SnpReferences = snp is null ? [] : [snp],
+            TdxReferences = tdx is null ? [] : [tdx with { IsParavisor = true }],
+            SnpReferences = snp is null ? [] : [snp with { IsParavisor = true }],
             SnpMinimumTcb = Enum.GetValues<SnpLine>().ToImmutableDictionary(line => Enum.Parse<SnpProduct>($"{line}"), line => new SnpTcbParts((byte)(line is SnpLine.Turin ? 2 : 0), 4, 1, 24, 213)),
-            TpmReferences = [new TpmReference { Name = "boot", Bank = TcgHash.Sha256, Values = registers.ToImmutableSortedDictionary(item => item.Index, item => new Digest(item.Item.Span)) }],
+            TpmReferences = [new TpmReference { Name = "boot", Paravisor = (snp?.Name ?? tdx?.Name)!, Bank = TcgHash.Sha256, Values = registers.ToImmutableSortedDictionary(item => item.Index, item => new Digest(item.Item.Span)) }],
             Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
             Trust = SimulatedCpu.Trust,
             Revocation = RevocationChecking.Required,
-            DangerouslyAcceptSeptVe = true,
         }, new VerifierCache());
     }
 

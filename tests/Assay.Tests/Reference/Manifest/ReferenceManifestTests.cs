@@ -65,7 +65,7 @@ public class ReferenceManifestTests
     public void What_a_mark_cannot_mean_is_refused(string member, string other, string problem)
     {
         const string digest = "141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414141414";
-        var text = $$$"""{"gpuPolicies":["{{digest}}"],"image":{"name":"a","version":"1"},"notAfter":"2027-01-01T00:00:00Z","notBefore":"2026-01-01T00:00:00Z","pcrs":[{"bank":"sha384","name":"b","paravisor":"td paravisor","values":{"4":"{{digest}}"}},{"bank":"sha384","name":"plain","root":"ek-activated","values":{"4":"{{digest}}"}}],"sequence":1,"snp":[{"guestSvn":7,"idKeyDigest":"{{digest}}","name":"snp paravisor","paravisor":true}],"tdx":[{"mrtd":"{{digest}}","name":"td paravisor","paravisor":true}],"type":"assay-reference-values","version":2}""";
+        var text = $$$"""{"gpuPolicies":["{{{digest}}}"],"image":{"name":"a","version":"1"},"notAfter":"2027-01-01T00:00:00Z","notBefore":"2026-01-01T00:00:00Z","pcrs":[{"bank":"sha384","name":"b","paravisor":"td paravisor","values":{"4":"{{{digest}}}"}},{"bank":"sha384","name":"plain","root":"ek-activated","values":{"4":"{{{digest}}}"}}],"sequence":1,"snp":[{"guestSvn":7,"idKeyDigest":"{{{digest}}}","name":"snp paravisor","paravisor":true}],"tdx":[{"mrtd":"{{{digest}}}","name":"td paravisor","paravisor":true}],"type":"assay-reference-values","version":2}""";
         Assert.True(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(text), out _, out var whole), whole?.ToString());
         var place = text.IndexOf(member, StringComparison.Ordinal);
         Assert.NotEqual(-1, place);
