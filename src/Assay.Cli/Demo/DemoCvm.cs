@@ -121,7 +121,9 @@ internal sealed class DemoCvm
         var posed = SimulatedAzure.OnTdx(_intel, boot, Key.QualifyingData(additional), SimulatedAzureOptions.Poser with { Tdx = guest });
         var pcrs = new TpmReference
         {
-            Name = "the cloud's boot", Bank = TcgHash.Sha256, Paravisor = "the cloud's paravisor",
+            Name = "the cloud's boot",
+            Bank = TcgHash.Sha256,
+            Paravisor = "the cloud's paravisor",
             Values = s_bootRegisters.ToImmutableSortedDictionary(register => register, register => new Digest(boot.Pcrs[register].Span)),
         };
         var expected = Expectations(Key) with { TdxReferences = [Image, s_paravisor], TpmReferences = [pcrs], Registers = [SimulatedBoot.GatePcr] };

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Assay.Reference;
-using Assay.Trust.Tpm;
 using Assay.Tokens;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;

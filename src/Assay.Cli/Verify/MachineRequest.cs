@@ -251,18 +251,21 @@ internal sealed class MachineRequest
                 refuse("cli.binding", "--require-binding and --dangerously-accept-binding both say which binding is enough: give one of them");
             }
 
+            // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
+            // demanded, whether the evidence has one or not, and the verdict's weakenings say so.
+            var isStated = accepted is "evidence-hash" || options.AboutProcessors.Any(IsGiven);
             return new CompositeExpectations
             {
                 Gpus = gpus,
                 Switches = switches,
-                RequireProcessor = options.AboutProcessors.Any(IsGiven),
+                RequireProcessor = isStated,
                 DangerouslyAcceptNoCpuTee = true,
                 RequiredBinding = required,
                 DangerouslyAcceptedBinding = accepted switch
                 {
                     "evidence-hash" => GpuBinding.EvidenceHash,
                     "none" => GpuBinding.None,
-                    _ => GpuBinding.BootEvent,
+                    _ => isStated ? GpuBinding.BootEvent : GpuBinding.None,
                 },
                 Challenged = challenged,
             };

@@ -39,8 +39,9 @@ internal static class VerifyCommand
         {
             var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false);
             Print(verdict, request);
-            // A pass whose token is not there is not what was asked for.
-            var written = request.Token is null || request.Token.TryWrite(verdict, TimeProvider.System);
+            var refused = CodeOf(verdict) == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
+            // A pass whose token is not there is not what was asked for; of one that is refused here none is written.
+            var written = request.Token is null || (refused.Length == 0 && request.Token.TryWrite(verdict, TimeProvider.System));
             if (written && request is { Token: { } token, Json: false })
             {
                 Output.Out.WriteLine();
@@ -48,13 +49,12 @@ internal static class VerifyCommand
             }
 
             var code = CodeOf(verdict);
-            var refused = code == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
             if (refused.Length > 0)
             {
                 Output.Error("verdict.weakened", $"--fail-on-weakened: the verdict passes, weakened by {string.Join(", ", refused)} (docs/verdict.md says what each leaves open)");
             }
 
-            return code != ExitCode.Verified ? code : !written ? ExitCode.Unusable : refused.Length > 0 ? ExitCode.Refused : code;
+            return code != ExitCode.Verified ? code : refused.Length > 0 ? ExitCode.Refused : !written ? ExitCode.Unusable : code;
         }
     }
 

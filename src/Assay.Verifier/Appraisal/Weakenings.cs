@@ -11,14 +11,15 @@ public static class Weakenings
     private static readonly ImmutableHashSet<string> s_unstated = ["boot-not-expected", "devices-not-expected", "processor-not-expected"];
 
     /// <summary>
-    /// Those that lower what an EAR says about what was appraised. That nothing was stated about the rest of the machine, and that devices
-    /// alone are bound to none, is the scope of the verdict and no answer about the devices.
+    /// Those that lower what an EAR says about what was appraised. That nothing was stated about the rest of the machine is the scope of the
+    /// verdict and no answer about the devices; so is, where nothing was stated of a processor, what only one could have vouched for, whether
+    /// one was shown or not: showing less must not affirm more.
     /// </summary>
     internal static string[] BeyondScope(IEnumerable<string> names)
     {
         string[] all = [.. names];
-        var devicesAlone = all.Contains("no-cpu-tee") && all.Contains("processor-not-expected");
-        return [.. all.Where(name => !s_unstated.Contains(name) && !(devicesAlone && name is ("no-cpu-tee" or "gpu-binding-none")))];
+        var aboutDevices = all.Contains("processor-not-expected");
+        return [.. all.Where(name => !s_unstated.Contains(name) && !(aboutDevices && name is ("no-cpu-tee" or "gpu-binding-none" or "gpu-binding-evidence-hash")))];
     }
 
     /// <summary>Every one, sorted.</summary>

@@ -95,6 +95,32 @@ public sealed class ParavisorTests : IDisposable
     }
 
     [Theory]
+    [InlineData(new[] { 4, 9 }, true)]
+    [InlineData(new[] { 4, 11, 12 }, false)]
+    [InlineData(new[] { 4, 7 }, false)]
+    [InlineData(new[] { 7, 9 }, false)]
+    public void Registers_that_nothing_extended_name_no_kernel(int[] registers, bool known)
+    {
+        // The machine measures its kernel into PCR 9; 11 and 12 are zeros.
+        var verdict = _world.Judge(isTdx: true, poses: false, expected => expected with { TpmReferences = [_world.Pcrs(AzureWorld.Paravisor, registers)] });
+
+        Assert.Equal(known, verdict.Kind is VerdictKind.Pass);
+        Assert.Equal(known, verdict.Binding == "boot-event");
+    }
+
+    [Fact]
+    public void An_entry_without_a_measurement_needs_its_keys_and_SVN_whoever_made_it()
+    {
+        var zeros = new SnpReference { Name = AzureWorld.Paravisor, Measurement = null, IdKeyDigest = new Digest(new byte[48]), MinimumGuestSvn = 0, IsParavisor = true };
+        foreach (var entry in new[] { zeros, zeros with { IdKeyDigest = new Digest(SimulatedAzure.ParavisorIdKeyDigest), MinimumGuestSvn = null } })
+        {
+            var verdict = _world.Judge(isTdx: false, poses: true, expected => expected with { SnpReferences = [entry] });
+
+            Assert.Contains("snp.measurement.match", AzureWorld.Failed(verdict));
+        }
+    }
+
+    [Theory]
     [InlineData(5u, 5u, 0u, true)]
     [InlineData(4u, 5u, 0u, false)]
     [InlineData(5u, 5u, 2u, false)]

@@ -328,6 +328,15 @@ public sealed class MachineVerifyTests(MachineVerifyTests.Machine machine) : ICl
     }
 
     [Fact]
+    public void Who_takes_no_less_than_an_evidence_hash_does_not_get_by_without_a_processor()
+    {
+        var answer = s_assay.Run([.. Arguments(Spoilt(bundle => bundle.Remove("cpu")), Challenge, collateral: false), "--dangerously-accept-binding", "evidence-hash"]);
+
+        Assert.Equal(1, answer.ExitCode);
+        Assert.Contains("composite.cpu.present", Failed(JsonNode.Parse(answer.Output)!));
+    }
+
+    [Fact]
     public void A_bundle_whose_log_is_left_out_does_not_answer_who_demands_one()
     {
         var spoilt = Spoilt(bundle => bundle["cpu"]!.AsObject().Remove("eventLog"));

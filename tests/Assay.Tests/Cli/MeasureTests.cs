@@ -73,8 +73,16 @@ public sealed class MeasureTests : IDisposable
         Assert.True(CpuEvidence.TryParse(bytes, "azure", out var cpu, out var fault), fault?.ToString());
         var expected = new CpuExpectations
         {
-            Key = null, AdditionalEvidence = "", ReportData = null, TdxReferences = values.Tdx, SnpReferences = values.Snp, SnpMinimumTcb = null, TpmReferences = values.Tpm,
-            Time = new EvaluationTime(new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSource.Stated), Trust = TrustSet.BuiltIn, Revocation = RevocationChecking.DangerouslySkipped,
+            Key = null,
+            AdditionalEvidence = "",
+            ReportData = null,
+            TdxReferences = values.Tdx,
+            SnpReferences = values.Snp,
+            SnpMinimumTcb = null,
+            TpmReferences = values.Tpm,
+            Time = new EvaluationTime(new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSource.Stated),
+            Trust = TrustSet.BuiltIn,
+            Revocation = RevocationChecking.DangerouslySkipped,
             DangerouslyAcceptedTcbStatuses = [TcbStatus.OutOfDate],
         };
         var collateral = new CpuCollateral { Snp = new SnpCollateral { Certificates = JudgedSnp.Read("roots/ask_ark_milan.pem") } };

@@ -16,6 +16,7 @@ public sealed partial class WeakenedTests
     [InlineData(1, "--fail-on-weakened=sept-ve,time-stated")]
     [InlineData(0, "--fail-on-weakened=sept-ve,policy-allowed")]
     [InlineData(2, "--fail-on-weakened=time-statd")]
+    [InlineData(2, "--fail-on-weakened=freshness-not-proven")]
     [InlineData(1, "--require-binding", "evidence-hash")]
     [InlineData(1, "--require-binding", "boot-event")]
     [InlineData(2, "--require-binding", "none")]

@@ -3,8 +3,8 @@ using System.Text.Json;
 using Assay.Appraisal;
 using Assay.Policy;
 using Assay.Tests.Appraisal;
-using Assay.Wire;
 using Assay.Tests.Tokens;
+using Assay.Wire;
 
 namespace Assay.Tests.Policy;
 

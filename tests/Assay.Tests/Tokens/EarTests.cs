@@ -58,6 +58,18 @@ public sealed class EarTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     }
 
     [Fact]
+    public void Showing_less_never_affirms_more()
+    {
+        // Nothing was stated of a processor: whether one was shown, and what it bound, changes nothing.
+        string[] unstated = ["boot-not-expected", "devices-not-expected", "processor-not-expected"];
+        Assert.Empty(Assay.Appraisal.Weakenings.BeyondScope([.. unstated, "no-cpu-tee", "gpu-binding-none"]));
+        Assert.Empty(Assay.Appraisal.Weakenings.BeyondScope([.. unstated, "gpu-binding-evidence-hash"]));
+        // Once one was stated, less than the boot event was accepted by name.
+        Assert.Equal(["gpu-binding-evidence-hash"], Assay.Appraisal.Weakenings.BeyondScope(["boot-not-expected", "gpu-binding-evidence-hash"]));
+        Assert.Equal(["no-cpu-tee"], Assay.Appraisal.Weakenings.BeyondScope(["no-cpu-tee"]));
+    }
+
+    [Fact]
     public void A_weakened_pass_does_not_affirm()
     {
         var (nvidia, trustee) = Write(fixture.Judge(fixture.Evidence, nonce: true, revocation: false));

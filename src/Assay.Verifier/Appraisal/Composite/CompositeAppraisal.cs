@@ -4,9 +4,11 @@ using Assay.Appraisal.Boot;
 using Assay.Binding;
 using Assay.Evidence;
 using Assay.Evidence.EventLogs;
+using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.EventLogs;
 using Assay.Trust.Tpm;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Composite;
 
@@ -207,18 +209,27 @@ public static class CompositeAppraisal
     {
         var image = parts.Tdx is { } tdx ? tdx.Findings.Holds("tdx.measurements.match") : parts.Snp is { } snp && snp.Findings.Holds("snp.measurement.match");
         var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds("tpm.measurements.match"));
-        // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2, or in PCR 4 with 9 (GRUB, EFI stub) or 11 (systemd-stub).
-        var isWhole = kind is RegisterKind.Pcr ? parts.Tpm?.Boot is { } pcrs && pcrs.Values.ContainsKey(4) && (pcrs.Values.ContainsKey(9) || pcrs.Values.ContainsKey(11))
-            : kind is not RegisterKind.Rtmr || parts.Tdx is { Image.Rtmr: { Length: > 2 } registers } && registers[1] is not null && registers[2] is not null;
+        var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(parts.Tpm?.Boot) : kind is not RegisterKind.Rtmr || (parts.Tdx?.Image is { Rtmr.Length: > 2 } td && Names(td.Rtmr[1]) && Names(td.Rtmr[2]));
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-        return failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
+        return kind is RegisterKind.Rtmr && parts.Tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
+            : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
             : image && boot && !isWhole ? kind is RegisterKind.Pcr
-                ? "the reference values do not name what firmware loaded and its kernel (PCR 4, and 9 or 11), and any other could have written the event"
+                ? "the reference values do not name what firmware loaded, its kernel and what that was given (PCR 4, and 9, or 11 with 12), and any other could have written the event"
                 : "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
             : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
             : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
             : null;
     }
+
+    // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2, or in PCR 4 with 9 (GRUB's files, the EFI stub's command line
+    // and initrd), or with 11 and 12 (systemd-stub's sections, and what overrides its command line: nothing, mostly). A register of zeros names
+    // nothing: it was never extended.
+    private static bool NamesTheKernel(TpmReference? boot) =>
+        Names(At(boot, 4)) && (Names(At(boot, 9)) || (Names(At(boot, 11)) && At(boot, 12) is not null));
+
+    private static Digest? At(TpmReference? boot, int register) => boot is not null && boot.Values.TryGetValue(register, out var value) ? value : null;
+
+    private static bool Names(Digest? value) => value is { } digest && digest.Bytes.ContainsAnyExcept((byte)0);
 
     private static bool AreTheSame(QuotedRegisters one, QuotedRegisters other) =>
         one.Bank == other.Bank && one.Values.Count == other.Values.Count && one.Values.All(item => other.Values.TryGetValue(item.Key, out var value) && value == item.Value);
@@ -296,7 +307,7 @@ public static class CompositeAppraisal
         ];
         return
         [
-            .. own.Where(item => item.Applies).Select(item => item.Name).Concat(Unstated.Names(candidate.Stated, candidate.StatesProcessor, candidate.Expected, candidate.Binding))
+            .. own.Where(item => item.Applies).Select(item => item.Name).Concat(Unstated.Names(candidate.Stated, candidate.StatesProcessor, candidate.Expected, candidate.Binding, candidate.Devices.Length > 0))
                 .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Concat(parts.Boot?.Weakened ?? [])
                 .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
         ];

@@ -54,15 +54,14 @@ public static class MachineAppraisal
     private static BootResult JudgeLog(ImmutableArray<ReadOnlyMemory<byte>> logs, CpuResult? cpu, AppraisalResult? devices, BootExpectations boot)
     {
         // Of a vTPM that nobody named nothing is believed, its registers included: a log of them proves as little (S-9a).
-        var isUnnamed = cpu is { Registers: null, Tpm: { Quote: null } vtpm } && vtpm.Findings.IsPassed();
-        if (isUnnamed && !(cpu!.Tdx?.Quote is not null && TryJoin(logs, out var own, out _) && own.Registers is RegisterKind.Rtmr))
+        if (cpu is { Registers: null, Tpm: { Quote: null } vtpm } && vtpm.Findings.IsPassed())
         {
             return boot.IsStated
                 ? BootAppraisal.WithoutRegisters("the PCRs are of a vTPM whose paravisor no reference value names, so nothing explains the boot", stopped: false)
                 : BootAppraisal.NotBelieved("the PCRs are of a vTPM whose paravisor no reference value names: the log is not looked at");
         }
 
-        if ((cpu?.Registers ?? (isUnnamed ? QuotedRegisters.OfRtmrs(cpu!.Tdx!.Quote!.Quote.Body.Rtmr.AsSpan()) : null)) is not { } registers)
+        if (cpu?.Registers is not { } registers)
         {
             return cpu is null ? BootAppraisal.WithoutRegisters("a boot log without a processor's evidence is a story: nobody signed the registers that it explains", stopped: false)
                 : cpu is { Snp: not null, Tpm: null } ? BootAppraisal.WithoutRegisters("an SNP report has no register that a boot log could explain: only a vTPM inside the TEE has some", stopped: false)
@@ -80,7 +79,7 @@ public static class MachineAppraisal
         }
 
         // On Azure's TDX registers of two kinds were signed; the log tells which of them it explains.
-        var rtmrs = log.Registers is RegisterKind.Rtmr && registers.Kind is not RegisterKind.Rtmr && cpu!.Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan()) : registers;
+        var rtmrs = log.Registers is RegisterKind.Rtmr && registers.Kind is not RegisterKind.Rtmr && cpu.Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan()) : registers;
         return BootAppraisal.Appraise(log, rtmrs, expected);
     }
 

@@ -10,14 +10,15 @@ internal static class Unstated
     public static IEnumerable<string> OfDevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
 
     /// <summary>Of a verdict about a machine.</summary>
-    public static IEnumerable<string> Names(Statements stated, bool statesProcessor, CompositeExpectations expected, GpuBinding binding)
+    public static IEnumerable<string> Names(Statements stated, bool statesProcessor, CompositeExpectations expected, GpuBinding binding, bool hasDevices)
     {
         // Where no device belongs to the machine, its image is all that there is to boot.
+        var isWithoutDevices = expected.StatesNoDevice && !hasDevices;
         (string Name, bool Applies)[] names =
         [
-            ("boot-not-expected", !stated.HasFlag(Statements.Boot) && !expected.StatesNoDevice),
+            ("boot-not-expected", !stated.HasFlag(Statements.Boot) && !isWithoutDevices),
             ("devices-not-expected", expected.Gpus is null),
-            ($"gpu-binding-{CompositeAppraisal.Word(binding)}", binding is not GpuBinding.BootEvent && !expected.StatesNoDevice),
+            ($"gpu-binding-{CompositeAppraisal.Word(binding)}", binding is not GpuBinding.BootEvent && !isWithoutDevices),
             ("processor-not-expected", !statesProcessor),
         ];
         return names.Where(item => item.Applies).Select(item => item.Name);

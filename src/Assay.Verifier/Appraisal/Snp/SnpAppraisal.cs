@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Assay.Evidence.Snp;
 using Assay.Reference;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Appraisal;
 
@@ -167,7 +168,7 @@ public static class SnpAppraisal
     }
 
     private static string? WhyNot(SnpReport report, SnpReference reference) =>
-        reference is { Measurement: null, IsParavisor: false } or { Measurement: null, IdKeyDigest: null, AuthorKeyDigest: null } ? "it states no measurement"
+        reference.Measurement is null && !IsKnownByItsIdBlock(reference) ? "it states no measurement"
         : reference.Measurement is { } golden && golden != report.Measurement ? "MEASUREMENT differs"
         : reference.HostData is { } hostData && hostData != report.HostData ? "HOST_DATA differs"
         : reference.IdKeyDigest is { } idKey && idKey != report.IdKeyDigest ? "ID_KEY_DIGEST differs"
@@ -176,6 +177,11 @@ public static class SnpAppraisal
         // Who runs below the paravisor asks for reports with REPORT_DATA of his choice too.
         : reference.IsParavisor && report.Vmpl != 0 ? $"a paravisor runs at VMPL 0, and the report is of VMPL {report.Vmpl}"
         : null;
+
+    // Zeros say that no ID block was given: every guest without one has them. Without a least SVN an old, signed paravisor counts for ever.
+    private static bool IsKnownByItsIdBlock(SnpReference reference) =>
+        reference is { IsParavisor: true, MinimumGuestSvn: not null }
+        && new[] { reference.IdKeyDigest, reference.AuthorKeyDigest }.OfType<Digest>().ToArray() is { Length: > 0 } keys && keys.All(key => key.Bytes.ContainsAnyExcept((byte)0));
 
     /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>
     private sealed class Candidate(AuthenticSnpReport authentic, SnpExpectations expected, SnpCollateral collateral, CrlJudge judge)
