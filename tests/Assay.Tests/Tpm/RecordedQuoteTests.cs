@@ -284,7 +284,7 @@ public class RecordedQuoteTests
     {
         Assert.True(TdxQuote.TryParse(quote.Span, out var parsed, out _));
         var paravisor = new TdxReference { Name = "paravisor", MrTd = parsed.Body.MrTd, Rtmr = [null, null, null, null], IsParavisor = true };
-        var judged = new JudgedTdx { Quote = quote.ToArray(), At = Day, With = expected => expected with { BesideVtpm = true, References = isNamed ? [paravisor] : null } };
+        var judged = new JudgedTdx { Quote = quote.ToArray(), At = s_day, With = expected => expected with { BesideVtpm = true, References = isNamed ? [paravisor] : null } };
         return ParavisorMatch.Of(judged.Result())!;
     }
 
@@ -297,7 +297,7 @@ public class RecordedQuoteTests
         return ParavisorMatch.Of(result)!;
     }
 
-    private static readonly DateTimeOffset Day = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset s_day = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
 
     private static TpmExpectations Expecting(ReadOnlySpan<byte> nonce) => new() { QualifyingData = nonce.ToArray(), Bank = TcgHash.Sha256, Registers = s_all, References = null };
 
