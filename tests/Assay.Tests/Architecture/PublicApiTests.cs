@@ -13,7 +13,7 @@ public class PublicApiTests
     [Fact]
     public void The_public_API_is_the_one_that_is_written_down()
     {
-        var file = Path.Combine(Repository.Root, "src", "Assay.Verifier", "PublicAPI.txt");
+        var file = Path.Combine(Repository.Root, "src", "core", "Assay.Verifier", "PublicAPI.txt");
         var found = string.Join("\n", Render(typeof(Assay.Wire.Nonce).Assembly)) + "\n";
         if (Environment.GetEnvironmentVariable("ASSAY_UPDATE_API") == "1")
         {
@@ -25,7 +25,7 @@ public class PublicApiTests
         string[] gone = [.. written.Split('\n').Except(found.Split('\n'))];
         Assert.True(
             found == written,
-            $"The public API of Assay.Verifier changed. If that is meant, run the tests once with ASSAY_UPDATE_API=1 and commit src/Assay.Verifier/PublicAPI.txt.\n"
+            $"The public API of Assay.Verifier changed. If that is meant, run the tests once with ASSAY_UPDATE_API=1 and commit src/core/Assay.Verifier/PublicAPI.txt.\n"
             + $"new:\n  {string.Join("\n  ", added)}\ngone:\n  {string.Join("\n  ", gone)}");
     }
 
