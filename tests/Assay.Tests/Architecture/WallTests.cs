@@ -1,25 +1,32 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Assay.Tests.Architecture;
 
 /// <summary>The walls of design/architecture.md, held against the compiled assemblies: what is written in no project file counts too.</summary>
-public class WallTests
+public partial class WallTests
 {
-    /// <summary>What each project may reference of ours. A project that exists and stands not here fails.</summary>
-    private static readonly Dictionary<string, string[]> s_direction = new(StringComparer.Ordinal)
+    private static readonly string[] s_core = ["Assay.Rego", "Assay.Verifier", "Assay.Policies", "Assay.Sealing", "Assay.LaunchMeasurement"];
+    private static readonly string[] s_access = ["Assay.Collateral", "Assay.Client"];
+
+    /// <summary>The group that each project is in, and what it may reference of ours. A project that exists and is not here fails.</summary>
+    private static readonly Dictionary<string, (string Group, string[] Uses)> s_direction = new(StringComparer.Ordinal)
     {
-        ["Assay.Rego"] = [],
-        ["Assay.Verifier"] = [],
-        ["Assay.Sealing"] = [],
-        ["Assay.HostTools"] = [],
-        ["Assay.Simulator"] = [],
-        ["Assay.Simulator.Cli"] = ["Assay.Simulator"],
-        ["Assay.Models"] = ["Assay.Sealing"],
-        ["Assay.Collateral"] = ["Assay.Verifier"],
-        ["Assay.Collateral.Proxy"] = ["Assay.Verifier", "Assay.Collateral"],
-        ["Assay.Client"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Sealing"],
-        ["Assay.Guest"] = ["Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models"],
-        ["Assay.Cli"] = ["Assay.Rego", "Assay.Verifier", "Assay.Collateral", "Assay.Collateral.Proxy", "Assay.Client", "Assay.Sealing", "Assay.Models", "Assay.Simulator"],
+        ["Assay.Rego"] = ("core", []),
+        ["Assay.Verifier"] = ("core", []),
+        ["Assay.Sealing"] = ("core", []),
+        ["Assay.LaunchMeasurement"] = ("core", []),
+        ["Assay.Policies"] = ("core", ["Assay.Verifier", "Assay.Rego"]),
+        ["Assay.Collateral"] = ("access", ["Assay.Verifier"]),
+        ["Assay.Client"] = ("access", ["Assay.Verifier", "Assay.Collateral", "Assay.Sealing"]),
+        ["Assay.Service"] = ("services", [.. s_core, .. s_access]),
+        ["Assay.Collateral.Proxy"] = ("services", [.. s_core, .. s_access]),
+        ["Assay.Guest"] = ("guest", ["Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models"]),
+        ["Assay.Models"] = ("guest", ["Assay.Sealing"]),
+        ["Assay.HostTools"] = ("host", ["Assay.LaunchMeasurement"]),
+        ["Assay.Cli"] = ("tools", [.. s_core, .. s_access, "Assay.Models", "Assay.Simulator", "Assay.Collateral.Proxy"]),
+        ["Assay.Simulator"] = ("tools", []),
+        ["Assay.Simulator.Cli"] = ("tools", ["Assay.Simulator"]),
     };
 
     /// <summary>The rooms of the verifier: a type may use those of rooms before it, and its own.</summary>
@@ -40,16 +47,20 @@ public class WallTests
         "System.Guid.NewGuid", "System.Security.Cryptography.X509Certificates.X509CertificateLoader.LoadCertificateFromFile", "System.Threading.Thread.Sleep",
     ];
 
+    /// <summary>Each project as its path below src: group/name.</summary>
     public static TheoryData<string> Projects =>
-        [.. Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src")).Where(folder => Directory.EnumerateFiles(folder, "*.csproj").Any()).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Path.Combine(Repository.Root, "src"), Path.GetDirectoryName(file)!)).Order(StringComparer.Ordinal)];
 
     private static Assembly Verifier => typeof(Assay.Wire.Nonce).Assembly;
 
     [Theory]
     [MemberData(nameof(Projects))]
-    public void A_project_references_only_what_it_may(string project)
+    public void A_project_is_in_its_group_and_references_only_what_it_may(string path)
     {
-        Assert.True(s_direction.TryGetValue(project, out var allowed), $"{project} has no row in the table of directions");
+        var project = Path.GetFileName(path);
+        Assert.True(s_direction.TryGetValue(project, out var row), $"{project} has no row in the table of directions");
+        var (group, allowed) = row;
+        Assert.Equal(Path.Combine(group, project), path);
         var name = project switch
         {
             "Assay.Cli" => "assay",
@@ -61,9 +72,24 @@ public class WallTests
 
         Assert.Empty(ours.Except(allowed));
         // The compiler leaves out references that nothing uses; the project file shows them.
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "src", project, $"{project}.csproj"));
-        var written = System.Text.RegularExpressions.Regex.Matches(text, "ProjectReference Include=\"[^\"]*?([A-Za-z.]+)\\.csproj\"").Select(match => match.Groups[1].Value);
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "src", path, $"{project}.csproj"));
+        var written = Reference().Matches(text).Select(match => match.Groups[1].Value);
         Assert.Empty(written.Except(allowed));
+    }
+
+    [Fact]
+    public void The_table_of_projects_in_the_documentation_is_the_code()
+    {
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
+        var documented = ProjectRow().Matches(text).ToDictionary(match => $"{match.Groups["group"].Value}/{match.Groups["project"].Value}", match => match.Groups["uses"].Value, StringComparer.Ordinal);
+
+        Assert.Equal(Projects.Select(row => row.Data).Order(StringComparer.Ordinal), documented.Keys.Order(StringComparer.Ordinal));
+        foreach (var (path, uses) in documented)
+        {
+            var file = File.ReadAllText(Path.Combine(Repository.Root, "src", path, $"{Path.GetFileName(path)}.csproj"));
+            var written = Reference().Matches(file).Select(match => match.Groups[1].Value["Assay.".Length..]).Order(StringComparer.Ordinal);
+            Assert.Equal(string.Join(", ", written), uses is "nothing of ours" ? "" : uses);
+        }
     }
 
     [Fact]
@@ -100,7 +126,7 @@ public class WallTests
     [Fact]
     public void The_folders_of_the_verifier_are_its_rooms()
     {
-        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src", "Assay.Verifier")).Select(folder => Path.GetFileName(folder)!).Where(folder => folder is not ("bin" or "obj"));
+        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src", "core", "Assay.Verifier")).Select(folder => Path.GetFileName(folder)!).Where(folder => folder is not ("bin" or "obj"));
 
         Assert.Empty(folders.Except(s_rooms));
     }
@@ -134,6 +160,12 @@ public class WallTests
         Assert.Contains(uses, used => used is MethodInfo { Name: nameof(File.ReadAllText) });
         Assert.Contains(uses, used => used is FieldInfo { Name: nameof(s_rooms) });
     }
+
+    [GeneratedRegex("ProjectReference Include=\"[^\"]*?([A-Za-z.]+)\\.csproj\"")]
+    private static partial Regex Reference();
+
+    [GeneratedRegex(@"^\| `(?<group>[a-z]+)` \| `(?<project>Assay\.[A-Za-z.]+)` \| .* \| (?<uses>[A-Za-z., ]+) \|$", RegexOptions.Multiline)]
+    private static partial Regex ProjectRow();
 
     private static int Room(Type type)
     {
