@@ -1,12 +1,14 @@
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Simulator;
-using Assay.Tokens;
 using Assay.Trust;
-using OcspCertId = Assay.Trust.OcspCertId;
-using OcspRequest = Assay.Trust.OcspRequest;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
+using OcspCertId = Assay.Trust.Revocation.OcspCertId;
+using OcspRequest = Assay.Trust.Revocation.OcspRequest;
 
 namespace Assay.Benchmarks;
 

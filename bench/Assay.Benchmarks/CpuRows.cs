@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Wire;

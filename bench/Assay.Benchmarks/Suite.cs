@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
+using Assay.Authentication;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Trust;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Benchmarks;
@@ -143,7 +144,7 @@ internal static class Suite
         return new Row("simulator: one signed report", 0, 0, Median(costs.Select(cost => cost.CpuMilliseconds)) / many, wall, 1000 / wall, costs[^1].AllocatedKilobytes / many, 200, "/s") { IsFloor = true };
     }
 
-    private static VerifierCache Warm(World world, Evidence.DeviceEvidence[] seen)
+    private static VerifierCache Warm(World world, Assay.Evidence.Files.DeviceEvidence[] seen)
     {
         var cache = new VerifierCache();
         world.Verify(seen, world.Skipping, cache);
@@ -198,7 +199,7 @@ internal static class Suite
     }
 
     // Everything is cached but the report's own signature, whose bare cost is taken off: what is left is parsing, matching and findings.
-    private static Row BesidesCrypto(World world, Evidence.DeviceEvidence[] first)
+    private static Row BesidesCrypto(World world, Assay.Evidence.Files.DeviceEvidence[] first)
     {
         const int many = 10;
         var cache = Warm(world, first);

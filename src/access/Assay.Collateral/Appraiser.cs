@@ -1,5 +1,7 @@
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Reference;
 using Assay.Trust;
 
 namespace Assay.Collateral;

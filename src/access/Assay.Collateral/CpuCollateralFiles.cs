@@ -2,13 +2,15 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Cpu;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral;

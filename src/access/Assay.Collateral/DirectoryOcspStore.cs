@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral;

@@ -1,4 +1,4 @@
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

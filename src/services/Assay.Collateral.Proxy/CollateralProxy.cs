@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
@@ -37,7 +39,7 @@ public sealed class CollateralProxy : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Ends the start.</param>
     public static async Task<CollateralProxy> StartAsync(
-        ProxyOptions options, CollateralCache cache, HttpUpstream? upstream, Appraisal.ItemVerification verification, TimeProvider time, CancellationToken cancellation)
+        ProxyOptions options, CollateralCache cache, HttpUpstream? upstream, ItemVerification verification, TimeProvider time, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(verification);

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

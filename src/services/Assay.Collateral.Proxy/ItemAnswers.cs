@@ -1,5 +1,5 @@
 using System.Globalization;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

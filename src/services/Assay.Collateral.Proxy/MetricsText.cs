@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Endorsements;
 
 namespace Assay.Collateral.Proxy;
 

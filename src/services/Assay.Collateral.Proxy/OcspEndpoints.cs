@@ -1,5 +1,7 @@
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
-using Assay.Appraisal;
+using Assay.Endorsements;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

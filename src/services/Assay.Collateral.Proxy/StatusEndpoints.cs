@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

@@ -2,8 +2,13 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using Assay.Evidence;
-using Assay.Reference;
+using Assay.Endorsements;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
+using Assay.Evidence.Tpm;
+using Assay.Reference.Manifest;
 using Assay.Wire;
 
 namespace Assay.Cli;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Checks;
 
 namespace Assay.Cli;
 

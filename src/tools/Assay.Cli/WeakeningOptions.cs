@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Evidence.EventLogs;
 
 namespace Assay.Cli;
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Checks;
 
 namespace Assay.Tests.Appraisal;
 

@@ -1,5 +1,8 @@
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
 using Assay.Trust;
 using Assay.Wire;
 

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Wire;

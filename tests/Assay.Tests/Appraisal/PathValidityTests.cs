@@ -1,4 +1,4 @@
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Tests.Cpu;
 using Assay.Trust;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Policy;
 
 namespace Assay.Tests.Appraisal;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
+using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 

@@ -1,7 +1,10 @@
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Tests.Collateral;
 using Assay.Trust;

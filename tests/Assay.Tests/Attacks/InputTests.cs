@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Assay.Cli.Verify;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
 using Assay.Wire;

@@ -1,5 +1,7 @@
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tests.Appraisal;

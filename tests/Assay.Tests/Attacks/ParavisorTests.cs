@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Machine;
 using Assay.Policy;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Composite;
 using Assay.Trust.Tpm;

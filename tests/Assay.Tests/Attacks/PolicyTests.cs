@@ -1,9 +1,12 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Attacks;
 

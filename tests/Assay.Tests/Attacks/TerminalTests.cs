@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Cli.Verify;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tests.Collateral;
 using Assay.Trust;

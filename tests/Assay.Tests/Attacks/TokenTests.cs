@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Assay.Checks;
 using Assay.Tests.Tokens;
 using Assay.Tokens;
 
@@ -44,7 +45,7 @@ public sealed class TokenTests(TokenFixture fixture) : IClassFixture<TokenFixtur
     {
         var text = Reforged.Of(fixture.Bundle(), fixture.Key, open => open.Overall["exp"] = JsonNode.Parse(number));
 
-        Assert.Contains(fixture.Verify(text).Findings, finding => finding is { Id: "token.claims.wellformed", State: Assay.Appraisal.CheckState.Failed });
+        Assert.Contains(fixture.Verify(text).Findings, finding => finding is { Id: "token.claims.wellformed", State: Assay.Checks.CheckState.Failed });
     }
 
     [Fact]

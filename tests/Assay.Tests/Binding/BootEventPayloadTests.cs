@@ -1,7 +1,8 @@
 using System.Text;
 using Assay.Binding;
-using Assay.Evidence;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 using Assay.Wire;
 
 namespace Assay.Tests.Binding;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Binding;
-using Assay.Evidence;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 

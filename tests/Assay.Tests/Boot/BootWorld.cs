@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
+using Assay.Authentication;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Simulator;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Tests.Boot;

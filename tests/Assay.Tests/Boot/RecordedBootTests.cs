@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
+using Assay.Authentication;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Tests.Boot;

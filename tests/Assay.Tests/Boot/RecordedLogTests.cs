@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Assay.Authentication;
 using Assay.Evidence.EventLogs;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Tests.Boot;

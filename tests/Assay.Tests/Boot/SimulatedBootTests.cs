@@ -1,6 +1,7 @@
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
+using Assay.Authentication;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Wire;
@@ -169,7 +170,7 @@ public class SimulatedBootTests
         var forged = EventLog.Of(EventLogForm.Json, RegisterKind.Rtmr, [TcgHash.Sha384], [.. told.Concat(wish).Select((item, number) => item with { Number = number })]);
         var registers = forged.Replay(TcgHash.Sha384);
 
-        var result = BootAppraisal.Appraise(forged, Assay.Trust.EventLogs.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
+        var result = BootAppraisal.Appraise(forged, Assay.Authentication.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
 
         Assert.Equal(CheckState.Held, BootWorld.Of(result, "boot.log.replayed").State);
         Assert.Equal("boot.secure-boot.on", BootWorld.Failed(result));
@@ -185,7 +186,7 @@ public class SimulatedBootTests
         var log = EventLog.Of(EventLogForm.Json, RegisterKind.Rtmr, [TcgHash.Sha384], [.. renamed]);
         var registers = log.Replay(TcgHash.Sha384);
 
-        var result = BootAppraisal.Appraise(log, Assay.Trust.EventLogs.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
+        var result = BootAppraisal.Appraise(log, Assay.Authentication.QuotedRegisters.OfRtmrs([registers[0], registers[1], registers[2], registers[3]]), BootWorld.Expected with { Gate = null });
 
         Assert.Equal("boot.log.separators", BootWorld.Failed(result));
     }

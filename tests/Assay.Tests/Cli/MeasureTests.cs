@@ -1,13 +1,18 @@
 using System.Text;
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Cli;
-using Assay.Evidence;
-using Assay.Reference;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cpu;
-using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tests.Cli;

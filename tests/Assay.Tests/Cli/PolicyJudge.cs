@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Cli.Policies;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Rego.Values;
 using Assay.Simulator;
@@ -89,8 +91,8 @@ internal sealed class PolicyJudge(string name, byte[] source, string? data, stri
     {
         public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
         {
-            var nonce = RandomNumberGenerator.GetBytes(Assay.Trust.OcspRequest.LargestNonce);
-            var request = Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
+            var nonce = RandomNumberGenerator.GetBytes(Assay.Trust.Revocation.OcspRequest.LargestNonce);
+            var request = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
             var known = world.AskedAbout.Where(certificate => world.AnswerAbout(certificate) is not null).ToArray();
             return Task.FromResult(OcspFetch.Of(new OcspItem(SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!, echoes), nonce)));
         }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Policy;
 using Assay.Simulator;
 

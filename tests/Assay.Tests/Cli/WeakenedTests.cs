@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Assay.Appraisal;
+using Assay.Checks;
 
 namespace Assay.Tests.Cli;
 

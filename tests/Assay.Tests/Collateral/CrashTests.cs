@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;
 
@@ -66,7 +66,7 @@ public sealed class CrashTests(LiveServices live) : IClassFixture<LiveServices>
         using var server = await ServeProcess.StartAsync(
             ["env", "DOTNET_GCHeapHardLimit=0x6000000", "DOTNET_gcServer=0"], [.. Arguments(live.NewFolder(), upstream), "--rate", "0", "--max-items", "30"]);
         var query = NvidiaServices.Query(live.Brom);
-        var der = Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer);
+        var der = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer);
         var number = 0;
         var resident = new List<long>();
 

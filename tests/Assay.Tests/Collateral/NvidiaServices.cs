@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;

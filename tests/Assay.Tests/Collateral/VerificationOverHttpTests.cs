@@ -1,4 +1,4 @@
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Policy;
 using Assay.Simulator;

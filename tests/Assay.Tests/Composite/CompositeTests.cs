@@ -1,11 +1,8 @@
-using Assay.Appraisal;
-using Assay.Appraisal.Boot;
-using Assay.Appraisal.Composite;
-using Assay.Appraisal.Tpm;
-using Assay.Binding;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Simulator;
 using Assay.Tests.Boot;
-using Assay.Trust.Tpm;
+using Assay.Trust;
 
 namespace Assay.Tests.Composite;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Assay.Simulator;
-using Assay.Trust;
 
 namespace Assay.Tests.Cpu;
 

@@ -1,11 +1,12 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Tdx;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Tests.Fuzz;
 using Assay.Tests.Properties;
-using Assay.Trust;
+using Assay.Trust.Tpm;
 
 namespace Assay.Tests.Cpu;
 

@@ -1,11 +1,13 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
+using Assay.Authentication;
 using Assay.Evidence.Tdx;
 using Assay.Simulator;
 using Assay.Tests.Properties;
 using Assay.Trust;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
 
 namespace Assay.Tests.Cpu;
 

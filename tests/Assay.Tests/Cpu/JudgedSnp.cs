@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Snp;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Cpu;
 

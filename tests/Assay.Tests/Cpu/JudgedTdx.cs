@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Reference;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Tdx;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Wire;
 

@@ -2,10 +2,12 @@ using System.Collections.Immutable;
 using System.Formats.Asn1;
 using System.Numerics;
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Appraisal.Snp;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Amd;
 
 namespace Assay.Tests.Cpu;
 

@@ -1,7 +1,8 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Tdx;
 using Assay.Evidence.Tdx;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Intel;
 
 namespace Assay.Tests.Cpu;
 

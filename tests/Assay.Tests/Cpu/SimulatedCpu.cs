@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Wire;

@@ -1,4 +1,6 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Snp;
+using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Simulator;
 using Assay.Trust;

@@ -1,5 +1,7 @@
-using Assay.Appraisal;
-using Assay.Reference;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Tdx;
+using Assay.Checks;
+using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Wire;

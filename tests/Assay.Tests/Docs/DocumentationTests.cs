@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Assay.Appraisal;
 using Assay.Tests.Cli.Explain;
 
 namespace Assay.Tests.Docs;

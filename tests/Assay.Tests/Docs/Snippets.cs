@@ -1,14 +1,16 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Policy;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Rego;
 using Assay.Rego.Values;
-using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tests.Docs;

@@ -1,10 +1,17 @@
 using System.Collections.Immutable;
 using System.Text;
-using Assay.Evidence;
+using Assay.Binding;
+using Assay.Endorsements;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
 using Assay.Evidence.Tdx;
+using Assay.Evidence.Tpm;
+using Assay.Policy;
 using Assay.Reference;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Rego;
 using Assay.Rego.Values;
 using Assay.Simulator;
@@ -13,6 +20,10 @@ using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 using OpaqueData = Assay.Evidence.Spdm.OpaqueData;
 using SpdmReport = Assay.Evidence.Spdm.SpdmReport;
@@ -88,7 +99,7 @@ internal static class FuzzTargets
             new("OcspQuestion.TryParse", [.. OcspQuestions()], input =>
                 OcspQuestion.TryParse(input, out var question, out var fault) ? Ok($"{string.Join(' ', question.CertIds.Select(id => $"{id.IssuerName} {Convert.ToHexString(id.SerialNumber.Span)}"))} {Convert.ToHexString(question.Nonce.GetValueOrDefault().Span)}", fault is not null) : Bad(fault)),
             new("ItemRank.TryParse", [.. ((string[])["17|1700000000|", "|1700000000|revoked", "|-62135596800|"]).Select(Encoding.ASCII.GetBytes)], input =>
-                Assay.Appraisal.ItemRank.TryParse(Encoding.Latin1.GetString(input), out var rank, out var fault) ? Ok($"{rank}", fault is not null) : Bad(fault)),
+                Assay.Endorsements.ItemRank.TryParse(Encoding.Latin1.GetString(input), out var rank, out var fault) ? Ok($"{rank}", fault is not null) : Bad(fault)),
             new("CertificateRevocationList.TryParse", [RevocationList()], input =>
                 CertificateRevocationList.TryParse(input, out var list, out var fault) ? Ok($"{list.ThisUpdate} {list.NextUpdate}", fault is not null) : Bad(fault)),
             new("Nonce.TryParse", [.. nonces], input =>
@@ -153,7 +164,7 @@ internal static class FuzzTargets
 
     private static readonly Collateral.BundleForge s_forge = new()
     {
-        Items = [(new Assay.Appraisal.CollateralKey(Assay.Appraisal.CollateralKind.Rim, "A"), [], [1, 2, 3]), (new Assay.Appraisal.CollateralKey(Assay.Appraisal.CollateralKind.PckCrl, "platform"), [9], [4])],
+        Items = [(new Assay.Endorsements.CollateralKey(Assay.Endorsements.CollateralKind.Rim, "A"), [], [1, 2, 3]), (new Assay.Endorsements.CollateralKey(Assay.Endorsements.CollateralKind.PckCrl, "platform"), [9], [4])],
         Created = DateTimeOffset.UnixEpoch,
         GoodUntil = DateTimeOffset.UnixEpoch.AddDays(1),
         Marks = [("rim:A", "|5|"), ("ocsp:b", "7|6|revoked")],
@@ -382,8 +393,8 @@ internal static class FuzzTargets
     {
         using var device = SimulatedDevice.Create(Simulated.Authority, DeviceProfile.Ls10);
         var query = Collateral.NvidiaServices.Query(device.Certificate.Issuer!);
-        yield return Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer, new byte[32]);
-        yield return Assay.Trust.OcspRequest.Encode(Assay.Trust.OcspCertId.For(query.Certificate, query.Issuer, OcspHash.Sha384));
+        yield return Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, new byte[32]);
+        yield return Assay.Trust.Revocation.OcspRequest.Encode(Assay.Trust.Revocation.OcspCertId.For(query.Certificate, query.Issuer, OcspHash.Sha384));
     }
 
     private static IEnumerable<byte[]> OcspResponses()

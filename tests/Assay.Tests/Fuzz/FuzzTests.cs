@@ -1,5 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Assay.Evidence.Files;
+using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Tests.Fuzz;
@@ -68,7 +70,7 @@ public partial class FuzzTests
     [InlineData("""{"\ud800":1,"\ud800":1}""")]
     public void Half_a_surrogate_in_JSON_is_a_fault_and_no_exception(string json)
     {
-        Assert.False(Evidence.EvidenceFile.TryParse(System.Text.Encoding.UTF8.GetBytes(json), "file", out _, out var fault));
+        Assert.False(Assay.Evidence.Files.EvidenceFile.TryParse(System.Text.Encoding.UTF8.GetBytes(json), "file", out _, out var fault));
         Assert.NotNull(fault);
         Assert.False(Assay.Trust.TrustSet.TryParse(System.Text.Encoding.UTF8.GetBytes(json), out _, out fault));
         Assert.NotNull(fault);
@@ -82,7 +84,7 @@ public partial class FuzzTests
     {
         var json = System.Text.Encoding.Latin1.GetBytes(latin1);
 
-        Assert.False(Evidence.EvidenceFile.TryParse(json, "file", out _, out var fault));
+        Assert.False(Assay.Evidence.Files.EvidenceFile.TryParse(json, "file", out _, out var fault));
         Assert.NotNull(fault);
         Assert.False(Assay.Trust.TrustSet.TryParse(json, out _, out fault));
         Assert.NotNull(fault);

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Policy;
 using Assay.Tests.Appraisal;
 using Assay.Tests.Tokens;
+using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Tests.Policy;

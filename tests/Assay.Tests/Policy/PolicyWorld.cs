@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
@@ -141,7 +143,7 @@ internal sealed record PolicyScene
     private ImmutableArray<OcspItem> AnswersTo(RevocationQuery query)
     {
         var nonce = SHA256.HashData("a nonce of ours"u8);
-        var request = Assay.Trust.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
+        var request = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
         return [new OcspItem(SimulatedOcsp.Answer(request, Known, Answer, EchoNonce), nonce)];
     }
 }

@@ -1,4 +1,4 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Policy;
 using Assay.Tests.Appraisal;
 

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Tests.Simulator;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Properties;
 

@@ -1,10 +1,12 @@
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
+using Assay.Evidence.Files;
 using Assay.Reference;
 using Assay.Simulator;
 using Assay.Tests.Appraisal;
 using Assay.Tests.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using RevocationReason = Assay.Simulator.RevocationReason;
 using SpdmReport = Assay.Evidence.Spdm.SpdmReport;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Tests.Appraisal;
 using Assay.Trust;

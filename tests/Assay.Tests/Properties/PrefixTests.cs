@@ -1,4 +1,4 @@
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust;
 using Assay.Wire;

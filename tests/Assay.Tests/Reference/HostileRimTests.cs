@@ -1,4 +1,5 @@
 using System.Text;
+using Assay.Checks;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Wire;

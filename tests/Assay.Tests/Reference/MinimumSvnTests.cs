@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Assay.Checks;
 using Assay.Reference;
 
 namespace Assay.Tests.Reference;

@@ -1,5 +1,5 @@
 using System.Text;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Trust;
 
 namespace Assay.Tests.Regressions;

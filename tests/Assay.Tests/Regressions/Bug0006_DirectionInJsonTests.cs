@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Tests.Collateral;
 using Assay.Trust;

@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
+using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

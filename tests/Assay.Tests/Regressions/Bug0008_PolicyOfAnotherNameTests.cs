@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Policy;
 using Assay.Tests.Tokens;
 using Assay.Tokens;

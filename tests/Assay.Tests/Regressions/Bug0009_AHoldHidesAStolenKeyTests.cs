@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;

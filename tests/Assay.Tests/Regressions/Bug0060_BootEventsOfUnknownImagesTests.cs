@@ -1,5 +1,5 @@
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Tests.Composite;
 
 namespace Assay.Tests.Regressions;

@@ -1,11 +1,14 @@
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Composite;
-using Assay.Evidence;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tests.Composite;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

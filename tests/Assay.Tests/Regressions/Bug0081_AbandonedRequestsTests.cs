@@ -1,5 +1,5 @@
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Tests.Collateral;
 
 namespace Assay.Tests.Regressions;

@@ -1,6 +1,6 @@
 using System.Text;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Tests.Collateral;
 
 namespace Assay.Tests.Regressions;

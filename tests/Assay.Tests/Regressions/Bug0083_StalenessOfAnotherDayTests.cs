@@ -12,7 +12,7 @@ public sealed class Bug0083_StalenessOfAnotherDayTests(CacheWorld world) : IClas
     {
         var (folder, time) = (world.NewFolder(), new ManualTime(CacheWorld.Now));
         var upstream = world.Honest();
-        Assay.Appraisal.CollateralKey key;
+        Assay.Endorsements.CollateralKey key;
         await using (var cache = world.Cache(upstream, time, folder))
         {
             key = CacheWorld.OcspKey(cache, world.Brom);

@@ -1,6 +1,7 @@
 using System.Text;
 using Assay.Policy;
 using Assay.Tests.Policy;
+using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

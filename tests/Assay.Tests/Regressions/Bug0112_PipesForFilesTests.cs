@@ -1,5 +1,6 @@
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Tests.Cli;
 using Assay.Tests.Collateral;
 
@@ -121,7 +122,7 @@ public sealed class Bug0112_PipesForFilesTests(CacheWorld world) : IClassFixture
 
     private static string WhyNot(string path)
     {
-        Assert.True(Assay.Evidence.CpuEvidence.TryParse(Cpu.SimulatedCpu.Tdx(4, false).Quote, "quote", out var evidence, out var fault), fault?.ToString());
+        Assert.True(Assay.Evidence.Files.CpuEvidence.TryParse(Cpu.SimulatedCpu.Tdx(4, false).Quote, "quote", out var evidence, out var fault), fault?.ToString());
         Assert.False(CpuCollateralFiles.TryRead(path, evidence, out _, out var whyNot));
         return whyNot;
     }

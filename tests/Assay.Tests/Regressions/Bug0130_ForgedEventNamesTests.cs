@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Tests.Boot;

@@ -1,9 +1,9 @@
 using Assay.Appraisal.Boot;
+using Assay.Authentication;
 using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cli;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Tests.Regressions;

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;

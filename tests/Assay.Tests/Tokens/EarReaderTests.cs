@@ -2,10 +2,12 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

@@ -1,7 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Assay.Checks;
 using Assay.Policy;
 using Assay.Tokens;
+using Assay.Trust.Jose;
+using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 
@@ -62,11 +65,11 @@ public sealed class EarTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     {
         // Nothing was stated of a processor: whether one was shown, and what it bound, changes nothing.
         string[] unstated = ["boot-not-expected", "devices-not-expected", "processor-not-expected"];
-        Assert.Empty(Assay.Appraisal.Weakenings.BeyondScope([.. unstated, "no-cpu-tee", "gpu-binding-none"]));
-        Assert.Empty(Assay.Appraisal.Weakenings.BeyondScope([.. unstated, "gpu-binding-evidence-hash"]));
+        Assert.Empty(Assay.Checks.Weakenings.BeyondScope([.. unstated, "no-cpu-tee", "gpu-binding-none"]));
+        Assert.Empty(Assay.Checks.Weakenings.BeyondScope([.. unstated, "gpu-binding-evidence-hash"]));
         // Once one was stated, less than the boot event was accepted by name.
-        Assert.Equal(["gpu-binding-evidence-hash"], Assay.Appraisal.Weakenings.BeyondScope(["boot-not-expected", "gpu-binding-evidence-hash"]));
-        Assert.Equal(["no-cpu-tee"], Assay.Appraisal.Weakenings.BeyondScope(["no-cpu-tee"]));
+        Assert.Equal(["gpu-binding-evidence-hash"], Assay.Checks.Weakenings.BeyondScope(["boot-not-expected", "gpu-binding-evidence-hash"]));
+        Assert.Equal(["no-cpu-tee"], Assay.Checks.Weakenings.BeyondScope(["no-cpu-tee"]));
     }
 
     [Fact]

@@ -2,11 +2,14 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
+using Assay.Appraisal.Machine;
 using Assay.Binding;
+using Assay.Checks;
+using Assay.Evidence.EventLogs;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 
@@ -37,8 +40,8 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
         Assert.Empty(Failed(TokenFixture.Expected));
         Assert.Equal(["token.weakened.none"], Failed(TokenFixture.Expected with { DangerouslyAcceptedWeakenings = [] }));
         Assert.Equal(["token.weakened.none"], Failed(TokenFixture.Expected with { DangerouslyAcceptedWeakenings = TokenFixture.DevicesAlone.Remove("no-cpu-tee") }));
-        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Composite.GpuBinding.EvidenceHash }));
-        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Composite.GpuBinding.BootEvent }));
+        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Machine.GpuBinding.EvidenceHash }));
+        Assert.Equal(["token.binding.met"], Failed(TokenFixture.Expected with { RequiredBinding = Assay.Appraisal.Machine.GpuBinding.BootEvent }));
     }
 
     [Fact]

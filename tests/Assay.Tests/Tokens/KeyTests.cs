@@ -3,7 +3,9 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Assay.Tokens;
+using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 
@@ -68,7 +70,7 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     }
 
     [Fact]
-    public void A_signing_key_shows_nothing_of_itself() => Assert.Equal("Assay.Tokens.SigningKey", fixture.Key.ToString());
+    public void A_signing_key_shows_nothing_of_itself() => Assert.Equal("Assay.Trust.Jose.SigningKey", fixture.Key.ToString());
 
     [Fact]
     public void Thumbprints_are_those_that_jose_computes()

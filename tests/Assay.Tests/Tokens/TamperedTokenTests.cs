@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Checks;
+using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

@@ -1,14 +1,16 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tests.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tests.Tokens;

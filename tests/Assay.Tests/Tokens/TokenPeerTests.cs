@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Assay.Tokens;
+using Assay.Trust.Jose;
 
 namespace Assay.Tests.Tokens;
 

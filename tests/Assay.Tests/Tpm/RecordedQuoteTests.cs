@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Appraisal.Tpm;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Tests.Cpu;
 using Assay.Trust;
 using Assay.Trust.Tpm;

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
 using Assay.Appraisal.Tpm;
+using Assay.Checks;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Properties;
 using Assay.Trust;

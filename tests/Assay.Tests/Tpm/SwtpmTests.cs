@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Tpm;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.Tpm;
 using Assay.Simulator;
 using Assay.Trust;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Trust;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Simulator;
 using Assay.Tests.Appraisal;

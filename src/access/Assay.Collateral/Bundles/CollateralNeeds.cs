@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Evidence;
-using Assay.Tokens;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Reference;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral;

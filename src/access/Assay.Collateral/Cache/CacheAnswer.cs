@@ -1,4 +1,4 @@
-using Assay.Appraisal;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
-using Assay.Appraisal;
-using Assay.Trust;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

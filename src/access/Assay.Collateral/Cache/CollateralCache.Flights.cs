@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Assay.Appraisal;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 

@@ -2,8 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Numerics;
 using System.Text;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

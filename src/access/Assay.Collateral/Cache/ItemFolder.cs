@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Wire;
 
 namespace Assay.Collateral;

@@ -1,7 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 

@@ -1,5 +1,5 @@
-using Assay.Appraisal;
-using Assay.Trust;
+using Assay.Endorsements;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 

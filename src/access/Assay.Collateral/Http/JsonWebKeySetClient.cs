@@ -1,5 +1,5 @@
 using System.Net.Http.Headers;
-using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Collateral;

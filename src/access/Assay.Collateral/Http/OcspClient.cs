@@ -1,7 +1,8 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral;

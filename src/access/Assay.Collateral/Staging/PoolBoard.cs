@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

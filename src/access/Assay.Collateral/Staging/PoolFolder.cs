@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Endorsements;
 
 namespace Assay.Collateral;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Assay.Appraisal;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
 
 namespace Assay.Collateral;

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using Assay.Appraisal;
-using Assay.Trust;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral;

@@ -1,7 +1,8 @@
 using System.Text;
-using Assay.Appraisal;
-using Assay.Evidence;
-using Assay.Reference;
+using Assay.Appraisal.Cpu;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Reference.Intel;
 using Assay.Trust;
 
 namespace Assay.Collateral;

@@ -1,11 +1,13 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Authentication;
 
 /// <summary>
 /// A device whose report is proven its own: the chain ends at a trusted root, the leaf's key signed the report, the report answers the

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 
-namespace Assay.Trust.EventLogs;
+namespace Assay.Authentication;
 
 /// <summary>
 /// A log whose replay gives the register values that were signed, register by register. Events of registers where it does not are not

@@ -1,11 +1,15 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Assay.Appraisal.Snp;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
 using Assay.Trust;
+using Assay.Trust.Amd;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Authentication;
 
 /// <summary>
 /// A report that is proven a genuine processor's: the VCEK or VLEK certificate ends at AMD's root of its product, speaks of the TCB and

@@ -1,11 +1,15 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Assay.Appraisal.Tdx;
+using Assay.Checks;
 using Assay.Evidence.Tdx;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Intel;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Authentication;
 
 /// <summary>
 /// A quote that is proven a genuine platform's: the PCK certificate ends at Intel's root, its key signed the quoting enclave's report,

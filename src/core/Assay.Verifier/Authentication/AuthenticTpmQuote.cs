@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using Assay.Appraisal.Tpm;
+using Assay.Checks;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.EventLogs;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Tpm;
+namespace Assay.Authentication;
 
 /// <summary>
 /// A quote that a trusted key signed, over register values that are known. The only way to get one is that every question about it passed,

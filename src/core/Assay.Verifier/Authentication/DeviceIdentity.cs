@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Evidence;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Authentication;
 
 /// <summary>
 /// Which device a certification path names (S-11): its identity is chain[1]'s public key, its architecture is told by the common names
@@ -15,7 +16,7 @@ public sealed record DeviceIdentity
     private const int DeviceChainLength = 5;
     private const string LeafSuffix = " FMC LF";
     private const string DeviceSuffix = " BROM";
-    private const int SerialBytes = 1 + Evidence.Pdi.Size;
+    private const int SerialBytes = 1 + Evidence.Spdm.Pdi.Size;
     private const byte GpuSerial = 0x41;
     private const byte BlackwellFspSerial = 0x40;
     private const byte SwitchSerial = 0x50;
@@ -105,6 +106,6 @@ public sealed record DeviceIdentity
         };
         var serial = device.SerialNumber.Span;
         var shaped = device.Subject.SerialNumber is not null && serial.Length == SerialBytes && serial[0] == expected;
-        return shaped ? Evidence.Pdi.FromBytes(serial[1..]) : null;
+        return shaped ? Evidence.Spdm.Pdi.FromBytes(serial[1..]) : null;
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 
-namespace Assay.Trust.EventLogs;
+namespace Assay.Authentication;
 
 /// <summary>Register values that hardware or a trusted key signed. Only code that verified the signature makes one.</summary>
 public sealed class QuotedRegisters

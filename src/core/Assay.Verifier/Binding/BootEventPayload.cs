@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Assay.Evidence;
 using Assay.Wire;
 
 namespace Assay.Binding;

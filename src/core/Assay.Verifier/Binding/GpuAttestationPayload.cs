@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
-using Assay.Evidence;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Wire;
 
 namespace Assay.Binding;

@@ -1,4 +1,4 @@
-namespace Assay.Appraisal;
+namespace Assay.Checks;
 
 /// <summary>By which clock a verdict was reached (S-13).</summary>
 public enum TimeSource

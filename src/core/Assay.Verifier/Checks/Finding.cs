@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Assay.Appraisal;
+namespace Assay.Checks;
 
 /// <summary>The answer to a check. The default is not a good one.</summary>
 public enum CheckState

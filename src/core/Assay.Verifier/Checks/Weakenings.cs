@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Assay.Appraisal;
+namespace Assay.Checks;
 
 /// <summary>The permanent names of what may be said to weaken a verdict. docs/verdict.md says what each means.</summary>
 public static class Weakenings

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// A bundle that enough of a site's keys signed. It says nothing about its items, which are verified one by one, nor about time.

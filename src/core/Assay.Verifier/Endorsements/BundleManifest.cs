@@ -3,11 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Binding;
+using Assay.Appraisal.Devices;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Endorsements;
 
 /// <summary>One item of a bundle: its key, and the digests of what stands for it.</summary>
 /// <param name="Key">Which one.</param>

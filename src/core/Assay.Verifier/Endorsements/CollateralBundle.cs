@@ -4,11 +4,11 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Binding;
+using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// Collateral in one file, for places without a network. Format version 1, lengths 4 bytes, little-endian:

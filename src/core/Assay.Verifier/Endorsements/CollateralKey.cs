@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
+using Assay.Reference.Intel;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>What an item of collateral is. The names of <see cref="CollateralKinds"/> are permanent: they stand in files, metrics and bundles.</summary>
 public enum CollateralKind

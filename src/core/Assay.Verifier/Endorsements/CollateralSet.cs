@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using Assay.Reference;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>An OCSP response as it was had, and the nonce that was sent for it.</summary>
 /// <param name="Response">DER.</param>

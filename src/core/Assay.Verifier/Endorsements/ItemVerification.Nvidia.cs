@@ -1,9 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Reference;
 using Assay.Trust;
-using Assay.Wire;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>NVIDIA's: manifests, OCSP answers and revocation lists.</summary>
 public sealed partial class ItemVerification

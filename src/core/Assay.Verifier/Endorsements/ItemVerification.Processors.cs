@@ -2,11 +2,14 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>Intel's and AMD's.</summary>
 public sealed partial class ItemVerification

@@ -1,10 +1,9 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
-using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// Proves items of collateral on their own, apart from any evidence: signature, chain to an anchor, and that they are what was asked for.

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Trust.Jose;
 
-namespace Assay.Tokens;
+namespace Assay.Endorsements;
 
 /// <summary>The keys of a token issuer as an item of collateral.</summary>
 public static class KeySetItem

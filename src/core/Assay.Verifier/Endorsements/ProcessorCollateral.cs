@@ -1,14 +1,18 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Evidence;
+using Assay.Appraisal.Cpu;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>Which items a processor's evidence needs, and how they become what judges it. Names follow from unproven bytes, items never do.</summary>
 public static class ProcessorCollateral

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// What an SNP verification needs beside the report, as bytes that were fetched: believed by nobody, for the verifier checks every one of

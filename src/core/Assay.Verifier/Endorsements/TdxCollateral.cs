@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
+using Assay.Reference.Intel;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// What a TDX verification needs beside the quote, as bytes that were fetched: believed by nobody, for the verifier checks every one of

@@ -2,10 +2,12 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
+using Assay.Appraisal.Devices;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Endorsements;
 
 /// <summary>
 /// How new an item is among those of its key (S-17): first by number where both have one and they differ (crlNumber,

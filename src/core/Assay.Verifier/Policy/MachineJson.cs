@@ -1,11 +1,13 @@
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Composite;
-using Assay.Binding;
-using Assay.Evidence;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Machine;
 using Assay.Evidence.EventLogs;
-using Assay.Reference;
+using Assay.Evidence.Files;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
+using Assay.Reference.Intel;
+using Assay.Wire;
 
 namespace Assay.Policy;
 

@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Evidence.EventLogs;
+using Assay.Trust;
 
 namespace Assay.Policy;
 
@@ -71,7 +74,7 @@ public sealed partial record Verdict
             Devices = [],
             Findings = [],
             Missing = [],
-            Time = parts.Tdx?.Time ?? parts.Snp?.Time ?? new EvaluationTime(default, Assay.Appraisal.TimeSource.None),
+            Time = parts.Tdx?.Time ?? parts.Snp?.Time ?? new EvaluationTime(default, Assay.Checks.TimeSource.None),
             Anchors = parts.Tdx?.Anchors ?? parts.Snp?.Anchors ?? Trust.TrustSetKind.None,
             FreshnessProven = false,
             Weakened = [],

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
 using Assay.Wire;
 
 namespace Assay.Policy;

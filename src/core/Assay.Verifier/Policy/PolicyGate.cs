@@ -1,5 +1,6 @@
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 
 namespace Assay.Policy;
 

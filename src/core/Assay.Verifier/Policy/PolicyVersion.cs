@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 
 namespace Assay.Policy;
 

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Trust;
 
 namespace Assay.Policy;
@@ -97,8 +98,8 @@ public sealed partial record Verdict
     /// <summary><c>system</c> or <c>stated</c>.</summary>
     public string TimeSource => Appraisal.Time.Source switch
     {
-        Assay.Appraisal.TimeSource.System => "system",
-        Assay.Appraisal.TimeSource.Stated => "stated",
+        Assay.Checks.TimeSource.System => "system",
+        Assay.Checks.TimeSource.Stated => "stated",
         _ => "none",
     };
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Wire;
 
 namespace Assay.Reference;
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Text;
+using Assay.Evidence.Spdm;
 using Assay.Wire;
 
 namespace Assay.Reference;

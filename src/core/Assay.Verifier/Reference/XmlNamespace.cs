@@ -1,3 +1,5 @@
+using Assay.Evidence.Spdm;
+
 namespace Assay.Reference;
 
 /// <summary>

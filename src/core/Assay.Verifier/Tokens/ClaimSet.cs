@@ -5,10 +5,12 @@ using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tokens;
 

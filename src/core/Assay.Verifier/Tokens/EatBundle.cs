@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Checks;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -2,8 +2,9 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Policy;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Machine;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Trust;
 using Assay.Wire;
 

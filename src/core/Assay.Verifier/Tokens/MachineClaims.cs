@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
+using Assay.Appraisal.Cpu;
 using Assay.Evidence.EventLogs;
 using Assay.Policy;
 using Assay.Wire;

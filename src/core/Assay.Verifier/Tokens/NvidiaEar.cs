@@ -1,8 +1,10 @@
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Policy;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Evidence.EventLogs;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;
@@ -216,7 +219,7 @@ internal static class TokenChecks
             ? null : $"it lives for {seconds} seconds: more than none and at most a day is expected");
 
     /// <summary>Whether our claims say that nothing was waived and freshness is proven; what was not appraised at all does not count.</summary>
-    public static bool IsUnweakened(JsonElement claims) => Appraisal.Weakenings.BeyondScope(Weakenings(claims)).Length == 0;
+    public static bool IsUnweakened(JsonElement claims) => Checks.Weakenings.BeyondScope(Weakenings(claims)).Length == 0;
 
     private static Outcome BindingIsMet(TokenSubject subject)
     {
@@ -271,7 +274,7 @@ internal static class TokenChecks
     }
 
     private static string[] Weakenings(JsonElement claims) =>
-        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : [Appraisal.Weakenings.FreshnessNotProven]];
+        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : [Checks.Weakenings.FreshnessNotProven]];
 
     private static string[]? Weakened(JsonElement claims) =>
         claims.TryGetProperty("x-assay-weakened", out var list) && list.ValueKind is JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String)

@@ -1,5 +1,5 @@
 using System.Text;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Wire;
 
 namespace Assay.Tokens;

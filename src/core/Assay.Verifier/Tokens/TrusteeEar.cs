@@ -1,7 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Policy;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tokens;

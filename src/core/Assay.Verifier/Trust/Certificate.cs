@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Security.Cryptography;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Trust;

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Trust;

@@ -1,3 +1,4 @@
+using Assay.Authentication;
 using Assay.Wire;
 
 namespace Assay.Trust;

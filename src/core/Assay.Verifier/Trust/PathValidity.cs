@@ -1,6 +1,8 @@
-using Assay.Trust;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Trust;
 
 /// <summary>Whether the certificates of a path are within their times: one rule for devices, manifests and processors.</summary>
 internal static class PathValidity

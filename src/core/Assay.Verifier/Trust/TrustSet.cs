@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using Assay.Authentication;
+using Assay.Trust.Amd;
+using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Trust;
@@ -48,7 +51,7 @@ public sealed class TrustSet
     public static TrustSet BuiltIn { get; } = new(
         TrustSetKind.BuiltIn, "built-in",
         [NvidiaAnchors.DeviceIdentity], [NvidiaAnchors.CorimSigning, NvidiaAnchors.Corim001],
-        [Trust.IntelAnchors.SgxRoot], [Trust.AmdAnchors.Milan, Trust.AmdAnchors.Genoa, Trust.AmdAnchors.Turin]);
+        [Intel.IntelAnchors.SgxRoot], [Amd.AmdAnchors.Milan, Amd.AmdAnchors.Genoa, Amd.AmdAnchors.Turin]);
 
     /// <summary>Real, custom or simulated.</summary>
     public TrustSetKind Kind { get; }

@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Assay.Wire;
 
-namespace Assay.Binding;
+namespace Assay.Wire;
 
 /// <summary>Writes one object in canonical form; members are given in their order, which is checked.</summary>
 internal sealed class CanonicalObject

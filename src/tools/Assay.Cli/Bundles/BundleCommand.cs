@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Cli.Collateral;
 using Assay.Collateral;
-using Assay.Tokens;
+using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Wire;
 

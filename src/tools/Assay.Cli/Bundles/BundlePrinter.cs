@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Endorsements;
+using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Bundles;

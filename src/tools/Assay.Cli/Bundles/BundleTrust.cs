@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Cli.Bundles;

@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
+using Assay.Checks;
 using Assay.Cli.Collateral;
 using Assay.Collateral;
-using Assay.Tokens;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Jose;
 
 namespace Assay.Cli.Bundles;
 

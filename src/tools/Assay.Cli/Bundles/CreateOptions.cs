@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
 using Assay.Cli.Collateral;
+using Assay.Endorsements;
 
 namespace Assay.Cli.Bundles;
 

@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Appraisal;
 using Assay.Cli.Tokens;
 using Assay.Collateral;
-using Assay.Tokens;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Bundles;

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
-using Assay.Evidence;
-using Assay.Trust;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Bundles;

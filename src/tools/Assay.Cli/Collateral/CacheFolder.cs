@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Trust;
 
 namespace Assay.Cli.Collateral;

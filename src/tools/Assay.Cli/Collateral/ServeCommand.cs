@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
+using Assay.Endorsements;
 using Assay.Trust;
 
 namespace Assay.Cli.Collateral;

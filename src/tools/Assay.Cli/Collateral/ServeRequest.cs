@@ -4,10 +4,10 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Trust;
 using Assay.Wire;
 

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Wire;

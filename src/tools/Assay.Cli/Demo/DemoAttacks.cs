@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Cli.Demo;
 

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Cli.Verify;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Demo;

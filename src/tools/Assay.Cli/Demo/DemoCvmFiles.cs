@@ -1,9 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Assay.Evidence;
-using Assay.Reference;
-using Assay.Wire;
+using Assay.Evidence.Files;
+using Assay.Reference.Manifest;
 
 namespace Assay.Cli.Demo;
 

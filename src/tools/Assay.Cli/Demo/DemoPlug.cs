@@ -1,11 +1,13 @@
 using System.Net;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
-using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 
 namespace Assay.Cli.Demo;
 

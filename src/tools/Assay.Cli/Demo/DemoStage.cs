@@ -1,11 +1,13 @@
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Cli.Demo;

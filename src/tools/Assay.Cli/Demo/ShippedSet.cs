@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Trust;
 using Assay.Wire;

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Cli.Demo;
 

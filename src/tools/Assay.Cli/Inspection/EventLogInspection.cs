@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 

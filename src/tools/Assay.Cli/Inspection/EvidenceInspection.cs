@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Binding;
-using Assay.Evidence;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Assay.Reference;
-using Assay.Tokens;
+using Assay.Reference.Manifest;
+using Assay.Trust.Jose;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 

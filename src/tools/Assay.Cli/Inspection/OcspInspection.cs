@@ -1,5 +1,7 @@
 using System.Numerics;
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using Assay.Evidence;
 using Assay.Evidence.Spdm;
+using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

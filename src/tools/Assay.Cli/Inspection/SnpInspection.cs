@@ -1,4 +1,6 @@
 using Assay.Evidence.Snp;
+using Assay.Trust.Jose;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using System.Text;
+using Assay.Endorsements;
 using Assay.Evidence.Tdx;
-using Assay.Reference;
+using Assay.Reference.Intel;
+using Assay.Trust.Tpm;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

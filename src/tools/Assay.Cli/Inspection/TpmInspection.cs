@@ -4,6 +4,7 @@ using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
 using Assay.Trust;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
@@ -58,7 +59,7 @@ internal static class TpmInspection
 
     private static InspectionNode Value(Digest value) => InspectionNode.Hex("value", value.Bytes, whole: true) is var node && value.IsZero ? node with { Shown = "all zero" } : node;
 
-    private static InspectionNode Certificate(ReadOnlySpan<byte> der, string name, FaultLog faults) => Trust.Certificate.TryParse(der, out var certificate, out var fault)
+    private static InspectionNode Certificate(ReadOnlySpan<byte> der, string name, FaultLog faults) => Assay.Trust.Certificate.TryParse(der, out var certificate, out var fault)
         ? CertificateInspection.Certificates("vcek", [certificate])
         : faults.MalformedPart("vcek", $"{name}: vcek", fault);
 

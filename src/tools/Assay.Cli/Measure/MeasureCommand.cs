@@ -3,8 +3,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Assay.Cli.Tokens;
-using Assay.Reference;
-using Assay.Tokens;
+using Assay.Reference.Manifest;
+using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
 

@@ -4,7 +4,7 @@ using Assay.Evidence.EventLogs;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Wire;
 
 namespace Assay.Cli.Measure;

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Policy;
 using Assay.Rego;
 using Assay.Rego.Builtins;

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
-using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Cli.Tokens;

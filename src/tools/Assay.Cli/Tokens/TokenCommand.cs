@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
 

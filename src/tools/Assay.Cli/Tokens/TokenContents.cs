@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
 

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
 using Assay.Cli.Verify;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Cli.Tokens;

@@ -1,14 +1,15 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Machine;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
 

@@ -1,6 +1,9 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
+using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Policy;
+using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 

@@ -1,8 +1,10 @@
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Reference;
+using Assay.Evidence.Tdx;
+using Assay.Reference.Intel;
+using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Verify;

@@ -1,7 +1,9 @@
 using System.Globalization;
-using Assay.Appraisal;
-using Assay.Evidence;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Policy;
+using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Verify;

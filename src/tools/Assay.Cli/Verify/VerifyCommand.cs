@@ -1,8 +1,8 @@
 using System.CommandLine;
-using Assay.Appraisal;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Policy;
-using Assay.Trust;
 using Spectre.Console;
 
 namespace Assay.Cli.Verify;

@@ -1,11 +1,15 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Assay.Appraisal;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Composite;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
 using Assay.Cli.Explain;
 using Assay.Collateral;
+using Assay.Reference.Manifest;
 using Assay.Tokens;
 
 namespace Assay.Tests.Cli.Explain;

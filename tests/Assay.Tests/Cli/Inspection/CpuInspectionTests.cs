@@ -7,7 +7,6 @@ using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cpu;
 using Assay.Tests.Reference.Manifest;
-using Assay.Wire;
 using Spectre.Console;
 using static Assay.Tests.Cli.Inspection.Inspections;
 

@@ -97,7 +97,7 @@ public class InspectionTests
     [Fact]
     public void An_ocsp_response_shows_its_answers()
     {
-        var revoked = new Single(s_device.Certificate, s_root.Certificate) { Status = Assay.Trust.CertificateStatus.Revoked, Reason = 1 };
+        var revoked = new Single(s_device.Certificate, s_root.Certificate) { Status = Assay.Trust.Revocation.CertificateStatus.Revoked, Reason = 1 };
         var der = new Answer(s_root, revoked) { Certificates = [s_root.Certificate], Extensions = [(Forge.NonceOid, false, Forge.Nonce([1, 2, 3, 4, 5, 6, 7, 8]))] }.Encode();
 
         var text = Text(Inspected(der));

@@ -1,8 +1,8 @@
 using System.Text;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Simulator;
-using Assay.Tokens;
 using Assay.Trust;
 using Assay.Wire;
 

@@ -3,8 +3,8 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
-using Assay.Tokens;
+using Assay.Endorsements;
+using Assay.Trust.Jose;
 
 namespace Assay.Tests.Collateral;
 

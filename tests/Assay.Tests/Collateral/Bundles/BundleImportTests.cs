@@ -1,5 +1,5 @@
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Simulator;
 
 namespace Assay.Tests.Collateral;
@@ -80,7 +80,7 @@ public sealed class BundleImportTests(BundleWorld world) : IClassFixture<BundleW
 
         Assert.Equal([world.BromKey], import.Passed.Select(passed => passed.Key));
         Assert.True(cache.TryGetHeld(world.BromKey, out var held));
-        Assert.Equal(Assay.Trust.CertificateStatus.Revoked, held.Status);
+        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, held.Status);
     }
 
     [Fact]

@@ -1,11 +1,16 @@
-using Assay.Appraisal;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
-using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Collateral;

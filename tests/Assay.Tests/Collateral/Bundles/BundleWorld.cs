@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Evidence;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Collateral;
 
@@ -49,7 +51,7 @@ public sealed class BundleWorld : IAsyncLifetime
     internal ScriptedUpstream Services() => new(question => Task.FromResult(question switch
     {
         { Key.Kind: CollateralKind.Rim } when World.Set.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim => UpstreamAnswer.Of("test", rim.Xml),
-        { Key.Kind: CollateralKind.Ocsp } => UpstreamAnswer.Of("test", SimulatedOcsp.Answer(Assay.Trust.OcspRequest.Encode(question.CertId!), [.. World.Set.Ocsp.Keys], certificate => CacheWorld.Good(certificate), echoNonce: false)),
+        { Key.Kind: CollateralKind.Ocsp } => UpstreamAnswer.Of("test", SimulatedOcsp.Answer(Assay.Trust.Revocation.OcspRequest.Encode(question.CertId!), [.. World.Set.Ocsp.Keys], certificate => CacheWorld.Good(certificate), echoNonce: false)),
         { Key.Kind: CollateralKind.Crl } when World.Authority.CrlIssuers.GetValueOrDefault(question.Key.Id) is { } issuer => UpstreamAnswer.Of("test", SimulatedCrl.Issue(issuer, 5, Now.AddHours(-1), Now.AddDays(30))),
         _ => UpstreamAnswer.Absent("test", "404"),
     }));

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Trust;
 
 namespace Assay.Tests.Collateral;

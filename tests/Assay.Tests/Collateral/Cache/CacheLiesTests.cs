@@ -1,8 +1,11 @@
 using System.Text;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Collateral;
 

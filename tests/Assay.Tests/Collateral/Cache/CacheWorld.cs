@@ -1,12 +1,15 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
-using Assay.Reference;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
-using OcspCertId = Assay.Trust.OcspCertId;
+using Assay.Trust.Revocation;
+using Assay.Wire;
+using OcspCertId = Assay.Trust.Revocation.OcspCertId;
 
 namespace Assay.Tests.Collateral;
 

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
+using Assay.Evidence.Snp;
 using Assay.Simulator;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Tests.Collateral;

@@ -1,5 +1,6 @@
 using System.Text;
-using Assay.Appraisal;
+using Assay.Endorsements;
+using Assay.Reference.Intel;
 using Assay.Tests.Cpu;
 
 namespace Assay.Tests.Collateral;

@@ -1,7 +1,11 @@
 using System.Text;
-using Assay.Appraisal;
 using Assay.Collateral;
+using Assay.Endorsements;
+using Assay.Evidence.Snp;
+using Assay.Reference.Intel;
 using Assay.Simulator;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Tests.Collateral;
 
@@ -88,7 +92,7 @@ public sealed class ProcessorProxyTests(ProcessorServices services) : IClassFixt
 
         var text = await proxy.Http.GetStringAsync("/sgx/certification/v4/rootcacrl", Cancellation);
 
-        Assert.True(Assay.Trust.CertificateRevocationList.TryParse(Convert.FromHexString(text), out var list, out var fault), fault?.ToString());
+        Assert.True(Assay.Trust.Revocation.CertificateRevocationList.TryParse(Convert.FromHexString(text), out var list, out var fault), fault?.ToString());
         Assert.Contains("Root CA", list.Issuer.CommonName, StringComparison.Ordinal);
         Assert.Contains(upstream.Requests, request => request.Path == (asPccs ? "/sgx/certification/v4/rootcacrl" : "/root.der"));
     }

@@ -1,8 +1,9 @@
 using System.Security.Cryptography;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Collateral;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Tests.Collateral;

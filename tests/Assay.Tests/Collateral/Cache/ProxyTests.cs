@@ -2,15 +2,16 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
+using Assay.Endorsements;
 using Assay.Policy;
-using Assay.Reference;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
-using OcspRequest = Assay.Trust.OcspRequest;
+using OcspRequest = Assay.Trust.Revocation.OcspRequest;
 
 namespace Assay.Tests.Collateral;
 

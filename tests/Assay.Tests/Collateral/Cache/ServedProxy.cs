@@ -1,10 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
-using Assay.Appraisal;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
+using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Collateral;
 

@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Tests.Simulator;
 using Assay.Tests.Tokens;
-using Assay.Tokens;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Tests.Reference.Manifest;

@@ -1,9 +1,9 @@
 using System.Text;
-using Assay.Appraisal;
-using Assay.Reference;
+using Assay.Checks;
+using Assay.Reference.Manifest;
 using Assay.Tests.Tokens;
 using Assay.Tokens;
-using Assay.Wire;
+using Assay.Trust.Jose;
 
 namespace Assay.Tests.Reference.Manifest;
 

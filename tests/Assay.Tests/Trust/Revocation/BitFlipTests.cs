@@ -1,5 +1,8 @@
 using System.Globalization;
+using Assay.Checks;
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Tests.Trust.Revocation;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Trust.Revocation;
 

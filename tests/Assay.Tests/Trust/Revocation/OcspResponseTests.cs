@@ -1,4 +1,6 @@
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Tests.Trust.Revocation;
 

@@ -1,4 +1,6 @@
+using Assay.Policy;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Trust.Revocation;
 

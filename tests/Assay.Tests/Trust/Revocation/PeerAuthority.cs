@@ -1,3 +1,4 @@
+using Assay.Policy;
 using Assay.Trust;
 using Assay.Wire;
 

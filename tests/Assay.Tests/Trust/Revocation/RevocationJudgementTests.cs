@@ -1,4 +1,5 @@
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Trust.Revocation;
 

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
+using Assay.Authentication;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Boot;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
+using Assay.Authentication;
 using Assay.Evidence.EventLogs;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Boot;

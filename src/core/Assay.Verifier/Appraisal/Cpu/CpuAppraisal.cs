@@ -1,13 +1,18 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
-using Assay.Evidence;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Cpu;
 
 /// <summary>The verifier of processors: chooses by the evidence's kind, and puts the questions of each technology with the same expectations.</summary>
 public static class CpuAppraisal

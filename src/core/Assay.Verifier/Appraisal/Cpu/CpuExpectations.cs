@@ -1,14 +1,21 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
+using Assay.Authentication;
 using Assay.Binding;
-using Assay.Evidence;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.EventLogs;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Cpu;
 
 /// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
 public sealed record CpuCollateral
@@ -29,7 +36,7 @@ public sealed record CpuExpectations
     /// <summary>Challenge and key that must be bound. Null: <see cref="ReportData"/> decides.</summary>
     public required KeyBinding? Key { get; init; }
 
-    /// <summary>The device evidence that is bound with them: <see cref="Composite.AdditionalEvidence.Of"/>; empty where there is none.</summary>
+    /// <summary>The device evidence that is bound with them: <see cref="AdditionalEvidence.Of"/>; empty where there is none.</summary>
     public required string AdditionalEvidence { get; init; }
 
     /// <summary>Without a key: what the processor must have signed. Null: nothing binds it, and the result says so.</summary>

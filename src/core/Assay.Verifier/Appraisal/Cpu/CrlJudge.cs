@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Cpu;
 
 /// <summary>A certificate whose status a revocation list tells.</summary>
 /// <param name="Subject">The certificate.</param>

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Trust;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Cpu;
 
 /// <summary>What a judgement rests on whatever it is about: a clock that was chosen, and is not behind what verified (S-13).</summary>
 /// <param name="Time">By which clock.</param>

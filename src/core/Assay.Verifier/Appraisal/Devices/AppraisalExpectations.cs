@@ -1,7 +1,8 @@
+using Assay.Checks;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>Whether revocation is asked about. The default is neither.</summary>
 public enum RevocationChecking

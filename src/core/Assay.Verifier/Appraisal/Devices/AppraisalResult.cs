@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
+using Assay.Checks;
 using Assay.Trust;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>Something that was needed and could not be had.</summary>
 /// <param name="Kind"><c>rim</c>, <c>corim</c> or <c>ocsp</c>.</param>

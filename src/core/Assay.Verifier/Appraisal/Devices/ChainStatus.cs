@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// What is known about a path at the evaluation time, in NVIDIA's words for the claim <c>…-cert-chain</c>, and in ours for the findings.

@@ -1,4 +1,6 @@
-namespace Assay.Appraisal;
+using Assay.Checks;
+
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// What the older claims are derived from: the findings about one device, by id. A claim holds only where its checks held; a check that

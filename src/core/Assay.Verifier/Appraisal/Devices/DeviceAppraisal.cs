@@ -1,10 +1,13 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Reference;
 using Assay.Trust;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>The questions put to an authentic device: its state, its reference values, its measurements.</summary>
 internal static class DeviceAppraisal

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Evidence.Files;
 using Assay.Reference;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>Everything that was asked about one device, and the answers.</summary>
 public sealed record DeviceResult

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Assay.Evidence;
+using Assay.Checks;
+using Assay.Evidence.Files;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// The claims of NVIDIA's first local verifier (2023, <c>x-nv-gpu-*</c>), which NVFlare's CC manager compares with 28 rules. All are

@@ -1,7 +1,11 @@
 using System.Text.Json;
-using Assay.Evidence;
+using Assay.Checks;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>The versions of NVIDIA's device claims that can be written.</summary>
 public enum ClaimsVersion

@@ -1,7 +1,8 @@
 using System.Text.Json;
-using Assay.Evidence;
+using Assay.Evidence.Files;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// NVIDIA's claims 2.0: what its Python verifiers and the remote service's v3 write about a device, without a token's own members (iss,

@@ -1,7 +1,8 @@
 using System.Text.Json;
-using Assay.Evidence;
+using Assay.Evidence.Files;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// The claims about a set of devices together: what the overall token of a detached EAT bundle carries, without what a token adds when it

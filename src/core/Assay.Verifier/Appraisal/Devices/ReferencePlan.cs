@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>What a RIM describes.</summary>
 public enum RimRole

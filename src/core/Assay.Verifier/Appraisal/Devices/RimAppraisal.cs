@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Reference;
 using Assay.Trust;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>What became of one RIM that a device needs.</summary>
 public sealed record RimResult

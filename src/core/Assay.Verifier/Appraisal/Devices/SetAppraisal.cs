@@ -1,8 +1,15 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
+using Assay.Reference;
 using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// The verifier: evidence, collateral, expectations and time in, findings out. No network, disk, clock or log. Every program calls the

@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
-using Assay.Evidence;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// Whether GPUs and switches given together are one machine: each side's reports name the other side's devices by PDI, and the

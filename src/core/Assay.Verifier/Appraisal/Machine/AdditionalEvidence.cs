@@ -1,7 +1,6 @@
-using Assay.Binding;
-using Assay.Evidence;
+using Assay.Evidence.Files;
 
-namespace Assay.Appraisal.Composite;
+namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// The device evidence as one string, over which the CPU's report is made (binding 2): canonical JSON (RFC 8785), an array with one object

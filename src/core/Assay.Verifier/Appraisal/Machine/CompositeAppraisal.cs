@@ -1,16 +1,18 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Boot;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
 using Assay.Binding;
-using Assay.Evidence;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Reference;
+using Assay.Evidence.Files;
+using Assay.Evidence.Spdm;
+using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.EventLogs;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Composite;
+namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// The questions that no part can answer alone: are CPU, boot, devices and key of one machine, and of this session? A GPU-less VM can have

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
+using Assay.Evidence.EventLogs;
 
-namespace Assay.Appraisal.Composite;
+namespace Assay.Appraisal.Machine;
 
 /// <summary>How devices are bound to a confidential VM, from the weakest to the strongest (S-1): <c>x-assay-gpu-binding</c>.</summary>
 public enum GpuBinding

@@ -1,9 +1,14 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Boot;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
 using Assay.Binding;
+using Assay.Checks;
 
-namespace Assay.Appraisal.Composite;
+namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// What was answered about each part, and the key that is to tie them. Each part was judged on its own; whether they are of one machine is

@@ -1,12 +1,16 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Appraisal.Boot;
-using Assay.Evidence;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 using Assay.Trust;
-using Assay.Trust.EventLogs;
+using Assay.Wire;
 
-namespace Assay.Appraisal.Composite;
+namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// Joins what a machine shows: judges its processor and its boot log, and hands all parts to <see cref="CompositeAppraisal"/>. The devices

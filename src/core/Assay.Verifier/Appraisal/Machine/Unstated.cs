@@ -1,4 +1,6 @@
-namespace Assay.Appraisal.Composite;
+using Assay.Evidence.EventLogs;
+
+namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// What a secret needs (docs/threat-model.md) and the relying party did not state: it is in the weakenings of every verdict, whatever was

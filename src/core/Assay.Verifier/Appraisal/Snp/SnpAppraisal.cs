@@ -1,10 +1,17 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Tpm;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Snp;
 
 /// <summary>
 /// The verifier of SEV-SNP reports: bytes, collateral, expectations and time in, findings out. Which certificate a report needs its own

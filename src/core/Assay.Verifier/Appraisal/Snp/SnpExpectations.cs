@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Snp;
 
 /// <summary>What the relying party expects of an SNP report. All of it is stated: there is no "skip if unset".</summary>
 public sealed record SnpExpectations

@@ -1,10 +1,15 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Assay.Authentication;
+using Assay.Checks;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Snp;
 
 /// <summary>Everything that was asked about one SNP report, and the answers.</summary>
 public sealed record SnpResult

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Reference;
+using Assay.Appraisal.Cpu;
+using Assay.Checks;
+using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tdx;
 
 /// <summary>What became of one of Intel's statements.</summary>
 /// <param name="Findings">Its checks.</param>

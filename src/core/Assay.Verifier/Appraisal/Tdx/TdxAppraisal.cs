@@ -1,8 +1,17 @@
 using System.Collections.Immutable;
-using Assay.Reference;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Tpm;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Endorsements;
+using Assay.Evidence.Tdx;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tdx;
 
 /// <summary>
 /// The verifier of TDX quotes: bytes, collateral, expectations and time in, findings out. <see cref="Authenticate"/> needs no collateral;

@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Assay.Appraisal.Devices;
+using Assay.Authentication;
 using Assay.Evidence.Tdx;
-using Assay.Reference;
+using Assay.Reference.Intel;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tdx;
 
 /// <summary>What may be said about one authentic TD. Names in JSON are the wire contract: docs/claims.md lists them.</summary>
 public sealed record TdxClaims

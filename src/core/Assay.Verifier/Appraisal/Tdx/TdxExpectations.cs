@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
-using Assay.Reference;
+using Assay.Appraisal.Devices;
+using Assay.Checks;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tdx;
 
 /// <summary>What the relying party expects of a TDX quote. All of it is stated: there is no "skip if unset".</summary>
 public sealed record TdxExpectations

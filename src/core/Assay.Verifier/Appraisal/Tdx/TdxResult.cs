@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
-using Assay.Reference;
+using Assay.Authentication;
+using Assay.Checks;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tdx;
 
 /// <summary>What Intel's statements say about the platform of a quote: three judgements, and the worst of them.</summary>
 /// <param name="Platform">Of processor, microcode and firmware; null when no level is met or the statement is missing.</param>

@@ -1,6 +1,9 @@
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Trust;
+using Assay.Wire;
 
-namespace Assay.Appraisal;
+namespace Assay.Appraisal.Tpm;
 
 /// <summary>
 /// REPORTDATA of hardware evidence that stands beside a vTPM's quote, with the paravisor that it was matched with. Any root process of an

@@ -1,3 +1,5 @@
+using Assay.Authentication;
+using Assay.Checks;
 using Assay.Evidence.Tpm;
 using Assay.Trust;
 using Assay.Trust.Tpm;

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using Assay.Authentication;
+using Assay.Checks;
 using Assay.Evidence.Tpm;
-using Assay.Reference;
+using Assay.Reference.Manifest;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 

@@ -3,10 +3,12 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
+using Assay.Evidence.EventLogs;
 using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>What a processor's evidence is. The default is none.</summary>
 public enum CpuEvidenceKind

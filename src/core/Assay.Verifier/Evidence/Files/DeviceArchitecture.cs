@@ -1,4 +1,4 @@
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>Families of devices whose evidence is understood. Told by certificate names alone (S-11).</summary>
 public enum DeviceArchitecture

@@ -1,6 +1,6 @@
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>One device's evidence as bytes, out of whatever it came in. Nothing of it is believed.</summary>
 public sealed record DeviceEvidence

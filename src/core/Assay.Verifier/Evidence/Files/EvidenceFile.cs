@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>
 /// Reads evidence files into devices. Three forms, told apart by content:

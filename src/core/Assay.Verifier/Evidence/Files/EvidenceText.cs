@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>A report alone in a file: binary, hexadecimal or base64, told apart by content.</summary>
 public static class EvidenceText

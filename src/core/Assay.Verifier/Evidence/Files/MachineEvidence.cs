@@ -2,9 +2,12 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Snp;
+using Assay.Evidence.Tdx;
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Files;
 
 /// <summary>Everything that one machine shows: devices, processor, boot log, and the key that it made. Nothing of it is believed.</summary>
 public sealed record MachineEvidence

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Evidence.Snp;

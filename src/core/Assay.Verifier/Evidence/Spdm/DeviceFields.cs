@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Evidence.Spdm;
+using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Spdm;
 
 /// <summary>How a GPU is passed to its VM, from FEATURE_FLAG.</summary>
 public enum GpuMode

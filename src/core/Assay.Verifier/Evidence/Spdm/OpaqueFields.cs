@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Assay.Evidence.Spdm;
+using Assay.Trust;
 
-namespace Assay.Evidence;
+namespace Assay.Evidence.Spdm;
 
 /// <summary>NVIDIA's numbers for the fields of opaque data, and their encodings.</summary>
 public static class OpaqueFields

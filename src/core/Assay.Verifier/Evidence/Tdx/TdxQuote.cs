@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Evidence.Tdx;

@@ -6,7 +6,7 @@ using System.Text.Json;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Intel;
 
 /// <summary>Which statement a body of Intel's service holds.</summary>
 public enum IntelStatementKind

@@ -5,7 +5,7 @@ using System.Text.Json;
 using Assay.Evidence.Tdx;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Intel;
 
 /// <summary>
 /// Which quoting enclave may vouch for attestation keys (Intel PCS API v4, <c>/tdx/certification/v4/qe/identity</c>), version 2.

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Intel;
 
 /// <summary>
 /// What every statement of Intel's says of itself (PCS API v4): of which kind and technology it is, from when to when it holds, and its

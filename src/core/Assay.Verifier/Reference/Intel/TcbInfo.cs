@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Intel;
 
 /// <summary>What a genuine TDX module is (TCB information, <c>tdxModule</c> and <c>tdxModuleIdentities</c>).</summary>
 /// <param name="Id"><c>TDX_01</c> and so on; empty for the module of TDX 1.0.</param>

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Intel;
 
 /// <summary>
 /// What Intel says of a TCB level (Intel SGX and TDX Provisioning Certification Service API v4, <c>tcbStatus</c>), from best to worst.

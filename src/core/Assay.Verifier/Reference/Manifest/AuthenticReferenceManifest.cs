@@ -1,11 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Assay.Appraisal;
-using Assay.Reference;
-using Assay.Wire;
+using Assay.Checks;
+using Assay.Trust.Jose;
 
-namespace Assay.Tokens;
+namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// Reference values that were signed by a key of a given set, count at a given instant, and are no older than demanded. Only

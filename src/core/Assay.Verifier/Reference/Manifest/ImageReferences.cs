@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Manifest;
 
 /// <summary>Known-good values of one TD image. A null register is not compared; MRTD always is.</summary>
 public sealed record TdxReference

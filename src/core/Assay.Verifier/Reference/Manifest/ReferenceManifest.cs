@@ -7,7 +7,7 @@ using Assay.Evidence.Snp;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// The known-good values of one version of an image: what an image builder publishes and a relying party compares evidence with.

@@ -2,12 +2,13 @@ using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal;
-using Assay.Reference;
-using Assay.Trust;
+using Assay.Checks;
+using Assay.Tokens;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// The questions put to a file of reference values, signed or not: what it is, who signed it, what it says, and whether that counts now.

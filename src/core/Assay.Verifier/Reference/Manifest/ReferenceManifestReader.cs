@@ -5,7 +5,7 @@ using Assay.Evidence.Snp;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Reference;
+namespace Assay.Reference.Manifest;
 
 /// <summary>Reads the members of a <see cref="ReferenceManifest"/>: every one known, every digest of its length, in one spelling.</summary>
 internal sealed class ReferenceManifestReader

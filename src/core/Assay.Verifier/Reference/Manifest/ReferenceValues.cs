@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal;
+using Assay.Checks;
 using Assay.Evidence.Snp;
-using Assay.Reference;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// Reference values as a relying party brings them, in the form that appraisals expect. Lists of them are never null: values that name no
@@ -24,13 +24,13 @@ public sealed class ReferenceValues
     /// <summary>Whether a key that the relying party gave signed it.</summary>
     public bool IsSigned => Signer is not null;
 
-    /// <summary>For <see cref="TdxExpectations.References"/>.</summary>
+    /// <summary>Known-good TD images.</summary>
     public ImmutableArray<TdxReference> Tdx => [.. Manifest.Tdx.Select(reference => reference with { Name = Named(reference.Name) })];
 
-    /// <summary>For <see cref="SnpExpectations.References"/>.</summary>
+    /// <summary>Known-good SNP guests.</summary>
     public ImmutableArray<SnpReference> Snp => [.. Manifest.Snp.Select(reference => reference with { Name = Named(reference.Name) })];
 
-    /// <summary>For <see cref="SnpExpectations.MinimumTcb"/>; null where none is stated.</summary>
+    /// <summary>The lowest TCB of each SNP product; null where none is stated.</summary>
     public ImmutableDictionary<SnpProduct, SnpTcbParts>? MinimumTcb => Manifest.SnpMinimumTcb;
 
     /// <summary>For <see cref="Appraisal.Tpm.TpmExpectations.References"/>.</summary>

@@ -1,6 +1,6 @@
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Amd;
 
 /// <summary>
 /// AMD's roots, one for each line of processors (AMD Key Distribution Service, /vcek/v1/{line}/cert_chain). RSA moduli of 4096 bits,

@@ -3,7 +3,7 @@ using System.Text;
 using Assay.Evidence.Snp;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Amd;
 
 /// <summary>
 /// What a VCEK or VLEK certificate says about the key's owner (AMD "VCEK Certificate and KDS Interface Specification", table 8, and the

@@ -1,6 +1,6 @@
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Intel;
 
 /// <summary>Intel's root of PCK certificates, TCB information and enclave identities (Intel SGX Provisioning Certification Service).</summary>
 internal static class IntelAnchors

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Intel;
 
 /// <summary>
 /// What a PCK certificate says about its platform (Intel SGX PCK Certificate and CRL Profile Specification 1.6, §1.3.5: extension

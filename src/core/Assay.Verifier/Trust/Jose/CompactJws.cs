@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Trust.Jose;
 
 /// <summary>
 /// A compact JWS with a JSON payload (RFC 7515 §7.1), taken apart strictly: three parts of canonical base64url, header and payload each

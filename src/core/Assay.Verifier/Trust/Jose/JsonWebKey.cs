@@ -2,10 +2,9 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Trust.Jose;
 
 /// <summary>
 /// A public key that verifies tokens (RFC 7517, RFC 7518 §6.2): P-384 for ES384 or P-256 for ES256, and no other. The curve decides the

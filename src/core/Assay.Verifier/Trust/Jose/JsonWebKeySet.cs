@@ -5,10 +5,9 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Trust.Jose;
 
 /// <summary>
 /// The keys of an issuer (RFC 7517 §5). Keys of other types, curves or uses are left out, as the RFC asks; a malformed key, a private or

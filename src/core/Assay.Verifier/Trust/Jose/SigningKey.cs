@@ -3,10 +3,9 @@ using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Tokens;
+namespace Assay.Trust.Jose;
 
 /// <summary>
 /// The private key of a token issuer: ES384 on P-384, or ES256 on P-256. A handle: it signs, tells its public half, and shows nothing

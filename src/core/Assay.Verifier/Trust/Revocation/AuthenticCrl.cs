@@ -1,7 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
+using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// A revocation list proven to be its issuer's. The only way to get one is <see cref="TryAuthenticate"/>. It says nothing about time:

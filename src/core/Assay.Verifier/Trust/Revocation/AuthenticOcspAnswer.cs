@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>How an answer's nonce compares with the one that was sent (S-14, S-15).</summary>
 public enum NonceMatch

@@ -3,7 +3,7 @@ using System.Numerics;
 using System.Security.Cryptography;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// A v2 certificate revocation list (RFC 5280 §5), read strictly from DER: complete, immutable, and believed by nobody yet.

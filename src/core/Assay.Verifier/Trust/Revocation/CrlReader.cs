@@ -1,7 +1,7 @@
 using System.Numerics;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>Reads CertificateList (RFC 5280 §5.1): EXPLICIT tags, times as in certificates.</summary>
 internal static class CrlReader

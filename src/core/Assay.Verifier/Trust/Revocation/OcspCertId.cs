@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>The hash algorithms of CertIDs that responders are seen to use (S-18).</summary>
 public enum OcspHash

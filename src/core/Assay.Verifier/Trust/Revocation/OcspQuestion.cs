@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// An OCSPRequest (RFC 6960 §4.1.1) as a cache or responder reads it: which certificates are asked about, and whether the asker wants an

@@ -1,7 +1,7 @@
 using System.Formats.Asn1;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// An OCSPRequest (RFC 6960 §4.1) for one certificate: unsigned, with a SHA-1 CertID, which every responder knows (S-18, RFC 5019 §2.1.1).

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// Finds who signed an OCSP response and whether he may (RFC 6960 §4.2.2.2): the issuer of the certificate asked about, or a delegate

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>
 /// Reads what the ASN.1 module of RFC 6960 appendix B.1 describes: EXPLICIT tags except in certStatus. All times are GeneralizedTime.

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>Whether an answer may be used at a time, whatever it says.</summary>
 public enum RevocationCurrency

@@ -1,6 +1,6 @@
 using Assay.Wire;
 
-namespace Assay.Trust;
+namespace Assay.Trust.Revocation;
 
 /// <summary>CRLReason (RFC 5280 §5.3.1), with its numbers. Seven is not used by the standard and refused here.</summary>
 public enum RevocationReason

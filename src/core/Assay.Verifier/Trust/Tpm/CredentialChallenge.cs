@@ -4,7 +4,6 @@ using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Evidence.Tpm;
-using Assay.Wire;
 
 namespace Assay.Trust.Tpm;
 
