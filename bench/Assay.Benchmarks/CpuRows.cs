@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Checks;
@@ -8,6 +7,7 @@ using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Benchmarks;

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Appraisal.Cpu;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;

@@ -4,6 +4,7 @@ using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
@@ -32,7 +33,7 @@ public class AuthenticationTests
     [MemberData(nameof(Authentic))]
     public void Recorded_evidence_is_authentic(string evidence, string? chain, string hardwareModel, bool reportsFwid)
     {
-        var (device, findings, unparsable) = AuthenticDevice.Authenticate(Load(evidence, chain), Expect(null), new VerifierCache());
+        var (device, findings, unparsable) = AuthenticDevice.Authenticate(Load(evidence, chain), Expect(null).Question, new VerifierCache());
 
         Assert.False(unparsable);
         Assert.True(device is not null, string.Join("\n", findings.Where(finding => finding.State is CheckState.Failed).Select(finding => $"{finding.Id}: {finding.Reason}")));
@@ -47,7 +48,7 @@ public class AuthenticationTests
     {
         var evidence = Load("negative/gpu/hopperAttestationReportInvalidSignature.txt", "negative/gpu/hopperCertChainExpired.txt");
 
-        var (device, findings, _) = AuthenticDevice.Authenticate(evidence, Expect(null), new VerifierCache());
+        var (device, findings, _) = AuthenticDevice.Authenticate(evidence, Expect(null).Question, new VerifierCache());
 
         Assert.Null(device);
         Assert.Equal(["report.signature.valid"], findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id));

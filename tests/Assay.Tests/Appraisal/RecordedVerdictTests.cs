@@ -4,6 +4,7 @@ using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;

@@ -7,6 +7,7 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;

@@ -30,7 +30,7 @@ public partial class WallTests
     };
 
     /// <summary>The rooms of the verifier: a type may use those of rooms before it, and its own.</summary>
-    private static readonly string[] s_rooms = ["Wire", "Evidence", "Trust", "Reference", "Binding", "Appraisal", "Policy", "Tokens", "Log"];
+    private static readonly string[] s_rooms = ["Wire", "Checks", "Evidence", "Trust", "Authentication", "Reference", "Endorsements", "Binding", "Appraisal", "Policy", "Tokens", "Log"];
 
     // The verifier takes bytes, collateral, expectations and time as arguments.
     private static readonly string[] s_outside =
@@ -124,11 +124,24 @@ public partial class WallTests
     }
 
     [Fact]
-    public void The_folders_of_the_verifier_are_its_rooms()
+    public void The_folders_of_the_verifier_are_its_rooms_and_its_namespaces()
     {
-        var folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src", "core", "Assay.Verifier")).Select(folder => Path.GetFileName(folder)!).Where(folder => folder is not ("bin" or "obj"));
+        var root = Path.Combine(Repository.Root, "src", "core", "Assay.Verifier");
+        var folders = Directory.EnumerateDirectories(root).Select(folder => Path.GetFileName(folder)!).Where(folder => folder is not ("bin" or "obj"));
 
         Assert.Empty(folders.Except(s_rooms));
+        Assert.Empty(SourceFiles.InOtherNamespaces(root, "Assay"));
+    }
+
+    /// <summary>A proof says by its existence that something verified: its one maker verifies, and nothing else makes one.</summary>
+    [Fact]
+    public void Nothing_but_the_type_itself_can_make_a_proof()
+    {
+        var proofs = Verifier.GetTypes().Where(type => type.IsClass && Room(type) == Array.IndexOf(s_rooms, "Authentication") && type.Name.StartsWith("Authentic", StringComparison.Ordinal) && type.IsPublic).ToArray();
+        var open = proofs.Where(type => type.GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Any(constructor => !constructor.IsPrivate));
+
+        Assert.InRange(proofs.Length, 5, 30);
+        Assert.Empty(open);
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Tests.Collateral;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Attacks;
 

@@ -6,6 +6,7 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tests.Collateral;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Spectre.Console;
 
 namespace Assay.Tests.Attacks;

@@ -1,6 +1,5 @@
 using System.Text;
 using Assay.Appraisal.Cpu;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Cli;
@@ -13,6 +12,7 @@ using Assay.Tests.Boot;
 using Assay.Tests.Cpu;
 using Assay.Trust;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Cli;

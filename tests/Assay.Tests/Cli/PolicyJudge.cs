@@ -11,6 +11,7 @@ using Assay.Policy;
 using Assay.Rego.Values;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Cli;

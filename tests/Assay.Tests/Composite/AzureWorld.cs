@@ -13,6 +13,7 @@ using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Composite;

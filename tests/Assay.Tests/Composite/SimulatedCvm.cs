@@ -16,6 +16,7 @@ using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Composite;

@@ -22,7 +22,7 @@ public class CpuTrustTests
     {
         var (trust, cache) = (Trust(s_anchors), new VerifierCache());
         var gpu = new Assay.Tests.Appraisal.Judged { Trust = trust }.Expectations();
-        Assert.NotNull(AuthenticDevice.Authenticate(Simulated.Gpu, gpu, cache).Device);
+        Assert.NotNull(AuthenticDevice.Authenticate(Simulated.Gpu, gpu.Question, cache).Device);
 
         var judged = SimulatedCpu.Tdx(4, false) with { Trust = trust, Cache = cache };
         judged = judged with { Quote = WithChain(judged.Quote, Simulated.Gpu.Chain.ToArray()) };
@@ -41,7 +41,7 @@ public class CpuTrustTests
         Assert.NotNull(quote);
 
         var gpu = new Assay.Tests.Appraisal.Judged { Trust = trust }.Expectations();
-        var (device, findings, _) = AuthenticDevice.Authenticate(Simulated.Gpu with { Chain = quote.Quote.PckChain.ToArray() }, gpu, cache);
+        var (device, findings, _) = AuthenticDevice.Authenticate(Simulated.Gpu with { Chain = quote.Quote.PckChain.ToArray() }, gpu.Question, cache);
 
         Assert.Null(device);
         Assert.Contains("device.chain.trusted", JudgedTdx.Failed(findings));

@@ -1,10 +1,10 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Snp;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Cpu;

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Cpu;

@@ -1,9 +1,9 @@
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Snp;
 using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Cpu;
 

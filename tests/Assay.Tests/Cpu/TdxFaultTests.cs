@@ -1,9 +1,9 @@
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Cpu;

@@ -11,6 +11,7 @@ using Assay.Rego;
 using Assay.Rego.Values;
 using Assay.Trust;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Docs;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
+using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Policy;
 

@@ -6,6 +6,7 @@ using Assay.Policy;
 using Assay.Tests.Appraisal;
 using Assay.Tests.Tokens;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Policy;

@@ -9,6 +9,7 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 using SimulatedStatus = Assay.Simulator.CertificateStatus;
 

@@ -152,20 +152,20 @@ public sealed class EveryKindTests
     private static void NoReportSurvives(string kind, int samples)
     {
         var (evidence, expected, cache) = (EveryKind.Device(kind), Expectations(), new VerifierCache());
-        Assert.NotNull(AuthenticDevice.Authenticate(evidence, expected, cache).Device);
+        Assert.NotNull(AuthenticDevice.Authenticate(evidence, expected.Question, cache).Device);
         foreach (var (bit, flipped) in Flips(evidence.Report, kind, samples))
         {
-            Assert.True(AuthenticDevice.Authenticate(evidence with { Report = flipped }, expected, cache).Device is null, Where(kind, bit));
+            Assert.True(AuthenticDevice.Authenticate(evidence with { Report = flipped }, expected.Question, cache).Device is null, Where(kind, bit));
         }
     }
 
     private static void NoChainSurvives(string kind, int samples)
     {
         var (evidence, expected, cache) = (EveryKind.Device(kind), Expectations(), new VerifierCache());
-        var genuine = Fingerprints(AuthenticDevice.Authenticate(evidence, expected, cache).Device!);
+        var genuine = Fingerprints(AuthenticDevice.Authenticate(evidence, expected.Question, cache).Device!);
         foreach (var (bit, flipped) in Flips(evidence.Chain, kind, samples))
         {
-            if (AuthenticDevice.Authenticate(evidence with { Chain = flipped }, expected, cache).Device is { } device)
+            if (AuthenticDevice.Authenticate(evidence with { Chain = flipped }, expected.Question, cache).Device is { } device)
             {
                 Assert.True(genuine == Fingerprints(device), Where(kind, bit));
             }
@@ -178,7 +178,7 @@ public sealed class EveryKindTests
     {
         var (expected, cache) = (Expectations(), new VerifierCache());
         var genuine = EveryKind.Read(EveryKind.MachineFile);
-        var identities = genuine.Select(item => AuthenticDevice.Authenticate(item, expected, cache).Device!.Identity.Id).ToArray();
+        var identities = genuine.Select(item => AuthenticDevice.Authenticate(item, expected.Question, cache).Device!.Identity.Id).ToArray();
         Assert.Equal(12, identities.Distinct().Count());
         var (refused, same) = (0, 0);
         foreach (var (bit, flipped) in Flips(EveryKind.MachineFile, "machine", samples))
@@ -198,7 +198,7 @@ public sealed class EveryKindTests
                 {
                     same++;
                 }
-                else if (AuthenticDevice.Authenticate(item, expected, cache).Device is { } device)
+                else if (AuthenticDevice.Authenticate(item, expected.Question, cache).Device is { } device)
                 {
                     Assert.True(device.Identity.Id == identities[index] && item.Report.Span.SequenceEqual(was.Report.Span), Where("machine", bit));
                 }

@@ -143,7 +143,7 @@ public class FlipTests
             }
 
             parsed++;
-            var (device, _, _) = AuthenticDevice.Authenticate(evidence with { Report = spoilt }, expected, cache);
+            var (device, _, _) = AuthenticDevice.Authenticate(evidence with { Report = spoilt }, expected.Question, cache);
             Assert.True(device is null, $"seed {seed}");
         }
 
@@ -162,7 +162,7 @@ public class FlipTests
         first.CopyTo(report.AsSpan(start + block));
 
         Assert.True(SpdmReport.TryParse(report, out _, out var fault), fault?.ToString());
-        Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = report }, Expect(Simulated.Trust), new VerifierCache()).Device);
+        Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = report }, Expect(Simulated.Trust).Question, new VerifierCache()).Device);
     }
 
     private static void NoReportSurvives(string name, int step)
@@ -170,11 +170,11 @@ public class FlipTests
         var (evidence, trust) = Evidence(name);
         var cache = new VerifierCache();
         var expected = Expect(trust);
-        Assert.NotNull(AuthenticDevice.Authenticate(evidence, expected, cache).Device);
+        Assert.NotNull(AuthenticDevice.Authenticate(evidence, expected.Question, cache).Device);
 
         foreach (var flipped in Flips(evidence.Report, step))
         {
-            Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = flipped }, expected, cache).Device);
+            Assert.Null(AuthenticDevice.Authenticate(evidence with { Report = flipped }, expected.Question, cache).Device);
         }
     }
 
@@ -183,11 +183,11 @@ public class FlipTests
         var (evidence, trust) = Evidence(name);
         var cache = new VerifierCache();
         var expected = Expect(trust);
-        var genuine = AuthenticDevice.Authenticate(evidence, expected, cache).Device!.Path.Certificates.Select(certificate => certificate.Fingerprint).ToArray();
+        var genuine = AuthenticDevice.Authenticate(evidence, expected.Question, cache).Device!.Path.Certificates.Select(certificate => certificate.Fingerprint).ToArray();
 
         foreach (var flipped in Flips(evidence.Chain, step))
         {
-            if (AuthenticDevice.Authenticate(evidence with { Chain = flipped }, expected, cache).Device is { } device)
+            if (AuthenticDevice.Authenticate(evidence with { Chain = flipped }, expected.Question, cache).Device is { } device)
             {
                 Assert.Equal(genuine, device.Path.Certificates.Select(certificate => certificate.Fingerprint));
             }
@@ -217,7 +217,7 @@ public class FlipTests
         var cache = new VerifierCache();
         var expected = Expect(trust);
         Assert.True(EvidenceFile.TryParse(file, "file", out var evidence, out var fault), fault?.ToString());
-        var genuine = AuthenticDevice.Authenticate(Assert.Single(evidence), expected, cache).Device!;
+        var genuine = AuthenticDevice.Authenticate(Assert.Single(evidence), expected.Question, cache).Device!;
         var (survivors, refused) = (0, 0);
 
         foreach (var flipped in Flips(file, step))
@@ -226,7 +226,7 @@ public class FlipTests
             Assert.Equal(read, fault is null && !devices.IsEmpty);
             foreach (var item in devices)
             {
-                if (AuthenticDevice.Authenticate(item, expected, cache).Device is { } device)
+                if (AuthenticDevice.Authenticate(item, expected.Question, cache).Device is { } device)
                 {
                     survivors++;
                     Assert.Equal(genuine.Identity, device.Identity);

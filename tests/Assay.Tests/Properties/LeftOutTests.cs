@@ -17,6 +17,7 @@ using Assay.Simulator;
 using Assay.Tests.Composite;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Properties;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Assay.Reference;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Reference;
 

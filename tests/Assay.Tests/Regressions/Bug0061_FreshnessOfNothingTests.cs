@@ -3,11 +3,13 @@ using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tests.Composite;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Regressions;

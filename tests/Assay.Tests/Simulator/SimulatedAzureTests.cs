@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Appraisal.Cpu;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Endorsements;
@@ -13,6 +12,7 @@ using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 using Xunit;

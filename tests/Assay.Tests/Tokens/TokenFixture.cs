@@ -11,6 +11,7 @@ using Assay.Tests.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Tests.Tokens;

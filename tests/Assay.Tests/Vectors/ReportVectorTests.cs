@@ -84,7 +84,7 @@ public class ReportVectorTests
             Chain = System.Text.Encoding.ASCII.GetBytes(device.ChainPem),
         };
 
-        var (authentic, findings, _) = AuthenticDevice.Authenticate(evidence, (new Judged { Trust = Simulated.Trust }).Expectations(), new VerifierCache());
+        var (authentic, findings, _) = AuthenticDevice.Authenticate(evidence, (new Judged { Trust = Simulated.Trust }).Expectations().Question, new VerifierCache());
 
         Assert.Equal(expected, findings.Single(finding => finding.Id == "report.version.supported").State);
         Assert.Equal(expected is CheckState.Held, authentic is not null);

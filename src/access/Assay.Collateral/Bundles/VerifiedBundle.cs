@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Assay.Appraisal.Cpu;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Collateral;
 

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Collateral;
 

@@ -5,6 +5,7 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Collateral;
 

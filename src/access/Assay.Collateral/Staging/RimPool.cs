@@ -192,7 +192,7 @@ public sealed record RimPool
 
     // The last year of the calendar has no later second for the next promotion.
     private static DateTimeOffset Time(JsonElement element, string name) =>
-        Utc.Parse(element.GetProperty(name).GetString() ?? "") is { Year: < 9999 } time ? time : throw new FormatException(name);
+        Utc.TryParse(element.GetProperty(name).GetString(), out var time) && time.Year < 9999 ? time : throw new FormatException(name);
 
     private static ImmutableSortedSet<string> Ids(IEnumerable<string> ids) => ids.ToImmutableSortedSet(StringComparer.Ordinal);
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Assay.Appraisal.Cpu;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
@@ -8,6 +7,12 @@ using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Authentication;
+
+/// <summary>What devices are authenticated with. All of it is stated.</summary>
+/// <param name="Nonce">The challenge that every report must answer. Null: freshness is not proven, and the verdict says so.</param>
+/// <param name="Trust">Whose roots are believed.</param>
+/// <param name="RequireFwid">Whether firmware that reports no FWID is refused.</param>
+internal sealed record DeviceQuestion(Nonce? Nonce, TrustSet Trust, bool RequireFwid);
 
 /// <summary>
 /// A device whose report is proven its own: the chain ends at a trusted root, the leaf's key signed the report, the report answers the
@@ -64,9 +69,9 @@ public sealed class AuthenticDevice
 
     /// <summary>From hostile bytes to an authentic device.</summary>
     internal static (AuthenticDevice? Device, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
-        DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
+        DeviceEvidence evidence, DeviceQuestion question, VerifierCache cache)
     {
-        var candidate = new Candidate(evidence, expected, cache);
+        var candidate = new Candidate(evidence, question, cache);
         var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the evidence could not be read", out var authentic, out var parsed);
         return (authentic ? new AuthenticDevice(candidate.Report!, candidate.Path!, candidate.Identity!, candidate.Fields!) : null, findings, !parsed);
     }
@@ -85,38 +90,27 @@ public sealed class AuthenticDevice
     private static Outcome ChainIsWellFormed(Candidate candidate)
     {
         var key = Digest.Sha256(candidate.Evidence.Chain.Span);
-        if (candidate.Cache.TryGetAuthentic<CertificationPath>(key, candidate.Expected.Trust.Identity, out var known))
+        if (candidate.Cache.TryGetAuthentic<CertificationPath>(key, candidate.Question.Trust.Identity, out var known))
         {
             candidate.Path = known;
             return Outcome.Held($"{known.Certificates.Length} certificates");
         }
 
-        if (!Pem.TryDecode(candidate.Evidence.Chain.Span, out var blocks, out var fault))
+        if (!candidate.Cache.TryReadChain(candidate.Evidence.Chain.Span, out var chain, out var whyNot))
         {
-            return Outcome.Failed(fault.ToString());
+            return Outcome.Failed(whyNot);
         }
 
-        var chain = ImmutableArray.CreateBuilder<Certificate>(blocks.Length);
-        foreach (var block in blocks)
-        {
-            if (!candidate.Cache.TryReadCertificate(block.Span, out var certificate, out fault))
-            {
-                return Outcome.Failed($"certificate {chain.Count}: {fault}");
-            }
-
-            chain.Add(certificate);
-        }
-
-        candidate.Chain = chain.ToImmutable();
+        candidate.Chain = chain;
         candidate.ChainKey = key;
-        return Outcome.Held($"{chain.Count} certificates");
+        return Outcome.Held($"{chain.Length} certificates");
     }
 
     private static Outcome ChainIsTrusted(Candidate candidate)
     {
         if (candidate.Path is null)
         {
-            var trust = candidate.Expected.Trust;
+            var trust = candidate.Question.Trust;
             if (!CertificationPath.TryCertify(candidate.Chain, trust, PathPurpose.Device, candidate.Cache, out var path, out var whyNot))
             {
                 return Outcome.Failed(whyNot);
@@ -216,7 +210,7 @@ public sealed class AuthenticDevice
             : Outcome.Failed("the firmware's opaque data is of a version that is not understood: a newer Assay may", $"{fields.OpaqueVersion}", $"at most {highest}");
     }
 
-    private static Outcome NonceMatches(Candidate candidate) => candidate.Expected.Nonce switch
+    private static Outcome NonceMatches(Candidate candidate) => candidate.Question.Nonce switch
     {
         null => Outcome.Waived("no nonce was given: the report may be an old one"),
         var expected when candidate.Report!.Nonce.Equals(expected) => Outcome.Held(expected.ToString()),
@@ -240,7 +234,7 @@ public sealed class AuthenticDevice
         if (fields.Fwid is not { } reported)
         {
             const string reason = "the firmware reports no FWID";
-            return candidate.Expected.RequireFwid ? Outcome.Failed(reason + ", and one is required") : Outcome.NotApplicable(reason);
+            return candidate.Question.RequireFwid ? Outcome.Failed(reason + ", and one is required") : Outcome.NotApplicable(reason);
         }
 
         return !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out var whyNot) ? Outcome.Failed(whyNot)
@@ -251,10 +245,10 @@ public sealed class AuthenticDevice
     private static string Abbreviate(Digest digest) => digest.ToString()[..16] + "…";
 
     /// <summary>A device on its way through the checks above; each may use only what an earlier one has set.</summary>
-    private sealed class Candidate(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
+    private sealed class Candidate(DeviceEvidence evidence, DeviceQuestion question, VerifierCache cache)
     {
         public DeviceEvidence Evidence => evidence;
-        public AppraisalExpectations Expected => expected;
+        public DeviceQuestion Question => question;
         public VerifierCache Cache => cache;
         public SpdmReport? Report { get; set; }
         public ImmutableArray<Certificate> Chain { get; set; } = [];

@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Snp;
 using Assay.Checks;
-using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Trust;
 using Assay.Trust.Amd;
@@ -57,9 +55,9 @@ public sealed class AuthenticSnpReport
 
     /// <summary>From hostile bytes to an authentic report.</summary>
     internal static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
-        ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+        ReadOnlyMemory<byte> report, ImmutableArray<ReadOnlyMemory<byte>> certificates, ProcessorQuestion question, VerifierCache cache)
     {
-        var candidate = new Candidate(report, collateral, expected, cache);
+        var candidate = new Candidate(report, certificates, question, cache);
         var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the report could not be read", out var authentic, out var parsed);
         return (authentic ? new AuthenticSnpReport(candidate.Report!, candidate.Path!, candidate.Endorsement!) : null, findings, !parsed);
     }
@@ -80,7 +78,7 @@ public sealed class AuthenticSnpReport
     private static Outcome ChainIsAvailable(Candidate candidate)
     {
         var certificates = new List<Certificate>();
-        foreach (var der in candidate.Collateral.Certificates)
+        foreach (var der in candidate.Certificates)
         {
             if (!candidate.Cache.TryReadCertificate(der.Span, out var certificate, out var fault))
             {
@@ -120,7 +118,7 @@ public sealed class AuthenticSnpReport
             return Outcome.Stopped("the chain is not complete");
         }
 
-        if (!CertificationPath.TryCertify(candidate.Chain, candidate.Expected.Trust, PathPurpose.AmdEndorsement, candidate.Cache, out var path, out var whyNot))
+        if (!CertificationPath.TryCertify(candidate.Chain, candidate.Question.Trust, PathPurpose.AmdEndorsement, candidate.Cache, out var path, out var whyNot))
         {
             return Outcome.Failed(whyNot);
         }
@@ -168,7 +166,7 @@ public sealed class AuthenticSnpReport
             return Outcome.Stopped("the certificate is not authentic");
         }
 
-        var (report, accepted) = (candidate.Report!, candidate.Expected.AcceptedSigningKeys);
+        var (report, accepted) = (candidate.Report!, candidate.Question.AcceptedSigningKeys);
         return endorsement.Kind != report.SigningKey ? Outcome.Failed("the report names another kind of key than the certificate", $"{report.SigningKey}", $"{endorsement.Kind}")
             : !accepted.Contains(report.SigningKey) ? Outcome.Failed("reports that this kind of key signed are not accepted", $"{report.SigningKey}", accepted.IsEmpty ? "nothing was chosen" : string.Join(", ", accepted))
             : report is { MaskChipKey: true, SigningKey: SnpSigningKey.Vcek } ? Outcome.Failed("the report says that its platform may not sign with the VCEK (MASK_CHIP_KEY), and is signed with it", "MASK_CHIP_KEY", "not set")
@@ -205,7 +203,7 @@ public sealed class AuthenticSnpReport
             : Outcome.Failed("the report was not signed by the certificate's key: it was altered, or is of another chip or TCB");
     }
 
-    private static Outcome ReportDataMatches(Candidate candidate) => candidate.Expected.ReportData switch
+    private static Outcome ReportDataMatches(Candidate candidate) => candidate.Question.ReportData switch
     {
         null => Outcome.Waived("no report data was given: the report may be an old one, or another's"),
         var expected when candidate.Report!.ReportData.Equals(expected) => Outcome.Held(expected.ToString()),
@@ -213,11 +211,11 @@ public sealed class AuthenticSnpReport
     };
 
     /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>
-    private sealed class Candidate(ReadOnlyMemory<byte> bytes, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+    private sealed class Candidate(ReadOnlyMemory<byte> bytes, ImmutableArray<ReadOnlyMemory<byte>> certificates, ProcessorQuestion question, VerifierCache cache)
     {
         public ReadOnlyMemory<byte> Bytes => bytes;
-        public SnpCollateral Collateral => collateral;
-        public SnpExpectations Expected => expected;
+        public ImmutableArray<ReadOnlyMemory<byte>> Certificates => certificates;
+        public ProcessorQuestion Question => question;
         public VerifierCache Cache => cache;
         public SnpReport? Report { get; set; }
         public ImmutableArray<Certificate> Chain { get; set; } = [];

@@ -1,9 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Evidence.Tdx;
-using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Trust.Intel;
 using Assay.Trust.Tpm;
@@ -56,9 +54,9 @@ public sealed class AuthenticTdxQuote
 
     /// <summary>From hostile bytes to an authentic quote.</summary>
     internal static (AuthenticTdxQuote? Quote, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
-        ReadOnlyMemory<byte> quote, TdxExpectations expected, VerifierCache cache)
+        ReadOnlyMemory<byte> quote, ProcessorQuestion question, VerifierCache cache)
     {
-        var candidate = new Candidate(quote, expected, cache);
+        var candidate = new Candidate(quote, question, cache);
         var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the quote could not be read", out var authentic, out var parsed);
         return (authentic ? new AuthenticTdxQuote(candidate.Quote!, candidate.Path!, candidate.Platform!) : null, findings, !parsed);
     }
@@ -82,13 +80,13 @@ public sealed class AuthenticTdxQuote
         }
 
         var key = Digest.Sha256(quote.PckChain.Span);
-        if (candidate.Cache.TryGetAuthentic<AuthenticPckPath>(key, candidate.Expected.Trust.Identity, out var known))
+        if (candidate.Cache.TryGetAuthentic<AuthenticPckPath>(key, candidate.Question.Trust.Identity, out var known))
         {
             candidate.Path = known.Path;
             return Outcome.Held($"{known.Path.Certificates.Length} certificates");
         }
 
-        if (!AuthenticStatement.TryReadChain(quote.PckChain.Span, candidate.Cache, out var chain, out var whyNot))
+        if (!candidate.Cache.TryReadChain(quote.PckChain.Span, out var chain, out var whyNot))
         {
             return Outcome.Failed(whyNot);
         }
@@ -101,7 +99,7 @@ public sealed class AuthenticTdxQuote
     {
         if (candidate.Path is null)
         {
-            var trust = candidate.Expected.Trust;
+            var trust = candidate.Question.Trust;
             if (!CertificationPath.TryCertify(candidate.Chain, trust, PathPurpose.IntelPck, candidate.Cache, out var path, out var whyNot))
             {
                 return Outcome.Failed(whyNot);
@@ -139,7 +137,7 @@ public sealed class AuthenticTdxQuote
 
         var (quote, leaf) = (candidate.Quote!, candidate.Path.Leaf);
         candidate.QeKey = Digest.Sha256([.. quote.QeReport.Bytes.Span, .. quote.QeReportSignature.Span, .. quote.AttestationKey.Span]);
-        if (candidate.Cache.TryGetAuthentic<AuthenticQe>(candidate.QeKey, candidate.Expected.Trust.Identity, out var known) && known.Leaf == leaf.Fingerprint)
+        if (candidate.Cache.TryGetAuthentic<AuthenticQe>(candidate.QeKey, candidate.Question.Trust.Identity, out var known) && known.Leaf == leaf.Fingerprint)
         {
             candidate.Qe = known;
             return Outcome.Held("ECDSA P-256 with SHA-256");
@@ -151,7 +149,7 @@ public sealed class AuthenticTdxQuote
         }
 
         candidate.Qe = new AuthenticQe(leaf.Fingerprint, VerificationKey.FromP256Point(quote.AttestationKey.Span));
-        candidate.Cache.AddAuthentic(candidate.QeKey, candidate.Expected.Trust.Identity, candidate.Qe);
+        candidate.Cache.AddAuthentic(candidate.QeKey, candidate.Question.Trust.Identity, candidate.Qe);
         return Outcome.Held("ECDSA P-256 with SHA-256");
     }
 
@@ -184,7 +182,7 @@ public sealed class AuthenticTdxQuote
             : Outcome.Failed("the quote was not signed by the attestation key: it was altered");
     }
 
-    private static Outcome ReportDataMatches(Candidate candidate) => candidate.Expected.ReportData switch
+    private static Outcome ReportDataMatches(Candidate candidate) => candidate.Question.ReportData switch
     {
         null => Outcome.Waived("no report data was given: the quote may be an old one, or another's"),
         var expected when candidate.Quote!.Body.ReportData.Equals(expected) => Outcome.Held(expected.ToString()),
@@ -192,10 +190,10 @@ public sealed class AuthenticTdxQuote
     };
 
     /// <summary>A quote on its way through the checks above; each may use only what an earlier one has set.</summary>
-    private sealed class Candidate(ReadOnlyMemory<byte> bytes, TdxExpectations expected, VerifierCache cache)
+    private sealed class Candidate(ReadOnlyMemory<byte> bytes, ProcessorQuestion question, VerifierCache cache)
     {
         public ReadOnlyMemory<byte> Bytes => bytes;
-        public TdxExpectations Expected => expected;
+        public ProcessorQuestion Question => question;
         public VerifierCache Cache => cache;
         public TdxQuote? Quote { get; set; }
         public ImmutableArray<Certificate> Chain { get; set; } = [];

@@ -1,14 +1,41 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Tpm;
 using Assay.Checks;
 using Assay.Evidence.Tpm;
-using Assay.Reference.Manifest;
 using Assay.Trust;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Authentication;
+
+/// <summary>What a TPM's quote is authenticated with. All of it is stated.</summary>
+/// <param name="QualifyingData">What it must answer, up to 66 bytes. Null: freshness is not proven.</param>
+/// <param name="Bank">SHA-256 or SHA-384.</param>
+/// <param name="Registers">PCRs that must be quoted; at least one.</param>
+/// <param name="UserData">Azure: the 64 bytes that the guest wrote for this challenge; null for none.</param>
+/// <param name="Earlier">The clock of an earlier quote of the same key; null when none is known.</param>
+internal sealed record TpmQuestion(ReadOnlyMemory<byte>? QualifyingData, TcgHash Bank, ImmutableArray<int> Registers, ReadOnlyMemory<byte>? UserData, TpmClock? Earlier);
+
+/// <summary>The answers about who speaks.</summary>
+internal sealed record TpmAuthentication
+{
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    /// <summary>Whether the bytes made sense.</summary>
+    public required bool IsRead { get; init; }
+
+    /// <summary>The proof; null where a question failed, or the key has no root.</summary>
+    public required AuthenticTpmQuote? Quote { get; init; }
+
+    /// <summary>The key, believed or not.</summary>
+    public required AttestationKey? Key { get; init; }
+
+    /// <summary>Azure: the HCL report; null elsewhere and when it could not be read.</summary>
+    public required HclReport? Hcl { get; init; }
+
+    /// <summary>Values that have the digest which was quoted, whoever quoted it; null where they have another.</summary>
+    public required QuotedRegisters? Matching { get; init; }
+}
 
 /// <summary>
 /// A quote that a trusted key signed, over register values that are known. The only way to get one is that every question about it passed,
@@ -42,7 +69,6 @@ public sealed class AuthenticTpmQuote
         new("tpm.quote.registers.present", RegistersArePresent),
         new("tpm.quote.registers.match", RegistersMatch),
         new("tpm.quote.boot.same", BootIsTheSame),
-        new("tpm.measurements.match", MeasurementsMatch),
     ];
 
     private AuthenticTpmQuote(TpmQuote quote, AttestationKey key, QuotedRegisters registers) => (Quote, Key, Registers) = (quote, key, registers);
@@ -60,25 +86,26 @@ public sealed class AuthenticTpmQuote
     internal static IEnumerable<string> CheckIds => s_azure.Concat(s_parsing).Concat(s_authenticity).Select(check => check.Id);
 
     /// <summary>A quote under a key that is known beforehand.</summary>
-    internal static TpmResult Authenticate(TpmQuoteEvidence evidence, AttestationKey key, TpmExpectations expected, OperationMeter meter) =>
-        Authenticate(new Candidate(evidence, expected, meter) { Key = key }, s_parsing);
+    internal static TpmAuthentication Authenticate(TpmQuoteEvidence evidence, AttestationKey key, TpmQuestion question, OperationMeter meter) =>
+        Authenticate(new Candidate(evidence, question, meter) { Key = key }, s_parsing);
 
     /// <summary>A quote under the key that an HCL report names.</summary>
-    internal static TpmResult Authenticate(AzureVtpmEvidence evidence, ParavisorMatch? verified, TpmExpectations expected, OperationMeter meter) =>
-        Authenticate(new Candidate(evidence.Quote, expected, meter) { Azure = evidence, Verified = verified }, [.. s_azure, .. s_parsing]);
+    internal static TpmAuthentication Authenticate(AzureVtpmEvidence evidence, TeeReportData? verified, TpmQuestion question, OperationMeter meter) =>
+        Authenticate(new Candidate(evidence.Quote, question, meter) { Azure = evidence, Verified = verified }, [.. s_azure, .. s_parsing]);
 
-    private static TpmResult Authenticate(Candidate candidate, ImmutableArray<Check<Candidate>> parsing)
+    private static TpmAuthentication Authenticate(Candidate candidate, ImmutableArray<Check<Candidate>> parsing)
     {
-        var findings = Stage.Authenticate(candidate, parsing, s_authenticity, "the evidence could not be read", out var passed, out _);
+        var findings = Stage.Authenticate(candidate, parsing, s_authenticity, "the evidence could not be read", out var passed, out var parsed);
         // That nobody is known to keep the TPM may be waived; then the quote was read, and is no proof.
         var isProven = passed && candidate.Key is { Root: not TpmRoot.None };
-        return new TpmResult
+        return new TpmAuthentication
         {
             Findings = findings,
+            IsRead = parsed,
             Quote = isProven ? new AuthenticTpmQuote(candidate.Quote!, candidate.Key!, candidate.Registers!) : null,
-            Root = candidate.Key?.Root ?? TpmRoot.None,
+            Key = candidate.Key,
             Hcl = candidate.Hcl,
-            Boot = isProven ? candidate.Boot : null,
+            Matching = candidate.Registers,
         };
     }
 
@@ -133,7 +160,7 @@ public sealed class AuthenticTpmQuote
             return Outcome.Stopped("the HCL report could not be read");
         }
 
-        return candidate.Expected.UserData is not { } expected ? Outcome.Waived("no user data were asked for: the hardware report may be an old one of the same machine")
+        return candidate.Question.UserData is not { } expected ? Outcome.Waived("no user data were asked for: the hardware report may be an old one of the same machine")
             : CryptographicOperations.FixedTimeEquals(expected.Span, report.Runtime.UserData.Span) ? Outcome.Held()
             : Outcome.Failed("the hardware report was not made for this challenge", Convert.ToHexStringLower(report.Runtime.UserData.Span), Convert.ToHexStringLower(expected.Span));
     }
@@ -200,7 +227,7 @@ public sealed class AuthenticTpmQuote
     private static Outcome NonceMatches(Candidate candidate)
     {
         var extra = candidate.Quote!.ExtraData;
-        return candidate.Expected.QualifyingData is not { } expected ? Outcome.Waived("no nonce was given: the quote may be an old one")
+        return candidate.Question.QualifyingData is not { } expected ? Outcome.Waived("no nonce was given: the quote may be an old one")
             : expected.Length is 0 or > LongestQualifyingData ? Outcome.Failed($"the expected nonce has {expected.Length} bytes; 1 to {LongestQualifyingData} can be quoted")
             : CryptographicOperations.FixedTimeEquals(expected.Span, extra.Span) ? Outcome.Held(Convert.ToHexStringLower(extra.Span))
             : Outcome.Failed("the quote answers another challenge: it is replayed, or of another session", Convert.ToHexStringLower(extra.Span), Convert.ToHexStringLower(expected.Span));
@@ -208,7 +235,7 @@ public sealed class AuthenticTpmQuote
 
     private static Outcome BankIsAccepted(Candidate candidate)
     {
-        var (expected, selections) = (candidate.Expected.Bank, candidate.Quote!.Selections);
+        var (expected, selections) = (candidate.Question.Bank, candidate.Quote!.Selections);
         var found = string.Join(", ", selections.Select(selection => selection.Bank is TcgHash.None ? $"algorithm {selection.Algorithm:X4}" : selection.Bank.Label));
         return expected is not (TcgHash.Sha256 or TcgHash.Sha384) ? Outcome.Failed("no bank was chosen", found, "SHA-256 or SHA-384")
             : selections is not [{ Bank: var bank }] || bank != expected || candidate.Evidence.Bank != expected ? Outcome.Failed("exactly one selection, of the expected bank, is expected", found, expected.Label)
@@ -218,14 +245,14 @@ public sealed class AuthenticTpmQuote
     private static Outcome RegistersArePresent(Candidate candidate)
     {
         var selection = candidate.Quote!.Selections[0];
-        if (candidate.Expected.Registers.IsDefaultOrEmpty)
+        if (candidate.Question.Registers.IsDefaultOrEmpty)
         {
             return Outcome.Failed("no register was asked for");
         }
 
-        int[] unquoted = [.. candidate.Expected.Registers.Where(register => !selection.Has(register))];
+        int[] unquoted = [.. candidate.Question.Registers.Where(register => !selection.Has(register))];
         int[] untold = [.. selection.Registers.Where(register => !candidate.Evidence.Values.ContainsKey(register))];
-        return unquoted.Length > 0 ? Outcome.Failed("registers that are needed are not quoted", List(selection.Registers), List(candidate.Expected.Registers))
+        return unquoted.Length > 0 ? Outcome.Failed("registers that are needed are not quoted", List(selection.Registers), List(candidate.Question.Registers))
             : untold.Length > 0 ? Outcome.Failed($"the evidence tells no value of PCR {List(untold)}, which the quote covers")
             : selection.Count == 0 ? Outcome.Failed("the quote covers no register")
             : Outcome.Held($"PCR {List(selection.Registers)}");
@@ -253,80 +280,27 @@ public sealed class AuthenticTpmQuote
         return Outcome.Held($"{selection.Count} of {selection.Count}");
     }
 
-    private static Outcome BootIsTheSame(Candidate candidate) => candidate.Expected.Earlier switch
+    private static Outcome BootIsTheSame(Candidate candidate) => candidate.Question.Earlier switch
     {
         null => Outcome.NotApplicable("no earlier quote is known"),
         { } earlier when earlier.WhyNotContinuedBy(candidate.Quote!.Clock) is { } whyNot => Outcome.Failed(whyNot),
         _ => Outcome.Held(),
     };
 
-    private static Outcome MeasurementsMatch(Candidate candidate)
-    {
-        if (candidate.Expected.References is not { } references)
-        {
-            return Outcome.Waived("no reference values were given: any boot passes");
-        }
-
-        if (candidate.Key!.Root is TpmRoot.None)
-        {
-            return Outcome.Failed("PCRs are asked about, and nothing that this TPM says is believed: no reference value names what keeps it", "none", "a paravisor that matches, or a root of the key");
-        }
-
-        if (candidate.Registers is not { } registers)
-        {
-            return Outcome.Stopped("the register values are not known to be those that were quoted");
-        }
-
-        var matching = references.FirstOrDefault(reference => WhyNot(candidate, registers, reference) is null);
-        candidate.Boot = matching;
-        return matching is not null ? Outcome.Held(matching.Name)
-            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"PCR {List(registers.Values.Keys)}", "at least one boot")
-            : Outcome.Failed("the machine booted none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(candidate, registers, reference)}")));
-    }
-
-    // A register that is not quoted is not known, and so is not the expected one.
-    private static string? WhyNot(Candidate candidate, QuotedRegisters registers, TpmReference reference)
-    {
-        if (WhyNotKeptBy(candidate, reference) is { } whyNot)
-        {
-            return whyNot;
-        }
-
-        if (reference.Bank != registers.Bank)
-        {
-            return $"it is of the {reference.Bank.Label} bank, the quote of {registers.Bank.Label}";
-        }
-
-        int[] wrong = [.. reference.Values.Where(golden => !registers.Values.TryGetValue(golden.Key, out var found) || found != golden.Value).Select(golden => golden.Key)];
-        return reference.Values.IsEmpty ? "it lists no register"
-            : wrong.Length > 0 ? $"PCR {List(wrong)} {(wrong.Length == 1 ? "differs or is" : "differ or are")} not quoted"
-            : null;
-    }
-
-    // Registers are of the TPM that the entry names: another paravisor's, or a plain TPM's, hold what that one likes (S-9a).
-    private static string? WhyNotKeptBy(Candidate candidate, TpmReference reference) => candidate.Key!.Root is TpmRoot.InTee
-        ? reference.Paravisor is null ? "it names no paravisor (manifest version 2), and these registers are a paravisor's"
-            : reference.Paravisor != candidate.Verified?.Paravisor ? $"it is about registers that {reference.Paravisor} keeps, these are kept by {candidate.Verified?.Paravisor}"
-            : null
-        : reference.Paravisor is not null ? $"it is about registers that {reference.Paravisor} keeps, and no paravisor keeps these"
-            : reference.Root is not TpmRoot.None && reference.Root != candidate.Key.Root ? $"it asks for a TPM whose key is {AttestationKey.WordOf(reference.Root)}, this one's is {candidate.Key.RootWord}"
-            : null;
-
     private static string List(IEnumerable<int> registers) => string.Join(", ", registers);
 
     /// <summary>Evidence on its way through the checks above; each may use only what an earlier one has set.</summary>
-    private sealed class Candidate(TpmQuoteEvidence evidence, TpmExpectations expected, OperationMeter meter)
+    private sealed class Candidate(TpmQuoteEvidence evidence, TpmQuestion question, OperationMeter meter)
     {
         public TpmQuoteEvidence Evidence => evidence;
-        public TpmExpectations Expected => expected;
+        public TpmQuestion Question => question;
         public OperationMeter Meter => meter;
         public AzureVtpmEvidence? Azure { get; init; }
-        public ParavisorMatch? Verified { get; init; }
+        public TeeReportData? Verified { get; init; }
         public AttestationKey? Key { get; set; }
         public HclReport? Hcl { get; set; }
         public TpmQuote? Quote { get; set; }
         public TpmSignature? Signature { get; set; }
         public QuotedRegisters? Registers { get; set; }
-        public TpmReference? Boot { get; set; }
     }
 }

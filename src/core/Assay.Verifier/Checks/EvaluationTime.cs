@@ -1,3 +1,5 @@
+using Assay.Wire;
+
 namespace Assay.Checks;
 
 /// <summary>By which clock a verdict was reached (S-13).</summary>
@@ -25,4 +27,12 @@ public sealed record EvaluationTime(DateTimeOffset Instant, TimeSource Source)
 
     /// <summary>The earliest instant that this source may state, before anything is verified.</summary>
     internal DateTimeOffset InitialFloor => Source is TimeSource.Stated ? DateTimeOffset.MinValue : ReleaseDate;
+
+    /// <summary>Whether it can be the time at all: chosen, and not behind the release of this software.</summary>
+    internal Outcome IsPlausible() => Source switch
+    {
+        TimeSource.None => Outcome.Failed("no time was told"),
+        TimeSource.System when Instant + TimeSpan.FromMinutes(5) < ReleaseDate => Outcome.Failed("the clock is behind the release of this software", Utc.Text(Instant), Utc.Text(ReleaseDate)),
+        _ => Outcome.Held($"{Utc.Text(Instant)}, {(Source is TimeSource.Stated ? "stated" : "system")}"),
+    };
 }

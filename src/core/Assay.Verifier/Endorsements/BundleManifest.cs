@@ -3,7 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal.Devices;
 using Assay.Wire;
 
 namespace Assay.Endorsements;
@@ -63,8 +62,8 @@ public sealed record BundleManifest
 
     /// <summary>The bytes that are signed.</summary>
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(new CanonicalObject()
-        .Text("created", ChainJudge.Text(Created))
-        .Text("goodUntil", ChainJudge.Text(GoodUntil))
+        .Text("created", Utc.Text(Created))
+        .Text("goodUntil", Utc.Text(GoodUntil))
         .List("items", Items.Select(ToJson))
         .List("marks", Marks.Select(mark => $"[{CanonicalObject.Quoted(mark.Name)},{CanonicalObject.Quoted(mark.Rank.ToString())}]"))
         .Number("sequence", Sequence)

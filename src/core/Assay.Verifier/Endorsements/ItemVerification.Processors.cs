@@ -226,7 +226,7 @@ public sealed partial class ItemVerification
     private bool TryCertify(ReadOnlyMemory<byte> pem, [NotNullWhen(true)] out CertifiedAuthority? authority, [NotNullWhen(false)] out ItemFault? fault)
     {
         authority = null;
-        var read = AuthenticStatement.TryReadChain(pem.Span, cache, out var chain, out var whyNot);
+        var read = cache.TryReadChain(pem.Span, out var chain, out var whyNot);
         fault = !read ? new ItemFault(ItemRefusal.Malformed, whyNot!)
             : CertifiedAuthority.TryCertify(chain, trust, cache, out authority, out whyNot) ? null
             : new ItemFault(ItemRefusal.Chain, whyNot);
@@ -238,7 +238,7 @@ public sealed partial class ItemVerification
     {
         path = null;
         fault = !cache.TryReadCertificate(leaf.Span, out var certificate, out var malformed) ? new ItemFault(ItemRefusal.Malformed, malformed.ToString())
-            : !AuthenticStatement.TryReadChain(issuers.Span, cache, out var chain, out var whyNot) ? new ItemFault(ItemRefusal.Malformed, whyNot)
+            : !cache.TryReadChain(issuers.Span, out var chain, out var whyNot) ? new ItemFault(ItemRefusal.Malformed, whyNot)
             : CertificationPath.TryCertify([certificate, .. chain], trust, purpose, cache, out path, out whyNot) ? null
             : new ItemFault(ItemRefusal.Chain, whyNot);
         return fault is null;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Reference.Intel;
 using Assay.Trust;
 
 namespace Assay.Endorsements;
@@ -20,7 +19,7 @@ public sealed partial class ItemVerification(TrustSet trust, VerifierCache cache
     public bool TryVerifyAuthority(ReadOnlyMemory<byte> pem, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
     {
         (item, fault) = (null, null);
-        if (!AuthenticStatement.TryReadChain(pem.Span, cache, out var chain, out var whyNot))
+        if (!cache.TryReadChain(pem.Span, out var chain, out var whyNot))
         {
             fault = new ItemFault(ItemRefusal.Malformed, whyNot);
             return false;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Appraisal.Cpu;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;

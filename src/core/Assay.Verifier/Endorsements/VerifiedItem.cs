@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
-using Assay.Appraisal.Devices;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -150,8 +149,8 @@ public sealed class VerifiedItem
     /// <summary>Whether it holds at a time; why not.</summary>
     public bool IsCurrent(DateTimeOffset at, [NotNullWhen(false)] out ItemFault? fault)
     {
-        fault = ValidFrom - at > RevocationJudgement.ClockSkewTolerance ? new ItemFault(ItemRefusal.NotCurrent, $"it holds from {ChainJudge.Text(ValidFrom)} on, it is {ChainJudge.Text(at)}")
-            : at > ValidUntil ? new ItemFault(ItemRefusal.NotCurrent, $"it held until {ChainJudge.Text(ValidUntil)}, it is {ChainJudge.Text(at)}")
+        fault = ValidFrom - at > RevocationJudgement.ClockSkewTolerance ? new ItemFault(ItemRefusal.NotCurrent, $"it holds from {Utc.Text(ValidFrom)} on, it is {Utc.Text(at)}")
+            : at > ValidUntil ? new ItemFault(ItemRefusal.NotCurrent, $"it held until {Utc.Text(ValidUntil)}, it is {Utc.Text(at)}")
             : null;
         return fault is null;
     }

@@ -67,7 +67,7 @@ public static class EarReader
         var isKnown = TokenChecks.AllHold(answers);
         answers.AddRange(s_claims.Select(check => isKnown ? check.Ask(subject) : Outcome.Stopped("its form is not proven").Named(check.Id)));
         findings = answers.ToImmutable();
-        if (!TokenChecks.Accept(findings))
+        if (!findings.ArePassed())
         {
             return false;
         }
@@ -87,7 +87,7 @@ public static class EarReader
         ? Outcome.Held(StrictJson.Text(subject.Claims, "eat_profile"))
         : Outcome.Failed(
             "it is an attestation result of no known form; the tokens of a bundle are verified together, as a bundle",
-            TokenChecks.Short(StrictJson.Text(subject.Claims, "eat_profile") ?? "no eat_profile"), $"{NvidiaEar.CompositeProfile} or {TrusteeEar.Profile}");
+            JwsText.Short(StrictJson.Text(subject.Claims, "eat_profile") ?? "no eat_profile"), $"{NvidiaEar.CompositeProfile} or {TrusteeEar.Profile}");
 
     private static Outcome SubmodulesAreWellFormed(Subject subject)
     {
@@ -120,7 +120,7 @@ public static class EarReader
             }
         }
 
-        return Outcome.Held(TokenChecks.Short(string.Join(", ", names)));
+        return Outcome.Held(JwsText.Short(string.Join(", ", names)));
     }
 
     private static Outcome ClaimsAreWellFormed(Subject subject)
@@ -138,7 +138,7 @@ public static class EarReader
     private static Outcome StatusIsAffirming(Subject subject)
     {
         var other = subject.Statuses.FirstOrDefault(entry => entry.Status != Affirming);
-        return other.Name is null ? Outcome.Held(Affirming) : Outcome.Failed($"{other.Name}: it is not affirmed", TokenChecks.Short(other.Status ?? "none"), Affirming);
+        return other.Name is null ? Outcome.Held(Affirming) : Outcome.Failed($"{other.Name}: it is not affirmed", JwsText.Short(other.Status ?? "none"), Affirming);
     }
 
     // Who reads one member alone must not be told more than who reads all.
@@ -162,7 +162,7 @@ public static class EarReader
 
     private static Outcome ResultIsPass(Subject subject) => !subject.IsOurs ? Outcome.NotApplicable("the issuer states no verdict beside the status")
         : StrictJson.Text(subject.Claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-        : Outcome.Failed("the verdict is no pass", TokenChecks.Short(StrictJson.Text(subject.Claims, "x-assay-verdict") ?? "none"), "pass");
+        : Outcome.Failed("the verdict is no pass", JwsText.Short(StrictJson.Text(subject.Claims, "x-assay-verdict") ?? "none"), "pass");
 
     private sealed class Subject(CompactJws jws, JsonWebKeySet keys, EatExpectations expected) : TokenSubject([("token", jws)], keys, expected)
     {

@@ -66,7 +66,7 @@ public static class EatBundleReader
         var authentic = TokenChecks.AllHold(answers);
         answers.AddRange(s_claims.Select(check => authentic ? check.Ask(subject) : Outcome.Stopped("what the tokens say is not proven theirs").Named(check.Id)));
         findings = answers.ToImmutable();
-        if (!TokenChecks.Accept(findings))
+        if (!findings.ArePassed())
         {
             return false;
         }
@@ -92,12 +92,12 @@ public static class EatBundleReader
         var present = subject.Bundle.Submodules.Select(submodule => submodule.Key).ToHashSet(StringComparer.Ordinal);
         var missing = listed.Keys.Where(name => !present.Contains(name)).ToArray();
         var surplus = present.Where(name => !listed.ContainsKey(name)).ToArray();
-        return missing.Length > 0 ? Outcome.Failed($"{TokenChecks.Short(string.Join(", ", missing))} is listed and not in the bundle", Names(present), Names(listed.Keys))
-            : surplus.Length > 0 ? Outcome.Failed($"{TokenChecks.Short(string.Join(", ", surplus))} is in the bundle and not listed", Names(present), Names(listed.Keys))
+        return missing.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", missing))} is listed and not in the bundle", Names(present), Names(listed.Keys))
+            : surplus.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", surplus))} is in the bundle and not listed", Names(present), Names(listed.Keys))
             : present.Count == 0 ? Outcome.Failed("there is none: a token about no device proves nothing")
             : Outcome.Held(Names(present));
 
-        static string Names(IEnumerable<string> names) => TokenChecks.Short(string.Join(", ", names.Order(StringComparer.Ordinal)));
+        static string Names(IEnumerable<string> names) => JwsText.Short(string.Join(", ", names.Order(StringComparer.Ordinal)));
     }
 
     private static Outcome DigestsMatch(Subject subject)
@@ -147,7 +147,7 @@ public static class EatBundleReader
         if (subject.IsOurs)
         {
             return StrictJson.Text(claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-                : Outcome.Failed("the verdict is no pass", TokenChecks.Short(StrictJson.Text(claims, "x-assay-verdict") ?? "none"), "pass");
+                : Outcome.Failed("the verdict is no pass", JwsText.Short(StrictJson.Text(claims, "x-assay-verdict") ?? "none"), "pass");
         }
 
         return claims.TryGetProperty("x-nvidia-overall-att-result", out var result) && result.ValueKind is JsonValueKind.True

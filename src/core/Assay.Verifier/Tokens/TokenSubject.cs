@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Evidence.EventLogs;
@@ -106,10 +105,6 @@ internal static class TokenChecks
         return [.. headers, (AllHold(headers) ? SignaturesAreValid(subject) : Outcome.Stopped("no key that may verify it")).Named(Signature)];
     }
 
-    /// <summary>Whether a token with these findings is accepted.</summary>
-    public static bool Accept(IEnumerable<Finding> findings) =>
-        findings.All(finding => finding.IsAccepted);
-
     public static bool AllHold(IEnumerable<Finding> findings) => findings.All(finding => finding.State is CheckState.Held);
 
     private static Outcome HeaderIsKnown(TokenSubject subject) => subject.Each(jws =>
@@ -119,21 +114,11 @@ internal static class TokenChecks
         : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
         : null);
 
-    private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => AlgorithmWrong(jws.Header));
-
-    /// <summary>Why nothing that names this algorithm is believed; null when it is one of ours.</summary>
-    public static string? AlgorithmWrong(JsonElement header) => StrictJson.Text(header, "alg") switch
-    {
-        "ES384" or "ES256" => null,
-        { } none when none.Equals("none", StringComparison.OrdinalIgnoreCase) => "it is not signed: its algorithm is \"none\"",
-        { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: whoever can verify it could have made it",
-        null => "it names no algorithm",
-        { } other => $"its algorithm is \"{Short(other)}\": ES384 or ES256 is expected",
-    };
+    private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => JwsText.WhyAlgorithmIsRefused(jws.Header));
 
     private static Outcome KeyIsKnown(TokenSubject subject) => subject.Each(jws =>
         StrictJson.Text(jws.Header, "kid") is not { } name ? "it names no key"
-        : subject.Keys.Find(name) is null ? $"its key \"{Short(name)}\" is not in the set"
+        : subject.Keys.Find(name) is null ? $"its key \"{JwsText.Short(name)}\" is not in the set"
         : null);
 
     private static Outcome AlgorithmIsTheKeys(TokenSubject subject) =>
@@ -164,7 +149,7 @@ internal static class TokenChecks
         var found = StrictJson.Text(subject.Claims, "iss") ?? "";
         return subject.Expected.Issuer is not { } expected ? Outcome.Waived("no issuer was asked for: any whose key is in the set is accepted")
             : found == expected ? Outcome.Held(expected)
-            : Outcome.Failed("it is another issuer's", Short(found), expected);
+            : Outcome.Failed("it is another issuer's", JwsText.Short(found), expected);
     }
 
     // RFC 7519 §4.1.3: who does not find itself in aud must reject, so a reader without a name takes only tokens without an audience.
@@ -195,24 +180,17 @@ internal static class TokenChecks
         var named = subject.Claims.TryGetProperty("tee-pubkey", out var claim) && claim.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetString(CanonicalJson.Write(claim)) : null;
         return named is null ? Outcome.Failed("the token names no key: no processor vouched for one", "none", key.Jwk)
             : named == key.Jwk ? Outcome.Held(key.Thumbprint)
-            : Outcome.Failed("the token is about another key than yours: whatever you encrypt to yours, somebody else's machine was judged", Short(named), key.Jwk);
+            : Outcome.Failed("the token is about another key than yours: whatever you encrypt to yours, somebody else's machine was judged", JwsText.Short(named), key.Jwk);
     }
 
-    private static Outcome ClockIsPlausible(TokenSubject subject) => ClockIsPlausible(subject.Expected.Time);
-
-    public static Outcome ClockIsPlausible(EvaluationTime clock) => clock switch
-    {
-        { Source: TimeSource.None } => Outcome.Failed("no time was told"),
-        { Source: TimeSource.System } time when time.Instant + TimeSpan.FromMinutes(5) < EvaluationTime.ReleaseDate => Outcome.Failed("the clock is behind the release of this software", Text(time.Instant), Text(EvaluationTime.ReleaseDate)),
-        { } time => Outcome.Held($"{Text(time.Instant)}, {(time.Source is TimeSource.Stated ? "stated" : "system")}"),
-    };
+    private static Outcome ClockIsPlausible(TokenSubject subject) => subject.Expected.Time.IsPlausible();
 
     private static Outcome TimeHasBegun(TokenSubject subject) => subject.Each(jws =>
         Math.Max(Date(jws, "nbf") ?? 0, Date(jws, "iat") ?? LastSecond) is var from && from <= Second(subject.Expected.Time.Instant) + Skew
-            ? null : $"it is valid only from {Text(DateTimeOffset.FromUnixTimeSeconds(from))}");
+            ? null : $"it is valid only from {Utc.Text(DateTimeOffset.FromUnixTimeSeconds(from))}");
 
     private static Outcome TimeHasNotEnded(TokenSubject subject) => subject.Each(jws =>
-        (Date(jws, "exp") ?? 0) is var end && Second(subject.Expected.Time.Instant) < end + Skew ? null : $"it ended at {Text(DateTimeOffset.FromUnixTimeSeconds(end))}");
+        (Date(jws, "exp") ?? 0) is var end && Second(subject.Expected.Time.Instant) < end + Skew ? null : $"it ended at {Utc.Text(DateTimeOffset.FromUnixTimeSeconds(end))}");
 
     private static Outcome LifetimeIsLimited(TokenSubject subject) => subject.Each(jws =>
         (Date(jws, "exp") ?? LastSecond) - (Date(jws, "iat") ?? 0) is var seconds && seconds > 0 && seconds <= (long)TokenTerms.LongestLifetime.TotalSeconds
@@ -232,7 +210,7 @@ internal static class TokenChecks
         var word = subject.IsOurs ? StrictJson.Text(subject.Claims, "x-assay-gpu-binding") : null;
         var found = word switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None };
         return found >= subject.Expected.RequiredBinding ? Outcome.Held(word)
-            : Outcome.Failed("the devices are bound to a confidential VM less than you demand", subject.IsOurs ? Short(word ?? "none") : "not stated by this issuer", wanted);
+            : Outcome.Failed("the devices are bound to a confidential VM less than you demand", subject.IsOurs ? JwsText.Short(word ?? "none") : "not stated by this issuer", wanted);
     }
 
     private static Outcome NothingIsWeakened(TokenSubject subject)
@@ -245,10 +223,10 @@ internal static class TokenChecks
         var accepted = subject.Expected.DangerouslyAcceptedWeakenings;
         var stated = Weakenings(subject.Claims);
         string[] all = [.. stated.Where(name => accepted.IsDefault || !accepted.Contains(name))];
-        return all.Length == 0 && stated.Length > 0 ? Outcome.Waived($"accepted by name although weakened: {Short(string.Join(", ", stated))}")
+        return all.Length == 0 && stated.Length > 0 ? Outcome.Waived($"accepted by name although weakened: {JwsText.Short(string.Join(", ", stated))}")
             : all.Length == 0 ? Outcome.Held()
-            : subject.Expected.DangerouslyAcceptWeakened ? Outcome.Waived($"accepted although weakened: {Short(string.Join(", ", all))}")
-            : Outcome.Failed("the verdict is weakened", Short(string.Join(", ", all)), "nothing");
+            : subject.Expected.DangerouslyAcceptWeakened ? Outcome.Waived($"accepted although weakened: {JwsText.Short(string.Join(", ", all))}")
+            : Outcome.Failed("the verdict is weakened", JwsText.Short(string.Join(", ", all)), "nothing");
     }
 
     private static Outcome AnchorsAreAccepted(TokenSubject subject)
@@ -267,7 +245,7 @@ internal static class TokenChecks
             "simulated" => TrustSetKind.Simulated,
             _ => TrustSetKind.None,
         };
-        return kind is TrustSetKind.None ? Outcome.Failed("the anchors are of no known kind", Short(word ?? "none"))
+        return kind is TrustSetKind.None ? Outcome.Failed("the anchors are of no known kind", JwsText.Short(word ?? "none"))
             : kind is TrustSetKind.Simulated && !TokenIssuer.IsLoopbackUrl(StrictJson.Text(claims, "iss") ?? "") ? Outcome.Failed("simulated devices under an issuer that is not loopback (S-12)")
             : kind is TrustSetKind.BuiltIn || subject.Expected.OtherAnchors.Contains(kind) ? Outcome.Held(word)
             : Outcome.Failed($"the devices are certified by {word} anchors, which you did not accept by name", word, "built-in");
@@ -295,8 +273,4 @@ internal static class TokenChecks
     }
 
     private static long Second(DateTimeOffset time) => time.ToUnixTimeSeconds();
-
-    public static string Text(DateTimeOffset time) => ChainJudge.Text(time);
-
-    public static string Short(string text) => text.Length <= 200 ? text : string.Concat(text.AsSpan(0, 200), "…");
 }

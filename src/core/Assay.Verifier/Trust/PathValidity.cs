@@ -1,6 +1,6 @@
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Trust;
 
@@ -14,15 +14,15 @@ internal static class PathValidity
     {
         if (path.LatestNotBefore - at > RevocationJudgement.ClockSkewTolerance)
         {
-            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", ChainJudge.Text(at), $"from {ChainJudge.Text(path.LatestNotBefore)}");
+            return Outcome.Failed("a certificate is not valid yet: the clock is behind, or the evidence is from the future", Utc.Text(at), $"from {Utc.Text(path.LatestNotBefore)}");
         }
 
         if (path.EarliestNotAfter >= at)
         {
-            return Outcome.Held($"until {ChainJudge.Text(path.EarliestNotAfter)}");
+            return Outcome.Held($"until {Utc.Text(path.EarliestNotAfter)}");
         }
 
         var ended = path.Certificates.First(certificate => certificate.NotAfter == path.EarliestNotAfter);
-        return Outcome.Failed($"expired: {ended.Subject.CommonName} ended at {ChainJudge.Text(ended.NotAfter)}; {cure}", ChainJudge.Text(at), $"until {ChainJudge.Text(path.EarliestNotAfter)}");
+        return Outcome.Failed($"expired: {ended.Subject.CommonName} ended at {Utc.Text(ended.NotAfter)}; {cure}", Utc.Text(at), $"until {Utc.Text(path.EarliestNotAfter)}");
     }
 }

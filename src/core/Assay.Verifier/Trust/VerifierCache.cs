@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Wire;
 
@@ -74,4 +75,31 @@ public sealed class VerifierCache
     }
 
     internal void AddAuthentic(Digest content, Digest trust, object value) => _authentic.Add((content, trust), value);
+
+    /// <summary>The certificates of a PEM chain, in its order.</summary>
+    internal bool TryReadChain(ReadOnlySpan<byte> pem, out ImmutableArray<Certificate> chain, [NotNullWhen(false)] out string? whyNot)
+    {
+        chain = [];
+        if (!Pem.TryDecode(pem, out var blocks, out var fault))
+        {
+            whyNot = fault.ToString();
+            return false;
+        }
+
+        var read = ImmutableArray.CreateBuilder<Certificate>(blocks.Length);
+        foreach (var block in blocks)
+        {
+            if (!TryReadCertificate(block.Span, out var certificate, out fault))
+            {
+                whyNot = $"certificate {read.Count}: {fault}";
+                return false;
+            }
+
+            read.Add(certificate);
+        }
+
+        chain = read.ToImmutable();
+        whyNot = null;
+        return true;
+    }
 }

@@ -80,8 +80,7 @@ internal sealed class JsonFields
     /// <summary>ISO 8601 in whole seconds, UTC, suffix Z.</summary>
     public DateTimeOffset Time(JsonElement parent, string name)
     {
-        var sound = DateTimeOffset.TryParseExact(
-            Text(parent, name), "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time);
+        var sound = Utc.TryParse(Text(parent, name), out var time);
         Require(sound, name, "a time like 2025-07-01T00:00:00Z is expected");
         return time;
     }

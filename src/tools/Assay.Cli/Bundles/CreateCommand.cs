@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Appraisal.Cpu;
 using Assay.Checks;
 using Assay.Cli.Collateral;
 using Assay.Collateral;

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Assay.Appraisal.Cpu;
 using Assay.Cli.Collateral;
 using Assay.Endorsements;
 

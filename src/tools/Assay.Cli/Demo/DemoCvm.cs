@@ -16,6 +16,7 @@ using Assay.Policy;
 using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Demo;

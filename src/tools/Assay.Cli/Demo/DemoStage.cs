@@ -8,6 +8,7 @@ using Assay.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Demo;

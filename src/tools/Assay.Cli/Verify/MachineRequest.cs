@@ -11,6 +11,7 @@ using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Policy;

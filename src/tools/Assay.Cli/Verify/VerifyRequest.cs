@@ -11,6 +11,7 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Rego.Values;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Verify;

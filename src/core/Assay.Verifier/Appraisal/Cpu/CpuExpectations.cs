@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
@@ -7,28 +6,15 @@ using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
-using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Cpu;
-
-/// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
-public sealed record CpuCollateral
-{
-    /// <summary>Nothing at hand.</summary>
-    public static CpuCollateral Empty { get; } = new();
-
-    /// <summary>For TDX quotes.</summary>
-    public TdxCollateral Tdx { get; init; } = TdxCollateral.Empty;
-
-    /// <summary>For SNP reports.</summary>
-    public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
-}
 
 /// <summary>What the relying party expects of a processor, whichever it turns out to be. All of it is stated: there is no "skip if unset".</summary>
 public sealed record CpuExpectations

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Trust;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Cpu;
 
@@ -26,9 +26,9 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
 
     /// <summary>Whether something that is valid from one instant to another is valid now.</summary>
     public Outcome Within(DateTimeOffset issued, DateTimeOffset nextUpdate, string what) =>
-        issued - at > RevocationJudgement.ClockSkewTolerance ? Outcome.Failed($"the issue date of the {what} is in the future: the clock is behind", ChainJudge.Text(at), $"from {ChainJudge.Text(issued)}")
-        : at > nextUpdate ? Outcome.Failed($"the {what} is past its next update: fetch it again", ChainJudge.Text(at), $"until {ChainJudge.Text(nextUpdate)}")
-        : Outcome.Held($"{ChainJudge.Text(issued)} to {ChainJudge.Text(nextUpdate)}");
+        issued - at > RevocationJudgement.ClockSkewTolerance ? Outcome.Failed($"the issue date of the {what} is in the future: the clock is behind", Utc.Text(at), $"from {Utc.Text(issued)}")
+        : at > nextUpdate ? Outcome.Failed($"the {what} is past its next update: fetch it again", Utc.Text(at), $"until {Utc.Text(nextUpdate)}")
+        : Outcome.Held($"{Utc.Text(issued)} to {Utc.Text(nextUpdate)}");
 
     public CrlOutcomes Revocation(ImmutableArray<CrlQuery> queries)
     {

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Cpu;
 
@@ -25,7 +25,7 @@ internal sealed record TimeGround(EvaluationTime Time, RevocationChecking Revoca
     {
         var floor = ground.LatestStatement > ground.Time.InitialFloor ? ground.LatestStatement : ground.Time.InitialFloor;
         return floor - ground.Time.Instant > RevocationJudgement.ClockSkewTolerance
-            ? Outcome.Failed("the clock is behind what verified, or behind the release of this software", ChainJudge.Text(ground.Time.Instant), $"at least {ChainJudge.Text(floor)}")
+            ? Outcome.Failed("the clock is behind what verified, or behind the release of this software", Utc.Text(ground.Time.Instant), $"at least {Utc.Text(floor)}")
             : Outcome.Held();
     }
 }

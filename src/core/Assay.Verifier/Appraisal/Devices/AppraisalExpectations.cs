@@ -1,21 +1,10 @@
+using Assay.Authentication;
 using Assay.Checks;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
-
-/// <summary>Whether revocation is asked about. The default is neither.</summary>
-public enum RevocationChecking
-{
-    /// <summary>Not chosen: refused.</summary>
-    None,
-
-    /// <summary>Every certificate below a root needs a current, authentic, good answer.</summary>
-    Required,
-
-    /// <summary>Nothing is asked: a revoked device or RIM signer passes. A weakening, named in the verdict.</summary>
-    DangerouslySkipped,
-}
 
 /// <summary>What the relying party expects. All of it is stated: there is no "skip if unset".</summary>
 public sealed record AppraisalExpectations
@@ -42,4 +31,6 @@ public sealed record AppraisalExpectations
 
     /// <summary>How old an OCSP answer may be even inside its window; null for the window alone.</summary>
     public TimeSpan? MaximumOcspAge { get; init; }
+
+    internal DeviceQuestion Question => new(Nonce, Trust, RequireFwid);
 }

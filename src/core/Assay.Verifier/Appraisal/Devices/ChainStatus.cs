@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Trust;
@@ -225,8 +224,6 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         RevocationReason.AaCompromise => "aACompromise",
         _ => "unspecified",
     };
-
-    internal static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private sealed record Answer(
         string Name, string Status, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, bool NonceMatches, DateTimeOffset LatestStatement)

@@ -194,7 +194,7 @@ public static class NvidiaClaims
     private static void WriteChain(Utf8JsonWriter writer, ChainStatus? chain)
     {
         writer.WriteStartObject();
-        writer.WriteString("x-nvidia-cert-expiration-date", chain is null ? "" : ChainJudge.Text(chain.ExpiresAt));
+        writer.WriteString("x-nvidia-cert-expiration-date", chain is null ? "" : Utc.Text(chain.ExpiresAt));
         writer.WriteBoolean("x-nvidia-cert-ocsp-nonce-matches", chain?.NonceMatches ?? false);
         writer.WriteBoolean("x-nvidia-cert-ocsp-response-valid", chain?.ResponseValid ?? false);
         writer.WriteString("x-nvidia-cert-ocsp-status", chain?.OcspStatus ?? "");

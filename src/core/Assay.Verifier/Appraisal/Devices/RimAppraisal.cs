@@ -5,6 +5,7 @@ using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
 

@@ -51,7 +51,7 @@ public static class SetAppraisal
         ArgumentOutOfRangeException.ThrowIfGreaterThan(evidence.Count, Wire.Limits.Devices);
         return ForEach(evidence.Count, index =>
         {
-            var (device, findings, unparsable) = AuthenticDevice.Authenticate(evidence[index], expected, cache);
+            var (device, findings, unparsable) = AuthenticDevice.Authenticate(evidence[index], expected.Question, cache);
             return new DeviceResult { Index = index, Source = evidence[index].Source, Findings = findings, Unparsable = unparsable, Device = device, Asked = expected };
         });
     }
@@ -162,8 +162,8 @@ public static class SetAppraisal
         var floor = candidate.Devices.SelectMany(device => device.Rims.Select(rim => rim.Chain).Append(device.Chain)).OfType<ChainStatus>()
             .Select(chain => chain.LatestStatement).Append(time.InitialFloor).Max();
         return floor - time.Instant <= RevocationJudgement.ClockSkewTolerance
-            ? Outcome.Held(ChainJudge.Text(time.Instant))
-            : Outcome.Failed("the clock is behind what has already happened: set it", ChainJudge.Text(time.Instant), $"at least {ChainJudge.Text(floor)}");
+            ? Outcome.Held(Utc.Text(time.Instant))
+            : Outcome.Failed("the clock is behind what has already happened: set it", Utc.Text(time.Instant), $"at least {Utc.Text(floor)}");
     }
 
     private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)

@@ -116,7 +116,7 @@ public static class CompositeAppraisal
     private static Outcome TimeIsOne(Candidate candidate)
     {
         var times = new[] { candidate.Parts.Devices?.Time, candidate.Parts.Tdx?.Time, candidate.Parts.Snp?.Time }.OfType<EvaluationTime>().Distinct().ToArray();
-        return times.Length == 1 ? Outcome.Held(ChainJudge.Text(times[0].Instant)) : Outcome.Failed("the parts were judged at different instants, or by different clocks");
+        return times.Length == 1 ? Outcome.Held(Utc.Text(times[0].Instant)) : Outcome.Failed("the parts were judged at different instants, or by different clocks");
     }
 
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)

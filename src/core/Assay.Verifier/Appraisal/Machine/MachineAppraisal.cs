@@ -5,6 +5,7 @@ using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Authentication;
 using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Trust;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Cpu;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Checks;
@@ -9,6 +8,7 @@ using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Snp;
@@ -50,7 +50,7 @@ public static class SnpAppraisal
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, collateral, expected, cache);
+        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Trust, expected.AcceptedSigningKeys), cache);
         var result = new SnpResult
         {
             Findings = findings,

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Snp;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Cpu;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Checks;
@@ -9,6 +8,7 @@ using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Tdx;
@@ -73,7 +73,7 @@ public static class TdxAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, expected, cache);
+        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Trust, []), cache);
         return new TdxResult
         {
             Findings = findings,
@@ -326,7 +326,7 @@ public static class TdxAppraisal
         public Outcome Accept(TcbJudgement judgement, string what)
         {
             var words = judgement.AdvisoryIds.IsEmpty ? $"{judgement.Status}" : $"{judgement.Status}: {string.Join(", ", judgement.AdvisoryIds)}";
-            return judgement.Status is TcbStatus.UpToDate ? Outcome.Held($"UpToDate as of {ChainJudge.Text(judgement.Date)}")
+            return judgement.Status is TcbStatus.UpToDate ? Outcome.Held($"UpToDate as of {Utc.Text(judgement.Date)}")
                 : judgement.Status is not TcbStatus.Revoked && expected.DangerouslyAcceptedTcbStatuses.Contains(judgement.Status) ? Outcome.Waived($"the {what}'s TCB is {words}, and that is accepted")
                 : Outcome.Failed($"the {what}'s TCB is not up to date: {(judgement.Status is TcbStatus.Revoked ? "Intel trusts it no longer" : "update it, or accept the status by name")}", words, "UpToDate");
         }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Assay.Appraisal.Devices;
 using Assay.Authentication;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
@@ -58,7 +57,7 @@ public sealed record TdxClaims
         writer.WriteStartObject();
         writer.WriteString("x-assay-tee", "tdx");
         writer.WriteString("x-assay-tcb-status", TcbStatus is TcbStatus.None ? null : TcbStatus.ToString());
-        writer.WriteString("x-assay-tcb-date", TcbDate is { } date ? ChainJudge.Text(date) : null);
+        writer.WriteString("x-assay-tcb-date", TcbDate is { } date ? Utc.Text(date) : null);
         writer.WriteStartArray("x-assay-advisory-ids");
         foreach (var advisory in AdvisoryIds)
         {

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Tdx;

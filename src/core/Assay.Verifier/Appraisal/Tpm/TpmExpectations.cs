@@ -30,6 +30,8 @@ public sealed record TpmExpectations
 
     /// <summary>The clock of an earlier quote of the same key: this one must be of the same boot. Null when none is known.</summary>
     public TpmClock? Earlier { get; init; }
+
+    internal TpmQuestion Question => new(QualifyingData, Bank, Registers, UserData, Earlier);
 }
 
 /// <summary>The answers about a TPM's quote.</summary>

@@ -95,7 +95,7 @@ public sealed class AuthenticStatement
             return (known, null, null);
         }
 
-        if (!TryReadChain(statement.IssuerChain.Span, cache, out var chain, out var chainFault)
+        if (!cache.TryReadChain(statement.IssuerChain.Span, out var chain, out var chainFault)
             || !CertificationPath.TryCertify(chain, trust, PathPurpose.IntelTcbSigning, cache, out var path, out chainFault))
         {
             return (null, chainFault, null);
@@ -109,32 +109,5 @@ public sealed class AuthenticStatement
         var authentic = new AuthenticStatement(statement, path);
         cache.AddAuthentic(identity, trust.Identity, authentic);
         return (authentic, null, null);
-    }
-
-    /// <summary>The certificates of a PEM chain, in its order.</summary>
-    internal static bool TryReadChain(ReadOnlySpan<byte> pem, VerifierCache cache, out ImmutableArray<Certificate> chain, [NotNullWhen(false)] out string? whyNot)
-    {
-        chain = [];
-        if (!Pem.TryDecode(pem, out var blocks, out var fault))
-        {
-            whyNot = fault.ToString();
-            return false;
-        }
-
-        var read = ImmutableArray.CreateBuilder<Certificate>(blocks.Length);
-        foreach (var block in blocks)
-        {
-            if (!cache.TryReadCertificate(block.Span, out var certificate, out fault))
-            {
-                whyNot = $"certificate {read.Count}: {fault}";
-                return false;
-            }
-
-            read.Add(certificate);
-        }
-
-        chain = read.ToImmutable();
-        whyNot = null;
-        return true;
     }
 }

@@ -35,7 +35,6 @@ public sealed record ReferenceManifest
 
     internal const int FirstVersion = 1;
     internal const int MarkedVersion = 2;
-    internal const string TimeForm = "yyyy-MM-dd'T'HH:mm:ss'Z'";
 
     /// <summary>1, or 2 with marks of paravisors and roots of TPMs.</summary>
     public int Version { get; init; } = FirstVersion;
@@ -120,7 +119,7 @@ public sealed record ReferenceManifest
         writer.WriteEndObject();
     }
 
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString(TimeForm, CultureInfo.InvariantCulture);
+    private static string Text(DateTimeOffset time) => Utc.Text(time);
 
     private static void WriteList<T>(Utf8JsonWriter writer, string name, ImmutableArray<T> list, Action<Utf8JsonWriter, T> write)
     {

@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using Assay.Checks;
-using Assay.Tokens;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -24,13 +23,13 @@ internal static class ReferenceManifestJudge
     private static readonly ImmutableArray<Check<Candidate>> s_header =
     [
         new("reference.type.match", TypeMatches),
-        new("reference.algorithm.allowed", candidate => Signed(candidate, jws => TokenChecks.AlgorithmWrong(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
+        new("reference.algorithm.allowed", candidate => Signed(candidate, jws => JwsText.WhyAlgorithmIsRefused(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
         new("reference.key.known", KeyIsKnown),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_terms =
     [
-        new("reference.clock.plausible", candidate => TokenChecks.ClockIsPlausible(candidate.Time)),
+        new("reference.clock.plausible", candidate => candidate.Time.IsPlausible()),
         new("reference.current", IsCurrent),
         new("reference.sequence.met", SequenceIsMet),
     ];
@@ -56,7 +55,7 @@ internal static class ReferenceManifestJudge
         return Holds(findings) ? (candidate.Manifest, candidate.Jws is null ? null : candidate.Key, findings.ToImmutable()) : (null, null, findings.ToImmutable());
     }
 
-    private static bool Holds(IEnumerable<Finding> findings) => TokenChecks.Accept(findings);
+    private static bool Holds(IEnumerable<Finding> findings) => findings.ArePassed();
 
     // An object is the plain form; everything else must be a JWS. Editors end files with a line's end.
     private static Outcome IsWellFormed(Candidate candidate, ReadOnlySpan<byte> file)
@@ -84,15 +83,15 @@ internal static class ReferenceManifestJudge
     private static Outcome Signed(Candidate candidate, Func<CompactJws, Outcome> ask) => candidate.Jws is { } jws ? ask(jws) : Outcome.NotApplicable(NotSigned);
 
     private static Outcome TypeMatches(Candidate candidate) => Signed(candidate, jws =>
-        StrictJson.Text(jws.Header, "typ") is not JwsType ? Outcome.Failed("it is signed as something else: a token is no manifest", TokenChecks.Short(StrictJson.Text(jws.Header, "typ") ?? "no typ"), JwsType)
+        StrictJson.Text(jws.Header, "typ") is not JwsType ? Outcome.Failed("it is signed as something else: a token is no manifest", JwsText.Short(StrictJson.Text(jws.Header, "typ") ?? "no typ"), JwsType)
         : jws.Header.EnumerateObject().Any(member => member.Name is not ("alg" or "kid" or "typ")) ? Outcome.Failed("its header has other members than alg, kid and typ: no extension is understood, and a key is never taken from the file itself")
         : Outcome.Held(JwsType));
 
     private static Outcome KeyIsKnown(Candidate candidate) => Signed(candidate, jws =>
         candidate.Keys is null ? Outcome.NotApplicable("no keys were given")
         : StrictJson.Text(jws.Header, "kid") is not { } name ? Outcome.Failed("it names no key")
-        : candidate.Keys.Find(name) is not { } key ? Outcome.Failed("its key is not in the set", TokenChecks.Short(name))
-        : StrictJson.Text(jws.Header, "alg") != key.AlgorithmName ? Outcome.Failed("its algorithm is not that of its key", TokenChecks.Short(StrictJson.Text(jws.Header, "alg") ?? "none"), key.AlgorithmName)
+        : candidate.Keys.Find(name) is not { } key ? Outcome.Failed("its key is not in the set", JwsText.Short(name))
+        : StrictJson.Text(jws.Header, "alg") != key.AlgorithmName ? Outcome.Failed("its algorithm is not that of its key", JwsText.Short(StrictJson.Text(jws.Header, "alg") ?? "none"), key.AlgorithmName)
         : Outcome.Held(name));
 
     private static Outcome SignatureIsValid(Candidate candidate) => (candidate.Jws, candidate.Keys) switch
@@ -129,9 +128,9 @@ internal static class ReferenceManifestJudge
     {
         var (manifest, at) = (candidate.Manifest!, candidate.Time.Instant);
         return manifest.NotBefore - at > RevocationJudgement.ClockSkewTolerance
-                ? Outcome.Failed("it does not count yet", TokenChecks.Text(at), $"from {TokenChecks.Text(manifest.NotBefore)}")
-            : at > manifest.NotAfter ? Outcome.Failed("it counts no more: get the image's latest", TokenChecks.Text(at), $"until {TokenChecks.Text(manifest.NotAfter)}")
-            : Outcome.Held($"until {TokenChecks.Text(manifest.NotAfter)}");
+                ? Outcome.Failed("it does not count yet", Utc.Text(at), $"from {Utc.Text(manifest.NotBefore)}")
+            : at > manifest.NotAfter ? Outcome.Failed("it counts no more: get the image's latest", Utc.Text(at), $"until {Utc.Text(manifest.NotAfter)}")
+            : Outcome.Held($"until {Utc.Text(manifest.NotAfter)}");
     }
 
     private static Outcome SequenceIsMet(Candidate candidate) => candidate.Manifest!.Sequence < candidate.MinimumSequence

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Assay.Wire;
 
 namespace Assay.Trust.Revocation;
 
@@ -163,7 +164,7 @@ public sealed record RevocationJudgement(
     private static bool NeverIssued(RevocationStatus status) =>
         status.Reason is RevocationReason.CertificateHold && status.RevokedAt == DateTimeOffset.UnixEpoch;
 
-    private static string Text(DateTimeOffset? time) => time?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "an unknown time";
+    private static string Text(DateTimeOffset? time) => time is { } known ? Utc.Text(known) : "an unknown time";
 }
 
 /// <summary>Arithmetic on foreign times, which reach to the end of year 9999.</summary>

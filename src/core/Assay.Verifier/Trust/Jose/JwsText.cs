@@ -1,0 +1,23 @@
+using System.Text.Json;
+using Assay.Wire;
+
+namespace Assay.Trust.Jose;
+
+/// <summary>What is said about the header of a JWS, whatever it signs.</summary>
+internal static class JwsText
+{
+    private const int MostShown = 200;
+
+    /// <summary>Why nothing that names this algorithm is believed; null when it is one of ours.</summary>
+    public static string? WhyAlgorithmIsRefused(JsonElement header) => StrictJson.Text(header, "alg") switch
+    {
+        "ES384" or "ES256" => null,
+        { } none when none.Equals("none", StringComparison.OrdinalIgnoreCase) => "it is not signed: its algorithm is \"none\"",
+        { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: whoever can verify it could have made it",
+        null => "it names no algorithm",
+        { } other => $"its algorithm is \"{Short(other)}\": ES384 or ES256 is expected",
+    };
+
+    /// <summary>Foreign text, cut to what a message can hold.</summary>
+    public static string Short(string text) => text.Length <= MostShown ? text : string.Concat(text.AsSpan(0, MostShown), "…");
+}
