@@ -19,36 +19,30 @@ internal sealed class IntelEndpoints(ItemAnswers answers)
 
     private static readonly string[] s_pckQuery = ["cpusvn", "encrypted_ppid", "pceid", "pcesvn", "qeid"];
 
-    public Task GetAsync(HttpContext context, string technology, string path) => (technology, path) switch
-    {
-        (_, "tcb") => TcbInfoAsync(context, technology),
-        (_, "qe/identity") => answers.GetAsync(
-            context, new CollateralKey(CollateralKind.QeIdentity, $"{technology}/{Update(context)}"), Json,
-            (response, item) => response.Headers["SGX-Enclave-Identity-Issuer-Chain"] = Escaped(item.Chain)),
-        ("sgx", "pckcrl") => PckCrlAsync(context),
-        // A PCCS sends this list in hexadecimal, and only a PCCS has the path.
-        ("sgx", "rootcacrl") => answers.GetAsync(
-            context, new CollateralKey(CollateralKind.RootCrl, "root"), Der, body: item => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(item.Body.Span))),
-        ("sgx", "pckcert") => PckCertificateAsync(context),
-        _ => Refusal.NotFoundAsync(context),
-    };
+    public Task QeIdentityAsync(HttpContext context, string technology) => answers.GetAsync(
+        context, new CollateralKey(CollateralKind.QeIdentity, $"{technology}/{Update(context)}"), Json,
+        (response, item) => response.Headers["SGX-Enclave-Identity-Issuer-Chain"] = Escaped(item.Chain));
 
-    private Task TcbInfoAsync(HttpContext context, string technology)
+    // A PCCS sends this list in hexadecimal, and only a PCCS has the path.
+    public Task RootCrlAsync(HttpContext context) => answers.GetAsync(
+        context, new CollateralKey(CollateralKind.RootCrl, "root"), Der, body: item => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(item.Body.Span)));
+
+    public Task TcbInfoAsync(HttpContext context, string technology)
     {
         var fmspc = context.Request.Query["fmspc"].ToString();
         return fmspc.Length == 12 && fmspc.All(char.IsAsciiHexDigit)
             ? answers.GetAsync(
                 context, new CollateralKey(CollateralKind.TcbInfo, $"{technology}/{fmspc.ToUpperInvariant()}/{Update(context)}"), Json,
                 (response, item) => response.Headers["TCB-Info-Issuer-Chain"] = Escaped(item.Chain))
-            : Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "fmspc is 12 hexadecimal digits");
+            : Refusal.BadRequestAsync(context, "fmspc is 12 hexadecimal digits");
     }
 
-    private Task PckCrlAsync(HttpContext context)
+    public Task PckCrlAsync(HttpContext context)
     {
         var (ca, encoding) = (context.Request.Query["ca"].ToString(), context.Request.Query["encoding"].ToString());
         if (ca is not ("platform" or "processor") || encoding is not ("" or "der" or "pem"))
         {
-            return Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "ca is platform or processor, encoding der or pem");
+            return Refusal.BadRequestAsync(context, "ca is platform or processor, encoding der or pem");
         }
 
         return answers.GetAsync(
@@ -57,13 +51,13 @@ internal sealed class IntelEndpoints(ItemAnswers answers)
             encoding == "der" ? null : item => PemEncoding.WriteUtf8("X509 CRL"u8, item.Body.Span));
     }
 
-    private Task PckCertificateAsync(HttpContext context)
+    public Task PckCertificateAsync(HttpContext context)
     {
         var asked = s_pckQuery.Select(name => (Name: name, Value: context.Request.Query[name].ToString())).Where(pair => pair.Value.Length > 0).ToArray();
         var sound = asked.All(pair => pair.Value.Length <= 768 && pair.Value.All(char.IsAsciiHexDigit)) && asked.Any(pair => pair.Name == "pceid") && asked.Any(pair => pair.Name is "qeid" or "encrypted_ppid");
         if (!sound)
         {
-            return Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "cpusvn, pcesvn, pceid, and qeid or encrypted_ppid are expected in hexadecimal");
+            return Refusal.BadRequestAsync(context, "cpusvn, pcesvn, pceid, and qeid or encrypted_ppid are expected in hexadecimal");
         }
 
         var id = string.Join('&', asked.Select(pair => $"{pair.Name}={pair.Value.ToUpperInvariant()}"));

@@ -14,7 +14,7 @@ internal sealed class ItemAnswers(CollateralCache cache, TimeProvider time)
     {
         if (!key.IsSound)
         {
-            await Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "the address names nothing that there could be").ConfigureAwait(false);
+            await Refusal.BadRequestAsync(context, "the address names nothing that there could be").ConfigureAwait(false);
             return;
         }
 

@@ -4,35 +4,18 @@ using Assay.Endorsements;
 
 namespace Assay.Collateral.Proxy;
 
-/// <summary>Counters and ends of a cache in Prometheus' text format, version 0.0.4.</summary>
+/// <summary>Counters and ends of a cache in Prometheus' text format, version 0.0.4: the numbers of its meter, under the names that an exporter of OpenTelemetry gives them.</summary>
 internal static class MetricsText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// <summary>Series of single items: those that end first.</summary>
-    private const int MostItems = 10_000;
-
-    private static readonly (string Counter, string Metric, string Help, bool HasReason)[] s_counters =
-    [
-        ("hits", "assay_collateral_hits_total", "Requests answered with a fresh item that was held.", false),
-        ("misses", "assay_collateral_misses_total", "Requests that waited for an upstream.", false),
-        ("stale", "assay_collateral_stale_total", "Requests answered with an item past its life, while no upstream answers.", false),
-        ("failures", "assay_collateral_failures_total", "Requests that got no item.", false),
-        ("upstream_requests", "assay_collateral_upstream_requests_total", "Requests to upstreams.", false),
-        ("upstream_errors", "assay_collateral_upstream_errors_total", "Requests to upstreams that brought nothing.", true),
-        ("refused", "assay_collateral_refused_total", "Items refused, by reason.", true),
-        ("damaged", "assay_collateral_damaged_total", "Files set aside because they did not verify.", true),
-        ("store_errors", "assay_collateral_store_errors_total", "Items that the disk did not take.", false),
-        ("evictions", "assay_collateral_evictions_total", "Items dropped for lack of room.", false),
-        ("loads", "assay_collateral_loads_total", "Items read from disk and verified again.", false),
-    ];
-
-    public static byte[] Write(CollateralCache cache, TimeProvider time)
+    public static byte[] Write(CollateralCache cache)
     {
         var text = new StringBuilder();
         var counts = cache.Meters.All();
-        foreach (var (counter, metric, help, hasReason) in s_counters)
+        foreach (var (counter, help, hasReason) in CacheMeters.Counters)
         {
+            var metric = $"{CacheMeters.InstrumentOf(counter).Replace('.', '_')}_total";
             Head(text, metric, help, "counter");
             foreach (var count in counts.Where(count => count.Name == counter))
             {
@@ -41,11 +24,10 @@ internal static class MetricsText
             }
         }
 
-        var (now, held) = (time.GetUtcNow(), cache.Held());
         Head(text, "assay_collateral_items", "Items held.", "gauge");
-        foreach (var kind in held.GroupBy(item => item.Key.Kind))
+        foreach (var (kind, count) in cache.ItemCounts())
         {
-            text.Append(CultureInfo.InvariantCulture, $"assay_collateral_items{{kind=\"{CollateralKinds.NameOf(kind.Key)}\"}} {kind.Count()}\n");
+            text.Append(CultureInfo.InvariantCulture, $"assay_collateral_items{{kind=\"{CollateralKinds.NameOf(kind)}\"}} {count}\n");
         }
 
         Head(text, "assay_collateral_size_bytes", "Bytes held on disk.", "gauge");
@@ -53,9 +35,9 @@ internal static class MetricsText
         Head(text, "assay_collateral_ready", "Whether the clock allows judging.", "gauge");
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_ready {(cache.WhyNotClock() is null ? 1 : 0)}\n");
         Head(text, "collateral_expires_seconds", "Seconds until an item no longer holds; the ones that end first.", "gauge");
-        foreach (var item in held.OrderBy(item => item.ValidUntil).Take(MostItems))
+        foreach (var (key, seconds) in cache.Expiries())
         {
-            text.Append(CultureInfo.InvariantCulture, $"collateral_expires_seconds{{kind=\"{CollateralKinds.NameOf(item.Key.Kind)}\",id=\"{item.Key.Id}\"}} {Math.Floor((item.ValidUntil - now).TotalSeconds)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"collateral_expires_seconds{{kind=\"{CollateralKinds.NameOf(key.Kind)}\",id=\"{key.Id}\"}} {seconds}\n");
         }
 
         return Encoding.ASCII.GetBytes(text.ToString());

@@ -4,6 +4,7 @@ using Assay.Trust.Revocation;
 using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 
 namespace Assay.Collateral.Proxy;
 
@@ -12,12 +13,12 @@ namespace Assay.Collateral.Proxy;
 /// appendix A.1). What is no answer has the form of the protocol, unsigned as it always is.
 /// </summary>
 internal sealed class OcspEndpoints(
-    ItemAnswers answers, CollateralCache cache, HttpUpstream? upstream, ItemVerification verification, OcspNonceMode nonceMode, TimeProvider time)
+    ItemAnswers answers, CollateralCache cache, HttpUpstream? upstream, ItemVerification verification, OcspNonceMode nonceMode, RequestRefusals refusals, TimeProvider time)
 {
     private const string RequestType = "application/ocsp-request";
     private const string ResponseType = "application/ocsp-response";
     private const string Header = "x-assay-ocsp";
-    private const int MostBytes = 64 * 1024;
+    private const int MostBytes = CollateralRoute.MostBodyBytes;
 
     // OCSPResponse { responseStatus ENUMERATED } (RFC 6960 §4.2.1).
     private static byte[] Status(OcspResponseStatus status) => [0x30, 0x03, 0x0A, 0x01, status switch
@@ -32,7 +33,7 @@ internal sealed class OcspEndpoints(
     {
         if (context.Request.ContentType is not { } type || !type.Split(';')[0].Trim().Equals(RequestType, StringComparison.OrdinalIgnoreCase))
         {
-            await Refusal.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "media-type", $"{RequestType} is expected").ConfigureAwait(false);
+            await Refusal.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, Refusal.MediaType, $"{RequestType} is expected").ConfigureAwait(false);
             return;
         }
 
@@ -41,9 +42,14 @@ internal sealed class OcspEndpoints(
         await AnswerAsync(context, buffer.AsMemory(0, length)).ConfigureAwait(false);
     }
 
-    // The server unescapes all but slashes, which base64 has: the path is taken as it was sent.
-    public Task GetAsync(HttpContext context, string prefix)
+    /// <summary>Answers the request in base64 that is behind the literal part of the route.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="isOcspOnly">Whether what is no OCSP request is a malformed one; else there is nothing at such an address.</param>
+    public Task GetAsync(HttpContext context, bool isOcspOnly)
     {
+        // The server unescapes all but slashes, which base64 has: the path is taken as it was sent.
+        var pattern = ((RouteEndpoint)context.GetEndpoint()!).RoutePattern.RawText!;
+        var prefix = context.Request.PathBase + pattern[..pattern.IndexOf('{', StringComparison.Ordinal)];
         var target = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var text = Uri.UnescapeDataString(target.Split('?')[0]);
         // Some clients end the responder's address with a slash and add another.
@@ -51,22 +57,22 @@ internal sealed class OcspEndpoints(
         var der = new byte[text.Length];
         return text.Length > 0 && Convert.TryFromBase64String(text, der, out var length) && OcspQuestion.TryParse(der.AsSpan(0, length), out _, out _)
             ? AnswerAsync(context, der.AsMemory(0, length))
-            : prefix == "/" ? Refusal.NotFoundAsync(context)
-            : RefuseAsync(context, OcspResponseStatus.MalformedRequest, "malformed");
+            : isOcspOnly ? RefuseMalformedAsync(context, "malformed")
+            : Refusal.NotFoundAsync(context);
     }
 
     private async Task AnswerAsync(HttpContext context, ReadOnlyMemory<byte> der)
     {
         if (!OcspQuestion.TryParse(der.Span, out var question, out _))
         {
-            await RefuseAsync(context, OcspResponseStatus.MalformedRequest, "malformed").ConfigureAwait(false);
+            await RefuseMalformedAsync(context, "malformed").ConfigureAwait(false);
             return;
         }
 
         // Signed answers cannot be put together, and every known client asks about one.
         if (question.CertIds is not [var asked])
         {
-            await RefuseAsync(context, OcspResponseStatus.MalformedRequest, "one-certificate-per-request").ConfigureAwait(false);
+            await RefuseMalformedAsync(context, "one-certificate-per-request").ConfigureAwait(false);
             return;
         }
 
@@ -131,6 +137,12 @@ internal sealed class OcspEndpoints(
         context.Response.ContentType = ResponseType;
         context.Response.Headers[Header] = how;
         return ItemAnswers.WriteAsync(context, der);
+    }
+
+    private Task RefuseMalformedAsync(HttpContext context, string why)
+    {
+        refusals.Count(context, Refusal.BadRequest);
+        return RefuseAsync(context, OcspResponseStatus.MalformedRequest, why);
     }
 
     private static Task RefuseAsync(HttpContext context, OcspResponseStatus status, string why, int http = StatusCodes.Status200OK, TimeSpan? retryAfter = null)

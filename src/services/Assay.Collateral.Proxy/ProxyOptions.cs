@@ -32,6 +32,9 @@ public sealed record ProxyOptions
     /// <summary>Requests under way at one time; more are told to come again.</summary>
     public int Concurrency { get; init; } = 2000;
 
-    /// <summary>Requests of one client address each second, twice as many at once; 0: as many as it likes.</summary>
+    /// <summary>Requests of one client address each second, twice as many at once; 0: as many as it likes. Of IPv6 a /64 is one address.</summary>
     public int Rate { get; init; } = 2000;
+
+    /// <summary>Requests of all clients together each second, twice as many at once; 0: as many as come.</summary>
+    public int TotalRate { get; init; }
 }

@@ -1,14 +1,20 @@
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Collateral.Proxy;
 
-/// <summary>Answers that are none: RFC 9457 problems with permanent types, except where a foreign protocol dictates the form.</summary>
+/// <summary>Answers that bring nothing: RFC 9457 problems with permanent types, except where a foreign protocol dictates the form.</summary>
 internal static class Refusal
 {
-    public static async Task WriteAsync(HttpContext context, int status, string type, string detail, TimeSpan? retryAfter = null)
+    public const string TooManyRequests = "too-many-requests";
+    public const string Busy = "busy";
+    public const string BadRequest = "bad-request";
+    public const string TooLarge = "too-large";
+    public const string MediaType = "media-type";
+
+    public static async Task WriteAsync(HttpContext context, int status, string type, string title, TimeSpan? retryAfter = null)
     {
         if (context.Response.HasStarted)
         {
@@ -16,22 +22,30 @@ internal static class Refusal
         }
 
         context.Response.StatusCode = status;
-        context.Response.ContentType = "application/problem+json";
         AddRetryAfter(context, retryAfter);
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.Default }))
+        await context.RequestServices.GetRequiredService<IProblemDetailsService>().WriteAsync(new ProblemDetailsContext
         {
-            writer.WriteStartObject();
-            writer.WriteString("type", $"urn:assay:collateral-{type}");
-            writer.WriteString("title", detail);
-            writer.WriteNumber("status", status);
-            writer.WriteEndObject();
-        }
-
-        await ItemAnswers.WriteAsync(context, buffer.ToArray()).ConfigureAwait(false);
+            HttpContext = context,
+            ProblemDetails = new ProblemDetails { Type = ProblemWriter.TypePrefix + type, Title = title, Status = status },
+        }).ConfigureAwait(false);
     }
 
+    public static Task BadRequestAsync(HttpContext context, string title) => WriteAsync(context, StatusCodes.Status400BadRequest, BadRequest, title);
+
     public static Task NotFoundAsync(HttpContext context) => WriteAsync(context, StatusCodes.Status404NotFound, "not-found", "there is nothing at this address");
+
+    /// <summary>Whoever asks for what no endpoint has.</summary>
+    public static Task UnmatchedAsync(HttpContext context)
+    {
+        var method = context.Request.Method;
+        if (HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsPost(method))
+        {
+            return NotFoundAsync(context);
+        }
+
+        context.Response.Headers.Allow = "GET, HEAD, POST";
+        return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "method", "GET, HEAD or POST is expected");
+    }
 
     public static void AddRetryAfter(HttpContext context, TimeSpan? retryAfter)
     {

@@ -28,17 +28,12 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
 
     public Task GetAsync(HttpContext context, string id)
     {
-        if (id == "ids")
-        {
-            return ListAsync(context);
-        }
-
         if (!RimIds.IsSafe(id))
         {
-            return Refusal.WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "the id has characters that none has");
+            return Refusal.BadRequestAsync(context, "the id has characters that none has");
         }
 
-        if (cache.Pools.WhyNot(CollateralProxy.PoolOf(context), id) is { } denied)
+        if (cache.Pools.WhyNot(ProxyListeners.PoolOf(context), id) is { } denied)
         {
             context.Response.Headers[PoolHeader] = $"refused; reason={denied}";
             return NotFoundAsync(context);
@@ -76,8 +71,8 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         return ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray());
     }
 
-    // What is held, and what the upstream lists: a hint for people, signed by nobody and asked for at most every ten minutes.
-    private async Task ListAsync(HttpContext context)
+    /// <summary>What is held, and what the upstream lists: a hint for people, signed by nobody and asked for at most every ten minutes.</summary>
+    public async Task ListAsync(HttpContext context)
     {
         var now = time.GetUtcNow();
         if (upstream is not null && now >= _listed.Until && Interlocked.CompareExchange(ref _isListing, 1, 0) == 0)
@@ -92,7 +87,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
             }
         }
 
-        var view = CollateralProxy.PoolOf(context);
+        var view = ProxyListeners.PoolOf(context);
         var ids = cache.Held().Where(item => item.Key.Kind is CollateralKind.Rim).Select(item => item.Key.Id).Concat(_listed.Ids).Concat(cache.Pools.NamedFor(view)).Where(id => cache.Pools.Serves(view, id)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         context.Response.ContentType = Json;
         await ItemAnswers.WriteAsync(context, Write(writer =>

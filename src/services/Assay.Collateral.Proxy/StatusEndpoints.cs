@@ -1,10 +1,11 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Assay.Collateral.Proxy;
 
@@ -13,19 +14,13 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
 {
     private const int MostChainBytes = 32 * 1024;
 
-    public bool TryAnswer(HttpContext context, [NotNullWhen(true)] out Task? answered)
-    {
-        answered = context.Request.Path.Value switch
-        {
-            "/healthz" => TextAsync(context, StatusCodes.Status200OK, "ok\n"u8.ToArray()),
-            "/readyz" => cache.WhyNotClock() is { } whyNot
-                ? Refusal.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "clock", whyNot)
-                : TextAsync(context, StatusCodes.Status200OK, "ready\n"u8.ToArray()),
-            "/metrics" => TextAsync(context, StatusCodes.Status200OK, MetricsText.Write(cache, time), MetricsText.ContentType),
-            _ => null,
-        };
-        return answered is not null;
-    }
+    /// <summary>A line of text, or the problem of the first check that failed.</summary>
+    public static Task HealthAsync(HttpContext context, HealthReport report, string healthy) => report.Status is HealthStatus.Healthy
+        ? TextAsync(context, Encoding.ASCII.GetBytes(healthy))
+        : Refusal.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "clock", report.Entries.Values.First(entry => entry.Status is not HealthStatus.Healthy).Description ?? "");
+
+    /// <summary>Counters and ends, for Prometheus.</summary>
+    public Task MetricsAsync(HttpContext context) => TextAsync(context, MetricsText.Write(cache), MetricsText.ContentType);
 
     /// <summary>What is held, and what was refused last.</summary>
     public async Task ListAsync(HttpContext context)
@@ -75,7 +70,7 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
         var length = await RequestBody.ReadAsync(context, buffer).ConfigureAwait(false);
         if (length > MostChainBytes)
         {
-            await Refusal.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too-large", $"a chain has at most {MostChainBytes} bytes").ConfigureAwait(false);
+            await Refusal.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, Refusal.TooLarge, $"a chain has at most {MostChainBytes} bytes").ConfigureAwait(false);
         }
         else if (!verification.TryVerifyAuthority(buffer.AsMemory(0, length), out var proof, out var fault))
         {
@@ -85,7 +80,7 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
         {
             var added = cache.AddAuthorities(proof);
             context.Response.ContentType = "application/json";
-            await ItemAnswers.WriteAsync(context, System.Text.Encoding.ASCII.GetBytes($"{{\"added\":{added.ToString(CultureInfo.InvariantCulture)}}}")).ConfigureAwait(false);
+            await ItemAnswers.WriteAsync(context, Encoding.ASCII.GetBytes($"{{\"added\":{added.ToString(CultureInfo.InvariantCulture)}}}")).ConfigureAwait(false);
         }
     }
 
@@ -137,9 +132,8 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
         writer.WriteEndObject();
     }
 
-    private static Task TextAsync(HttpContext context, int status, byte[] text, string type = "text/plain; charset=utf-8")
+    private static Task TextAsync(HttpContext context, byte[] text, string type = "text/plain; charset=utf-8")
     {
-        context.Response.StatusCode = status;
         context.Response.ContentType = type;
         return ItemAnswers.WriteAsync(context, text);
     }

@@ -67,6 +67,11 @@ public sealed partial class CollateralCache
         if (answer.Body is not { } body)
         {
             Meters.Count("upstream_errors", key.Kind, answer.IsAbsent ? "absent" : "unreachable");
+            if (!answer.IsAbsent)
+            {
+                LogUpstream(key, answer.Source, answer.WhyNot);
+            }
+
             return answer.IsAbsent
                 ? _failures.Add(key, now, CacheFailure.Absent, $"{answer.Source}: {answer.WhyNot}", null)
                 : _failures.Add(key, now, CacheFailure.Unreachable, $"{answer.Source}: {answer.WhyNot}", answer.RetryAfter);
@@ -79,6 +84,7 @@ public sealed partial class CollateralCache
         }
 
         var refused = Failed(key, fault);
+        LogRefused(key, answer.Source, fault);
         // An older answer is not stored and not served: the newer one that is held is, while it holds (S-17).
         return fault.Refusal is ItemRefusal.Older && TryLoad(key, now, out item, out var times) && now <= times.Servable ? CacheAnswer.Of(item, CacheState.Stale, times) : refused;
     }
@@ -180,10 +186,10 @@ public sealed partial class CollateralCache
         {
             return _marks.TryRaise(item);
         }
-        catch (IOException)
+        catch (IOException exception)
         {
             // A full disk costs persistence, not service: mark and item stay in memory.
-            Meters.Count("store_errors", item.Key.Kind);
+            CountStoreError(item.Key.Kind, exception);
             persists = false;
             return true;
         }
@@ -198,9 +204,9 @@ public sealed partial class CollateralCache
             // Nobody signs key sets: what the disk says of them would be believed.
             length = persists && _folder is not null && item.Key.Kind is not CollateralKind.KeySet ? _folder.Write(header, item.Chain, item.Body) : length;
         }
-        catch (IOException)
+        catch (IOException exception)
         {
-            Meters.Count("store_errors", item.Key.Kind);
+            CountStoreError(item.Key.Kind, exception);
         }
 
         // A refresh is no use of it: what nobody asks for ends.
@@ -312,7 +318,7 @@ public sealed partial class CollateralCache
             return item;
         }
 
-        Meters.Count("damaged", key.Kind, fault?.Name ?? "file");
+        CountDamaged(key.Kind, fault?.Name ?? "file");
         if (_entries.TryRemove(new KeyValuePair<CollateralKey, Entry>(key, entry)))
         {
             Forget(entry);

@@ -6,6 +6,8 @@ using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Assay.Collateral;
 
@@ -43,13 +45,16 @@ public sealed partial class CollateralCache : IAsyncDisposable
     /// <param name="policy">Lives and bounds.</param>
     /// <param name="time">The clock.</param>
     /// <param name="refreshes">Whether it asks again by itself for what grows old.</param>
-    public CollateralCache(ItemVerification verification, string? folder, ICollateralUpstream upstream, CachePolicy policy, TimeProvider time, bool refreshes = true)
+    /// <param name="logger">Where it tells of outages, refused answers and a failing disk; null for nowhere.</param>
+    public CollateralCache(
+        ItemVerification verification, string? folder, ICollateralUpstream upstream, CachePolicy policy, TimeProvider time, bool refreshes = true, ILogger<CollateralCache>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(verification);
         ArgumentNullException.ThrowIfNull(upstream);
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(time);
         (_policy, _upstream, _time) = (policy, upstream, time);
+        (Folder, _logger, _throttle) = (folder, logger ?? NullLogger<CollateralCache>.Instance, new LogThrottle(time));
         _folder = folder is null ? null : new ItemFolder(folder);
         _staged = folder is null ? null : new ItemFolder(PoolFolder.StagedIn(folder));
         Pools = new PoolBoard(folder, Meters, time);
@@ -72,6 +77,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
             _bytes += length;
         }
 
+        AddGauges();
         _timer = refreshes ? time.CreateTimer(_ => _ = RefreshAsync(), null, s_tick, s_tick) : null;
     }
 
@@ -215,6 +221,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
 
         await _end.CancelAsync().ConfigureAwait(false);
         await ((Task)Task.WhenAll(_flights.Values.Select(flight => flight.Task))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Meters.Dispose();
         _end.Dispose();
         _places.Dispose();
     }

@@ -3,6 +3,7 @@ using Assay.Collateral;
 using Assay.Collateral.Proxy;
 using Assay.Endorsements;
 using Assay.Trust;
+using Microsoft.Extensions.Logging;
 
 namespace Assay.Cli.Collateral;
 
@@ -57,10 +58,11 @@ internal static class ServeCommand
         }
 
         using var holding = held;
+        using var logs = ServeLog.Create();
         var time = TimeProvider.System;
         var verification = new ItemVerification(request.Trust, new VerifierCache());
         using var upstream = new HttpUpstream(request.Upstreams);
-        var cache = new CollateralCache(verification, request.Folder, upstream, request.Policy, time);
+        var cache = new CollateralCache(verification, request.Folder, upstream, request.Policy, time, logger: logs.CreateLogger<CollateralCache>());
         await using (cache.ConfigureAwait(false))
         {
             foreach (var (source, pem) in request.Chains)
@@ -79,27 +81,31 @@ internal static class ServeCommand
                 return ExitCode.Refused;
             }
 
-            var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation).ConfigureAwait(false);
+            var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation, logs).ConfigureAwait(false);
             await using (proxy.ConfigureAwait(false))
             {
-                foreach (var (index, address) in proxy.Addresses.Index())
-                {
-                    var pool = request.Proxy.Pools.GetValueOrDefault(index) is { } view ? $" to pool {view.Pool}{(view.WithStaged ? ", with its staged sets" : "")}" : "";
-                    Console.Out.WriteLine($"serving collateral on {address}{pool}");
-                }
-
-                var kept = request.Folder is null ? "in memory" : Printable.Of(request.Folder);
-                Console.Out.WriteLine($"{cache.Count} items {kept}, anchors {Printable.Of(request.Trust.Name)}; clients take an address above as RIM URL, OCSP URL or PCCS URL");
-                if (cache.WhyNotClock() is { } whyNot)
-                {
-                    Output.Error("collateral.clock", whyNot);
-                }
-
+                Tell(proxy, cache, request);
                 await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
         return ExitCode.Verified;
+    }
+
+    private static void Tell(CollateralProxy proxy, CollateralCache cache, ServeRequest request)
+    {
+        foreach (var (index, address) in proxy.Addresses.Index())
+        {
+            var pool = request.Proxy.Pools.GetValueOrDefault(index) is { } view ? $" to pool {view.Pool}{(view.WithStaged ? ", with its staged sets" : "")}" : "";
+            Console.Out.WriteLine($"serving collateral on {address}{pool}");
+        }
+
+        var kept = request.Folder is null ? "in memory" : Printable.Of($"in {request.Folder}");
+        Console.Out.WriteLine($"{cache.Count} items {kept}, anchors {Printable.Of(request.Trust.Name)}; clients take an address above as RIM URL, OCSP URL or PCCS URL");
+        if (cache.WhyNotClock() is { } whyNot)
+        {
+            Output.Error("collateral.clock", whyNot);
+        }
     }
 
     private static bool TryImport(ServeRequest request, CollateralCache cache, ItemVerification verification)

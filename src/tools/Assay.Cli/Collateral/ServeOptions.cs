@@ -50,13 +50,15 @@ internal sealed class ServeOptions
 
     public Option<int> MostMegabytes { get; } = new("--max-megabytes") { Description = "megabytes kept on disk", HelpName = "N", DefaultValueFactory = _ => 1024 };
 
-    public Option<int> Rate { get; } = new("--rate") { Description = "requests of one address each second; 0: as many as it likes", HelpName = "N", DefaultValueFactory = _ => 2000 };
+    public Option<int> Rate { get; } = new("--rate") { Description = "requests of one address each second, twice as many at once; of IPv6 a /64 is one address; 0: as many as it likes", HelpName = "N", DefaultValueFactory = _ => 2000 };
+
+    public Option<int> TotalRate { get; } = new("--total-rate") { Description = "requests of all addresses together each second, twice as many at once; 0: as many as come", HelpName = "N", DefaultValueFactory = _ => 0 };
 
     public Option<int> Concurrency { get; } = new("--concurrency") { Description = "requests under way at one time", HelpName = "N", DefaultValueFactory = _ => 2000 };
 
     public IEnumerable<Option> All =>
     [
         Listen, TlsCertificate, TlsKey, Cache, Learn, Bundle, .. BundleTrust.All, .. Upstreams.All, Anchors, Nonce,
-        MostStaleHours, MostEntries, MostMegabytes, Rate, Concurrency,
+        MostStaleHours, MostEntries, MostMegabytes, Rate, TotalRate, Concurrency,
     ];
 }

@@ -98,6 +98,7 @@ internal sealed class ServeRequest : IDisposable
                 Certificate = Certificate(),
                 Nonce = parsed.GetValue(options.Nonce) == "forward" ? OcspNonceMode.Forward : OcspNonceMode.Cached,
                 Rate = Number(options.Rate, 0, 1_000_000),
+                TotalRate = Number(options.TotalRate, 0, 1_000_000),
                 Concurrency = Number(options.Concurrency, 1, 100_000),
             };
         }

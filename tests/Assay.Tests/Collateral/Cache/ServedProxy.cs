@@ -6,6 +6,7 @@ using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Trust.Revocation;
+using Microsoft.Extensions.Logging;
 
 namespace Assay.Tests.Collateral;
 
@@ -26,6 +27,8 @@ internal sealed class ServedProxy : IAsyncDisposable
 
     public CollateralCache Cache { get; }
 
+    public IServiceProvider Services => _proxy.Services;
+
     public HttpClient Http { get; }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -37,12 +40,13 @@ internal sealed class ServedProxy : IAsyncDisposable
     /// <param name="folder">Where items are kept; null for memory alone.</param>
     /// <param name="chain">A chain of authorities to learn, PEM; empty for none.</param>
     /// <param name="policy">Lives and bounds.</param>
+    /// <param name="logs">Where log lines go; null for nowhere.</param>
     public static async Task<ServedProxy> StartAsync(
-        TrustSet trust, TimeProvider time, UpstreamOptions upstreams, Func<ProxyOptions, ProxyOptions>? with = null, string? folder = null, ReadOnlyMemory<byte> chain = default, CachePolicy? policy = null)
+        TrustSet trust, TimeProvider time, UpstreamOptions upstreams, Func<ProxyOptions, ProxyOptions>? with = null, string? folder = null, ReadOnlyMemory<byte> chain = default, CachePolicy? policy = null, ILoggerFactory? logs = null)
     {
         var verification = new ItemVerification(trust, new VerifierCache());
         var http = new HttpUpstream(upstreams with { Http = upstreams.Http with { Time = new HastyTime(), ConnectTimeout = Patience.Long, RequestTimeout = Patience.Long } });
-        var cache = new CollateralCache(verification, folder, http, policy ?? CacheWorld.Patient, time, refreshes: false);
+        var cache = new CollateralCache(verification, folder, http, policy ?? CacheWorld.Patient, time, refreshes: false, logs?.CreateLogger<CollateralCache>());
         if (!chain.IsEmpty)
         {
             Assert.True(verification.TryVerifyAuthority(chain, out var proof, out var fault), fault?.ToString());
@@ -50,7 +54,7 @@ internal sealed class ServedProxy : IAsyncDisposable
         }
 
         var options = new ProxyOptions { Listen = [new IPEndPoint(IPAddress.Loopback, 0)] };
-        return new ServedProxy(await CollateralProxy.StartAsync(with?.Invoke(options) ?? options, cache, http, verification, time, Cancellation), cache, http);
+        return new ServedProxy(await CollateralProxy.StartAsync(with?.Invoke(options) ?? options, cache, http, verification, time, Cancellation, logs), cache, http);
     }
 
     public Task<HttpResponseMessage> AskAsync(RevocationQuery query, byte[]? nonce = null)
@@ -66,6 +70,23 @@ internal sealed class ServedProxy : IAsyncDisposable
         using var rims = new RimServiceClient(address, Loopback.Patient);
         using var ocsp = new OcspClient(address, Loopback.Patient);
         return DefaultPolicy.Decide(await new Appraiser(rims, ocsp, new VerifierCache()).AppraiseAsync(nvidia.Evidence, nvidia.Expectations, null, Cancellation));
+    }
+
+    /// <summary>Asks until it is told to wait. The proxy's rate is one a second, so that a slow machine needs some more requests.</summary>
+    public async Task<HttpResponseMessage> UntilRefusedAsync()
+    {
+        for (var tries = 0; tries < 10_000; tries++)
+        {
+            var response = await Http.GetAsync("/v1/rim/ids", Cancellation);
+            if (!response.IsSuccessStatusCode)
+            {
+                return response;
+            }
+
+            response.Dispose();
+        }
+
+        throw new InvalidOperationException("10,000 requests were answered");
     }
 
     public async ValueTask DisposeAsync()

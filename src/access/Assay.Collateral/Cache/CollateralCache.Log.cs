@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace Assay.Collateral;
+
+/// <summary>What a cache writes to a log. Names of services and kinds, never bytes, keys or queries.</summary>
+public sealed partial class CollateralCache
+{
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.UpstreamFailed, LogLevel.Warning, "{Host} did not answer a request for {Kind}: {Reason}. Left out since the last such line: {LeftOut}")]
+        public static partial void UpstreamFailed(ILogger logger, string host, string kind, string reason, long leftOut);
+
+        [LoggerMessage(EventIds.ItemRefused, LogLevel.Warning, "{Host} sent a {Kind} that is refused: {Reason}. Left out since the last such line: {LeftOut}")]
+        public static partial void ItemRefused(ILogger logger, string host, string kind, string reason, long leftOut);
+
+        [LoggerMessage(EventIds.StoreFailed, LogLevel.Error, "The disk did not take a {Kind}, which is kept in memory until the next start: {Reason}. Left out since the last such line: {LeftOut}")]
+        public static partial void StoreFailed(ILogger logger, string kind, string reason, long leftOut);
+
+        [LoggerMessage(EventIds.FileDamaged, LogLevel.Warning, "The file of a {Kind} does not verify and is not used: {Reason}. Left out since the last such line: {LeftOut}")]
+        public static partial void FileDamaged(ILogger logger, string kind, string reason, long leftOut);
+    }
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using System.Text;
+
+namespace Assay.Collateral;
+
+/// <summary>
+/// Text of strangers in log lines: host names, paths, what a service said. A line break would forge a line of ours, a control character would
+/// act on the terminal of whoever reads the log.
+/// </summary>
+internal static class LogText
+{
+    private const int MostCharacters = 200;
+
+    /// <summary>The text in printable ASCII, other characters as \u{…}, shortened.</summary>
+    public static string Of(string? text)
+    {
+        var printable = new StringBuilder();
+        foreach (var rune in (text ?? "").EnumerateRunes())
+        {
+            if (printable.Length >= MostCharacters)
+            {
+                return printable.Append("...").ToString();
+            }
+
+            if (rune.Value is >= ' ' and <= '~')
+            {
+                printable.Append((char)rune.Value);
+            }
+            else
+            {
+                printable.Append(CultureInfo.InvariantCulture, $"\\u{{{rune.Value:x}}}");
+            }
+        }
+
+        return printable.ToString();
+    }
+}
