@@ -1,6 +1,7 @@
-using System.Collections.Immutable;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego;
@@ -53,19 +54,11 @@ public sealed class EvaluationResult
 /// <summary>A query ready to be evaluated, by any number of threads at once.</summary>
 public sealed class PreparedQuery
 {
-    internal const string ValueName = "$value";
-
-    // A row costs its object; a query with free variables may have many.
-    private const long RowSize = 120;
-
     private readonly CompiledPolicy _policy;
     private readonly Step _first;
-    private readonly ImmutableArray<(RegoString Name, int Slot)> _shown;
     private readonly int _frameSize;
-    private readonly bool _isValue;
 
-    internal PreparedQuery(CompiledPolicy policy, Step first, ImmutableArray<(RegoString Name, int Slot)> shown, int frameSize, bool isValue) =>
-        (_policy, _first, _shown, _frameSize, _isValue) = (policy, first, shown, frameSize, isValue);
+    internal PreparedQuery(CompiledPolicy policy, Step first, int frameSize) => (_policy, _first, _frameSize) = (policy, first, frameSize);
 
     /// <summary>How many steps compiling the query took.</summary>
     public long CompileSteps { get; internal init; }
@@ -74,14 +67,14 @@ public sealed class PreparedQuery
     public EvaluationResult Evaluate(RegoValue? input, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= EvaluationOptions.Default;
-        var meter = new EvaluationBudget.Meter(options.Budget, cancellation, options.Looked);
+        var meter = new EvaluationMeter(options.Budget.Steps, options.Budget.Bytes, cancellation, options.Looked);
         var points = _policy.Program.Points;
         var recorder = points.Count > 0 ? new Recorder() : null;
         var outer = Work.Exchange(meter);
         try
         {
             var context = new Context(_policy.Program.Groups) { Input = input, Data = _policy.Data };
-            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Query = this, Recorder = recorder };
+            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Recorder = recorder };
             if (cancellation.IsCancellationRequested)
             {
                 throw new EvaluationHalt(RegoErrorCode.EvalCancelError, "the caller cancelled the evaluation, or its time ran out");
@@ -89,11 +82,11 @@ public sealed class PreparedQuery
 
             var frame = run.Push(_frameSize);
             _first.Execute(run, frame);
-            return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = Report(recorder, points), Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (Exception thrown) when (Halted(thrown) is { } halt)
         {
-            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = Report(recorder, points), Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (Exception fault) when (IsFault(fault))
         {
@@ -105,6 +98,9 @@ public sealed class PreparedQuery
         }
     }
 
+    private static IReadOnlyList<ExplainedStatement> Report(Recorder? recorder, IReadOnlyCollection<TracePoint> points) =>
+        recorder is null ? [] : [.. points.Select(point => ExplainedStatement.Of(point, recorder)).OrderBy(statement => statement.Location.File, StringComparer.Ordinal).ThenBy(statement => statement.Location.Line).ThenBy(statement => statement.Location.Column)];
+
     // The framework's sorting wraps what a comparison throws.
     private static EvaluationHalt? Halted(Exception thrown) => thrown as EvaluationHalt ?? thrown.InnerException as EvaluationHalt;
 
@@ -112,31 +108,4 @@ public sealed class PreparedQuery
     private static bool IsFault(Exception thrown) => thrown is ArithmeticException or ArgumentException or InvalidOperationException or FormatException
         or IndexOutOfRangeException or NullReferenceException or InvalidCastException or KeyNotFoundException or NotSupportedException
         or System.Security.Cryptography.CryptographicException or InsufficientExecutionStackException;
-
-    internal static void Collect(Run run, int frame)
-    {
-        var query = run.Query!;
-        run.Meter.Charge(RowSize);
-        if (query._isValue)
-        {
-            var value = run.Stack[frame + query._shown.First(shown => shown.Name.Value == ValueName).Slot]!;
-            run.Value ??= value;
-            if (value.IsFalse)
-            {
-                return;
-            }
-        }
-
-        var (keys, values) = (new List<RegoValue>(), new List<RegoValue>());
-        foreach (var (name, slot) in query._shown)
-        {
-            if (name.Value != ValueName && run.Stack[frame + slot] is { } value)
-            {
-                keys.Add(name);
-                values.Add(value);
-            }
-        }
-
-        (run.Rows ??= []).Add(RegoObject.OverUnsorted([.. keys], [.. values]));
-    }
 }

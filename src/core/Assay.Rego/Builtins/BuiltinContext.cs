@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;
@@ -31,10 +33,10 @@ public sealed record EvaluationEnvironment
 /// <summary>What a built-in sees of the evaluation: environment, budget, caches, and the place for its failure.</summary>
 public sealed class BuiltinContext
 {
-    private readonly EvaluationBudget.Meter _meter;
+    private readonly EvaluationMeter _meter;
     private long? _now;
 
-    internal BuiltinContext(EvaluationEnvironment environment, EvaluationBudget.Meter meter, ConcurrentDictionary<object, object> shared)
+    internal BuiltinContext(EvaluationEnvironment environment, EvaluationMeter meter, ConcurrentDictionary<object, object> shared)
     {
         Environment = environment;
         Shared = shared;

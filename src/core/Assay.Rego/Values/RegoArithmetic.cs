@@ -1,4 +1,5 @@
 using System.Numerics;
+using Assay.Rego.Diagnostics;
 
 namespace Assay.Rego.Values;
 

@@ -1,5 +1,6 @@
 using System.Collections;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 

@@ -2,6 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -61,7 +63,7 @@ public static class RegoJson
             problem = value is null ? state.Problem ?? "not JSON" : null;
             return value is not null;
         }
-        catch (EvaluationHalt tooLarge) when (!Evaluation.Work.IsCounting)
+        catch (EvaluationHalt tooLarge) when (!Work.IsCounting)
         {
             value = null;
             problem = tooLarge.Message;
@@ -107,7 +109,7 @@ public static class RegoJson
                 text.Append(number.ToText());
                 break;
             case RegoString characters:
-                Evaluation.Work.Charge(2L * characters.Value.Length);
+                Work.Charge(2L * characters.Value.Length);
                 Quote(text, characters.Value, escapeHtml);
                 break;
             case RegoArray array:

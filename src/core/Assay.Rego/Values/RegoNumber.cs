@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -255,7 +257,7 @@ public sealed class RegoNumber : RegoValue
     {
         if (digits > 64)
         {
-            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 10));
+            Work.Tick(digits / 16 + digits * digits / (1 << 10));
         }
     }
 

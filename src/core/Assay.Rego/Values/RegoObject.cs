@@ -1,6 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 

@@ -1,5 +1,4 @@
 using System.Collections;
-using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 

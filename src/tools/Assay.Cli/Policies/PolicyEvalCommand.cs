@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Rego;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Cli.Policies;

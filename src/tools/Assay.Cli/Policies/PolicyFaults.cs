@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Assay.Rego;
+using Assay.Rego.Diagnostics;
 
 namespace Assay.Cli.Policies;
 

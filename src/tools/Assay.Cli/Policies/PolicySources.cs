@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Assay.Rego;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 
 namespace Assay.Cli.Policies;

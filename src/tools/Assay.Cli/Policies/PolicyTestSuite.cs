@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Assay.Rego;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 
 namespace Assay.Cli.Policies;

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Assay.Rego;
+namespace Assay.Rego.Diagnostics;
 
 /// <summary>What kind of error it is. <see cref="RegoError.CodeText"/> gives OPA's own word.</summary>
 public enum RegoErrorCode
