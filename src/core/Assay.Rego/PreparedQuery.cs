@@ -12,8 +12,10 @@ public sealed record EvaluationOptions
     /// <summary>Default budget, nothing of the outside world, errors of built-ins make their expression undefined.</summary>
     public static readonly EvaluationOptions Default = new();
 
+    /// <summary>What the evaluation may take.</summary>
     public EvaluationBudget Budget { get; init; } = EvaluationBudget.Default;
 
+    /// <summary>Clock, randomness and the like: nothing by default.</summary>
     public EvaluationEnvironment Environment { get; init; } = EvaluationEnvironment.Empty;
 
     /// <summary>A failure of a built-in ends the query with its error.</summary>
@@ -36,19 +38,20 @@ public sealed class EvaluationResult
     /// <summary>The value, when the query is one expression such as <c>data.policy.allow</c>; null when it is undefined.</summary>
     public RegoValue? Value { get; }
 
+    /// <summary>Why there is no answer; null when there is one, be it undefined.</summary>
     public RegoError? Error { get; }
 
     /// <summary>True only when there is no error and the value is <c>true</c> itself.</summary>
     public bool IsTrue => Error is null && ReferenceEquals(Value, RegoBoolean.True);
 
     /// <summary>What became of each statement of the policy, when it was compiled with <see cref="CompileOptions.Explain"/>.</summary>
-    public IReadOnlyList<ExplainedStatement> Explanation { get; init; } = [];
+    public IReadOnlyList<ExplainedStatement> Explanation { get; internal init; } = [];
 
     /// <summary>How much of the step budget was used.</summary>
-    public long Steps { get; init; }
+    public long Steps { get; internal init; }
 
     /// <summary>How many bytes of values were counted.</summary>
-    public long Bytes { get; init; }
+    public long Bytes { get; internal init; }
 }
 
 /// <summary>A query ready to be evaluated, by any number of threads at once.</summary>
