@@ -15,6 +15,7 @@ public sealed record CompileOptions
     /// <summary>Prepares statements for explanations and coverage. Evaluation is slower by some tenths.</summary>
     public bool Explain { get; init; }
 
+    /// <summary>What compiling may take.</summary>
     public CompileBudget Budget { get; init; } = CompileBudget.Default;
 
     /// <summary>Further built-ins. One with a name of the standard ones replaces it.</summary>

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Rego.Builtins;
 using Assay.Rego.Compilation;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Evaluation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
@@ -44,8 +45,8 @@ public sealed class CompiledPolicy
     {
         ArgumentNullException.ThrowIfNull(modules);
         options ??= CompileOptions.Default;
-        var work = new CompileWork(options.Budget);
-        var compiler = new Compiler([.. modules.Select(module => (module.Source, module.Node))], options, work);
+        var work = WorkOf(options.Budget);
+        var compiler = new Compiler([.. modules.Select(module => (module.Source, module.Node))], options.Builtins, options.Strict, options.Explain, work);
         policy = compiler.Compile() is { } program ? new CompiledPolicy(compiler, program, data ?? RegoObject.Empty, options) { CompileSteps = work.Steps } : null;
         errors = compiler.Errors;
         return policy is not null;
@@ -70,7 +71,7 @@ public sealed class CompiledPolicy
         prepared = null;
         try
         {
-            prepared = Planned(source, statements, faults, new CompileWork(budget ?? new CompileBudget { Steps = _options.Budget.Steps }));
+            prepared = Planned(source, statements, faults, WorkOf(budget ?? new CompileBudget { Steps = _options.Budget.Steps }));
         }
         catch (CompileHalt halt)
         {
@@ -87,10 +88,10 @@ public sealed class CompiledPolicy
         var alone = statements is [ExpressionStatement { Negated: false } only] && IsValue(only.Term) ? only : null;
         if (alone is not null)
         {
-            statements = [new EquationStatement(alone.At, new VarTerm(alone.At, PreparedQuery.ValueName), alone.Term, declares: false) { With = alone.With }];
+            statements = [new EquationStatement(alone.At, new VarTerm(alone.At, RowStep.ValueName), alone.Term, declares: false) { With = alone.With }];
         }
 
-        var lowering = new Lowering(source, null, _compiler.Globals, faults, _options, work);
+        var lowering = new Lowering(source, null, _compiler.Globals, faults, _options.Strict, work);
         var (body, locals) = lowering.Query(statements);
         TypeCheck.Query(source, body, faults, work);
         if (faults.Any)
@@ -99,11 +100,12 @@ public sealed class CompiledPolicy
         }
 
         var emitter = new Emitter(source, Program.Root, faults, work, lowering.FrameSize);
-        Local[] shown = [.. locals.Where(local => !local.IsGenerated)];
-        var row = new RowStep(PreparedQuery.Collect);
+        var row = new RowStep([.. locals.Where(local => !local.IsGenerated).Select(local => (new RegoString(local.Name), local.Slot))]);
         var first = emitter.Branch(body, [], _ => row);
-        return faults.Any ? null : new PreparedQuery(this, first, [.. shown.Select(local => (new RegoString(local.Name), local.Slot))], emitter.FrameSize, alone is not null) { CompileSteps = work.Steps };
+        return faults.Any ? null : new PreparedQuery(this, first, emitter.FrameSize) { CompileSteps = work.Steps };
     }
+
+    private static CompileWork WorkOf(CompileBudget budget) => new(budget.Steps, budget.Cancellation);
 
     // A call with one argument too many is a statement, not a value.
     private bool IsValue(Term term) =>

@@ -1,3 +1,5 @@
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Evaluation;
 using Assay.Rego.Values;
 
 namespace Assay.Rego;
@@ -12,6 +14,12 @@ public sealed record ExplainedStatement(SourceLocation Location, string Text, lo
 {
     /// <summary>True where evaluation came and went no further.</summary>
     public bool Stopped => Tried > 0 && Solved == 0;
+
+    internal static ExplainedStatement Of(TracePoint point, Recorder recorder)
+    {
+        var (tried, solved, seen) = recorder.Of(point);
+        return new ExplainedStatement(point.Location, point.Text, tried, solved, [.. seen.Select((value, index) => new SeenValue(point.Operands[index].Name, value))]);
+    }
 }
 
 /// <summary>An operand and its value; null is undefined.</summary>

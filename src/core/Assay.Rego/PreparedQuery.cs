@@ -1,6 +1,7 @@
-using System.Collections.Immutable;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego;
@@ -11,8 +12,10 @@ public sealed record EvaluationOptions
     /// <summary>Default budget, nothing of the outside world, errors of built-ins make their expression undefined.</summary>
     public static readonly EvaluationOptions Default = new();
 
+    /// <summary>What the evaluation may take.</summary>
     public EvaluationBudget Budget { get; init; } = EvaluationBudget.Default;
 
+    /// <summary>Clock, randomness and the like: nothing by default.</summary>
     public EvaluationEnvironment Environment { get; init; } = EvaluationEnvironment.Empty;
 
     /// <summary>A failure of a built-in ends the query with its error.</summary>
@@ -35,37 +38,30 @@ public sealed class EvaluationResult
     /// <summary>The value, when the query is one expression such as <c>data.policy.allow</c>; null when it is undefined.</summary>
     public RegoValue? Value { get; }
 
+    /// <summary>Why there is no answer; null when there is one, be it undefined.</summary>
     public RegoError? Error { get; }
 
     /// <summary>True only when there is no error and the value is <c>true</c> itself.</summary>
     public bool IsTrue => Error is null && ReferenceEquals(Value, RegoBoolean.True);
 
     /// <summary>What became of each statement of the policy, when it was compiled with <see cref="CompileOptions.Explain"/>.</summary>
-    public IReadOnlyList<ExplainedStatement> Explanation { get; init; } = [];
+    public IReadOnlyList<ExplainedStatement> Explanation { get; internal init; } = [];
 
     /// <summary>How much of the step budget was used.</summary>
-    public long Steps { get; init; }
+    public long Steps { get; internal init; }
 
     /// <summary>How many bytes of values were counted.</summary>
-    public long Bytes { get; init; }
+    public long Bytes { get; internal init; }
 }
 
 /// <summary>A query ready to be evaluated, by any number of threads at once.</summary>
 public sealed class PreparedQuery
 {
-    internal const string ValueName = "$value";
-
-    // A row costs its object; a query with free variables may have many.
-    private const long RowSize = 120;
-
     private readonly CompiledPolicy _policy;
     private readonly Step _first;
-    private readonly ImmutableArray<(RegoString Name, int Slot)> _shown;
     private readonly int _frameSize;
-    private readonly bool _isValue;
 
-    internal PreparedQuery(CompiledPolicy policy, Step first, ImmutableArray<(RegoString Name, int Slot)> shown, int frameSize, bool isValue) =>
-        (_policy, _first, _shown, _frameSize, _isValue) = (policy, first, shown, frameSize, isValue);
+    internal PreparedQuery(CompiledPolicy policy, Step first, int frameSize) => (_policy, _first, _frameSize) = (policy, first, frameSize);
 
     /// <summary>How many steps compiling the query took.</summary>
     public long CompileSteps { get; internal init; }
@@ -74,14 +70,14 @@ public sealed class PreparedQuery
     public EvaluationResult Evaluate(RegoValue? input, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= EvaluationOptions.Default;
-        var meter = new EvaluationBudget.Meter(options.Budget, cancellation, options.Looked);
+        var meter = new EvaluationMeter(options.Budget.Steps, options.Budget.Bytes, cancellation, options.Looked);
         var points = _policy.Program.Points;
         var recorder = points.Count > 0 ? new Recorder() : null;
         var outer = Work.Exchange(meter);
         try
         {
             var context = new Context(_policy.Program.Groups) { Input = input, Data = _policy.Data };
-            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Query = this, Recorder = recorder };
+            var run = new Run(_policy.Program, context, meter, new BuiltinContext(options.Environment, meter, _policy.Shared), options.StrictBuiltinErrors) { Recorder = recorder };
             if (cancellation.IsCancellationRequested)
             {
                 throw new EvaluationHalt(RegoErrorCode.EvalCancelError, "the caller cancelled the evaluation, or its time ran out");
@@ -89,11 +85,11 @@ public sealed class PreparedQuery
 
             var frame = run.Push(_frameSize);
             _first.Execute(run, frame);
-            return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(run.Rows ?? [], run.Value) { Explanation = Report(recorder, points), Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (Exception thrown) when (Halted(thrown) is { } halt)
         {
-            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = recorder?.Report(points) ?? [], Steps = meter.StepsTaken, Bytes = meter.BytesMade };
+            return new EvaluationResult(new RegoError(halt.Code, halt.Message, halt.Location)) { Explanation = Report(recorder, points), Steps = meter.StepsTaken, Bytes = meter.BytesMade };
         }
         catch (Exception fault) when (IsFault(fault))
         {
@@ -105,6 +101,9 @@ public sealed class PreparedQuery
         }
     }
 
+    private static IReadOnlyList<ExplainedStatement> Report(Recorder? recorder, IReadOnlyCollection<TracePoint> points) =>
+        recorder is null ? [] : [.. points.Select(point => ExplainedStatement.Of(point, recorder)).OrderBy(statement => statement.Location.File, StringComparer.Ordinal).ThenBy(statement => statement.Location.Line).ThenBy(statement => statement.Location.Column)];
+
     // The framework's sorting wraps what a comparison throws.
     private static EvaluationHalt? Halted(Exception thrown) => thrown as EvaluationHalt ?? thrown.InnerException as EvaluationHalt;
 
@@ -112,31 +111,4 @@ public sealed class PreparedQuery
     private static bool IsFault(Exception thrown) => thrown is ArithmeticException or ArgumentException or InvalidOperationException or FormatException
         or IndexOutOfRangeException or NullReferenceException or InvalidCastException or KeyNotFoundException or NotSupportedException
         or System.Security.Cryptography.CryptographicException or InsufficientExecutionStackException;
-
-    internal static void Collect(Run run, int frame)
-    {
-        var query = run.Query!;
-        run.Meter.Charge(RowSize);
-        if (query._isValue)
-        {
-            var value = run.Stack[frame + query._shown.First(shown => shown.Name.Value == ValueName).Slot]!;
-            run.Value ??= value;
-            if (value.IsFalse)
-            {
-                return;
-            }
-        }
-
-        var (keys, values) = (new List<RegoValue>(), new List<RegoValue>());
-        foreach (var (name, slot) in query._shown)
-        {
-            if (name.Value != ValueName && run.Stack[frame + slot] is { } value)
-            {
-                keys.Add(name);
-                values.Add(value);
-            }
-        }
-
-        (run.Rows ??= []).Add(RegoObject.OverUnsorted([.. keys], [.. values]));
-    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 

@@ -7,6 +7,7 @@ using Assay.Cli.Policies;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
+using Assay.Policies;
 using Assay.Policy;
 using Assay.Rego.Values;
 using Assay.Simulator;
@@ -74,9 +75,9 @@ internal sealed class PolicyJudge(string name, byte[] source, string? data, stri
 
     private static RegoPolicy Parse(string name, byte[] source, string? data, string? query)
     {
-        RegoValue? documents = null;
-        Assert.True(data is null || RegoJson.TryRead(data, out documents, out _), data);
-        Assert.True(RegoPolicy.TryParse(name, source, (RegoObject?)documents, query, out var policy, out var whyNot), whyNot);
+        PolicyDocument? documents = null;
+        Assert.True(data is null || PolicyDocument.TryParse(Encoding.UTF8.GetBytes(data), out documents, out _), data);
+        Assert.True(RegoPolicy.TryParse(name, source, documents, query, out var policy, out var fault), fault?.ToString());
         return policy;
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Assay.Rego;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Tests.Rego;

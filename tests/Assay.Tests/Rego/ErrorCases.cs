@@ -1,5 +1,6 @@
 using System.Globalization;
 using Assay.Rego;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 
 namespace Assay.Tests.Rego;

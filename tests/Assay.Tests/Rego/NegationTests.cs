@@ -1,4 +1,5 @@
 using Assay.Rego;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Tests.Rego;

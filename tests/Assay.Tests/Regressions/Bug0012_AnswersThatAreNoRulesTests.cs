@@ -1,6 +1,6 @@
 using System.Text;
 using Assay.Cli.Policies;
-using Assay.Rego.Values;
+using Assay.Policies;
 
 namespace Assay.Tests.Regressions;
 
@@ -20,8 +20,8 @@ public sealed class Bug0012_AnswersThatAreNoRulesTests
     [InlineData("not data.policy.nv_match")]
     public void The_query_is_a_rule_of_the_policy(string query)
     {
-        Assert.False(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), null, query, out _, out var whyNot));
-        Assert.Contains("is no rule of it; it has", whyNot, StringComparison.Ordinal);
+        Assert.False(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), null, query, out _, out var fault));
+        Assert.Contains("is no rule of it; it has", fault.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -30,9 +30,11 @@ public sealed class Bug0012_AnswersThatAreNoRulesTests
     [InlineData("""{"policy":{"helps":1}}""", "data.policy.helps.allow")]
     public void Data_do_not_stand_where_a_rule_stands(string data, string rule)
     {
-        Assert.True(RegoJson.TryRead(data, out var documents, out _));
-        Assert.False(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), (RegoObject)documents, null, out _, out var whyNot));
-        Assert.Contains($"{rule} stands in the policy and in --policy-data", whyNot, StringComparison.Ordinal);
+        Assert.True(PolicyDocument.TryParse(Encoding.UTF8.GetBytes(data), out var documents, out _));
+        Assert.False(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), documents, null, out _, out var fault));
+        Assert.Equal(PolicyFaultKind.DataCoverRule, fault.Kind);
+        Assert.Contains($"{rule} stands in the policy and in the data", fault.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"{rule} stands in the policy and in --policy-data", PolicyFaults.Of(fault), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -41,7 +43,7 @@ public sealed class Bug0012_AnswersThatAreNoRulesTests
     [InlineData("{}", null)]
     public void Other_data_and_each_rule_are_as_before(string data, string? query)
     {
-        Assert.True(RegoJson.TryRead(data, out var documents, out _));
-        Assert.True(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), (RegoObject)documents, query, out _, out var whyNot), whyNot);
+        Assert.True(PolicyDocument.TryParse(Encoding.UTF8.GetBytes(data), out var documents, out _));
+        Assert.True(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), documents, query, out _, out var fault), fault?.ToString());
     }
 }

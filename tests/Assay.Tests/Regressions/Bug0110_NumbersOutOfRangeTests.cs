@@ -44,10 +44,10 @@ public sealed class Bug0110_NumbersOutOfRangeTests(PolicyWorld world) : IClassFi
         var records = (world.GpuScene with { Nonce = new byte[32] }).Appraise();
         foreach (var rule in (string[])["\"x-nvidia-gpu-arch-check\":{0}", "\"x-nvidia-mismatch-measurement-records\":[{0}]", "\"measres\":{\"a\":{0}}"])
         {
-            var policy = Policies.Flat(rule.Replace("{0}", number, StringComparison.Ordinal));
+            var policy = Policy.Policies.Flat(rule.Replace("{0}", number, StringComparison.Ordinal));
 
-            Assert.False(Policies.Decide(policy, world.HonestGpu).Allowed);
-            Assert.False(Policies.Decide(policy, records).Allowed);
+            Assert.False(Policy.Policies.Decide(policy, world.HonestGpu).Allowed);
+            Assert.False(Policy.Policies.Decide(policy, records).Allowed);
         }
     }
 }

@@ -88,7 +88,7 @@ internal static class AggregateBuiltins
         context.Tick(items.Length);
         context.Charge(64 + (8L * items.Length));
         var sorted = items.ToArray();
-        Array.Sort(sorted, new Evaluation.CountedOrder());
+        Array.Sort(sorted, new CountedOrder());
         return RegoArray.Over(sorted);
     }
 

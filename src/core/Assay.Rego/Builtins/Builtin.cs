@@ -13,13 +13,28 @@ public delegate RegoValue? BuiltinFunction(BuiltinContext context, ReadOnlySpan<
 [Flags]
 public enum RegoTypes
 {
+    /// <summary>No kind.</summary>
     None = 0,
+
+    /// <summary>The value null.</summary>
     Null = 1,
+
+    /// <summary>true and false.</summary>
     Boolean = 2,
+
+    /// <summary>A number, integral or not.</summary>
     Number = 4,
+
+    /// <summary>A string.</summary>
     String = 8,
+
+    /// <summary>An array.</summary>
     Array = 16,
+
+    /// <summary>An object.</summary>
     Object = 32,
+
+    /// <summary>A set, which JSON does not have.</summary>
     Set = 64,
 
     /// <summary>Anything.</summary>
@@ -27,10 +42,14 @@ public enum RegoTypes
 }
 
 /// <summary>A built-in function: its name, what it takes and gives, and its code.</summary>
+/// <param name="Name">As policies write it, with its dots: <c>strings.reverse</c>.</param>
+/// <param name="Arguments">The kinds that each operand may have, in order.</param>
+/// <param name="Result">The kinds that the result may have.</param>
+/// <param name="Function">The code.</param>
 public sealed record Builtin(string Name, ImmutableArray<RegoTypes> Arguments, RegoTypes Result, BuiltinFunction Function)
 {
     /// <summary>Taken away in Rego v1: only v0 modules may call it.</summary>
-    public bool Deprecated { get; init; }
+    internal bool Deprecated { get; init; }
 
     /// <summary>
     /// The function is a relation (walk): its result is an array of all its outputs, each of which is a solution of the call.
@@ -41,10 +60,10 @@ public sealed record Builtin(string Name, ImmutableArray<RegoTypes> Arguments, R
     public bool Nondeterministic { get; init; }
 
     /// <summary>The operator that stands for it in source, when there is one: <c>+</c> for plus.</summary>
-    public string? Infix { get; init; }
+    internal string? Infix { get; init; }
 
     /// <summary>May not stand as the target of <c>with</c>.</summary>
-    public bool NotMockable { get; init; }
+    internal bool NotMockable { get; init; }
 
     internal int Arity => Arguments.Length;
 }

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;
@@ -31,18 +33,20 @@ public sealed record EvaluationEnvironment
 /// <summary>What a built-in sees of the evaluation: environment, budget, caches, and the place for its failure.</summary>
 public sealed class BuiltinContext
 {
-    private readonly EvaluationBudget.Meter _meter;
+    private readonly EvaluationMeter _meter;
     private long? _now;
 
-    internal BuiltinContext(EvaluationEnvironment environment, EvaluationBudget.Meter meter, ConcurrentDictionary<object, object> shared)
+    internal BuiltinContext(EvaluationEnvironment environment, EvaluationMeter meter, ConcurrentDictionary<object, object> shared)
     {
         Environment = environment;
         Shared = shared;
         _meter = meter;
     }
 
+    /// <summary>What the caller gave of the outside world.</summary>
     public EvaluationEnvironment Environment { get; }
 
+    /// <summary>Ends the evaluation. <see cref="Tick"/> looks at it; a built-in that waits hands it on.</summary>
     public CancellationToken Cancellation => _meter.Cancellation;
 
     /// <summary>Things worth keeping for the rest of this query, under a key of the built-in's own making (a tuple with its name).</summary>
@@ -138,14 +142,19 @@ public sealed class BuiltinContext
     /// <summary>The argument at an index (from 0) as a string, or false with the failure told.</summary>
     public bool TryString(ReadOnlySpan<RegoValue> arguments, int index, [NotNullWhen(true)] out RegoString? value) => Try(arguments, index, RegoKind.String, out value);
 
+    /// <summary>The argument at an index (from 0) as a number, or false with the failure told.</summary>
     public bool TryNumber(ReadOnlySpan<RegoValue> arguments, int index, [NotNullWhen(true)] out RegoNumber? value) => Try(arguments, index, RegoKind.Number, out value);
 
+    /// <summary>The argument at an index (from 0) as an array, or false with the failure told.</summary>
     public bool TryArray(ReadOnlySpan<RegoValue> arguments, int index, [NotNullWhen(true)] out RegoArray? value) => Try(arguments, index, RegoKind.Array, out value);
 
+    /// <summary>The argument at an index (from 0) as an object, or false with the failure told.</summary>
     public bool TryObject(ReadOnlySpan<RegoValue> arguments, int index, [NotNullWhen(true)] out RegoObject? value) => Try(arguments, index, RegoKind.Object, out value);
 
+    /// <summary>The argument at an index (from 0) as a set, or false with the failure told.</summary>
     public bool TrySet(ReadOnlySpan<RegoValue> arguments, int index, [NotNullWhen(true)] out RegoSet? value) => Try(arguments, index, RegoKind.Set, out value);
 
+    /// <summary>The argument at an index (from 0) as a boolean, or false with the failure told.</summary>
     public bool TryBoolean(ReadOnlySpan<RegoValue> arguments, int index, out bool value)
     {
         var holds = Try<RegoBoolean>(arguments, index, RegoKind.Boolean, out var boolean);

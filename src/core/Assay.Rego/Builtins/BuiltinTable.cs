@@ -3,7 +3,7 @@ using System.Collections.Frozen;
 namespace Assay.Rego.Builtins;
 
 /// <summary>All built-ins, listed by hand: one line for each family.</summary>
-public static class BuiltinTable
+internal static class BuiltinTable
 {
     /// <summary>Every built-in by name. A name in two families fails here, when the table is first used.</summary>
     public static FrozenDictionary<string, Builtin> All { get; } = new Builtin[][]

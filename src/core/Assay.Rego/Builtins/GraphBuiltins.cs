@@ -1,3 +1,4 @@
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;

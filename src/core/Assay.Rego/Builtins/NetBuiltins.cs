@@ -1,4 +1,5 @@
 using System.Numerics;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using Assay.Rego.Builtins.Formatting;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;

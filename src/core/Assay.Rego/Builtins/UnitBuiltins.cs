@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Builtins;

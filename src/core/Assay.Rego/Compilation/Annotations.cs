@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Rego.Builtins.Documents;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Assay.Rego.Diagnostics;
 
 namespace Assay.Rego.Compilation;
 
@@ -17,7 +18,7 @@ internal static class CompileLimits
 /// Counts what compiling does: a step for each visit of a term and for each variable put into a set. One per compilation, of modules or of
 /// a query.
 /// </summary>
-internal sealed class CompileWork(CompileBudget budget)
+internal sealed class CompileWork(long most, CancellationToken cancellation)
 {
     // The token is looked at every so many steps.
     private const int Interval = 1024;
@@ -37,13 +38,13 @@ internal sealed class CompileWork(CompileBudget budget)
 
     private void Look()
     {
-        _nextLook = Math.Min(Steps + Interval, budget.Steps + 1);
-        if (Steps > budget.Steps)
+        _nextLook = Math.Min(Steps + Interval, most + 1);
+        if (Steps > most)
         {
-            throw new CompileHalt(RegoErrorCode.CompileBudgetError, string.Create(CultureInfo.InvariantCulture, $"compiling took more than {budget.Steps} steps"));
+            throw new CompileHalt(RegoErrorCode.CompileBudgetError, string.Create(CultureInfo.InvariantCulture, $"compiling took more than {most} steps"));
         }
 
-        if (budget.Cancellation.IsCancellationRequested)
+        if (cancellation.IsCancellationRequested)
         {
             throw new CompileHalt(RegoErrorCode.CompileCancelError, "the caller cancelled the compilation, or its time ran out");
         }

@@ -1,3 +1,5 @@
+using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Evaluation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
@@ -8,7 +10,7 @@ namespace Assay.Rego.Compilation;
 internal sealed class Compiler
 {
     private readonly Errors _errors = new();
-    private readonly CompileOptions _options;
+    private readonly bool _strict;
     private readonly IReadOnlyList<(Source Source, ModuleNode Node)> _modules;
     private readonly DataNode _root = new([]);
     private readonly List<LRule> _rules = [];
@@ -18,11 +20,11 @@ internal sealed class Compiler
     private readonly CompileWork _work;
     private int _groups;
 
-    public Compiler(IReadOnlyList<(Source Source, ModuleNode Node)> modules, CompileOptions options, CompileWork work)
+    public Compiler(IReadOnlyList<(Source Source, ModuleNode Node)> modules, IReadOnlyList<Builtin> builtins, bool strict, bool explain, CompileWork work)
     {
-        (_modules, _options, _work) = (modules, options, work);
-        _points = options.Explain ? [] : null;
-        Globals = new Globals(modules, options.Builtins);
+        (_modules, _strict, _work) = (modules, strict, work);
+        _points = explain ? [] : null;
+        Globals = new Globals(modules, builtins);
     }
 
     public Globals Globals { get; }
@@ -85,7 +87,7 @@ internal sealed class Compiler
                 continue;
             }
 
-            if ((module.IsV1 || _options.Strict) && !names.TryAdd(import.Name, import))
+            if ((module.IsV1 || _strict) && !names.TryAdd(import.Name, import))
             {
                 _errors.Add(RegoErrorCode.CompileError, source, import.At, $"import must not shadow import {string.Join('.', names[import.Name].Path)}");
             }
@@ -107,7 +109,7 @@ internal sealed class Compiler
 
         foreach (var rule in module.Rules)
         {
-            if (rule.Name.Name is "input" or "data" && (module.IsV1 || _options.Strict))
+            if (rule.Name.Name is "input" or "data" && (module.IsV1 || _strict))
             {
                 _errors.Add(RegoErrorCode.CompileError, source, rule.At, $"rules must not shadow {rule.Name.Name} (use a different rule name)");
             }
@@ -160,7 +162,7 @@ internal sealed class Compiler
             var (used, imports) = (new HashSet<ImportNode>(), Lowering.ImportsOf(module.Key));
             foreach (var rule in module)
             {
-                var lowering = new Lowering(rule.Source, rule.Module, Globals, _errors, _options, _work, imports)
+                var lowering = new Lowering(rule.Source, rule.Module, Globals, _errors, _strict, _work, imports)
                 {
                     MetadataRule = () => annotations.OfRule(rule),
                     MetadataChain = () => annotations.Chain(rule, _work),
@@ -172,7 +174,7 @@ internal sealed class Compiler
                 used.UnionWith(lowering.UsedImports);
             }
 
-            if (_options.Strict)
+            if (_strict)
             {
                 foreach (var import in module.Key.Imports.Where(import => import.Path[0] is "data" or "input" && !used.Contains(import)))
                 {

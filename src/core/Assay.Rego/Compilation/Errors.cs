@@ -1,3 +1,4 @@
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 
 namespace Assay.Rego.Compilation;

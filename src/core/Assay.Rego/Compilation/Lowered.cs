@@ -1,4 +1,5 @@
 using Assay.Rego.Builtins;
+using Assay.Rego.Evaluation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 
@@ -67,14 +68,6 @@ internal sealed record LObject(Position At, (LTerm Key, LTerm Value)[] Pairs) : 
 
 /// <summary>A comprehension; <see cref="Free"/> are the outer variables it uses.</summary>
 internal sealed record LComprehension(Position At, RegoKind Kind, LTerm? Key, LTerm Value, LStatement[] Body, HashSet<Local> Free) : LTerm(At);
-
-/// <summary>What a <c>with</c> replaces.</summary>
-internal enum WithTarget
-{
-    Input,
-    Data,
-    Function,
-}
 
 internal sealed record LWith(Position At, WithTarget Target, RegoValue[] Path, Builtin? Builtin, LTerm Value, Builtin? ByBuiltin, RegoValue[]? ByPath);
 

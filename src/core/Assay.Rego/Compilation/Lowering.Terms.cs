@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Evaluation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 
@@ -180,7 +182,7 @@ internal sealed partial class Lowering
     {
         if (FunctionAt(call.Function, scope) is { } target)
         {
-            if (target.Builtin is { Deprecated: true } old && (_module is null || _module.IsV1 || _options.Strict))
+            if (target.Builtin is { Deprecated: true } old && (_module is null || _module.IsV1 || _strict))
             {
                 Error(RegoErrorCode.TypeError, call.At, $"deprecated built-in function calls in expression: {old.Name}");
             }

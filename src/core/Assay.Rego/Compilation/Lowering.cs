@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 
@@ -12,7 +13,7 @@ internal sealed partial class Lowering
     private readonly ModuleNode? _module;
     private readonly Globals _globals;
     private readonly Errors _errors;
-    private readonly CompileOptions _options;
+    private readonly bool _strict;
     private readonly CompileWork _work;
     private readonly Dictionary<string, ImportNode> _imports;
     private readonly Stack<Closure> _closures = new();
@@ -20,9 +21,9 @@ internal sealed partial class Lowering
     // Slot 0 takes the result, the arguments follow.
     private int _slots = 1;
 
-    public Lowering(Source source, ModuleNode? module, Globals globals, Errors errors, CompileOptions options, CompileWork work, Dictionary<string, ImportNode>? imports = null)
+    public Lowering(Source source, ModuleNode? module, Globals globals, Errors errors, bool strict, CompileWork work, Dictionary<string, ImportNode>? imports = null)
     {
-        (_source, _module, _globals, _errors, _options, _work) = (source, module, globals, errors, options, work);
+        (_source, _module, _globals, _errors, _strict, _work) = (source, module, globals, errors, strict, work);
         _imports = imports ?? [];
     }
 
@@ -348,7 +349,7 @@ internal sealed partial class Lowering
             return null;
         }
 
-        if (name.Name is "input" or "data" && (_module is null || _module.IsV1 || _options.Strict))
+        if (name.Name is "input" or "data" && (_module is null || _module.IsV1 || _strict))
         {
             Error(RegoErrorCode.CompileError, name.At, $"variables must not shadow {name.Name} (use a different variable name)");
             return null;
@@ -361,7 +362,7 @@ internal sealed partial class Lowering
 
     private void CheckUnused(Scope scope)
     {
-        if (!_options.Strict)
+        if (!_strict)
         {
             return;
         }

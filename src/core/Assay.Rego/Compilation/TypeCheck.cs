@@ -1,4 +1,6 @@
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Evaluation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 

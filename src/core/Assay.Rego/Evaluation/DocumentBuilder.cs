@@ -1,3 +1,5 @@
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Evaluation;
@@ -71,7 +73,7 @@ internal sealed class DocumentBuilder
         }
     }
 
-    public RegoValue Build(EvaluationBudget.Meter meter)
+    public RegoValue Build(EvaluationMeter meter)
     {
         RegoValue made;
         if (_members is not null)

@@ -1,3 +1,4 @@
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Evaluation;
@@ -27,14 +28,8 @@ internal sealed class Recorder
         _points[point] = (tried, solved + 1, seen);
     }
 
-    public IReadOnlyList<ExplainedStatement> Report(IEnumerable<TracePoint> all) =>
-    [
-        .. all.Select(point =>
-        {
-            var (tried, solved, seen) = _points.GetValueOrDefault(point, (0, 0, []));
-            return new ExplainedStatement(point.Location, point.Text, tried, solved, [.. seen.Select((value, index) => new SeenValue(point.Operands[index].Name, value))]);
-        }).OrderBy(statement => statement.Location.File, StringComparer.Ordinal).ThenBy(statement => statement.Location.Line).ThenBy(statement => statement.Location.Column),
-    ];
+    /// <summary>What became of a statement; all zero and empty when nothing led there.</summary>
+    public (long Tried, long Solved, RegoValue?[] Seen) Of(TracePoint point) => _points.GetValueOrDefault(point, (0, 0, []));
 }
 
 /// <summary>Before a watched statement.</summary>

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Evaluation;
@@ -82,14 +84,14 @@ internal sealed class Run
     public Context Context;
     private int _top;
 
-    public Run(Program program, Context context, EvaluationBudget.Meter meter, BuiltinContext builtins, bool strict)
+    public Run(Program program, Context context, EvaluationMeter meter, BuiltinContext builtins, bool strict)
     {
         (Program, Context, Meter, Builtins, Strict) = (program, context, meter, builtins, strict);
     }
 
     public Program Program { get; }
 
-    public EvaluationBudget.Meter Meter { get; }
+    public EvaluationMeter Meter { get; }
 
     public BuiltinContext Builtins { get; }
 
@@ -100,8 +102,6 @@ internal sealed class Run
 
     /// <summary>Results of functions may be kept: nobody counts their statements or hears them print.</summary>
     public bool KeepsResults => Recorder is null && Builtins.Environment.Print is null;
-
-    public PreparedQuery? Query { get; init; }
 
     public List<RegoObject>? Rows { get; set; }
 

@@ -1,4 +1,5 @@
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Evaluation;
@@ -408,16 +409,6 @@ internal sealed class ContributeStep(Expression[] path, Expression value, bool i
 
         run.Meter.Charge(40);
         tree.Add(found, isSet, at);
-        return true;
-    }
-}
-
-/// <summary>Hands a row to the query.</summary>
-internal sealed class RowStep(Action<Run, int> row) : Step
-{
-    public override bool Execute(Run run, int frame)
-    {
-        row(run, frame);
         return true;
     }
 }

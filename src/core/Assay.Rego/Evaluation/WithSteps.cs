@@ -1,10 +1,19 @@
 using Assay.Rego.Builtins;
+using Assay.Rego.Metering;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Evaluation;
 
+/// <summary>What a <c>with</c> replaces.</summary>
+internal enum WithTarget
+{
+    Input,
+    Data,
+    Function,
+}
+
 /// <summary>One replacement of a <c>with</c>, ready to apply.</summary>
-internal sealed record Replacement(Compilation.WithTarget Target, RegoValue[] Path, object? Function, Expression? Value, FunctionGroup? ByGroup, Builtin? ByBuiltin);
+internal sealed record Replacement(WithTarget Target, RegoValue[] Path, object? Function, Expression? Value, FunctionGroup? ByGroup, Builtin? ByBuiltin);
 
 /// <summary>Runs the statement under replaced documents and functions; what follows it runs under those of before (see <see cref="EndWithStep"/>).</summary>
 internal sealed class WithStep(Replacement[] replacements, Step body, EndWithStep end, int place) : Step
@@ -26,10 +35,10 @@ internal sealed class WithStep(Replacement[] replacements, Step body, EndWithSte
 
             switch (replacement.Target)
             {
-                case Compilation.WithTarget.Input:
+                case WithTarget.Input:
                     input = Put(input, replacement.Path, value!);
                     break;
-                case Compilation.WithTarget.Data:
+                case WithTarget.Data:
                     data = Put(data, replacement.Path, value!);
                     overrides = [.. overrides ?? [], replacement.Path];
                     break;

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 
 namespace Assay.Rego.Syntax;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Assay.Rego.Diagnostics;
 
 namespace Assay.Rego.Syntax;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -27,7 +28,7 @@ internal sealed class JsonReading(int left)
     /// <summary>The value at the reader's token; null with the problem told, or when the text ends too early.</summary>
     public RegoValue? Value(ref Utf8JsonReader reader)
     {
-        Evaluation.Work.Tick(1);
+        Work.Tick(1);
         if (--_left < 0)
         {
             Problem = "the JSON has too many values";

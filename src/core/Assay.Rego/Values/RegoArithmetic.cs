@@ -1,4 +1,5 @@
 using System.Numerics;
+using Assay.Rego.Diagnostics;
 
 namespace Assay.Rego.Values;
 
@@ -6,7 +7,7 @@ namespace Assay.Rego.Values;
 /// OPA's arithmetic. Integers of any size are exact. Everything else is binary floating point with a 64-bit mantissa and an
 /// unlimited exponent, rounded to nearest even after every step; the result is the shortest decimal that gives the same value.
 /// </summary>
-public static class RegoArithmetic
+internal static class RegoArithmetic
 {
     public static RegoNumber Add(RegoNumber left, RegoNumber right)
     {

@@ -1,5 +1,6 @@
 using System.Collections;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -23,14 +24,17 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
     /// <inheritdoc/>
     public override RegoKind Kind => RegoKind.Array;
 
+    /// <summary>How many elements it has.</summary>
     public int Count => _items.Length;
 
     internal override int Depth => _depth;
 
     internal override long FullSize => _size;
 
+    /// <summary>The element at an index from 0; one that is not there throws, as of any array.</summary>
     public RegoValue this[int index] => _items[index];
 
+    /// <summary>The elements in order.</summary>
     public ReadOnlySpan<RegoValue> Items => _items;
 
     internal override long OwnSize => 48 + 8L * _items.Length;
@@ -39,7 +43,7 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
     public static RegoArray Of(params ReadOnlySpan<RegoValue> items) => items.IsEmpty ? Empty : new(items.ToArray());
 
     /// <summary>The array over this storage, which the caller gives away and must not change any more.</summary>
-    public static RegoArray Over(RegoValue[] items)
+    internal static RegoArray Over(RegoValue[] items)
     {
         ArgumentNullException.ThrowIfNull(items);
         return items.Length == 0 ? Empty : new(items);
@@ -52,6 +56,7 @@ public sealed class RegoArray : RegoValue, IReadOnlyList<RegoValue>
     public override RegoValue? Lookup(RegoValue key) =>
         key is RegoNumber number && number.TryGetInt64(out var index) && index >= 0 && index < _items.Length ? _items[index] : null;
 
+    /// <summary>The elements in order, without an allocation.</summary>
     public ReadOnlySpan<RegoValue>.Enumerator GetEnumerator() => Items.GetEnumerator();
 
     IEnumerator<RegoValue> IEnumerable<RegoValue>.GetEnumerator() => ((IEnumerable<RegoValue>)_items).GetEnumerator();

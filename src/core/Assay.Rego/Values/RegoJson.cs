@@ -2,6 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -21,7 +23,7 @@ public sealed record JsonLimits
     public int Values { get; init; } = 5_000_000;
 }
 
-/// <summary>Reads JSON into values and writes values as canonical JSON. Numbers keep their text; none goes through a double.</summary>
+/// <summary>Reads JSON into values. Numbers keep their text; none goes through a double.</summary>
 public static class RegoJson
 {
     /// <summary>Reads one JSON document. Of repeated members the last wins, as in Go; trailing bytes are refused.</summary>
@@ -61,7 +63,7 @@ public static class RegoJson
             problem = value is null ? state.Problem ?? "not JSON" : null;
             return value is not null;
         }
-        catch (EvaluationHalt tooLarge) when (!Evaluation.Work.IsCounting)
+        catch (EvaluationHalt tooLarge) when (!Work.IsCounting)
         {
             value = null;
             problem = tooLarge.Message;
@@ -76,16 +78,16 @@ public static class RegoJson
         }
     }
 
-    /// <summary>Reads one JSON document from text.</summary>
-    public static bool TryRead(string text, [NotNullWhen(true)] out RegoValue? value, [NotNullWhen(false)] out string? problem, JsonLimits? limits = null) =>
-        TryRead(new RegoString(text).ToUtf8(), out value, out problem, limits);
+    /// <summary>Reads one JSON document from text, within the default limits.</summary>
+    public static bool TryRead(string text, [NotNullWhen(true)] out RegoValue? value, [NotNullWhen(false)] out string? problem) =>
+        TryRead(new RegoString(text).ToUtf8(), out value, out problem);
 
-    /// <summary>The value of an element that was parsed already.</summary>
-    public static bool TryRead(JsonElement element, [NotNullWhen(true)] out RegoValue? value, [NotNullWhen(false)] out string? problem, JsonLimits? limits = null) =>
-        TryRead(JsonSerializer.SerializeToUtf8Bytes(element, ElementContext.Default.JsonElement), out value, out problem, limits);
+    /// <summary>The value of an element that was parsed already, within the default limits.</summary>
+    public static bool TryRead(JsonElement element, [NotNullWhen(true)] out RegoValue? value, [NotNullWhen(false)] out string? problem) =>
+        TryRead(JsonSerializer.SerializeToUtf8Bytes(element, ElementContext.Default.JsonElement), out value, out problem);
 
     /// <summary>Canonical JSON text. Keys that are not strings become their own JSON text.</summary>
-    public static string ToText(RegoValue value)
+    internal static string ToText(RegoValue value)
     {
         ArgumentNullException.ThrowIfNull(value);
         var text = new StringBuilder();
@@ -107,7 +109,7 @@ public static class RegoJson
                 text.Append(number.ToText());
                 break;
             case RegoString characters:
-                Evaluation.Work.Charge(2L * characters.Value.Length);
+                Work.Charge(2L * characters.Value.Length);
                 Quote(text, characters.Value, escapeHtml);
                 break;
             case RegoArray array:

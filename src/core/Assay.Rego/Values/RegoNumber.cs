@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
+using Assay.Rego.Diagnostics;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -11,13 +13,13 @@ namespace Assay.Rego.Values;
 public sealed class RegoNumber : RegoValue
 {
     /// <summary>The longest number text that is read, in characters.</summary>
-    public const int MaxTextLength = 10_000;
+    internal const int MaxTextLength = 10_000;
 
     /// <summary>The largest power of ten that is read, either way. Go's own limit is higher, but 1e100000 is already 41 kB when written out.</summary>
-    public const int MaxExponent = 100_000;
+    internal const int MaxExponent = 100_000;
 
     /// <summary>The most bits an integer that arithmetic makes may have.</summary>
-    public const int MaxIntegerBits = 1 << 16;
+    internal const int MaxIntegerBits = 1 << 16;
 
     // Integers below this many digits are held with exponent 0; longer ones and fractions with a mantissa that 10 does not divide.
     private const int PlainDigits = 400;
@@ -62,6 +64,7 @@ public sealed class RegoNumber : RegoValue
     /// <summary>The spelling in the source, when it was read and is not the plain one; else null.</summary>
     internal string? Spelling => _text;
 
+    /// <summary>The number of an integer.</summary>
     public static RegoNumber Of(long value) =>
         value is >= CachedFrom and < 1024 ? s_cached[value - CachedFrom] : new RegoNumber(value, null);
 
@@ -188,7 +191,7 @@ public sealed class RegoNumber : RegoValue
     }
 
     /// <summary>Mantissa and power of ten.</summary>
-    public (BigInteger Mantissa, int Exponent) ToDecimal() => _wide is null ? (_small, 0) : (_wide.Mantissa, _wide.Exponent);
+    internal (BigInteger Mantissa, int Exponent) ToDecimal() => _wide is null ? (_small, 0) : (_wide.Mantissa, _wide.Exponent);
 
     /// <summary>The nearest double; infinite beyond its range.</summary>
     public double ToDouble() =>
@@ -255,7 +258,7 @@ public sealed class RegoNumber : RegoValue
     {
         if (digits > 64)
         {
-            Evaluation.Work.Tick(digits / 16 + digits * digits / (1 << 10));
+            Work.Tick(digits / 16 + digits * digits / (1 << 10));
         }
     }
 

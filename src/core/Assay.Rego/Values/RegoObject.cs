@@ -1,6 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -46,6 +46,7 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
     /// <inheritdoc/>
     public override RegoKind Kind => RegoKind.Object;
 
+    /// <summary>How many pairs it has.</summary>
     public int Count => _keys.Length;
 
     /// <summary>The keys in order.</summary>
@@ -129,14 +130,17 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
     /// <summary>An object of the same keys; the values in their order. The storage is given away.</summary>
     internal RegoObject WithValues(RegoValue[] values) => new(this, values);
 
+    /// <summary>Whether there is such a key.</summary>
     public bool ContainsKey(RegoValue key) => _index.Find(key) >= 0;
 
+    /// <summary>The value under a key.</summary>
     public bool TryGetValue(RegoValue key, [NotNullWhen(true)] out RegoValue? value)
     {
         value = Lookup(key);
         return value is not null;
     }
 
+    /// <summary>The value under a key that is a string.</summary>
     public bool TryGetValue(string key, [NotNullWhen(true)] out RegoValue? value) => TryGetValue(new RegoString(key), out value);
 
     /// <inheritdoc/>
@@ -144,6 +148,7 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <summary>The pairs in the order of their keys.</summary>
     public IEnumerator<KeyValuePair<RegoValue, RegoValue>> GetEnumerator()
     {
         for (var i = 0; i < _keys.Length; i++)
@@ -200,10 +205,11 @@ public sealed class RegoObject : RegoValue, IReadOnlyCollection<KeyValuePair<Reg
 }
 
 /// <summary>Collects the pairs of an object.</summary>
-public sealed class RegoObjectBuilder
+internal sealed class RegoObjectBuilder
 {
     private readonly Dictionary<RegoValue, RegoValue> _pairs = [];
 
+    /// <summary>How many pairs there are so far.</summary>
     public int Count => _pairs.Count;
 
     /// <summary>The value under a key. Setting replaces.</summary>
@@ -217,10 +223,13 @@ public sealed class RegoObjectBuilder
     public bool TryAdd(RegoValue key, RegoValue value) =>
         _pairs.TryAdd(key, value) || _pairs[key].Equals(value);
 
+    /// <summary>The value under a key, as far as it was added.</summary>
     public bool TryGetValue(RegoValue key, [NotNullWhen(true)] out RegoValue? value) => _pairs.TryGetValue(key, out value);
 
+    /// <summary>Takes a key away; false when it was not there.</summary>
     public bool Remove(RegoValue key) => _pairs.Remove(key);
 
+    /// <summary>The object of the pairs. More may be added afterwards; the object does not change.</summary>
     public RegoObject Build()
     {
         var (keys, values) = (new RegoValue[_pairs.Count], new RegoValue[_pairs.Count]);

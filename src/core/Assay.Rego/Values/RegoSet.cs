@@ -1,5 +1,4 @@
 using System.Collections;
-using Assay.Rego.Evaluation;
 
 namespace Assay.Rego.Values;
 
@@ -25,6 +24,7 @@ public sealed class RegoSet : RegoValue, IReadOnlyCollection<RegoValue>
     /// <inheritdoc/>
     public override RegoKind Kind => RegoKind.Set;
 
+    /// <summary>How many members it has.</summary>
     public int Count => _items.Length;
 
     /// <summary>The members in order.</summary>
@@ -42,11 +42,13 @@ public sealed class RegoSet : RegoValue, IReadOnlyCollection<RegoValue>
     /// <summary>The set of these values, in any order and repeated or not.</summary>
     public static RegoSet Of(params ReadOnlySpan<RegoValue> items) => OverUnsorted(items.ToArray());
 
+    /// <summary>Whether a value is a member.</summary>
     public bool Contains(RegoValue value) => _index.Find(value) >= 0;
 
     /// <summary>The member itself, when it is one.</summary>
     public override RegoValue? Lookup(RegoValue key) => _index.Find(key) is >= 0 and var at ? _items[at] : null;
 
+    /// <summary>The members in order, without an allocation.</summary>
     public ReadOnlySpan<RegoValue>.Enumerator GetEnumerator() => Items.GetEnumerator();
 
     IEnumerator<RegoValue> IEnumerable<RegoValue>.GetEnumerator() => ((IEnumerable<RegoValue>)_items).GetEnumerator();

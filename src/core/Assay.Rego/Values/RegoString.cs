@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 
@@ -19,12 +19,14 @@ public sealed class RegoString : RegoValue
 
     private int _hash;
 
+    /// <summary>The string of a .NET string.</summary>
     public RegoString(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
         Value = value;
     }
 
+    /// <summary>As a .NET string, in UTF-16.</summary>
     public string Value { get; }
 
     /// <inheritdoc/>
@@ -33,7 +35,7 @@ public sealed class RegoString : RegoValue
     internal override long OwnSize => 48 + 2L * Value.Length;
 
     /// <summary>How many code points it has; a byte that is not UTF-8 counts one.</summary>
-    public int CodePointCount
+    internal int CodePointCount
     {
         get
         {
@@ -93,7 +95,7 @@ public sealed class RegoString : RegoValue
     }
 
     /// <summary>Compares by code point, which for well-formed text is the order of the UTF-8 bytes.</summary>
-    public static int Compare(string left, string right)
+    internal static int Compare(string left, string right)
     {
         var common = Math.Min(left.Length, right.Length);
         if (common > CharactersPerStep)

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Assay.Rego.Evaluation;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Values;
 

@@ -117,16 +117,22 @@ public abstract class RegoValue : IComparable<RegoValue>, IEquatable<RegoValue>
 
     internal abstract bool EqualsSameKind(RegoValue other);
 
+    /// <summary>Whether both are the same value: <c>1</c> and <c>1.0</c> are.</summary>
     public static bool operator ==(RegoValue? left, RegoValue? right) => left is null ? right is null : left.Equals(right);
 
+    /// <summary>Whether they are different values.</summary>
     public static bool operator !=(RegoValue? left, RegoValue? right) => !(left == right);
 
+    /// <summary>Whether the left is before the right in the order of OPA: kinds first, then values.</summary>
     public static bool operator <(RegoValue left, RegoValue right) => left.CompareTo(right) < 0;
 
+    /// <summary>Whether the left is not behind the right in the order of OPA.</summary>
     public static bool operator <=(RegoValue left, RegoValue right) => left.CompareTo(right) <= 0;
 
+    /// <summary>Whether the left is behind the right in the order of OPA.</summary>
     public static bool operator >(RegoValue left, RegoValue right) => left.CompareTo(right) > 0;
 
+    /// <summary>Whether the left is not before the right in the order of OPA.</summary>
     public static bool operator >=(RegoValue left, RegoValue right) => left.CompareTo(right) >= 0;
 }
 
@@ -162,6 +168,7 @@ public sealed class RegoBoolean : RegoValue
 
     private RegoBoolean(bool value) => Value = value;
 
+    /// <summary>As a .NET boolean.</summary>
     public bool Value { get; }
 
     /// <inheritdoc/>

@@ -1,6 +1,5 @@
 using System.CommandLine;
-using Assay.Rego;
-using Assay.Rego.Syntax;
+using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
@@ -11,24 +10,20 @@ internal static class PolicyCheckCommand
     {
         var files = new Argument<string[]>("file") { Description = "policies, compiled together; - for standard input", HelpName = "FILE", Arity = ArgumentArity.OneOrMore };
         var strict = new Option<bool>("--strict") { Description = "unused assignments and imports are errors as well" };
-        var dialect = new PolicyDialect();
+        var dialect = new DialectOptions();
         var format = Options.Format();
         var command = new Command("check", "Parses and compiles policies, and shows all errors.") { files, strict, format };
         dialect.AddTo(command);
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(files)!, new CompileOptions { Strict = parsed.GetValue(strict), Budget = new CompileBudget { Cancellation = cancellation } }, dialect.Of(parsed), parsed.GetValue(format) == Options.Json)));
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(files)!, parsed.GetValue(strict), dialect.Of(parsed), parsed.GetValue(format) == Options.Json, cancellation)));
         return command;
     }
 
-    private static int Run(string[] files, CompileOptions options, RegoVersion version, bool json)
+    private static int Run(string[] files, bool strict, PolicyDialect dialect, bool json, CancellationToken cancellation)
     {
-        var sources = PolicySources.Read(files, version);
-        var errors = sources.Errors;
+        var sources = PolicySources.Read(files, dialect);
+        var set = sources.Set;
         // A name that a file with an error would have defined is no second error.
-        if (sources.AllRead)
-        {
-            CompiledPolicy.TryCompile(sources.Modules, null, out _, out errors, options);
-        }
-
+        var errors = sources.AllRead ? set.Check(strict, cancellation) : set.Errors;
         var count = sources.Unread.Count + errors.Count;
         if (json)
         {
@@ -42,15 +37,15 @@ internal static class PolicyCheckCommand
         }
 
         PolicyFaults.Report(sources.Unread, errors);
-        if (errors.Count > 0 && sources is { AllRead: true, Modules.Count: > 1 } && sources.Modules.All(module => CompiledPolicy.TryCompile([module], null, out _, out var _, options)))
+        if (errors.Count > 0 && sources is { AllRead: true, Set.Count: > 1 } && set.CompilesOneByOne(strict, cancellation))
         {
             Output.Error("cli.policy", "each of these files compiles alone: check policies that are not meant to stand together one by one");
         }
 
         if (count == 0 && !json)
         {
-            var dialects = string.Join(" and ", sources.Modules.Select(module => module.Version is RegoVersion.V0 ? "v0" : "v1").Distinct().Order(StringComparer.Ordinal));
-            Console.Out.WriteLine($"{(sources.Modules.Count == 1 ? "1 policy compiles." : $"{sources.Modules.Count} policies compile together.")} Read as Rego {dialects}.");
+            var dialects = string.Join(" and ", set.Dialects.Select(one => one is PolicyDialect.V0 ? "v0" : "v1"));
+            Console.Out.WriteLine($"{(set.Count == 1 ? "1 policy compiles." : $"{set.Count} policies compile together.")} Read as Rego {dialects}.");
         }
 
         return count == 0 ? ExitCode.Verified : ExitCode.Unusable;

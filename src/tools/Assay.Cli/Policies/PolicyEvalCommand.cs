@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Assay.Rego;
-using Assay.Rego.Builtins;
-using Assay.Rego.Values;
+using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
@@ -24,7 +22,7 @@ internal sealed class PolicyEvalCommand
     private readonly Option<string?> _at = new("--at") { Description = "the clock of the policy; without it, now", HelpName = "RFC3339" };
     private readonly Option<int> _timeout = PolicyPatience.Option();
     private readonly Option<string> _format = Options.Format();
-    private readonly PolicyDialect _dialect = new();
+    private readonly DialectOptions _dialect = new();
 
     public static Command Create()
     {
@@ -49,17 +47,14 @@ internal sealed class PolicyEvalCommand
         var faults = sources.Unread.ToList();
         var input = Document(parsed.GetValue(_input), faults);
         var data = Document(parsed.GetValue(_data), faults);
-        if (data is not null and not RegoObject)
+        if (data is { IsObject: false })
         {
-            faults.Add(("policy.malformed", PolicyDocuments.NoObject(parsed.GetValue(_data)!, data)));
+            faults.Add(("policy.malformed", PolicyFaults.NoObject(parsed.GetValue(_data)!, data)));
         }
 
-        foreach (var module in data is RegoObject ? sources.Modules : [])
+        foreach (var (rule, file) in data is { IsObject: true } ? sources.Set.RulesIn(data) : [])
         {
-            if (module.FirstRuleIn((RegoObject)data!) is { } covered)
-            {
-                faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: {covered} is a rule of {module.File}, and where it is undefined, the data would answer for it"));
-            }
+            faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: {rule} is a rule of {file}, and where it is undefined, the data would answer for it"));
         }
 
         if (!TryClock(parsed, out var clock, out var whyNot))
@@ -67,33 +62,29 @@ internal sealed class PolicyEvalCommand
             faults.Add(("cli.at", whyNot));
         }
 
-        var errors = sources.Errors;
-        PreparedQuery? prepared = null;
+        var errors = sources.Set.Errors;
+        PolicyQuestion? question = null;
         using var patience = PolicyPatience.Start(parsed.GetValue(_timeout));
-        var budget = new CompileBudget { Cancellation = patience.Token };
-        if (faults.Count == 0 && errors.Count == 0 && TryQuery(parsed, sources.Modules, faults, out var query)
-            && CompiledPolicy.TryCompile(sources.Modules, (RegoObject?)data, out var compiled, out errors, new CompileOptions { Explain = parsed.GetValue(_explain), Budget = budget }))
+        if (faults.Count == 0 && errors.Count == 0 && TryQuery(parsed, sources.Set, faults, out var query))
         {
-            compiled.TryPrepare(query, out prepared, out errors, budget);
+            sources.Set.TryAsk(query, data, parsed.GetValue(_explain), out question, out errors, patience.Token);
         }
 
-        if (prepared is null)
+        if (question is null)
         {
-            if (errors.Any(error => error is { Code: RegoErrorCode.UnsafeVarError, Location.File: "query" }))
+            if (errors.Any(error => error is { IsUnsafeVariable: true, File: "query" }))
             {
-                faults.Add(("cli.query", $"--query names a rule in full, for example {sources.Modules.SelectMany(module => module.Rules).FirstOrDefault(RegoPolicy.TrusteeRule)}"));
+                faults.Add(("cli.query", $"--query names a rule in full, for example {sources.Set.Rules.FirstOrDefault(RegoPolicy.TrusteeRule)}"));
             }
 
             return Unusable(parsed, faults, errors);
         }
 
-        var environment = new EvaluationEnvironment { Clock = clock, Print = (at, text) => Console.Error.WriteLine(Printable.Of($"{at}: {text}")) };
-        return Answer(parsed, prepared.Evaluate(input, new EvaluationOptions { Environment = environment }, patience.Token));
+        return Answer(parsed, question.Ask(input, clock, line => Console.Error.WriteLine(Printable.Of(line)), patience.Token));
     }
 
-    private int Answer(ParseResult parsed, EvaluationResult result)
+    private int Answer(ParseResult parsed, PolicyAnswer answer)
     {
-        var answer = new PolicyAnswer(result);
         var explain = parsed.GetValue(_explain);
         if (parsed.GetValue(_format) == Options.Json)
         {
@@ -101,22 +92,41 @@ internal sealed class PolicyEvalCommand
         }
         else
         {
-            answer.Print();
-            if (explain)
+            Print(answer);
+            foreach (var line in explain ? answer.Explain() : [])
             {
-                answer.Explain();
+                Console.Error.WriteLine(Printable.Of(line));
             }
         }
 
-        if (result.Error is { } error)
+        if (answer.Error is { } error)
         {
             PolicyFaults.Report([], [error]);
         }
 
-        return answer.ExitCode;
+        return answer.State switch
+        {
+            PolicyAnswerState.Defined => ExitCode.Verified,
+            PolicyAnswerState.Undefined => ExitCode.Refused,
+            PolicyAnswerState.Failed => ExitCode.Unusable,
+            _ => ExitCode.Internal,
+        };
     }
 
-    private int Unusable(ParseResult parsed, List<(string Id, string Message)> faults, IReadOnlyList<RegoError> errors)
+    private static void Print(PolicyAnswer answer)
+    {
+        if (answer.HasValue)
+        {
+            PolicyJson.Print(answer.WriteValue);
+        }
+        else if (answer.Error is null)
+        {
+            // Not JSON's null, which is a value.
+            Console.Out.WriteLine(answer.State is PolicyAnswerState.Undefined ? "undefined" : "true");
+        }
+    }
+
+    private int Unusable(ParseResult parsed, List<(string Id, string Message)> faults, IReadOnlyList<PolicyError> errors)
     {
         if (parsed.GetValue(_format) == Options.Json)
         {
@@ -133,7 +143,7 @@ internal sealed class PolicyEvalCommand
         return ExitCode.Unusable;
     }
 
-    private bool TryQuery(ParseResult parsed, IReadOnlyList<RegoModule> modules, List<(string Id, string Message)> faults, [NotNullWhen(true)] out string? query)
+    private bool TryQuery(ParseResult parsed, PolicySet set, List<(string Id, string Message)> faults, [NotNullWhen(true)] out string? query)
     {
         query = parsed.GetValue(_query);
         if (query is not null)
@@ -141,11 +151,9 @@ internal sealed class PolicyEvalCommand
             return true;
         }
 
-        var known = modules.SelectMany(module => module.Rules).Where(rule => rule is RegoPolicy.NvidiaRule or RegoPolicy.TrusteeRule).Distinct().ToArray();
-        query = known.Length == 1 ? known[0] : null;
-        if (query is null)
+        if (!set.TryFindKnownRule(out query, out var problem))
         {
-            faults.Add(("cli.query", $"{(known.Length == 0 ? "neither" : "both")} {RegoPolicy.NvidiaRule} {(known.Length == 0 ? "nor" : "and")} {RegoPolicy.TrusteeRule} {(known.Length == 0 ? "stands" : "stand")} in the policy: say with --query what is asked"));
+            faults.Add(("cli.query", $"{problem} in the policy: say with --query what is asked"));
         }
 
         return query is not null;
@@ -165,7 +173,7 @@ internal sealed class PolicyEvalCommand
         return read;
     }
 
-    private static RegoValue? Document(string? file, List<(string Id, string Message)> faults)
+    private static PolicyDocument? Document(string? file, List<(string Id, string Message)> faults)
     {
         if (file is null)
         {
@@ -176,7 +184,7 @@ internal sealed class PolicyEvalCommand
         {
             faults.Add(("cli.file", whyNot));
         }
-        else if (RegoJson.TryRead(bytes, out var value, out var problem))
+        else if (PolicyDocument.TryParse(bytes, out var value, out var problem))
         {
             return value;
         }

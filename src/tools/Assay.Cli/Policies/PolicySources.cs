@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using System.Text;
-using Assay.Rego;
-using Assay.Rego.Syntax;
+using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
@@ -11,70 +9,64 @@ internal sealed class PolicySources
     // A folder of policies has dozens.
     public const int MostFiles = 1000;
 
-    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private PolicySources(PolicySet set, IReadOnlyList<(string Id, string Message)> unread) => (Set, Unread) = (set, unread);
 
-    private readonly List<RegoModule> _modules = [];
-    private readonly List<RegoError> _errors = [];
-    private readonly List<(string Id, string Message)> _unread = [];
-
-    private PolicySources()
-    {
-    }
-
-    public IReadOnlyList<RegoModule> Modules => _modules;
-
-    /// <summary>Errors of the parser.</summary>
-    public IReadOnlyList<RegoError> Errors => _errors;
+    /// <summary>The files that could be read.</summary>
+    public PolicySet Set { get; }
 
     /// <summary>Files that could not be read at all.</summary>
-    public IReadOnlyList<(string Id, string Message)> Unread => _unread;
+    public IReadOnlyList<(string Id, string Message)> Unread { get; }
 
-    public bool AllRead => _unread.Count == 0 && _errors.Count == 0;
+    public bool AllRead => Unread.Count == 0 && Set.Errors.Count == 0;
 
-    public static PolicySources Read(IEnumerable<string> paths, RegoVersion version)
+    public static PolicySources Read(IEnumerable<string> paths, PolicyDialect dialect)
     {
-        var sources = new PolicySources();
         var files = paths.Distinct(StringComparer.Ordinal).ToImmutableArray();
         if (files.Length > MostFiles)
         {
-            sources._unread.Add(("cli.policy", $"{files.Length} policy files are given, at most {MostFiles} are read"));
-            return sources;
+            return new PolicySources(PolicySet.Parse([], dialect), [("cli.policy", $"{files.Length} policy files are given, at most {MostFiles} are read")]);
         }
 
+        var (sources, unread) = (new List<PolicySource>(), new List<(string Id, string Message)>());
         foreach (var file in files)
         {
-            sources.Add(file, version);
+            if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var bytes, out var whyNot))
+            {
+                unread.Add(("cli.file", whyNot));
+            }
+            else if (PolicySource.TryDecode(file == "-" ? InputFile.NameOf(file) : file, bytes, out var source))
+            {
+                sources.Add(source);
+            }
+            else
+            {
+                unread.Add(("policy.malformed", $"{file}: not UTF-8"));
+            }
         }
 
-        return sources;
+        return new PolicySources(PolicySet.Parse(sources, dialect), unread);
     }
 
-    private void Add(string file, RegoVersion version)
+    /// <summary>The policies in a folder and those in it.</summary>
+    public static PolicySources ReadFolder(string folder, PolicyDialect dialect)
     {
-        if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var bytes, out var whyNot))
+        if (!Directory.Exists(folder))
         {
-            _unread.Add(("cli.file", whyNot));
-            return;
+            return Unreadable(File.Exists(folder) ? $"{folder} is a file, a folder is expected" : $"the folder {folder} does not exist");
         }
 
-        string text;
         try
         {
-            text = s_strict.GetString(bytes);
+            // Links are not followed: a folder may hold one to itself.
+            var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false };
+            string[] files = [.. Directory.EnumerateFiles(folder, "*.rego", options).Take(MostFiles + 1).Order(StringComparer.Ordinal)];
+            return Read(files, dialect);
         }
-        catch (DecoderFallbackException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            _unread.Add(("policy.malformed", $"{file}: not UTF-8"));
-            return;
+            return Unreadable($"{folder}: {exception.Message}");
         }
 
-        if (RegoModule.TryParse(file == "-" ? InputFile.NameOf(file) : file, text, out var module, out var error, version))
-        {
-            _modules.Add(module);
-        }
-        else
-        {
-            _errors.Add(error);
-        }
+        PolicySources Unreadable(string why) => new(PolicySet.Parse([], dialect), [("cli.folder", why)]);
     }
 }

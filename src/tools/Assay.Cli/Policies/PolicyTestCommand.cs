@@ -1,6 +1,5 @@
 using System.CommandLine;
-using Assay.Rego;
-using Assay.Rego.Syntax;
+using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
@@ -13,7 +12,7 @@ internal static class PolicyTestCommand
     {
         var folders = new Argument<string[]>("dir") { Description = "folders with policies and their tests, the rules test_…; each is compiled as one, with the folders in it, or, where its policies exclude each other, as pairs of NAME.rego and NAME_test.rego", HelpName = "DIR", Arity = ArgumentArity.OneOrMore };
         var timeout = PolicyPatience.Option();
-        var dialect = new PolicyDialect();
+        var dialect = new DialectOptions();
         var format = new Option<string>("--format") { Description = "text for people, json for programs, junit for build servers", DefaultValueFactory = _ => "text" };
         format.AcceptOnlyFromAmong("text", Options.Json, JUnit);
         var command = new Command("test", "Runs the tests of policies, with coverage.") { folders, timeout, format };
@@ -22,18 +21,32 @@ internal static class PolicyTestCommand
         return command;
     }
 
-    private static int Run(string[] folders, int seconds, RegoVersion version, string format, CancellationToken cancellation)
+    private static int Run(string[] folders, int seconds, PolicyDialect dialect, string format, CancellationToken cancellation)
     {
-        var suite = new PolicyTestSuite(seconds);
+        var suite = new PolicyTestSuite(seconds, TimeProvider.System);
+        var (unread, errors) = (new List<(string Id, string Message)>(), new List<PolicyError>());
         // All are read before any runs: a suite that runs in part looks as if it had passed.
         foreach (var folder in folders.Distinct(StringComparer.Ordinal))
         {
-            suite.Add(folder, version, cancellation);
+            var sources = PolicySources.ReadFolder(folder, dialect);
+            unread.AddRange(sources.Unread);
+            if (sources.Unread.Count > 0)
+            {
+                errors.AddRange(sources.Set.Errors);
+            }
+            else if (!suite.TryAdd(sources.Set, out var found, cancellation))
+            {
+                errors.AddRange(found);
+                if (found.Count == 0)
+                {
+                    unread.Add(("cli.tests", $"{folder}: no file *.rego in it has a rule test_…"));
+                }
+            }
         }
 
-        if (suite.IsUnusable)
+        if (unread.Count + errors.Count > 0)
         {
-            PolicyFaults.Report(suite.Unread, suite.Errors);
+            PolicyFaults.Report(unread, errors);
             return ExitCode.Unusable;
         }
 

@@ -8,8 +8,8 @@ using Assay.Cli.Tokens;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
+using Assay.Policies;
 using Assay.Policy;
-using Assay.Rego.Values;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -306,24 +306,24 @@ internal sealed class VerifyRequest : IDisposable
 
         private RelyingPartyPolicy ReadRego(string file)
         {
-            RegoObject? data = null;
+            PolicyDocument? data = null;
             if (parsed.GetValue(options.PolicyData) is { } dataFile)
             {
                 if (!InputFile.TryRead(dataFile, RegoPolicy.MostBytes, out var json, out var whyNoData))
                 {
                     Refuse("cli.file", whyNoData);
                 }
-                else if (!RegoJson.TryRead(json, out var value, out var problem))
+                else if (!PolicyDocument.TryParse(json, out var value, out var problem))
                 {
                     Refuse("policy.malformed", $"{dataFile}: {problem}");
                 }
-                else if (value is not RegoObject documents)
+                else if (!value.IsObject)
                 {
-                    Refuse("policy.malformed", PolicyDocuments.NoObject(dataFile, value));
+                    Refuse("policy.malformed", PolicyFaults.NoObject(dataFile, value));
                 }
                 else
                 {
-                    data = documents;
+                    data = value;
                 }
             }
 
@@ -331,13 +331,13 @@ internal sealed class VerifyRequest : IDisposable
             {
                 Refuse("cli.file", whyNot);
             }
-            else if (RegoPolicy.TryParse(InputFile.NameOf(file), source, data, parsed.GetValue(options.Query), out var policy, out whyNot))
+            else if (RegoPolicy.TryParse(InputFile.NameOf(file), source, data, parsed.GetValue(options.Query), out var policy, out var fault))
             {
                 return policy.Named(InputFile.NameOf(file));
             }
             else
             {
-                Refuse("policy.malformed", whyNot);
+                Refuse("policy.malformed", PolicyFaults.Of(fault));
             }
 
             return RelyingPartyPolicy.Default;

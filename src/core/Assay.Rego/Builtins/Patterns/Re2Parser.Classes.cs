@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Rego.Metering;
 
 namespace Assay.Rego.Builtins.Patterns;
 
@@ -40,8 +41,8 @@ internal sealed partial class Re2Parser
         }
 
         _at++;
-        Evaluation.Work.Tick(ranges.Count);
-        Evaluation.Work.Charge(8L * ranges.Count);
+        Work.Tick(ranges.Count);
+        Work.Charge(8L * ranges.Count);
         return Adjusted(RuneSet.Of([.. ranges]), negated);
     }
 
@@ -125,11 +126,11 @@ internal sealed partial class Re2Parser
     private RuneSet Adjusted(RuneSet set, bool negated)
     {
         // Pattern and matching are charged by length, but one letter stands for all of Unicode's.
-        Evaluation.Work.Tick(Has(Flags.IgnoreCase) ? CostOfFolding : 8);
+        Work.Tick(Has(Flags.IgnoreCase) ? CostOfFolding : 8);
         var folded = Has(Flags.IgnoreCase) ? set.Fold() : set;
         var adjusted = negated ? folded.Negate() : folded;
-        Evaluation.Work.Tick(adjusted.Ranges.Length / 8);
-        Evaluation.Work.Charge(8L * adjusted.Ranges.Length);
+        Work.Tick(adjusted.Ranges.Length / 8);
+        Work.Charge(8L * adjusted.Ranges.Length);
         return adjusted;
     }
 

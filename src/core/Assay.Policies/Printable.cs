@@ -1,16 +1,18 @@
 using System.Globalization;
 using System.Text;
 
-namespace Assay.Cli;
+namespace Assay.Policies;
 
 /// <summary>
 /// Text from a file of unknown origin, made harmless to a terminal: control characters, which move the cursor or recolour, and format
 /// characters, which reverse the direction of what follows, are written as \u{…}.
 /// </summary>
-internal static class Printable
+public static class Printable
 {
+    /// <summary>The text on one line, fit to print: names, reasons and messages about policies repeat what strangers wrote.</summary>
     public static string Of(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         var harmless = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {

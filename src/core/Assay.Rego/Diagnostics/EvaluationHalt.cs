@@ -1,4 +1,4 @@
-namespace Assay.Rego;
+namespace Assay.Rego.Diagnostics;
 
 /// <summary>
 /// Ends an evaluation that may not go on: over budget, cancelled, a conflict, or a built-in's error in strict mode. It is

@@ -1,23 +1,23 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Devices;
 using Assay.Policy;
 using Assay.Rego;
 using Assay.Rego.Builtins;
+using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 using Assay.Tokens;
 using Assay.Wire;
 
-namespace Assay.Cli.Policies;
+namespace Assay.Policies;
 
 /// <summary>
 /// A policy in Rego, as NVIDIA's tools and Trustee take it: <c>data.policy.nv_match</c> over the array of NVIDIA's claims, one object for
 /// each device, or any other rule (<c>data.policy.allow</c> is Trustee's) over the Trustee-style EAR of the same result. Only the value
 /// true allows.
 /// </summary>
-internal sealed class RegoPolicy
+public sealed class RegoPolicy
 {
     /// <summary>A policy file. NVIDIA's are below 3 kB.</summary>
     public const int MostBytes = 1024 * 1024;
@@ -51,61 +51,56 @@ internal sealed class RegoPolicy
     /// <summary>SHA-256 of the file.</summary>
     public Digest Digest { get; }
 
-    /// <summary>Compiles a policy. The reason names file, line, column and what is wrong there.</summary>
-    /// <param name="name">The file's name, for errors.</param>
-    /// <param name="source">UTF-8.</param>
-    /// <param name="data">Base documents under <c>data</c>; null: none for NVIDIA's rule, Trustee's for the others.</param>
-    /// <param name="rule">The rule that decides; null: the one of the two known ones that the policy has.</param>
+    /// <summary>Compiles a policy.</summary>
+    /// <param name="name">What errors call it, usually the name of its file.</param>
+    /// <param name="source">Rego in UTF-8.</param>
+    /// <param name="data">Base documents under <c>data</c>, an object; null: none for NVIDIA's rule, Trustee's for the others.</param>
+    /// <param name="rule">The rule that decides; null: <see cref="NvidiaRule"/> or <see cref="TrusteeRule"/>, whichever the policy has.</param>
     /// <param name="policy">The policy.</param>
-    /// <param name="whyNot">One or more lines.</param>
+    /// <param name="fault">Why it is not one.</param>
     public static bool TryParse(
-        string name, ReadOnlySpan<byte> source, RegoObject? data, string? rule, [NotNullWhen(true)] out RegoPolicy? policy, [NotNullWhen(false)] out string? whyNot)
+        string name, ReadOnlySpan<byte> source, PolicyDocument? data, string? rule, [NotNullWhen(true)] out RegoPolicy? policy, [NotNullWhen(false)] out PolicyFault? fault)
     {
+        ArgumentNullException.ThrowIfNull(name);
         policy = null;
-        string text;
-        try
+        var documents = PolicyDocument.BaseOf(data);
+        if (!PolicySource.TryDecode(name, source, out var text))
         {
-            text = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(source);
-        }
-        catch (DecoderFallbackException)
-        {
-            whyNot = $"{name}: not UTF-8";
+            fault = new PolicyFault(PolicyFaultKind.NotUtf8, name, "not UTF-8");
             return false;
         }
 
-        if (!RegoModule.TryParse(name, text, out var module, out var error))
+        if (!RegoModule.TryParse(name, text.Text, out var module, out var error))
         {
-            whyNot = string.Join('\n', PolicyFaults.Lines(error));
+            fault = FaultOf(name, [error]);
             return false;
         }
 
-        var known = module.Rules.Where(path => path is NvidiaRule or TrusteeRule).Distinct().ToArray();
-        if (rule is null && known.Length != 1)
+        fault = null;
+        if (rule is null)
         {
-            whyNot = $"{name}: {(known.Length == 0 ? "neither" : "both")} {NvidiaRule} {(known.Length == 0 ? "nor" : "and")} {TrusteeRule} {(known.Length == 0 ? "stands" : "stand")} in it: name the rule that decides with --query";
-            return false;
+            if (!KnownRules.TryFind(module.Rules, out rule, out var problem))
+            {
+                fault = new PolicyFault(PolicyFaultKind.NoRuleNamed, name, $"{problem} in it: name the rule that decides");
+            }
         }
-
         // A query that names no rule of the policy would be answered by something else: by data, or by a constant.
-        if (rule is not null && !module.Rules.Any(path => rule == path || rule.StartsWith(path + ".", StringComparison.Ordinal) && IsPath(rule)))
+        else if (!module.Rules.Any(path => rule == path || rule.StartsWith(path + ".", StringComparison.Ordinal) && IsPath(rule)))
         {
-            whyNot = Printable.Of($"{name}: --query: {rule} is no rule of it; it has {string.Join(", ", module.Rules.Distinct().Take(MostShown))}");
-            return false;
+            fault = new PolicyFault(PolicyFaultKind.UnknownRule, name, $"{rule} is no rule of it; it has {string.Join(", ", module.Rules.Distinct().Take(MostShown))}", rule);
         }
 
-        if (data is not null && module.FirstRuleIn(data) is { } covered)
+        if (fault is null && documents is not null && module.FirstRuleIn(documents) is { } covered)
         {
-            whyNot = Printable.Of($"{name}: {covered} stands in the policy and in --policy-data: where the rule is undefined, the data would answer for it. Take it out of the data.");
-            return false;
+            fault = new PolicyFault(PolicyFaultKind.DataCoverRule, name, $"{covered} stands in the policy and in the data: where the rule is undefined, the data would answer for it. Take it out of the data.", covered);
         }
 
-        rule ??= known[0];
-        if (!TryPrepare(module, data, rule, explain: false, out var query, out whyNot))
+        if (fault is not null || !TryPrepare(module, documents, rule!, explain: false, out var query, out fault))
         {
             return false;
         }
 
-        policy = new RegoPolicy(module, data, query, rule, new Digest(System.Security.Cryptography.SHA256.HashData(source)));
+        policy = new RegoPolicy(module, documents, query, rule!, new Digest(System.Security.Cryptography.SHA256.HashData(source)));
         return true;
     }
 
@@ -134,8 +129,8 @@ internal sealed class RegoPolicy
             { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
             // Not the whole document: a policy may make one that takes a gigabyte to write.
-            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocuments.Kind(result.Value)} and no boolean"),
-            _ => Refused(Printable.Of($"{Rule} is {PolicyDocuments.Kind(result.Value!)} and no boolean: {Shown(result.Value!)}")),
+            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocument.KindOf(result.Value)} and no boolean"),
+            _ => Refused(Printable.Of($"{Rule} is {PolicyDocument.KindOf(result.Value!)} and no boolean: {Shown(result.Value!)}")),
         };
     }
 
@@ -174,7 +169,7 @@ internal sealed class RegoPolicy
     {
         using var patience = new CancellationTokenSource(s_patience);
         // The policy's clock is the instant of judgement: neither it nor the evidence chooses another.
-        var environment = new EvaluationEnvironment { Clock = new Standing(appraisal.Time.Instant) };
+        var environment = new EvaluationEnvironment { Clock = new FixedClock(appraisal.Time.Instant) };
         return query.Evaluate(document, new EvaluationOptions { Environment = environment }, patience.Token);
     }
 
@@ -213,7 +208,7 @@ internal sealed class RegoPolicy
     }
 
     private static bool TryPrepare(
-        RegoModule module, RegoObject? data, string rule, bool explain, [NotNullWhen(true)] out PreparedQuery? query, [NotNullWhen(false)] out string? whyNot)
+        RegoModule module, RegoObject? data, string rule, bool explain, [NotNullWhen(true)] out PreparedQuery? query, [NotNullWhen(false)] out PolicyFault? fault)
     {
         query = null;
         var documents = data ?? (rule == NvidiaRule ? null : s_trusteeData);
@@ -222,16 +217,14 @@ internal sealed class RegoPolicy
         if (!CompiledPolicy.TryCompile([module], documents, out var compiled, out var errors, new CompileOptions { Explain = explain, Budget = budget })
             || !compiled.TryPrepare(rule, out query, out errors, budget))
         {
-            whyNot = string.Join('\n', errors.SelectMany(PolicyFaults.Lines));
+            fault = FaultOf(module.File, errors);
             return false;
         }
 
-        whyNot = null;
+        fault = null;
         return true;
     }
 
-    private sealed class Standing(DateTimeOffset instant) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => instant;
-    }
+    private static PolicyFault FaultOf(string name, IEnumerable<RegoError> errors) =>
+        new(PolicyFaultKind.Errors, name, string.Join('\n', PolicyError.Of(errors).SelectMany(error => error.ToDisplay())));
 }

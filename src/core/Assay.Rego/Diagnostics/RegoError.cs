@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Assay.Rego;
+namespace Assay.Rego.Diagnostics;
 
 /// <summary>What kind of error it is. <see cref="RegoError.CodeText"/> gives OPA's own word.</summary>
 public enum RegoErrorCode
@@ -64,7 +64,7 @@ public sealed record RegoError(RegoErrorCode Code, string Message, SourceLocatio
     public string CodeText => TextOf(Code);
 
     /// <summary>OPA's word for a code.</summary>
-    public static string TextOf(RegoErrorCode code) => code switch
+    internal static string TextOf(RegoErrorCode code) => code switch
     {
         RegoErrorCode.ParseError => "rego_parse_error",
         RegoErrorCode.CompileError => "rego_compile_error",
@@ -82,6 +82,7 @@ public sealed record RegoError(RegoErrorCode Code, string Message, SourceLocatio
         _ => "eval_internal_error",
     };
 
+    /// <summary>FILE:LINE: CODE: MESSAGE, or without a place CODE: MESSAGE.</summary>
     public override string ToString() => Location is null ? $"{CodeText}: {Message}" : $"{Location}: {CodeText}: {Message}";
 
     /// <summary>The error with its column, source line and a caret under the place.</summary>

@@ -1,4 +1,4 @@
-namespace Assay.Rego.Evaluation;
+namespace Assay.Rego.Metering;
 
 /// <summary>
 /// The budget of the evaluation that runs on this thread, for what has no run at hand: values that compare, hash, sort and
@@ -7,10 +7,10 @@ namespace Assay.Rego.Evaluation;
 internal static class Work
 {
     [ThreadStatic]
-    private static EvaluationBudget.Meter? s_meter;
+    private static EvaluationMeter? s_meter;
 
     /// <summary>Sets the budget of this thread, and gives the one of before to put back.</summary>
-    public static EvaluationBudget.Meter? Exchange(EvaluationBudget.Meter? meter)
+    public static EvaluationMeter? Exchange(EvaluationMeter? meter)
     {
         var before = s_meter;
         s_meter = meter;
@@ -23,22 +23,4 @@ internal static class Work
     public static void Tick(long steps) => s_meter?.Tick(steps);
 
     public static void Charge(long bytes) => s_meter?.Charge(bytes);
-}
-
-/// <summary>OPA's order for sorting, with every few comparisons counted as a step. One per sort.</summary>
-internal sealed class CountedOrder : IComparer<Values.RegoValue>
-{
-    private const int ComparisonsPerStep = 8;
-
-    private int _comparisons;
-
-    public int Compare(Values.RegoValue? x, Values.RegoValue? y)
-    {
-        if (++_comparisons % ComparisonsPerStep == 0)
-        {
-            Work.Tick(1);
-        }
-
-        return x is null ? (y is null ? 0 : -1) : x.CompareTo(y);
-    }
 }

@@ -1,47 +1,27 @@
-using System.Diagnostics;
 using Assay.Rego;
 using Assay.Rego.Builtins;
-using Assay.Rego.Syntax;
+using Assay.Rego.Diagnostics;
 
-namespace Assay.Cli.Policies;
-
-/// <summary>How a test ended. Only the value true passes.</summary>
-internal enum PolicyTestState
-{
-    None,
-    Passed,
-    Failed,
-
-    /// <summary>A rule todo_test_…, as OPA names what is not to be run yet.</summary>
-    Skipped,
-}
-
-/// <summary>One rule test_… and what became of it; the reason is there when it did not pass.</summary>
-internal sealed record PolicyTestOutcome(string File, string Rule, PolicyTestState State, string? Reason, TimeSpan Took, IReadOnlyList<string> Prints);
+namespace Assay.Policies;
 
 /// <summary>
 /// Tests of policies. A folder is compiled as one, as OPA does it. A folder whose files cannot stand together, because each is a policy for
 /// itself, is run by pairs instead: NAME_test.rego with NAME.rego alone, provided that every file of tests has its NAME.rego; what has no tests
-/// is compiled alone, so that an error in it, or that nothing of it is tested, is seen.
+/// is compiled alone, so that an error in it, or that nothing of it is tested, is seen. One thread uses a suite.
 /// </summary>
-internal sealed class PolicyTestSuite(int seconds)
+/// <param name="seconds">The longest time for compiling a folder, and for one test.</param>
+/// <param name="clock">Times the tests, and is the clock that they read.</param>
+public sealed class PolicyTestSuite(int seconds, TimeProvider clock)
 {
     private const string TestEnding = "_test.rego";
     private const string TestRule = "test_";
     private const string SkippedRule = "todo_test_";
 
     private readonly List<Unit> _units = [];
-    private readonly List<(string Id, string Message)> _unread = [];
-    private readonly List<RegoError> _errors = [];
     private readonly List<PolicyTestOutcome> _outcomes = [];
     private readonly Dictionary<(string File, int Line, int Column), bool> _reached = [];
 
-    public bool IsUnusable => _unread.Count + _errors.Count > 0;
-
-    public IReadOnlyList<(string Id, string Message)> Unread => _unread;
-
-    public IReadOnlyList<RegoError> Errors => _errors;
-
+    /// <summary>The tests that ran or were skipped, in order.</summary>
     public IReadOnlyList<PolicyTestOutcome> Outcomes => _outcomes;
 
     /// <summary>The statements of the policies (not of the tests).</summary>
@@ -54,45 +34,37 @@ internal sealed class PolicyTestSuite(int seconds)
     public IEnumerable<(string File, int Line)> NotReached =>
         _reached.Where(statement => !statement.Value).Select(statement => (statement.Key.File, statement.Key.Line)).Distinct().Order();
 
-    /// <summary>Reads and compiles a folder. What is wrong with it goes to the faults.</summary>
-    public void Add(string folder, RegoVersion version, CancellationToken cancellation)
+    /// <summary>
+    /// Compiles the policies and tests of one folder, which have no error so far. False when it cannot be run: with errors, or without any where nothing in it is a test.
+    /// </summary>
+    public bool TryAdd(PolicySet folder, out IReadOnlyList<PolicyError> errors, CancellationToken cancellation)
     {
-        if (!TryList(folder, out var files))
-        {
-            return;
-        }
-
-        var sources = PolicySources.Read(files, version);
-        _unread.AddRange(sources.Unread);
-        _errors.AddRange(sources.Errors);
-        if (!sources.AllRead)
-        {
-            return;
-        }
-
-        var tests = sources.Modules.Where(IsTest).ToArray();
-        if (!sources.Modules.SelectMany(TestsOf).Any())
+        ArgumentNullException.ThrowIfNull(folder);
+        errors = folder.Errors;
+        if (errors.Count > 0 || !folder.Modules.SelectMany(TestsOf).Any())
         {
             // Nothing tested is no pass.
-            _unread.Add(("cli.tests", $"{folder}: no file *.rego in it has a rule {TestRule}…"));
-            return;
+            return false;
         }
 
-        if (TryCompile(sources.Modules, out var errors, cancellation))
+        if (TryCompile(folder.Modules, out var found, cancellation))
         {
-            return;
+            return true;
         }
 
-        var pairs = tests.Select(test => sources.Modules.FirstOrDefault(module => module.File == test.File[..^TestEnding.Length] + ".rego") is { } tested ? (RegoModule[])[tested, test] : null).ToArray();
+        var pairs = folder.Modules.Where(IsTest)
+            .Select(test => folder.Modules.FirstOrDefault(module => module.File == test.File[..^TestEnding.Length] + ".rego") is { } tested ? (RegoModule[])[tested, test] : null).ToArray();
         if (Array.TrueForAll(pairs, pair => pair is not null))
         {
-            var untested = sources.Modules.Except(pairs.SelectMany(pair => pair!)).Select(module => (RegoModule[])[module]);
-            errors = [.. pairs.Concat(untested).SelectMany(unit => TryCompile(unit!, out var found, cancellation) ? [] : found)];
+            var untested = folder.Modules.Except(pairs.SelectMany(pair => pair!)).Select(module => (RegoModule[])[module]);
+            found = [.. pairs.Concat(untested).SelectMany(unit => TryCompile(unit!, out var wrong, cancellation) ? [] : wrong)];
         }
 
-        _errors.AddRange(errors);
+        errors = PolicyError.Of(found);
+        return errors.Count == 0;
     }
 
+    /// <summary>Runs every test of the folders that were added.</summary>
     public void Run(CancellationToken cancellation)
     {
         foreach (var unit in _units)
@@ -121,16 +93,16 @@ internal sealed class PolicyTestSuite(int seconds)
             return new PolicyTestOutcome(file, path, PolicyTestState.Failed, string.Join("; ", errors), TimeSpan.Zero, []);
         }
 
-        using var patience = PolicyPatience.Start(seconds);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
         var prints = new List<string>();
-        var environment = new EvaluationEnvironment { Clock = TimeProvider.System, Print = (at, text) => prints.Add($"{at}: {text}") };
-        var watch = Stopwatch.StartNew();
+        var environment = new EvaluationEnvironment { Clock = clock, Print = (at, text) => prints.Add($"{at}: {text}") };
+        var started = clock.GetTimestamp();
         var result = query.Evaluate(null, new EvaluationOptions { Environment = environment }, either.Token);
         cancellation.ThrowIfCancellationRequested();
         Count(result.Explanation);
         var reason = WhyNot(result, file, patience.IsCancellationRequested);
-        return new PolicyTestOutcome(file, path, reason is null ? PolicyTestState.Passed : PolicyTestState.Failed, reason, watch.Elapsed, prints);
+        return new PolicyTestOutcome(file, path, reason is null ? PolicyTestState.Passed : PolicyTestState.Failed, reason, clock.GetElapsedTime(started), prints);
     }
 
     private string? WhyNot(EvaluationResult result, string file, bool late) => result switch
@@ -165,7 +137,7 @@ internal sealed class PolicyTestSuite(int seconds)
 
     private bool TryCompile(IReadOnlyList<RegoModule> modules, out IReadOnlyList<RegoError> errors, CancellationToken cancellation)
     {
-        using var patience = PolicyPatience.Start(seconds);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellation);
         var compiles = CompiledPolicy.TryCompile(modules, null, out var policy, out errors, new CompileOptions { Explain = true, Budget = new CompileBudget { Cancellation = either.Token } });
         if (compiles)
@@ -174,29 +146,6 @@ internal sealed class PolicyTestSuite(int seconds)
         }
 
         return compiles;
-    }
-
-    private bool TryList(string folder, out string[] files)
-    {
-        files = [];
-        if (!Directory.Exists(folder))
-        {
-            _unread.Add(("cli.folder", File.Exists(folder) ? $"{folder} is a file, a folder is expected" : $"the folder {folder} does not exist"));
-            return false;
-        }
-
-        try
-        {
-            // Links are not followed: a folder may hold one to itself.
-            var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false };
-            files = [.. Directory.EnumerateFiles(folder, "*.rego", options).Take(PolicySources.MostFiles + 1).Order(StringComparer.Ordinal)];
-            return true;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            _unread.Add(("cli.folder", $"{folder}: {exception.Message}"));
-            return false;
-        }
     }
 
     private static bool IsTest(RegoModule module) => module.File.EndsWith(TestEnding, StringComparison.Ordinal);

@@ -1,10 +1,10 @@
 using System.CommandLine;
-using Assay.Rego.Syntax;
+using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
 /// <summary>The dialect in which sources are read. Without an option the source tells, as NVIDIA's examples are v0 and newer policies v1.</summary>
-internal sealed class PolicyDialect
+internal sealed class DialectOptions
 {
     private readonly Option<bool> _v0 = new("--v0") { Description = "read every file as Rego v0; without --v0 and --v1 each file tells" };
     private readonly Option<bool> _v1 = new("--v1") { Description = "read every file as Rego v1" };
@@ -23,5 +23,5 @@ internal sealed class PolicyDialect
         });
     }
 
-    public RegoVersion Of(ParseResult parsed) => parsed.GetValue(_v0) ? RegoVersion.V0 : parsed.GetValue(_v1) ? RegoVersion.V1 : RegoVersion.Auto;
+    public PolicyDialect Of(ParseResult parsed) => parsed.GetValue(_v0) ? PolicyDialect.V0 : parsed.GetValue(_v1) ? PolicyDialect.V1 : PolicyDialect.Detected;
 }
