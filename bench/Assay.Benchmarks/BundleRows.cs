@@ -85,16 +85,16 @@ internal static class BundleRows
     }
 
     /// <summary>NVIDIA's services for the fleet, with delegated responders as they have them.</summary>
-    private sealed class Fleet(SimulatedSet set, SimulatedDevice[] devices, DateTimeOffset now) : ICollateralUpstream
+    private sealed class Fleet(SimulatedSet set, SimulatedDevice[] devices, DateTimeOffset now) : ICollateralSource
     {
         private readonly SimulatedCertificate[] _known = [.. set.Ocsp.Keys.Concat(devices.Select(device => device.Certificate.Issuer!)).Distinct()];
         private readonly Dictionary<SimulatedCertificate, SimulatedCertificate> _responders = [];
 
-        public Task<UpstreamAnswer> FetchAsync(UpstreamQuestion question, CancellationToken cancellation) => Task.FromResult(question switch
+        public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation) => Task.FromResult(question switch
         {
-            { Key.Kind: CollateralKind.Rim } when set.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim => UpstreamAnswer.Of("bench", rim.Xml),
-            { CertId: { } asked } => UpstreamAnswer.Of("bench", SimulatedOcsp.Answer(OcspRequest.Encode(asked), [.. _known], Good, echoNonce: false)),
-            _ => UpstreamAnswer.Absent("bench", "404"),
+            { Key.Kind: CollateralKind.Rim } when set.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim => Fetched.Item("bench", rim.Xml),
+            { CertId: { } asked } => Fetched.Item("bench", SimulatedOcsp.Answer(OcspRequest.Encode(asked), [.. _known], Good, echoNonce: false)),
+            _ => Fetched.Absent("bench", "404"),
         });
 
         private OcspAnswer Good(SimulatedCertificate certificate)

@@ -215,22 +215,22 @@ internal static partial class CollateralLoad
     [GeneratedRegex(@"Requests/sec:\s+([0-9.]+)")]
     private static partial Regex PerSecond();
 
-    private sealed class Upstream(SimulatedSet set, SimulatedPcs pcs) : ICollateralUpstream
+    private sealed class Upstream(SimulatedSet set, SimulatedPcs pcs) : ICollateralSource
     {
         public string Fmspc => pcs.Fmspc;
 
-        public Task<UpstreamAnswer> FetchAsync(UpstreamQuestion question, CancellationToken cancellation)
+        public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
         {
             var id = question.Key.Id;
             return Task.FromResult(question.Key.Kind switch
             {
-                CollateralKind.Rim => UpstreamAnswer.Of("simulator", set.Rims.Single(rim => rim.Id == id).Xml),
-                CollateralKind.Ocsp => UpstreamAnswer.Of("simulator", set.Ocsp.Single(answer => id.Contains(answer.Key.SerialNumber, StringComparison.OrdinalIgnoreCase)).Value),
+                CollateralKind.Rim => Fetched.Item("simulator", set.Rims.Single(rim => rim.Id == id).Xml),
+                CollateralKind.Ocsp => Fetched.Item("simulator", set.Ocsp.Single(answer => id.Contains(answer.Key.SerialNumber, StringComparison.OrdinalIgnoreCase)).Value),
                 CollateralKind.TcbInfo => Of(pcs.Get("/tdx/certification/v4/tcb", name => name == "fmspc" ? pcs.Fmspc : null)),
-                _ => UpstreamAnswer.Absent("simulator", "404"),
+                _ => Fetched.Absent("simulator", "404"),
             });
         }
 
-        private static UpstreamAnswer Of(SimulatedAnswer answer) => UpstreamAnswer.Of("simulator", answer.Body, Encoding.UTF8.GetBytes(Uri.UnescapeDataString(answer.Headers[0].Value)));
+        private static Fetched<CollateralItem> Of(SimulatedAnswer answer) => Fetched.Item("simulator", answer.Body, Encoding.UTF8.GetBytes(Uri.UnescapeDataString(answer.Headers[0].Value)));
     }
 }

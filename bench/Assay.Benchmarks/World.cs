@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
@@ -13,7 +14,7 @@ using Assay.Wire;
 namespace Assay.Benchmarks;
 
 /// <summary>Simulated devices of one machine type, with all their collateral in memory.</summary>
-internal sealed class World : IRimSource, IOcspSource
+internal sealed class World : ICollateralSource
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _rims = [];
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _ocsp = [];
@@ -77,20 +78,17 @@ internal sealed class World : IRimSource, IOcspSource
 
     public AppraisalResult Verify(DeviceEvidence[] evidence, AppraisalExpectations expected, VerifierCache cache)
     {
-        var result = new Appraiser(this, this, cache).AppraiseAsync(evidence, expected, null, CancellationToken.None).GetAwaiter().GetResult();
+        var appraiser = new MachineAppraiser(new CollateralSources { Rims = this, Ocsp = this }, cache);
+        var asked = new MachineExpectations { Nonce = expected.Nonce, Time = expected.Time, Trust = expected.Trust, Revocation = expected.Revocation };
+        var result = appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, asked).GetAwaiter().GetResult().Appraisal;
         return Policy.DefaultPolicy.Decide(result).Kind is Policy.VerdictKind.Pass
             ? result
             : throw new InvalidOperationException("the benchmark's own evidence was refused: " + string.Join("; ", result.AllFindings.Where(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing).Select(finding => $"{finding.Id}: {finding.Reason}")));
     }
 
-    Task<RimAnswer> IRimSource.FetchAsync(string id, CancellationToken cancellation) =>
-        Task.FromResult(_rims.TryGetValue(id, out var bytes) ? RimAnswer.Of(bytes) : RimAnswer.None("not in the benchmark's world"));
-
-    Task<System.Collections.Immutable.ImmutableArray<string>> IRimSource.ListAsync(CancellationToken cancellation) =>
-        Task.FromResult(System.Collections.Immutable.ImmutableArray<string>.Empty);
-
-    Task<OcspFetch> IOcspSource.FetchAsync(RevocationQuery query, CancellationToken cancellation) =>
-        Task.FromResult(_ocsp.TryGetValue(query.Subject.SerialNumber.ToUpperInvariant().TrimStart('0'), out var response)
-            ? OcspFetch.Of(new OcspItem(response, ReadOnlyMemory<byte>.Empty))
-            : OcspFetch.None("not in the benchmark's world"));
+    Task<Fetched<CollateralItem>> ICollateralSource.FetchAsync(CollateralQuestion question, CancellationToken cancellation)
+    {
+        var (from, id) = question.Status is { } query ? (_ocsp, query.Subject.SerialNumber.ToUpperInvariant().TrimStart('0')) : (_rims, question.Key.Id);
+        return Task.FromResult(from.TryGetValue(id, out var bytes) ? Fetched.Item("bench", bytes) : Fetched.Absent("bench", "not in the benchmark's world"));
+    }
 }

@@ -10,7 +10,7 @@ namespace Assay.Collateral;
 /// A folder with OCSP responses in DER, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;
 /// which ones is told when an answer is missing.
 /// </summary>
-public sealed class DirectoryOcspStore : IOcspSource
+public sealed class DirectoryOcspStore : ICollateralSource
 {
     private const int MostFiles = 10_000;
 
@@ -25,20 +25,25 @@ public sealed class DirectoryOcspStore : IOcspSource
     }
 
     /// <inheritdoc/>
-    public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ImmutableArray<OcspItem> items =
+        ArgumentNullException.ThrowIfNull(question);
+        if (question.Status is not { } query)
+        {
+            return Task.FromResult(Fetched.Absent("", "a folder of OCSP responses is asked about certificates alone"));
+        }
+
+        ImmutableArray<CollateralItem> items =
         [
             .. _content.Value.Responses
                 .Where(candidate => candidate.Response.Basic?.Responses.Any(single => single.CertId.Matches(query.Certificate, query.Issuer)) ?? false)
-                .Select(candidate => new OcspItem(candidate.Bytes, ReadOnlyMemory<byte>.Empty)),
+                .Select(candidate => new CollateralItem(candidate.Bytes)),
         ];
         var passedOver = _content.Value.PassedOver;
         var note = passedOver.IsEmpty ? "" : $" (passed over: {string.Join(", ", passedOver.Take(3))}{(passedOver.Length > 3 ? ", …" : "")})";
         return Task.FromResult(items.IsEmpty
-            ? OcspFetch.None($"{_folder} has no OCSP response for serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}{note}")
-            : OcspFetch.Of(items));
+            ? Fetched.Absent(_folder, $"{_folder} has no OCSP response for serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}{note}")
+            : Fetched.Of(_folder, items));
     }
 
     /// <summary>Of the responses that answer exactly this CertID the newest; null when there is none.</summary>

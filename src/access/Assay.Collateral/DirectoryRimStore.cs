@@ -1,19 +1,24 @@
 using System.Collections.Immutable;
+using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
 
 namespace Assay.Collateral;
 
 /// <summary>A folder with files <c>&lt;id&gt;.xml</c>, as <c>nvattest --rim-store dir</c> has it.</summary>
-public sealed class DirectoryRimStore(string folder) : IRimSource
+public sealed class DirectoryRimStore(string folder) : ICollateralSource
 {
     private const string Extension = ".xml";
 
     /// <inheritdoc/>
-    public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) => Task.FromResult(Fetch(id));
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        return Task.FromResult(question.Key.Kind is CollateralKind.Rim ? Fetch(question.Key.Id) : Fetched.Absent("", "a folder of RIMs has RIMs alone"));
+    }
 
     /// <inheritdoc/>
-    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation)
+    public Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation)
     {
         const int most = 10_000;
         try
@@ -27,21 +32,21 @@ public sealed class DirectoryRimStore(string folder) : IRimSource
         }
     }
 
-    private RimAnswer Fetch(string id)
+    private Fetched<CollateralItem> Fetch(string id)
     {
         // The id follows from what a device said: it must not leave the folder.
         if (!RimIds.IsSafe(id))
         {
-            return RimAnswer.None("the id is no file name");
+            return Fetched.Failed("", "the id is no file name");
         }
 
         var path = Path.Combine(folder, id + Extension);
         if (!File.Exists(path))
         {
             var corim = File.Exists(Path.Combine(folder, id + ".corim"));
-            return RimAnswer.None(corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
+            return Fetched.Absent(folder, corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
         }
 
-        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? RimAnswer.Of(bytes) : RimAnswer.None(whyNot);
+        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? Fetched.Item(folder, bytes) : Fetched.Failed(folder, whyNot);
     }
 }

@@ -1,56 +1,137 @@
 using System.Collections.Immutable;
 using Assay.Endorsements;
+using Assay.Reference.Intel;
+using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
 
-/// <summary>A RIM's bytes, or why there are none: which file or URL was asked, and what came of it.</summary>
-public sealed record RimAnswer
+/// <summary>What a source of collateral is asked for.</summary>
+/// <param name="Key">The item.</param>
+public sealed record CollateralQuestion(CollateralKey Key)
 {
-    /// <summary>The file; null when it could not be had.</summary>
-    public ReadOnlyMemory<byte>? Bytes { get; private init; }
+    /// <summary>Of an OCSP response: exactly this CertID, as caches keep them; null for other kinds, or where <see cref="Status"/> is asked.</summary>
+    public OcspCertId? CertId { get; init; }
 
-    /// <summary>Null exactly when there are bytes.</summary>
-    public string? WhyNot { get; private init; }
+    /// <summary>Of an OCSP response: the certificate, under any CertID and with a fresh nonce where the source can send one; null otherwise.</summary>
+    public RevocationQuery? Status { get; init; }
 
-    /// <summary>Whether the source says that there is no such RIM, rather than nothing.</summary>
-    public bool IsAbsent { get; private init; }
+    /// <summary>Asks for a RIM by NVIDIA's id.</summary>
+    public static CollateralQuestion OfRim(string id) => new(new CollateralKey(CollateralKind.Rim, id));
 
-    /// <summary>These bytes were had.</summary>
-    public static RimAnswer Of(ReadOnlyMemory<byte> bytes) => new() { Bytes = bytes };
+    /// <summary>Asks whether a certificate is revoked.</summary>
+    public static CollateralQuestion OfStatus(RevocationQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return new(new CollateralKey(CollateralKind.Ocsp, $"{query.Subject.IssuerKey}/{query.Subject.SerialNumber}")) { Status = query };
+    }
+}
+
+/// <summary>What a source answered: items that nobody believes yet, or why there are none. An outage is an answer too.</summary>
+public sealed record Fetched<T>
+    where T : class
+{
+    internal Fetched()
+    {
+    }
+
+    /// <summary>Several where a folder holds several; empty when there is none.</summary>
+    public ImmutableArray<T> Items { get; internal init; } = [];
+
+    /// <summary>The first; null when there is none.</summary>
+    public T? Item => Items.IsEmpty ? null : Items[0];
+
+    /// <summary>Where it was asked for, without query: an address or a folder; empty where nothing was asked.</summary>
+    public string Source { get; internal init; } = "";
+
+    /// <summary>Null exactly when there is an item.</summary>
+    public string? WhyNot { get; internal init; }
+
+    /// <summary>Whether the source says that there is no such item, rather than nothing.</summary>
+    public bool IsAbsent { get; internal init; }
+
+    /// <summary>How long the source asks to wait; null where it does not say.</summary>
+    public TimeSpan? RetryAfter { get; internal init; }
+}
+
+/// <summary>Makes answers of a source.</summary>
+public static class Fetched
+{
+    /// <summary>These items were had.</summary>
+    public static Fetched<T> Of<T>(string source, params ImmutableArray<T> items)
+        where T : class
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(items.IsDefault ? 0 : items.Length, nameof(items));
+        return new() { Source = source, Items = items };
+    }
+
+    /// <summary>This item was had.</summary>
+    public static Fetched<CollateralItem> Item(string source, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain = default) => Of(source, new CollateralItem(body, chain));
+
+    /// <summary>There is no such item.</summary>
+    public static Fetched<CollateralItem> Absent(string source, string whyNot) => new() { Source = source, WhyNot = whyNot, IsAbsent = true };
 
     /// <summary>Nothing was had.</summary>
-    public static RimAnswer None(string whyNot, bool isAbsent = false) => new() { WhyNot = whyNot, IsAbsent = isAbsent };
+    public static Fetched<CollateralItem> Failed(string source, string whyNot, TimeSpan? retryAfter = null) => new() { Source = source, WhyNot = whyNot, RetryAfter = retryAfter };
 }
 
-/// <summary>OCSP responses about one certificate, or why there are none.</summary>
-public sealed record OcspFetch
+/// <summary>
+/// Where collateral comes from: services, folders, a bundle, a cache. What it returns is hostile until the verifier has checked it.
+/// </summary>
+public interface ICollateralSource
 {
-    /// <summary>Responses that claim to be about the certificate; empty when none could be had.</summary>
-    public ImmutableArray<OcspItem> Items { get; private init; } = [];
+    /// <summary>One item. An outage is an answer too: it throws only when cancelled.</summary>
+    Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation);
 
-    /// <summary>Null exactly when there are responses.</summary>
-    public string? WhyNot { get; private init; }
-
-    /// <summary>These responses were had.</summary>
-    public static OcspFetch Of(params ImmutableArray<OcspItem> items) => new() { Items = items };
-
-    /// <summary>Nothing was had.</summary>
-    public static OcspFetch None(string whyNot) => new() { WhyNot = whyNot };
+    /// <summary>The ids of RIMs that it has, as a hint for people; empty when it cannot list.</summary>
+    Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) => Task.FromResult(ImmutableArray<string>.Empty);
 }
 
-/// <summary>Where RIMs come from. What it returns is hostile until the verifier has checked it.</summary>
-public interface IRimSource
+/// <summary>Sources by what they are asked for, as one. What has none is not asked for.</summary>
+public sealed class CollateralSources : ICollateralSource, IDisposable
 {
-    /// <summary>The RIM of this id. An outage is an answer too: it throws only when cancelled.</summary>
-    Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation);
+    /// <summary>Nothing is asked anywhere: what is at hand decides.</summary>
+    public static CollateralSources None { get; } = new();
 
-    /// <summary>The ids that it has, as a hint for people; empty when it cannot list.</summary>
-    Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation);
-}
+    /// <summary>RIMs; null to ask for none.</summary>
+    public ICollateralSource? Rims { get; init; }
 
-/// <summary>Where OCSP responses come from. What it returns is hostile until the verifier has checked it.</summary>
-public interface IOcspSource
-{
-    /// <summary>Responses about this certificate. An outage is an answer too: it throws only when cancelled.</summary>
-    Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation);
+    /// <summary>OCSP responses; null to ask for none.</summary>
+    public ICollateralSource? Ocsp { get; init; }
+
+    /// <summary>TCB information, identities and revocation lists of Intel's; null to ask for none.</summary>
+    public ICollateralSource? Intel { get; init; }
+
+    /// <summary>Certificates and revocation lists of AMD's; null to ask for none.</summary>
+    public ICollateralSource? Amd { get; init; }
+
+    /// <summary>What to say about a kind that is not asked for: how a user of the program has it asked for.</summary>
+    public Func<CollateralKind, string> WhyNotAsked { get; init; } = static kind => $"no source is configured for it ({CollateralKinds.NameOf(kind)})";
+
+    /// <inheritdoc/>
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        return Of(question.Key.Kind)?.FetchAsync(question, cancellation) ?? Task.FromResult(Fetched.Failed("", WhyNotAsked(question.Key.Kind)));
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) => Rims?.ListRimsAsync(cancellation) ?? Task.FromResult(ImmutableArray<string>.Empty);
+
+    /// <summary>Closes the connections of those that have some.</summary>
+    public void Dispose()
+    {
+        foreach (var source in new[] { Rims, Ocsp, Intel, Amd }.Distinct())
+        {
+            (source as IDisposable)?.Dispose();
+        }
+    }
+
+    private ICollateralSource? Of(CollateralKind kind) => kind switch
+    {
+        CollateralKind.Rim => Rims,
+        CollateralKind.Ocsp => Ocsp,
+        CollateralKind.TcbInfo or CollateralKind.QeIdentity or CollateralKind.PckCrl or CollateralKind.RootCrl or CollateralKind.PckCertificate => Intel,
+        CollateralKind.AmdChain or CollateralKind.AmdCrl or CollateralKind.Vcek or CollateralKind.Vlek => Amd,
+        _ => null,
+    };
 }

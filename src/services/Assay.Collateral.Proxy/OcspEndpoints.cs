@@ -108,7 +108,7 @@ internal sealed class OcspEndpoints(
         }
 
         var answer = upstream is null ? null : await upstream.ForwardOcspAsync(der, context.RequestAborted).ConfigureAwait(false);
-        if (answer?.Body is not { } body)
+        if (answer?.Item is not { Body: var body })
         {
             await RefuseAsync(context, OcspResponseStatus.TryLater, "unreachable", StatusCodes.Status503ServiceUnavailable, answer?.RetryAfter ?? TimeSpan.FromSeconds(5)).ConfigureAwait(false);
             return;

@@ -89,7 +89,7 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
         using var ocsp = new OcspClient(address, options);
 
         var rim = await rims.FetchAsync(nvidia.DriverRim.Id, TestContext.Current.CancellationToken);
-        var list = await rims.ListAsync(TestContext.Current.CancellationToken);
+        var list = await rims.ListRimsAsync(TestContext.Current.CancellationToken);
         var status = await ocsp.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken);
 
         await stop.CancelAsync();

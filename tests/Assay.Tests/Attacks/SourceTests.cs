@@ -87,6 +87,6 @@ public sealed class SourceTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
         File.WriteAllText(Path.Combine(_folder, "NV_GPU_VBIOS_\u001b[2J.xml"), "");
         File.WriteAllText(Path.Combine(_folder, "NV_GPU_VBIOS_1.xml"), "");
 
-        Assert.Equal(["NV_GPU_VBIOS_1"], await new DirectoryRimStore(_folder).ListAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(["NV_GPU_VBIOS_1"], await new DirectoryRimStore(_folder).ListRimsAsync(TestContext.Current.CancellationToken));
     }
 }

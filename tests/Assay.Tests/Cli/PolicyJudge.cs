@@ -81,22 +81,21 @@ internal sealed class PolicyJudge(string name, byte[] source, string? data, stri
         return policy;
     }
 
-    private sealed class Rims(SimulatedWorld world) : IRimSource
+    private sealed class Rims(SimulatedWorld world) : ICollateralSource
     {
-        public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) =>
-            Task.FromResult(world.Rims.FirstOrDefault(rim => rim.Id == id) is { } rim ? RimAnswer.Of(rim.Xml) : RimAnswer.None("not there"));
-
-        public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation) => Task.FromResult<ImmutableArray<string>>([]);
+        public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation) =>
+            Task.FromResult(world.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim ? Fetched.Item("test", rim.Xml) : Fetched.Absent("test", "not there"));
     }
 
-    private sealed class Responder(SimulatedWorld world, bool echoes) : IOcspSource
+    private sealed class Responder(SimulatedWorld world, bool echoes) : ICollateralSource
     {
-        public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+        public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
         {
+            var query = question.Status!;
             var nonce = RandomNumberGenerator.GetBytes(Assay.Trust.Revocation.OcspRequest.LargestNonce);
             var request = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
             var known = world.AskedAbout.Where(certificate => world.AnswerAbout(certificate) is not null).ToArray();
-            return Task.FromResult(OcspFetch.Of(new OcspItem(SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!, echoes), nonce)));
+            return Task.FromResult(Fetched.Of("test", new CollateralItem(SimulatedOcsp.Answer(request, known, certificate => world.AnswerAbout(certificate)!, echoes), NonceSent: nonce)));
         }
     }
 }

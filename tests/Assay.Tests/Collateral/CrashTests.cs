@@ -155,7 +155,7 @@ public sealed class CrashTests(LiveServices live) : IClassFixture<LiveServices>
     }
 
     private CollateralCache Reopened(string folder) => new(
-        new ItemVerification(Trust(), new VerifierCache()), folder, new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Failed("test", "down"))), new CachePolicy(), TimeProvider.System, refreshes: false);
+        new ItemVerification(Trust(), new VerifierCache()), folder, new ScriptedUpstream(_ => Task.FromResult(Fetched.Failed("test", "down"))), new CachePolicy(), TimeProvider.System, refreshes: false);
 
     private TrustSet Trust()
     {

@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Wire;
 
@@ -20,7 +21,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
         var fetch = await FetchAsync(server);
 
         var item = Assert.Single(fetch.Items);
-        Assert.Equal(response, item.Response.ToArray());
+        Assert.Equal(response, item.Body.ToArray());
         Assert.Equal(32, item.NonceSent.Length);
         Assert.Contains(Convert.ToHexString(item.NonceSent.Span), Convert.ToHexString(request), StringComparison.Ordinal);
     }
@@ -140,7 +141,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
         Assert.Contains("TLS failed: ", (await client.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken)).WhyNot, StringComparison.Ordinal);
     }
 
-    private async Task<OcspFetch> FetchAsync(Loopback server, CollateralHttpOptions? options = null)
+    private async Task<Fetched<CollateralItem>> FetchAsync(Loopback server, CollateralHttpOptions? options = null)
     {
         using var client = new OcspClient(server.Address, options ?? Loopback.Patient);
         return await client.FetchAsync(NvidiaServices.Query(nvidia.Brom), TestContext.Current.CancellationToken);

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -24,7 +25,7 @@ public class RimServiceClientTests
         var answer = await FetchAsync(server);
 
         Assert.Null(answer.WhyNot);
-        Assert.Equal(s_rim, answer.Bytes!.Value.ToArray());
+        Assert.Equal(s_rim, answer.Item!.Body.ToArray());
         Assert.Equal($"/v1/rim/{Id}", server.Requests.Single().Path);
     }
 
@@ -80,7 +81,7 @@ public class RimServiceClientTests
 
         var answer = await AnswerAsync(json.Replace(right, put, StringComparison.Ordinal));
 
-        Assert.Equal(named.Length == 0, answer.Bytes is not null);
+        Assert.Equal(named.Length == 0, answer.Item?.Body is not null);
         Assert.Contains(named, answer.WhyNot ?? "", StringComparison.Ordinal);
     }
 
@@ -457,7 +458,7 @@ public class RimServiceClientTests
         await using var server = await Loopback.StartAsync(context => context.Response.WriteAsync(json));
         using var client = new RimServiceClient(server.Address, Loopback.Patient with { Time = TimeProvider.System });
 
-        Assert.Equal(ids, string.Join(' ', await client.ListAsync(Cancellation)));
+        Assert.Equal(ids, string.Join(' ', await client.ListRimsAsync(Cancellation)));
         Assert.Equal("/v1/rim/ids", server.Requests.Single().Path);
     }
 
@@ -471,7 +472,7 @@ public class RimServiceClientTests
         foreach (var server in new[] { many, endless, broken })
         {
             using var client = new RimServiceClient(server.Address, Loopback.Patient with { Time = TimeProvider.System });
-            Assert.Empty(await client.ListAsync(Cancellation));
+            Assert.Empty(await client.ListRimsAsync(Cancellation));
         }
     }
 
@@ -481,13 +482,13 @@ public class RimServiceClientTests
 
     private static CollateralHttpOptions Impatient => new() { RequestTimeout = TimeSpan.FromMilliseconds(500), Retries = 1, BaseDelay = TimeSpan.FromMilliseconds(1) };
 
-    private static async Task<RimAnswer> AnswerAsync(string json)
+    private static async Task<Fetched<CollateralItem>> AnswerAsync(string json)
     {
         await using var server = await Loopback.StartAsync(context => context.Response.WriteAsync(json));
         return await FetchAsync(server);
     }
 
-    private static async Task<RimAnswer> FetchAsync(Loopback server, CollateralHttpOptions? options = null)
+    private static async Task<Fetched<CollateralItem>> FetchAsync(Loopback server, CollateralHttpOptions? options = null)
     {
         using var client = new RimServiceClient(server.Address, options ?? Loopback.Patient);
         return await client.FetchAsync(Id, Cancellation);

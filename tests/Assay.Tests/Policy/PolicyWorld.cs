@@ -141,11 +141,11 @@ internal sealed record PolicyScene
         return SetAppraisal.Appraise(authenticated, collateral, expected, cache);
     }
 
-    private ImmutableArray<OcspItem> AnswersTo(RevocationQuery query)
+    private ImmutableArray<CollateralItem> AnswersTo(RevocationQuery query)
     {
         var nonce = SHA256.HashData("a nonce of ours"u8);
         var request = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
-        return [new OcspItem(SimulatedOcsp.Answer(request, Known, Answer, EchoNonce), nonce)];
+        return [new CollateralItem(SimulatedOcsp.Answer(request, Known, Answer, EchoNonce), nonce)];
     }
 }
 

@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Tests.Collateral;
 
 namespace Assay.Tests.Regressions;
@@ -13,13 +14,13 @@ public sealed class Bug0080_AHangingUpstreamHoldsUpTests(CacheWorld world) : ICl
         var upstream = world.Honest();
         await using var cache = world.Cache(upstream, time, policy: new CachePolicy { Patience = Timeout.InfiniteTimeSpan, StalePatience = TimeSpan.FromMilliseconds(50) });
         await cache.GetAsync(world.RimKey, TestContext.Current.CancellationToken);
-        var never = new TaskCompletionSource<UpstreamAnswer>();
+        var never = new TaskCompletionSource<Fetched<CollateralItem>>();
         upstream.Answer = _ => never.Task;
         time.Now += TimeSpan.FromDays(8);
 
         var stale = await cache.GetAsync(world.RimKey, TestContext.Current.CancellationToken);
 
         Assert.Equal(CacheState.Stale, stale.State);
-        never.SetResult(UpstreamAnswer.Failed("test", "down"));
+        never.SetResult(Fetched.Failed("test", "down"));
     }
 }

@@ -14,7 +14,7 @@ public sealed class Bug0081_AbandonedRequestsTests(CacheWorld world) : IClassFix
         var upstream = new ScriptedUpstream(async question =>
         {
             await release.Task;
-            return question.Key == world.RimKey ? UpstreamAnswer.Of("test", world.Rim.Xml) : UpstreamAnswer.Absent("test", "404");
+            return question.Key == world.RimKey ? Fetched.Item("test", world.Rim.Xml) : Fetched.Absent("test", "404");
         });
         await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: CacheWorld.Patient with { Concurrency = 1 });
         var first = cache.GetAsync(Key("first"), asked);
@@ -45,7 +45,7 @@ public sealed class Bug0081_AbandonedRequestsTests(CacheWorld world) : IClassFix
         var upstream = new ScriptedUpstream(async question =>
         {
             await release.Task;
-            return UpstreamAnswer.Absent("test", "404");
+            return Fetched.Absent("test", "404");
         });
         await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), policy: CacheWorld.Patient with { Concurrency = 1, MostFlights = 3 });
         var waiting = Enumerable.Range(0, 3).Select(index => cache.GetAsync(Key($"{index}"), TestContext.Current.CancellationToken)).ToArray();

@@ -27,7 +27,7 @@ public sealed class Bug0082_UnsignedKeySetsTests(BundleWorld world) : IClassFixt
     public async Task A_key_set_does_not_outlive_the_process_that_fetched_it()
     {
         var (folder, time) = (world.World.NewFolder(), new ManualTime(CacheWorld.Now));
-        var upstream = new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Of("test", Keys)));
+        var upstream = new ScriptedUpstream(_ => Task.FromResult(Fetched.Item("test", Keys)));
         await using (var cache = world.World.Cache(upstream, time, folder))
         {
             Assert.NotNull((await cache.GetAsync(s_key, TestContext.Current.CancellationToken)).Item);

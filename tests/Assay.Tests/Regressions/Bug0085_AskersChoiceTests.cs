@@ -52,7 +52,7 @@ public sealed class Bug0085_AskersChoiceTests(CacheWorld world) : IClassFixture<
         var time = new ManualTime(CacheWorld.Now);
         var upstream = world.Honest();
         await using var cache = world.Cache(upstream, time);
-        upstream.Answer = _ => Task.FromResult(UpstreamAnswer.Of("test", SimulatedOcsp.Respond(CacheWorld.Good(world.Brom, time.Now.AddHours(-1)))));
+        upstream.Answer = _ => Task.FromResult(Fetched.Item("test", SimulatedOcsp.Respond(CacheWorld.Good(world.Brom, time.Now.AddHours(-1)))));
         await cache.GetAsync(CacheWorld.OcspKey(cache, world.Brom), Cancellation);
 
         for (var day = 0; day < 20; day++)

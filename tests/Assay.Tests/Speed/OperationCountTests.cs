@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;
@@ -112,7 +113,7 @@ public sealed class OperationCountTests : IDisposable
         return (cache.Meter.SignatureVerifications - verifications, cache.Meter.KeyImports - imports);
     }
 
-    private async Task VerifyAsync(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache, IRimSource rims)
+    private async Task VerifyAsync(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache, ICollateralSource rims)
     {
         var ocsp = new DirectoryOcspStore(Path.Combine(_folder, "ocsp"));
         var result = await new Appraiser(rims, ocsp, cache).AppraiseAsync([evidence], expected, null, TestContext.Current.CancellationToken);
@@ -139,17 +140,17 @@ public sealed class OperationCountTests : IDisposable
         });
     }
 
-    private sealed class CountingSource(IRimSource inner) : IRimSource
+    private sealed class CountingSource(ICollateralSource inner) : ICollateralSource
     {
         public int Fetches { get; private set; }
 
-        public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation)
+        public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
         {
             Fetches++;
-            return inner.FetchAsync(id, cancellation);
+            return inner.FetchAsync(question, cancellation);
         }
 
-        public Task<System.Collections.Immutable.ImmutableArray<string>> ListAsync(CancellationToken cancellation) => inner.ListAsync(cancellation);
+        public Task<System.Collections.Immutable.ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) => inner.ListRimsAsync(cancellation);
     }
 
     /// <summary>Types of allocated objects of 85,000 bytes or more, from the runtime's own events, in order.</summary>

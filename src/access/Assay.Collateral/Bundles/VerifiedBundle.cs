@@ -3,7 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.Files;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -30,7 +29,7 @@ public sealed record BundleExpectations
 /// A bundle that enough keys signed, and whose every item verified by itself, under these anchors and at this time: enough to judge evidence
 /// by, with no network. The signature makes no bad item good, and what it answers is verified again by whoever judges.
 /// </summary>
-public sealed class VerifiedBundle : IRimSource, IOcspSource
+public sealed class VerifiedBundle : ICollateralSource
 {
     private readonly ImmutableDictionary<CollateralKey, VerifiedItem> _items;
     private readonly ILookup<string, VerifiedItem> _ocsp;
@@ -76,28 +75,24 @@ public sealed class VerifiedBundle : IRimSource, IOcspSource
     /// <summary>The item of a key; null when it is not in it.</summary>
     public VerifiedItem? Find(CollateralKey key) => _items.GetValueOrDefault(key);
 
-    /// <summary>The collateral of a processor. What is not in the bundle is missing to the verifier.</summary>
-    public CpuCollateral CollateralOf(CpuEvidence evidence) => ProcessorCollateral.Assemble(evidence, Find);
-
     /// <inheritdoc/>
-    public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) => Task.FromResult(
-        Find(new CollateralKey(CollateralKind.Rim, id)) is { } item
-            ? RimAnswer.Of(item.Body)
-            : RimAnswer.None($"{_name} has no RIM {id}; assay bundle plan names all that is missing", isAbsent: true));
-
-    /// <inheritdoc/>
-    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation) =>
-        Task.FromResult<ImmutableArray<string>>([.. _items.Keys.Where(key => key.Kind is CollateralKind.Rim).Select(key => key.Id).Order(StringComparer.Ordinal)]);
-
-    /// <inheritdoc/>
-    public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ImmutableArray<OcspItem> found = [.. _ocsp[$"{query.Subject.IssuerKey}/{query.Subject.SerialNumber}"].Select(item => new OcspItem(item.Body, ReadOnlyMemory<byte>.Empty))];
-        return Task.FromResult(found.IsEmpty
-            ? OcspFetch.None($"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}; assay bundle plan names all that is missing")
-            : OcspFetch.Of(found));
+        ArgumentNullException.ThrowIfNull(question);
+        var key = question.Key;
+        ImmutableArray<CollateralItem> found = question.Status is { Subject: var subject }
+            ? [.. _ocsp[$"{subject.IssuerKey}/{subject.SerialNumber}"].Select(item => new CollateralItem(item.Body))]
+            : (Find(key) ?? Find(key with { Id = key.Id.Replace(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel, StringComparison.Ordinal) })) is { } item ? [new CollateralItem(item.Body, item.Chain)]
+            : [];
+        return Task.FromResult(!found.IsEmpty ? Fetched.Of(_name, found)
+            : Fetched.Absent(_name, question.Status is { } query
+                ? $"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}; assay bundle plan names all that is missing"
+                : $"{_name} has no {(key.Kind is CollateralKind.Rim ? $"RIM {key.Id}" : key.ToString())}; assay bundle plan names all that is missing"));
     }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) =>
+        Task.FromResult<ImmutableArray<string>>([.. _items.Keys.Where(key => key.Kind is CollateralKind.Rim).Select(key => key.Id).Order(StringComparer.Ordinal)]);
 
     private static BundleFault? WhyNot(BundleManifest manifest, BundleExpectations expected)
     {

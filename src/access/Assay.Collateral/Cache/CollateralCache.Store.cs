@@ -45,7 +45,7 @@ public sealed partial class CollateralCache
             return Failed(key, unjudged);
         }
 
-        UpstreamAnswer answer;
+        Fetched<CollateralItem> answer;
         await _places.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
@@ -56,7 +56,7 @@ public sealed partial class CollateralCache
             }
 
             Meters.Count("upstream_requests", key.Kind);
-            answer = await _upstream.FetchAsync(new UpstreamQuestion(key, certId), cancellation).ConfigureAwait(false);
+            answer = await _upstream.FetchAsync(new CollateralQuestion(key) { CertId = certId }, cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -64,7 +64,7 @@ public sealed partial class CollateralCache
         }
 
         var now = _time.GetUtcNow();
-        if (answer.Body is not { } body)
+        if (answer.Item is not { Body: var body })
         {
             Meters.Count("upstream_errors", key.Kind, answer.IsAbsent ? "absent" : "unreachable");
             if (!answer.IsAbsent)
@@ -77,7 +77,7 @@ public sealed partial class CollateralCache
                 : _failures.Add(key, now, CacheFailure.Unreachable, $"{answer.Source}: {answer.WhyNot}", answer.RetryAfter);
         }
 
-        if (TryTake(key, body, answer.Chain, answer.Source, out var item, out var fault))
+        if (TryTake(key, body, answer.Item.Chain, answer.Source, out var item, out var fault))
         {
             _failures.Clear(key);
             return CacheAnswer.Of(item, CacheState.Miss, _entries.TryGetValue(key, out var entry) ? entry.Header.Times : _policy.TimesOf(item, now));

@@ -22,7 +22,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     private static readonly TimeSpan s_tick = TimeSpan.FromMinutes(1);
 
     private readonly CachePolicy _policy;
-    private readonly ICollateralUpstream _upstream;
+    private readonly ICollateralSource _upstream;
     private readonly TimeProvider _time;
     private readonly ItemFolder? _folder;
     private readonly ItemFolder? _staged;
@@ -47,7 +47,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     /// <param name="refreshes">Whether it asks again by itself for what grows old.</param>
     /// <param name="logger">Where it tells of outages, refused answers and a failing disk; null for nowhere.</param>
     public CollateralCache(
-        ItemVerification verification, string? folder, ICollateralUpstream upstream, CachePolicy policy, TimeProvider time, bool refreshes = true, ILogger<CollateralCache>? logger = null)
+        ItemVerification verification, string? folder, ICollateralSource upstream, CachePolicy policy, TimeProvider time, bool refreshes = true, ILogger<CollateralCache>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(verification);
         ArgumentNullException.ThrowIfNull(upstream);

@@ -11,7 +11,7 @@ namespace Assay.Collateral;
 /// An OCSP responder over HTTP (RFC 6960 appendix A): POST to exactly one URL, whatever certificates name, with a fresh nonce each time.
 /// Answers are judged by the verifier; here only answers that answer nothing are told apart.
 /// </summary>
-public sealed class OcspClient : IOcspSource, IDisposable
+public sealed class OcspClient : ICollateralSource, IDisposable
 {
     private const string RequestType = "application/ocsp-request";
     private const string ResponseType = "application/ocsp-response";
@@ -30,17 +30,22 @@ public sealed class OcspClient : IOcspSource, IDisposable
     public static ServiceAddress NvidiaAddress { get; } = ServiceAddress.Known("https://ocsp.ndis.nvidia.com");
 
     /// <inheritdoc/>
-    public async Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    public async Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(question);
+        if (question.Status is not { } query)
+        {
+            return Fetched.Absent("", "an OCSP responder is asked about certificates alone");
+        }
+
         // One nonce for all tries: each of them asks the same question.
         var nonce = RandomNumberGenerator.GetBytes(OcspRequest.LargestNonce);
         var der = OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
         var answer = await _http.SendAsync(() => Request(der), Limits.OcspResponseBytes, cancellation).ConfigureAwait(false);
         var whyNot = answer.Body is { } body ? WhyNoAnswer(body.Span, answer.MediaType) : answer.WhyNot;
         return whyNot is null
-            ? OcspFetch.Of(new OcspItem(answer.Body!.Value, nonce))
-            : OcspFetch.None($"{_address}: {whyNot}");
+            ? Fetched.Of($"{_address}", new CollateralItem(answer.Body!.Value, NonceSent: nonce))
+            : Fetched.Failed($"{_address}", $"{_address}: {whyNot}");
     }
 
     /// <summary>Closes its connections.</summary>

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
 
@@ -14,7 +15,7 @@ namespace Assay.Collateral;
 /// <c>{"id","rim":base64,"sha256":hex,"rim_format":"TCG"}</c>, and <c>GET {base}/v1/rim/ids</c> with <c>{"ids":[…]}</c>.
 /// Its digest finds broken proxies, nothing more: trust comes from the RIM's own signature.
 /// </summary>
-public sealed class RimServiceClient : IRimSource, IDisposable
+public sealed class RimServiceClient : ICollateralSource, IDisposable
 {
     /// <summary>A RIM in base64, and room for the other members: newer services add a second form of the same content.</summary>
     private const int MostAnswerBytes = (Limits.RimBytes + 2) / 3 * 4 + 512 * 1024;
@@ -41,12 +42,19 @@ public sealed class RimServiceClient : IRimSource, IDisposable
     public static ServiceAddress NvidiaBaseAddress { get; } = ServiceAddress.Known("https://rim.attestation.nvidia.com");
 
     /// <inheritdoc/>
-    public async Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation)
+    public async Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(question);
+        var id = question.Key.Id;
+        if (question.Key.Kind is not CollateralKind.Rim)
+        {
+            return Fetched.Absent("", "a RIM service has RIMs alone");
+        }
+
         // The id follows from what a device said: it must stay one segment of the URL.
         if (!RimIds.IsSafe(id))
         {
-            return RimAnswer.None("the id is no URL segment");
+            return Fetched.Failed("", "the id is no URL segment");
         }
 
         var uri = _base.Below($"/v1/rim/{id}");
@@ -55,11 +63,14 @@ public sealed class RimServiceClient : IRimSource, IDisposable
         var whyNot = answer.Status is HttpStatusCode.NotFound ? $"the service has no RIM {id}: new firmware, or an id that was never published; ask again later, or compare with the ids that it lists"
             : answer.Body is { } body ? ReadRim(body, answer.MediaType, id, out rim)
             : answer.WhyNot;
-        return whyNot is null ? RimAnswer.Of(rim) : RimAnswer.None($"{ServiceAddress.Show(uri)}: {whyNot}", isAbsent: answer.Status is HttpStatusCode.NotFound);
+        var source = _base.ToString();
+        return whyNot is null ? Fetched.Item(source, rim)
+            : answer.Status is HttpStatusCode.NotFound ? Fetched.Absent(source, $"{ServiceAddress.Show(uri)}: {whyNot}")
+            : Fetched.Failed(source, $"{ServiceAddress.Show(uri)}: {whyNot}");
     }
 
     /// <inheritdoc/>
-    public async Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation)
+    public async Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation)
     {
         var answer = await _http.SendAsync(() => Get(_base.Below("/v1/rim/ids")), MostListBytes, cancellation).ConfigureAwait(false);
         using var document = answer.Body is { } body ? Read(body) : null;

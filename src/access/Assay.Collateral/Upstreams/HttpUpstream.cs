@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -9,7 +10,7 @@ using Assay.Wire;
 namespace Assay.Collateral;
 
 /// <summary>Asks the manufacturers' services, or others of the same shape, each with connections and a circuit breaker of its own.</summary>
-public sealed class HttpUpstream : ICollateralUpstream, IDisposable
+public sealed class HttpUpstream : ICollateralSource, IDisposable
 {
     /// <summary>A list of 8 MiB in hexadecimal, as some PCCS send it.</summary>
     private const int MostListBytes = 2 * Limits.CrlBytes;
@@ -44,7 +45,7 @@ public sealed class HttpUpstream : ICollateralUpstream, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<UpstreamAnswer> FetchAsync(UpstreamQuestion question, CancellationToken cancellation)
+    public async Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(question);
         var id = question.Key.Id;
@@ -66,16 +67,16 @@ public sealed class HttpUpstream : ICollateralUpstream, IDisposable
             CollateralKind.AmdCrl when id.Split('/') is [var leaf, var product] => await GetAsync(_options.Amd, $"/{leaf}/v1/{product}/crl", null, null, Limits.CrlBytes, cancellation).ConfigureAwait(false),
             CollateralKind.Vcek => await VcekAsync(id, cancellation).ConfigureAwait(false),
             CollateralKind.KeySet when _options.KeySets.TryGetValue(id, out var address) => await GetAsync(address, "", null, null, Limits.KeySetBytes, cancellation).ConfigureAwait(false),
-            _ => UpstreamAnswer.Absent("", NotConfigured),
+            _ => Fetched.Absent("", NotConfigured),
         };
     }
 
     /// <summary>Passes an OCSP request on as it is, for whoever wants an answer made for his nonce. The answer is kept by nobody.</summary>
-    public Task<UpstreamAnswer> ForwardOcspAsync(ReadOnlyMemory<byte> request, CancellationToken cancellation) => OcspAsync(request.ToArray(), cancellation);
+    public Task<Fetched<CollateralItem>> ForwardOcspAsync(ReadOnlyMemory<byte> request, CancellationToken cancellation) => OcspAsync(request.ToArray(), cancellation);
 
     /// <summary>The ids that the RIM service lists: a hint for people, which nobody signs.</summary>
-    public async Task<IReadOnlyCollection<string>> ListRimsAsync(CancellationToken cancellation) =>
-        _rim is null ? [] : await _rim.ListAsync(cancellation).ConfigureAwait(false);
+    public async Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) =>
+        _rim is null ? [] : await _rim.ListRimsAsync(cancellation).ConfigureAwait(false);
 
     /// <summary>Closes its connections.</summary>
     public void Dispose()
@@ -95,53 +96,49 @@ public sealed class HttpUpstream : ICollateralUpstream, IDisposable
         }
     }
 
-    private async Task<UpstreamAnswer> RimAsync(string id, CancellationToken cancellation)
+    private async Task<Fetched<CollateralItem>> RimAsync(string id, CancellationToken cancellation)
     {
         if (_rim is null)
         {
-            return UpstreamAnswer.Failed("RIM", NotConfigured);
+            return Fetched.Failed("RIM", NotConfigured);
         }
 
-        var answer = await _rim.FetchAsync(id, cancellation).ConfigureAwait(false);
-        var source = _options.Rim!.ToString();
-        return answer.Bytes is { } bytes ? UpstreamAnswer.Of(source, bytes)
-            : answer.IsAbsent ? UpstreamAnswer.Absent(source, answer.WhyNot!)
-            : UpstreamAnswer.Failed(source, answer.WhyNot!);
+        return await _rim.FetchAsync(CollateralQuestion.OfRim(id), cancellation).ConfigureAwait(false);
     }
 
-    private async Task<UpstreamAnswer> OcspAsync(byte[] der, CancellationToken cancellation)
+    private async Task<Fetched<CollateralItem>> OcspAsync(byte[] der, CancellationToken cancellation)
     {
         if (_options.Ocsp is not { } address)
         {
-            return UpstreamAnswer.Failed("OCSP", NotConfigured);
+            return Fetched.Failed("OCSP", NotConfigured);
         }
 
         var answer = await _clients[address].SendAsync(() => Post(address, der), Limits.OcspResponseBytes, cancellation).ConfigureAwait(false);
         // What is no success nobody signed: it is an outage, and never an answer about a certificate.
-        return answer.Body is not { } body ? UpstreamAnswer.Failed($"{address}", answer.WhyNot!, answer.RetryAfter)
-            : OcspResponse.TryParse(body.Span, out var response, out _) && response.Status is not OcspResponseStatus.Successful ? UpstreamAnswer.Failed($"{address}", $"the responder says {response.Status}")
-            : UpstreamAnswer.Of($"{address}", body);
+        return answer.Body is not { } body ? Fetched.Failed($"{address}", answer.WhyNot!, answer.RetryAfter)
+            : OcspResponse.TryParse(body.Span, out var response, out _) && response.Status is not OcspResponseStatus.Successful ? Fetched.Failed($"{address}", $"the responder says {response.Status}")
+            : Fetched.Item($"{address}", body);
     }
 
-    private async Task<UpstreamAnswer> VcekAsync(string id, CancellationToken cancellation) =>
+    private async Task<Fetched<CollateralItem>> VcekAsync(string id, CancellationToken cancellation) =>
         AmdPath.TryReadVcek(id, out var path, out var query)
             ? await GetAsync(_options.Amd, path, query, null, Limits.CertificateBytes, cancellation).ConfigureAwait(false)
-            : UpstreamAnswer.Absent("AMD", "no chip and TCB are named");
+            : Fetched.Absent("AMD", "no chip and TCB are named");
 
-    private async Task<UpstreamAnswer> GetAsync(ServiceAddress? address, string path, string? query, string? chainHeader, int most, CancellationToken cancellation)
+    private async Task<Fetched<CollateralItem>> GetAsync(ServiceAddress? address, string path, string? query, string? chainHeader, int most, CancellationToken cancellation)
     {
         if (address is null)
         {
-            return UpstreamAnswer.Failed("", NotConfigured);
+            return Fetched.Failed("", NotConfigured);
         }
 
         var below = path.Length == 0 ? address.Uri : address.Below(path);
         var uri = query is null ? below : new UriBuilder(below) { Query = query }.Uri;
         var answer = await _clients[address].SendAsync(() => new HttpRequestMessage(HttpMethod.Get, uri), most, cancellation).ConfigureAwait(false);
         var source = ServiceAddress.Show(uri);
-        return answer.Body is { } body ? UpstreamAnswer.Of(source, body, ChainOf(answer, chainHeader))
-            : answer.Status is HttpStatusCode.NotFound ? UpstreamAnswer.Absent(source, answer.WhyNot!)
-            : UpstreamAnswer.Failed(source, answer.WhyNot!, answer.RetryAfter);
+        return answer.Body is { } body ? Fetched.Item(source, body, ChainOf(answer, chainHeader))
+            : answer.Status is HttpStatusCode.NotFound ? Fetched.Absent(source, answer.WhyNot!)
+            : Fetched.Failed(source, answer.WhyNot!, answer.RetryAfter);
     }
 
     private static HttpRequestMessage Post(ServiceAddress address, byte[] der)
@@ -157,13 +154,13 @@ public sealed class HttpUpstream : ICollateralUpstream, IDisposable
         header is not null && answer.Header(header) is { Length: <= 3 * Limits.ChainTextBytes } escaped ? Encoding.UTF8.GetBytes(Uri.UnescapeDataString(escaped)) : default;
 
     // A PCCS sends lists as hexadecimal text where DER was not asked for, and of the root always. Intel's own service sends DER.
-    private static UpstreamAnswer FromHexadecimal(UpstreamAnswer answer)
+    private static Fetched<CollateralItem> FromHexadecimal(Fetched<CollateralItem> answer)
     {
-        if (answer.Body is not { } body || body.Length % 2 != 0 || body.Span.ContainsAnyExcept(s_hexadecimal))
+        if (answer.Item is not { Body: var body } || body.Length % 2 != 0 || body.Span.ContainsAnyExcept(s_hexadecimal))
         {
             return answer;
         }
 
-        return UpstreamAnswer.Of(answer.Source, Convert.FromHexString(Encoding.ASCII.GetString(body.Span)), answer.Chain);
+        return Fetched.Item(answer.Source, Convert.FromHexString(Encoding.ASCII.GetString(body.Span)), answer.Item.Chain);
     }
 }

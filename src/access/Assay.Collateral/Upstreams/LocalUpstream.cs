@@ -13,25 +13,25 @@ namespace Assay.Collateral;
 /// <param name="rims">Folder of RIMs; null to ask the next.</param>
 /// <param name="ocsp">Folder of OCSP responses; null to ask the next.</param>
 /// <param name="next">Who is asked for everything else.</param>
-public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralUpstream next) : ICollateralUpstream
+public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource next) : ICollateralSource
 {
     private readonly DirectoryRimStore? _rims = rims is null ? null : new DirectoryRimStore(rims);
     private readonly DirectoryOcspStore? _ocsp = ocsp is null ? null : new DirectoryOcspStore(ocsp);
-    private readonly Dictionary<CollateralKey, UpstreamAnswer> _processors = [];
+    private readonly Dictionary<CollateralKey, Fetched<CollateralItem>> _processors = [];
 
     /// <inheritdoc/>
-    public async Task<UpstreamAnswer> FetchAsync(UpstreamQuestion question, CancellationToken cancellation)
+    public async Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(question);
         if (question.Key.Kind is CollateralKind.Rim && _rims is not null)
         {
-            var answer = await _rims.FetchAsync(question.Key.Id, cancellation).ConfigureAwait(false);
-            return answer.Bytes is { } bytes ? UpstreamAnswer.Of($"{rims}", bytes) : UpstreamAnswer.Absent($"{rims}", answer.WhyNot!);
+            var answer = await _rims.FetchAsync(question, cancellation).ConfigureAwait(false);
+            return answer.Item is not null ? answer : Fetched.Absent($"{rims}", answer.WhyNot!);
         }
 
         if (question is { Key.Kind: CollateralKind.Ocsp, CertId: { } asked } && _ocsp is not null)
         {
-            return _ocsp.Find(asked) is { } der ? UpstreamAnswer.Of($"{ocsp}", der) : UpstreamAnswer.Absent($"{ocsp}", "no response answers this CertID");
+            return _ocsp.Find(asked) is { } der ? Fetched.Item($"{ocsp}", der) : Fetched.Absent($"{ocsp}", "no response answers this CertID");
         }
 
         return _processors.TryGetValue(question.Key, out var known) ? known : await next.FetchAsync(question, cancellation).ConfigureAwait(false);
@@ -55,7 +55,7 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralUpstrea
         {
             if (Answer(key, evidence, collateral) is var (body, chain))
             {
-                _processors[key] = UpstreamAnswer.Of(source, body, chain);
+                _processors[key] = Fetched.Item(source, body, chain);
             }
         }
 

@@ -1,3 +1,5 @@
+using Assay.Reference.Intel;
+
 namespace Assay.Endorsements;
 
 /// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
@@ -11,4 +13,17 @@ public sealed record CpuCollateral
 
     /// <summary>For SNP reports.</summary>
     public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
+
+    /// <summary>This, and from another what is not in it.</summary>
+    internal CpuCollateral Or(CpuCollateral other) => new()
+    {
+        Tdx = new TdxCollateral
+        {
+            TcbInfo = Tdx.TcbInfo ?? other.Tdx.TcbInfo,
+            QeIdentity = Tdx.QeIdentity ?? other.Tdx.QeIdentity,
+            PckCrl = Tdx.PckCrl ?? other.Tdx.PckCrl,
+            RootCrl = Tdx.RootCrl ?? other.Tdx.RootCrl,
+        },
+        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl },
+    };
 }

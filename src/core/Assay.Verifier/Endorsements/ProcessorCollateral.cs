@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Authentication;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
@@ -9,6 +10,7 @@ using Assay.Trust;
 using Assay.Trust.Amd;
 using Assay.Trust.Intel;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Endorsements;
@@ -39,20 +41,39 @@ public static class ProcessorCollateral
         return isTdx ? TryNameTdx(hardware, channel, out keys, out whyNot) : TryNameSnp(hardware, vcek, out keys, out whyNot);
     }
 
-    /// <summary>The collateral of the evidence out of proven items. What is not found is missing to the verifier.</summary>
-    public static CpuCollateral Assemble(CpuEvidence evidence, Func<CollateralKey, VerifiedItem?> find)
+    /// <summary>What a quote needs whose platform is proven.</summary>
+    /// <param name="quote">The quote.</param>
+    /// <param name="channel">Intel's update channel.</param>
+    /// <param name="revocation">Whether lists are needed too.</param>
+    internal static ImmutableArray<CollateralKey> Of(AuthenticTdxQuote quote, string channel, RevocationChecking revocation) =>
+        NamesOf(quote.Platform, ItemVerification.PckAuthorityOf(quote.Path.Leaf.Issuer.CommonName) ?? "", channel, revocation);
+
+    /// <summary>What a report needs, by its own unproven words: only what it needs can prove it. Why that cannot be told; null when it can.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="vcek">The certificate that came along; null for none.</param>
+    /// <param name="revocation">Whether the list is needed too.</param>
+    /// <param name="keys">What it needs.</param>
+    internal static string? WhyNotNamed(SnpReport report, ReadOnlyMemory<byte>? vcek, RevocationChecking revocation, out ImmutableArray<CollateralKey> keys)
+    {
+        _ = TryNameSnp(report, vcek, out var all, out var whyNot);
+        keys = [.. all.Where(key => key.Kind is not CollateralKind.AmdCrl || revocation is RevocationChecking.Required)];
+        return whyNot;
+    }
+
+    /// <summary>The collateral of the evidence out of items. What is not found is missing to the verifier.</summary>
+    public static CpuCollateral Assemble(CpuEvidence evidence, Func<CollateralKey, CollateralItem?> find)
     {
         ArgumentNullException.ThrowIfNull(find);
-        if (!TryName(evidence, StandardChannel, out var keys, out _))
-        {
-            return CpuCollateral.Empty;
-        }
+        return TryName(evidence, StandardChannel, out var keys, out _) ? Assemble(keys, find) : CpuCollateral.Empty;
+    }
 
-        VerifiedItem? Of(CollateralKind kind) => keys.FirstOrDefault(key => key.Kind == kind) is { Kind: not CollateralKind.None } key
+    internal static CpuCollateral Assemble(ImmutableArray<CollateralKey> keys, Func<CollateralKey, CollateralItem?> find)
+    {
+        CollateralItem? Of(CollateralKind kind) => keys.FirstOrDefault(key => key.Kind == kind) is { Kind: not CollateralKind.None } key
             ? find(key) ?? find(key with { Id = key.Id.Replace(StandardChannel, EarlyChannel, StringComparison.Ordinal) })
             : null;
 
-        ImmutableArray<ReadOnlyMemory<byte>> authorities = [.. Of(CollateralKind.AmdChain)?.Authorities[0].Certificates.Select(certificate => certificate.Raw) ?? []];
+        ImmutableArray<ReadOnlyMemory<byte>> authorities = Of(CollateralKind.AmdChain) is { } chain && SnpCollateral.TryReadCertificates(chain.Body.Span, out var read, out _) ? read : [];
         return new CpuCollateral
         {
             Tdx = new TdxCollateral
@@ -79,7 +100,7 @@ public static class ProcessorCollateral
             : null;
     }
 
-    private static IntelStatement? Statement(VerifiedItem? item, IntelStatementKind kind) =>
+    private static IntelStatement? Statement(CollateralItem? item, IntelStatementKind kind) =>
         item is not null && IntelStatement.TryParseBody(item.Body.Span, item.Chain, kind, out var statement, out _) ? statement : null;
 
     private static bool TryOpen(CpuEvidence evidence, out ReadOnlyMemory<byte> hardware, out ReadOnlyMemory<byte>? vcek, out bool isTdx, [NotNullWhen(false)] out string? whyNot)
@@ -118,13 +139,15 @@ public static class ProcessorCollateral
             return false;
         }
 
-        keys =
-        [
-            new(CollateralKind.TcbInfo, $"tdx/{platform.Fmspc.ToString().ToUpperInvariant()}/{channel}"), new(CollateralKind.QeIdentity, $"tdx/{channel}"),
-            new(CollateralKind.PckCrl, authority), ItemVerification.IntelRootCrl,
-        ];
+        keys = NamesOf(platform, authority, channel, RevocationChecking.Required);
         return true;
     }
+
+    private static ImmutableArray<CollateralKey> NamesOf(PckPlatform platform, string authority, string channel, RevocationChecking revocation) =>
+    [
+        new(CollateralKind.TcbInfo, $"tdx/{platform.Fmspc.ToString().ToUpperInvariant()}/{channel}"), new(CollateralKind.QeIdentity, $"tdx/{channel}"),
+        .. revocation is RevocationChecking.Required ? new CollateralKey[] { new(CollateralKind.PckCrl, authority), ItemVerification.IntelRootCrl } : [],
+    ];
 
     private static bool TryNameSnp(ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte>? vcek, out ImmutableArray<CollateralKey> keys, [NotNullWhen(false)] out string? whyNot)
     {
@@ -135,6 +158,12 @@ public static class ProcessorCollateral
             return false;
         }
 
+        return TryNameSnp(report, vcek, out keys, out whyNot);
+    }
+
+    private static bool TryNameSnp(SnpReport report, ReadOnlyMemory<byte>? vcek, out ImmutableArray<CollateralKey> keys, [NotNullWhen(false)] out string? whyNot)
+    {
+        keys = [];
         var product = report.Product is SnpProduct.None && vcek is { } own ? ProductOf(own) : report.Product;
         if (product is SnpProduct.None)
         {

@@ -2,10 +2,27 @@ using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
 using Assay.Trust;
 
 namespace Assay.Policy;
+
+/// <summary>Who decides about a verdict.</summary>
+public sealed record VerdictTerms
+{
+    /// <summary>No policy of the relying party's: everything must hold.</summary>
+    public static VerdictTerms Default { get; } = new();
+
+    /// <summary>The relying party's. It decides about devices, where there are some.</summary>
+    public RelyingPartyPolicy Policy { get; init; } = RelyingPartyPolicy.Default;
+
+    /// <summary>The version of NVIDIA's claims that a policy sees which does not say for which it was written.</summary>
+    public ClaimsVersion Claims { get; init; } = ClaimsVersion.V4;
+
+    /// <summary>Whose statement the overall claims are; null where no token is made.</summary>
+    public string? Issuer { get; init; }
+}
 
 /// <content>The verdict about a whole machine.</content>
 public sealed partial record Verdict
@@ -32,6 +49,27 @@ public sealed partial record Verdict
         }
 
         return devices.With(machine);
+    }
+
+    /// <summary>
+    /// The last step of <see cref="MachineAppraisal"/>: all questions that remain, and the verdict that follows. Where nothing but devices is
+    /// shown or asked about, it is about these alone.
+    /// </summary>
+    /// <param name="machine">From the first step.</param>
+    /// <param name="collateral">What was fetched for it.</param>
+    /// <param name="given">Collateral of the processor that was given by hand; null for none.</param>
+    /// <param name="terms">Who decides, and about which claims.</param>
+    /// <param name="cache">What verified before.</param>
+    public static Verdict Of(AuthenticatedMachine machine, CollateralSet collateral, CpuCollateral? given, VerdictTerms terms, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(collateral);
+        ArgumentNullException.ThrowIfNull(terms);
+        ArgumentNullException.ThrowIfNull(cache);
+        var parts = MachineAppraisal.Appraise(machine, collateral, given ?? CpuCollateral.Empty, cache);
+        return machine.IsMoreThanDevices || parts.Devices is not { } devices
+            ? Of(parts, machine.Expected.OfTheWhole(machine.Key), terms.Policy, terms.Claims, terms.Issuer)
+            : Of(devices, terms.Policy, terms.Claims, terms.Issuer);
     }
 
     /// <summary>The verdict as a policy finds it before it has decided: the default one, about the same evidence.</summary>

@@ -43,7 +43,7 @@ internal static class CacheFolder
     }
 
     /// <summary>The cache of a folder that is held, or in memory; null when its high-water marks cannot be read, which is told.</summary>
-    public static CollateralCache? Open(ItemVerification verification, string? folder, ICollateralUpstream upstream)
+    public static CollateralCache? Open(ItemVerification verification, string? folder, ICollateralSource upstream)
     {
         try
         {

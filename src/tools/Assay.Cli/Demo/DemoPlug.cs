@@ -67,7 +67,7 @@ internal sealed class DemoPlug
                     var hits = Hits(cache) - before;
                     await proxy.DisposeAsync().ConfigureAwait(false);
                     var bundle = Verify(file, _stage.World.Now, out var fault) ?? throw new InvalidOperationException($"the demonstration's own bundle is refused: {fault}");
-                    var alone = await JudgeAsync(bundle, bundle, evidence, cancellation).ConfigureAwait(false);
+                    var alone = await JudgeAsync(new CollateralSources { Rims = bundle, Ocsp = bundle }, evidence, cancellation).ConfigureAwait(false);
                     _ = Verify(file, bundle.Manifest.GoodUntil.AddSeconds(1), out var past);
                     return new DemoPlugOutcome(proxied, fetched, cached, hits, alone, bundle.Manifest, past);
                 }
@@ -112,13 +112,12 @@ internal sealed class DemoPlug
     private async Task<Verdict> ThroughAsync(CollateralProxy proxy, DeviceEvidence[] evidence, CancellationToken cancellation)
     {
         var address = Address(proxy.Addresses.Single());
-        using var rims = new RimServiceClient(address, new CollateralHttpOptions());
-        using var ocsp = new OcspClient(address, new CollateralHttpOptions());
-        return await JudgeAsync(rims, ocsp, evidence, cancellation).ConfigureAwait(false);
+        using var sources = new CollateralSources { Rims = new RimServiceClient(address, new CollateralHttpOptions()), Ocsp = new OcspClient(address, new CollateralHttpOptions()) };
+        return await JudgeAsync(sources, evidence, cancellation).ConfigureAwait(false);
     }
 
-    private async Task<Verdict> JudgeAsync(IRimSource rims, IOcspSource ocsp, DeviceEvidence[] evidence, CancellationToken cancellation) =>
-        DefaultPolicy.Decide(await new Appraiser(rims, ocsp, new VerifierCache()).AppraiseAsync(evidence, _stage.Honest.Expected, null, cancellation).ConfigureAwait(false));
+    private Task<Verdict> JudgeAsync(CollateralSources sources, DeviceEvidence[] evidence, CancellationToken cancellation) =>
+        new MachineAppraiser(sources, new VerifierCache()).AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, _stage.Honest.Expected, cancellation: cancellation);
 
     private static long Hits(CollateralCache cache) => cache.Meters.Read("hits", CollateralKind.Rim) + cache.Meters.Read("hits", CollateralKind.Ocsp);
 

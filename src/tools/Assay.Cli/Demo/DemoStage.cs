@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Evidence.Files;
@@ -14,7 +14,7 @@ using Assay.Wire;
 namespace Assay.Cli.Demo;
 
 /// <summary>One verification of the demonstration: evidence, and what it is judged with.</summary>
-internal sealed record DemoScene(byte[] Evidence, AppraisalExpectations Expected, IRimSource Rims, IOcspSource? Ocsp);
+internal sealed record DemoScene(byte[] Evidence, MachineExpectations Expected, ICollateralSource Rims, ICollateralSource? Ocsp);
 
 /// <summary>The simulated world of the demonstration: an authority, a machine under it, a challenge, and a token issuer.</summary>
 internal sealed class DemoStage : IDisposable
@@ -56,7 +56,7 @@ internal sealed class DemoStage : IDisposable
         return new DemoStage(authority, world, intel, DemoCvm.TrustOf(authority, intel, "demonstration"), FreshNonce(), NewKey());
     }
 
-    public static AppraisalExpectations Expect(Nonce nonce, TrustSet trust, DateTimeOffset now) => new()
+    public static MachineExpectations Expect(Nonce nonce, TrustSet trust, DateTimeOffset now) => new()
     {
         Nonce = nonce,
         Time = new EvaluationTime(now, TimeSource.System),
@@ -85,8 +85,8 @@ internal sealed class DemoStage : IDisposable
             throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
         }
 
-        var appraisal = await new Appraiser(scene.Rims, scene.Ocsp, cache).AppraiseAsync(devices, scene.Expected, null, cancellation).ConfigureAwait(false);
-        return DefaultPolicy.Decide(appraisal);
+        var appraiser = new MachineAppraiser(new CollateralSources { Rims = scene.Rims, Ocsp = scene.Ocsp }, cache);
+        return await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. devices] }, scene.Expected, cancellation: cancellation).ConfigureAwait(false);
     }
 
     /// <summary>The confidential VM that owns the machine's devices, which answer its key; they are verified once.</summary>
@@ -105,8 +105,9 @@ internal sealed class DemoStage : IDisposable
         }
 
         var expected = Expect(key.DeviceNonce(), _trust, _world.Now);
-        var devices = await new Appraiser(new WorldRims(_world), new WorldOcsp(_world), _cache).AppraiseAsync(evidence, expected, null, cancellation).ConfigureAwait(false);
-        return _cvm = DemoCvm.Create(_intel, _trust, devices, evidence, key, _cache);
+        var appraiser = new MachineAppraiser(new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) }, _cache);
+        var verdict = await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, expected, cancellation: cancellation).ConfigureAwait(false);
+        return _cvm = DemoCvm.Create(_intel, _trust, verdict.Appraisal, evidence, key, _cache);
     }
 
     /// <summary>The verdict as a detached EAT bundle.</summary>

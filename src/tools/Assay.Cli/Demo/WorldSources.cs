@@ -8,21 +8,20 @@ using Assay.Trust.Revocation;
 namespace Assay.Cli.Demo;
 
 /// <summary>The RIM service of a simulated world, without a network.</summary>
-internal sealed class WorldRims(SimulatedWorld world) : IRimSource
+internal sealed class WorldRims(SimulatedWorld world) : ICollateralSource
 {
-    public Task<RimAnswer> FetchAsync(string id, CancellationToken cancellation) =>
-        Task.FromResult(world.Rims.FirstOrDefault(rim => rim.Id == id) is { } rim ? RimAnswer.Of(rim.Xml) : RimAnswer.None($"the simulated service has no {id}"));
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation) =>
+        Task.FromResult(world.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim ? Fetched.Item("the simulated service", rim.Xml) : Fetched.Absent("the simulated service", $"the simulated service has no {question.Key.Id}"));
 
-    public Task<ImmutableArray<string>> ListAsync(CancellationToken cancellation) => Task.FromResult<ImmutableArray<string>>([.. world.Rims.Select(rim => rim.Id)]);
+    public Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation) => Task.FromResult<ImmutableArray<string>>([.. world.Rims.Select(rim => rim.Id)]);
 }
 
 /// <summary>The OCSP responder of a simulated world, without a network: it reads our request and answers it.</summary>
-internal sealed class WorldOcsp(SimulatedWorld world) : IOcspSource
+internal sealed class WorldOcsp(SimulatedWorld world) : ICollateralSource
 {
-    public Task<OcspFetch> FetchAsync(RevocationQuery query, CancellationToken cancellation)
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        var request = OcspRequest.Encode(query.Certificate, query.Issuer);
-        return Task.FromResult(OcspFetch.Of(new OcspItem(world.AnswerOcsp(request), ReadOnlyMemory<byte>.Empty)));
+        var query = question.Status!;
+        return Task.FromResult(Fetched.Item("the simulated responder", world.AnswerOcsp(OcspRequest.Encode(query.Certificate, query.Issuer))));
     }
 }

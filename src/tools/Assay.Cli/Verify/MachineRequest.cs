@@ -5,8 +5,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
-using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
@@ -14,101 +12,72 @@ using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
-using Assay.Policy;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
-using Assay.Trust;
 using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 
-/// <summary>What a command line asks about processor, boot, key and counts, with its files read.</summary>
-internal sealed class MachineRequest
+/// <summary>What a command line asks about a machine, with its files read.</summary>
+/// <param name="Evidence">What is shown, with what options bring along.</param>
+/// <param name="Expected">What is expected of it.</param>
+/// <param name="Given">The processor's collateral that was given; null for none.</param>
+internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectations Expected, CpuCollateral? Given)
 {
     private const int GpuPolicySize = 48;
 
-    private MachineRequest()
-    {
-    }
-
-    /// <summary>Null where none is shown.</summary>
-    public CpuEvidence? Cpu { get; private init; }
-
-    public CpuCollateral Collateral { get; private init; } = CpuCollateral.Empty;
-    public ImmutableArray<ReadOnlyMemory<byte>> Logs { get; private init; } = [];
-    public KeyBinding? Key { get; private init; }
-    public required CpuExpectations Processor { get; init; }
-    public required BootExpectations Boot { get; init; }
-    public required CompositeExpectations Whole { get; init; }
-
-    /// <summary>Judges processor and boot beside the devices, and the whole.</summary>
-    public Verdict Judge(AppraisalResult? devices, VerifierCache cache, RelyingPartyPolicy policy, ClaimsVersion claims) =>
-        Verdict.Of(MachineAppraisal.Join(devices, Cpu, Logs, Collateral, Processor, Boot, cache), Whole, policy, claims);
-
-    /// <summary>Reads it; null where nothing but devices is asked about.</summary>
+    /// <summary>Reads it.</summary>
     /// <param name="options">Of the command.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="shown">What the evidence files hold.</param>
-    /// <param name="bundle">Where the processor's collateral is, unless <c>--cpu-collateral</c> names another place; null for none.</param>
     /// <param name="nonce">The value of <c>--nonce</c>.</param>
-    /// <param name="common">Time, anchors and revocation, as for devices.</param>
+    /// <param name="common">Time, anchors and revocation, and what is about devices alone.</param>
     /// <param name="refuse">Takes id and message of each fault.</param>
-    public static MachineRequest? Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, VerifiedBundle? bundle, string? nonce, AppraisalExpectations common, Action<string, string> refuse)
-    {
-        var reader = new Reader(options, parsed, shown, bundle, nonce, refuse);
-        return reader.IsAsked ? reader.Read(common) : null;
-    }
+    public static MachineRequest Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, MachineExpectations common, Action<string, string> refuse) =>
+        new Reader(options, parsed, shown, nonce, refuse).Read(common);
 
-    private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, VerifiedBundle? bundle, string? nonce, Action<string, string> refuse)
+    private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, Action<string, string> refuse)
     {
-        public bool IsAsked => shown.Cpu is not null || shown.Key is not null || options.All.Any(IsGiven);
-
         private bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
 
-        public MachineRequest Read(AppraisalExpectations common)
+        public MachineRequest Read(MachineExpectations common)
         {
             var cpu = Cpu();
-            var logs = Logs(cpu);
-            var (key, challenged) = Key();
-            var reportData = ReportDataOf(key);
+            var logs = Logs();
+            var (jwk, key) = Key();
+            // With a key the challenge is text, whatever becomes of the key.
+            var isText = shown.Key is not null || parsed.GetValue(options.TeePubkey) is not null;
+            var reportData = ReportDataOf(jwk is not null && key is not null);
             var references = References(common.Time);
             // A nonce that nothing is asked about would look as if it had been answered.
-            if (cpu is not null && key is null && nonce is not null && shown.Devices.IsEmpty)
+            if (cpu is not null && jwk is null && nonce is not null && shown.Devices.IsEmpty)
             {
                 refuse("cli.nonce", "--nonce: a processor alone answers none: give --tee-pubkey FILE with it, or the 64 bytes as --report-data");
             }
 
-            var whole = Whole(key is null ? nonce is not null || reportData is not null : challenged);
-            whole = references is { IsSigned: false } ? whole with { Weakened = ["reference-values-unsigned"] } : whole;
-            var gate = Gate(whole, references);
-            return new MachineRequest
+            var (gpus, switches) = Counts();
+            var (required, accepted) = Bindings();
+            var expected = common with
             {
-                Cpu = cpu,
-                Collateral = CollateralOf(cpu),
-                Logs = logs,
-                Key = key,
-                Processor = new CpuExpectations
-                {
-                    Key = key,
-                    AdditionalEvidence = AdditionalEvidence.Of(shown.Devices),
-                    ReportData = reportData,
-                    TdxReferences = references?.Tdx,
-                    SnpReferences = references?.Snp,
-                    SnpMinimumTcb = references?.MinimumTcb,
-                    TpmReferences = references?.Tpm,
-                    Registers = gate is { Register: var register and not 3 } ? [register] : [],
-                    Time = common.Time,
-                    Trust = common.Trust,
-                    Revocation = common.Revocation,
-                    AcceptVlek = parsed.GetValue(options.AcceptVlek),
-                    DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
-                    DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
-                    DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
-                },
-                Boot = new BootExpectations { RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot), RequireLog = IsGiven(options.EventLog), Gate = gate },
-                Whole = whole,
+                Challenge = isText ? nonce : null,
+                Nonce = isText ? null : ReadNonce(),
+                Key = parsed.GetValue(options.TeePubkey) is null ? null : jwk,
+                ReportData = reportData,
+                References = references,
+                Gpus = gpus,
+                Switches = switches,
+                RequireProcessor = options.AboutProcessors.Any(IsGiven),
+                RequiredBinding = required,
+                DangerouslyAcceptedBinding = accepted,
+                RequireSecureBoot = parsed.GetValue(options.RequireSecureBoot),
+                RequireLog = IsGiven(options.EventLog),
+                AcceptVlek = parsed.GetValue(options.AcceptVlek),
+                DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
+                DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
+                DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
             };
+            return new MachineRequest(shown with { Cpu = cpu, EventLogs = logs }, expected with { Gate = Gate(gpus, switches, references) }, CollateralOf(cpu));
         }
 
         private CpuEvidence? Cpu()
@@ -140,12 +109,12 @@ internal sealed class MachineRequest
             return null;
         }
 
-        private CpuCollateral CollateralOf(CpuEvidence? cpu)
+        private CpuCollateral? CollateralOf(CpuEvidence? cpu)
         {
             var path = parsed.GetValue(options.CpuCollateral);
             if (path is null)
             {
-                return cpu is not null && bundle is not null ? bundle.CollateralOf(cpu) : CpuCollateral.Empty;
+                return null;
             }
 
             if (cpu is null)
@@ -165,10 +134,10 @@ internal sealed class MachineRequest
                 refuse("cpu.collateral", whyNot);
             }
 
-            return CpuCollateral.Empty;
+            return null;
         }
 
-        private ImmutableArray<ReadOnlyMemory<byte>> Logs(CpuEvidence? cpu)
+        private ImmutableArray<ReadOnlyMemory<byte>> Logs()
         {
             var files = parsed.GetValue(options.EventLog) ?? [];
             var logs = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>();
@@ -184,11 +153,11 @@ internal sealed class MachineRequest
                 }
             }
 
-            // A log that came inside the evidence is its own; one that is given by name counts instead.
-            return files.Length == 0 && cpu?.EventLog is { } own ? [own] : logs.ToImmutable();
+            return logs.ToImmutable();
         }
 
-        private (KeyBinding? Key, bool Challenged) Key()
+        // The key as it is bound, and whether it can be: the verifier binds it again, from the same characters.
+        private (ReadOnlyMemory<byte>? Jwk, KeyBinding? Key) Key()
         {
             ReadOnlyMemory<byte>? jwk = shown.Key;
             if (parsed.GetValue(options.TeePubkey) is { } file)
@@ -196,7 +165,7 @@ internal sealed class MachineRequest
                 if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
                 {
                     refuse("cli.file", whyNot);
-                    return (null, false);
+                    return (null, null);
                 }
 
                 jwk = bytes;
@@ -204,26 +173,41 @@ internal sealed class MachineRequest
 
             if (jwk is not { } key)
             {
-                return (null, false);
+                return (null, null);
             }
 
-            var challenge = nonce ?? shown.StatedNonce;
-            if (challenge is null)
+            if ((nonce ?? shown.StatedNonce) is not { } challenge)
             {
                 refuse("cli.nonce", "a key is bound together with a challenge: give --nonce CHALLENGE, as the guest received it");
-                return (null, false);
             }
-
-            if (KeyBinding.TryCreate(challenge, key.Span, out var binding, out var fault))
+            else if (KeyBinding.TryCreate(challenge, key.Span, out var binding, out var fault))
             {
-                return (binding, nonce is not null);
+                return (key, binding);
+            }
+            else
+            {
+                refuse("cli.tee-pubkey", $"--tee-pubkey: {fault}");
             }
 
-            refuse("cli.tee-pubkey", $"--tee-pubkey: {fault}");
-            return (null, false);
+            return (key, null);
         }
 
-        private ReportData? ReportDataOf(KeyBinding? key)
+        private Nonce? ReadNonce()
+        {
+            if (nonce is not null)
+            {
+                if (Nonce.TryParse(nonce, out var value, out var fault))
+                {
+                    return value;
+                }
+
+                refuse("cli.nonce", $"--nonce: {fault.Problem}");
+            }
+
+            return null;
+        }
+
+        private ReportData? ReportDataOf(bool isBound)
         {
             var text = parsed.GetValue(options.ReportData);
             if (text is null)
@@ -231,7 +215,7 @@ internal sealed class MachineRequest
                 return null;
             }
 
-            if (key is not null)
+            if (isBound)
             {
                 refuse("cli.report-data", "--report-data, and a key: with a key the report data follow from challenge, key and device evidence");
             }
@@ -246,9 +230,8 @@ internal sealed class MachineRequest
         }
 
         // Nothing of it follows from what is shown: the evidence chooses nothing by leaving something out (S-10a).
-        private CompositeExpectations Whole(bool challenged)
+        private (GpuBinding? Required, GpuBinding? Accepted) Bindings()
         {
-            var (gpus, switches) = Counts();
             var required = WeakeningOptions.Binding(parsed.GetValue(options.RequireBinding));
             var accepted = parsed.GetValue(options.AcceptBinding);
             if (required is not null && accepted is not null)
@@ -256,24 +239,7 @@ internal sealed class MachineRequest
                 refuse("cli.binding", "--require-binding and --dangerously-accept-binding both say which binding is enough: give one of them");
             }
 
-            // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
-            // demanded, whether the evidence has one or not, and the verdict's weakenings say so.
-            var isStated = accepted is "evidence-hash" || options.AboutProcessors.Any(IsGiven);
-            return new CompositeExpectations
-            {
-                Gpus = gpus,
-                Switches = switches,
-                RequireProcessor = isStated,
-                DangerouslyAcceptNoCpuTee = true,
-                RequiredBinding = required,
-                DangerouslyAcceptedBinding = accepted switch
-                {
-                    "evidence-hash" => GpuBinding.EvidenceHash,
-                    "none" => GpuBinding.None,
-                    _ => isStated ? GpuBinding.BootEvent : GpuBinding.None,
-                },
-                Challenged = challenged,
-            };
+            return (required, accepted switch { "evidence-hash" => GpuBinding.EvidenceHash, "none" => GpuBinding.None, _ => null });
         }
 
         private static bool TryReadHex(string text, int size, out byte[] bytes)
@@ -360,7 +326,7 @@ internal sealed class MachineRequest
             return keys is not null;
         }
 
-        private GateRequirement? Gate(CompositeExpectations whole, ReferenceValues? references)
+        private GateRequirement? Gate(int? gpus, int? switches, ReferenceValues? references)
         {
             var texts = parsed.GetValue(options.GpuPolicy) ?? [];
             var policies = ImmutableArray.CreateBuilder<Digest>();
@@ -393,7 +359,7 @@ internal sealed class MachineRequest
                 Phase = parsed.GetValue(options.BootPhase) == "boot" ? BootPhase.Boot : BootPhase.Run,
                 Register = register ?? 3,
                 Policies = policies.ToImmutable(),
-                Outcome = whole is { Gpus: 0, Switches: 0 or null } ? GateOutcome.NoGpu : GateOutcome.Attested,
+                Outcome = gpus is 0 && switches is 0 or null ? GateOutcome.NoGpu : GateOutcome.Attested,
                 Devices = null,
             };
         }

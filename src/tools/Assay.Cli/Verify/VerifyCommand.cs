@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Policy;
@@ -58,18 +57,12 @@ internal static class VerifyCommand
         }
     }
 
-    private static async Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
+    private static Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
     {
-        var cache = request.Cache;
-        AppraisalResult? devices = null;
-        if (!request.Evidence.IsEmpty)
-        {
-            var appraiser = new Appraiser(request.Rims, request.Ocsp, cache);
-            devices = await WithProgressAsync(request.UsesNetwork, progress =>
-                appraiser.AppraiseAsync(request.Evidence, request.Expectations, progress, cancellation)).ConfigureAwait(false);
-        }
-
-        return request.Machine is { } machine ? machine.Judge(devices, cache, request.Policy, request.Claims) : Verdict.Of(devices!, request.Policy, request.Claims);
+        var (evidence, expected, given) = request.Machine;
+        var appraiser = new MachineAppraiser(request.Sources, request.Cache) { Given = given };
+        var terms = new VerdictTerms { Policy = request.Policy, Claims = request.Claims };
+        return WithProgressAsync(request.UsesNetwork, progress => appraiser.AppraiseAsync(evidence, expected, terms, progress, cancellation));
     }
 
     /// <summary>Evidence that cannot be read is no verdict about a device; 1 beats 3.</summary>
@@ -113,7 +106,7 @@ internal static class VerifyCommand
     }
 
     // Only the network takes longer than a moment; on a pipe a bar would be noise.
-    private static async Task<AppraisalResult> WithProgressAsync(bool usesNetwork, Func<IProgress<AppraisalProgress>?, Task<AppraisalResult>> run)
+    private static async Task<Verdict> WithProgressAsync(bool usesNetwork, Func<IProgress<AppraisalProgress>?, Task<Verdict>> run)
     {
         if (!usesNetwork || Console.IsErrorRedirected)
         {

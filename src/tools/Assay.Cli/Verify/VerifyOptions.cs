@@ -35,6 +35,15 @@ internal sealed class VerifyOptions
 
     public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "folder with OCSP responses in DER, found by CertID", HelpName = "DIR" };
 
+    public Option<string?> IntelUrl { get; } = new("--intel-url") { Description = "Intel's PCS or a PCCS, for a TDX quote's collateral; intel names Intel's", HelpName = "URL" };
+
+    public Option<string?> AmdUrl { get; } = new("--amd-url") { Description = "AMD's KDS, for an SNP report's collateral; amd names AMD's", HelpName = "URL" };
+
+    public Option<string?> CollateralUrl { get; } = new("--collateral-url") { Description = "one proxy for all that no other option names (assay collateral serve)", HelpName = "URL" };
+
+    /// <summary>Those that name somebody to ask.</summary>
+    public IEnumerable<Option<string?>> Urls => [RimUrl, OcspUrl, IntelUrl, AmdUrl, CollateralUrl];
+
     public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };
 
     public BundleTrust BundleTrust { get; } = new();
@@ -82,7 +91,7 @@ internal sealed class VerifyOptions
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
         EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, FailOnWeakened, Verbose, Format,
     ];
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Cli.Policies;
 using Assay.Cli.Tokens;
@@ -25,19 +26,14 @@ internal sealed class VerifyRequest : IDisposable
     {
     }
 
-    public required ImmutableArray<DeviceEvidence> Evidence { get; init; }
-    public required AppraisalExpectations Expectations { get; init; }
-
-    /// <summary>Null where nothing but devices is asked about.</summary>
-    public required MachineRequest? Machine { get; init; }
+    public required MachineRequest Machine { get; init; }
 
     /// <summary>Null where none is given.</summary>
     public required VerifiedBundle? Bundle { get; init; }
 
     /// <summary>What verified while the command line was read.</summary>
     public required VerifierCache Cache { get; init; }
-    public required IRimSource? Rims { get; init; }
-    public required IOcspSource? Ocsp { get; init; }
+    public required CollateralSources Sources { get; init; }
     public required bool UsesNetwork { get; init; }
     public required ClaimsVersion Claims { get; init; }
     public required RelyingPartyPolicy Policy { get; init; }
@@ -57,8 +53,8 @@ internal sealed class VerifyRequest : IDisposable
         var expectations = reader.Expectations(clock);
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, cache);
-        var machine = reader.Machine(shown, bundle, ref expectations);
-        var (rims, ocsp) = (reader.Rims() ?? bundle, reader.Ocsp() ?? bundle);
+        var machine = reader.Machine(shown, expectations);
+        var sources = reader.Sources(bundle);
         var policy = reader.Policy();
         var failOn = reader.FailOnWeakened();
         var token = reader.Token(expectations.Trust);
@@ -66,14 +62,11 @@ internal sealed class VerifyRequest : IDisposable
         request = faults.IsEmpty
             ? new VerifyRequest
             {
-                Evidence = shown.Devices,
                 Machine = machine,
                 Bundle = bundle,
                 Cache = cache,
-                Expectations = expectations,
-                Rims = rims,
-                Ocsp = ocsp,
-                UsesNetwork = parsed.GetValue(options.RimUrl) is not null || parsed.GetValue(options.OcspUrl) is not null,
+                Sources = sources,
+                UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not null),
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
                 FailOnWeakened = failOn,
@@ -85,6 +78,7 @@ internal sealed class VerifyRequest : IDisposable
         if (request is null)
         {
             token?.Dispose();
+            sources.Dispose();
         }
 
         return request is not null;
@@ -92,8 +86,7 @@ internal sealed class VerifyRequest : IDisposable
 
     public void Dispose()
     {
-        (Rims as IDisposable)?.Dispose();
-        (Ocsp as IDisposable)?.Dispose();
+        Sources.Dispose();
         Token?.Dispose();
     }
 
@@ -175,18 +168,11 @@ internal sealed class VerifyRequest : IDisposable
             return (whole ?? none) with { Devices = devices.ToImmutable() };
         }
 
-        /// <summary>With a key devices answer another nonce than the challenge: the one that follows from both.</summary>
-        public MachineRequest? Machine(MachineEvidence shown, VerifiedBundle? bundle, ref AppraisalExpectations expectations)
-        {
-            var machine = MachineRequest.Read(options.Machine, parsed, shown, bundle, parsed.GetValue(options.Nonce), expectations, Refuse);
-            var isText = shown.Key is not null || parsed.GetValue(options.Machine.TeePubkey) is not null;
-            expectations = expectations with { Nonce = isText ? machine is { Whole.Challenged: true } ? machine.Key?.DeviceNonce() : null : ReadNonce() };
-            return machine;
-        }
+        public MachineRequest Machine(MachineEvidence shown, MachineExpectations common) =>
+            MachineRequest.Read(options.Machine, parsed, shown, parsed.GetValue(options.Nonce), common, Refuse);
 
-        public AppraisalExpectations Expectations(TimeProvider clock) => new()
+        public MachineExpectations Expectations(TimeProvider clock) => new()
         {
-            Nonce = null,
             Time = ReadTime(clock),
             Trust = AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse),
             Revocation = parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
@@ -195,7 +181,7 @@ internal sealed class VerifyRequest : IDisposable
         };
 
         /// <summary>Only one that holds; why another does not is told.</summary>
-        public VerifiedBundle? Bundle(AppraisalExpectations expectations, VerifierCache cache)
+        public VerifiedBundle? Bundle(MachineExpectations expectations, VerifierCache cache)
         {
             if (parsed.GetValue(options.Bundle) is not { } path)
             {
@@ -203,9 +189,9 @@ internal sealed class VerifyRequest : IDisposable
                 return null;
             }
 
-            if (new Option[] { options.RimStore, options.RimUrl, options.OcspStore, options.OcspUrl }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+            if (new Option[] { options.RimStore, options.OcspStore }.Concat(options.Urls).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
             {
-                Refuse("cli.bundle", $"--bundle brings RIMs and OCSP answers, and so does {other.Name}: give one of them");
+                Refuse("cli.bundle", $"--bundle brings all collateral, and so does {other.Name}: give one of them");
             }
 
             var expected = options.BundleTrust.Read(parsed, expectations.Time, Refuse);
@@ -229,7 +215,34 @@ internal sealed class VerifyRequest : IDisposable
         public ImmutableArray<string>? FailOnWeakened() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
             : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, Refuse) : [];
 
-        public IRimSource? Rims()
+        /// <summary>Whom to ask for what: nobody, unless a folder, a bundle or a URL is given.</summary>
+        public CollateralSources Sources(VerifiedBundle? bundle)
+        {
+            var one = parsed.GetValue(options.CollateralUrl) is { } url ? ReadUrl("--collateral-url", url, null, null) : null;
+            var processors = new UpstreamOptions
+            {
+                Intel = Manufacturer("--intel-url", options.IntelUrl, "intel", UpstreamOptions.Manufacturers.Intel) ?? one,
+                IntelRootCrl = parsed.GetValue(options.IntelUrl) is "intel" ? UpstreamOptions.Manufacturers.IntelRootCrl : null,
+                Amd = Manufacturer("--amd-url", options.AmdUrl, "amd", UpstreamOptions.Manufacturers.Amd) ?? one,
+            };
+            var upstream = processors is { Intel: null, Amd: null } ? null : new HttpUpstream(processors);
+            return new CollateralSources
+            {
+                Rims = Rims(one) ?? bundle,
+                Ocsp = Ocsp(one) ?? bundle,
+                Intel = processors.Intel is null ? bundle : upstream,
+                Amd = processors.Amd is null ? bundle : upstream,
+                WhyNotAsked = kind => kind switch
+                {
+                    CollateralKind.Rim => "no RIM source was asked; give --rim-store DIR or --rim-url URL",
+                    CollateralKind.Ocsp => "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
+                    CollateralKind.Vcek or CollateralKind.AmdChain or CollateralKind.AmdCrl => "AMD was not asked; give --amd-url URL or --cpu-collateral DIR",
+                    _ => "Intel was not asked; give --intel-url URL or --cpu-collateral FILE",
+                },
+            };
+        }
+
+        private ICollateralSource? Rims(ServiceAddress? one)
         {
             var (folder, url) = (parsed.GetValue(options.RimStore), parsed.GetValue(options.RimUrl));
             if (folder is not null && url is not null)
@@ -238,25 +251,30 @@ internal sealed class VerifyRequest : IDisposable
                 return null;
             }
 
+            var address = url is null ? one : ReadUrl("--rim-url", url, "nvidia", RimServiceClient.NvidiaBaseAddress);
             return folder is not null ? new DirectoryRimStore(RequireFolder("--rim-store", folder))
-                : url is not null && ReadUrl("--rim-url", url, RimServiceClient.NvidiaBaseAddress) is { } address ? new RimServiceClient(address, new CollateralHttpOptions())
+                : address is not null ? new RimServiceClient(address, new CollateralHttpOptions())
                 : null;
         }
 
-        public IOcspSource? Ocsp()
+        private ICollateralSource? Ocsp(ServiceAddress? one)
         {
             var (folder, url) = (parsed.GetValue(options.OcspStore), parsed.GetValue(options.OcspUrl));
-            var chosen = (folder is null ? 0 : 1) + (url is null ? 0 : 1) + (parsed.GetValue(options.SkipRevocation) ? 1 : 0);
-            if (chosen > 1)
+            var skipped = parsed.GetValue(options.SkipRevocation);
+            if ((folder is null ? 0 : 1) + (url is null ? 0 : 1) + (skipped ? 1 : 0) > 1)
             {
                 Refuse("cli.ocsp", "give one of --ocsp-url, --ocsp-store and --dangerously-skip-revocation");
                 return null;
             }
 
+            var address = url is not null ? ReadUrl("--ocsp-url", url, "nvidia", OcspClient.NvidiaAddress) : skipped ? null : one;
             return folder is not null ? new DirectoryOcspStore(RequireFolder("--ocsp-store", folder))
-                : url is not null && ReadUrl("--ocsp-url", url, OcspClient.NvidiaAddress) is { } address ? new OcspClient(address, new CollateralHttpOptions())
+                : address is not null ? new OcspClient(address, new CollateralHttpOptions())
                 : null;
         }
+
+        private ServiceAddress? Manufacturer(string option, Option<string?> value, string word, ServiceAddress? known) =>
+            parsed.GetValue(value) is { } text ? ReadUrl(option, text, word, known) : null;
 
         public RelyingPartyPolicy Policy()
         {
@@ -363,22 +381,6 @@ internal sealed class VerifyRequest : IDisposable
             return new DeviceEvidence { Source = InputFile.NameOf(report), Report = bytes, Chain = chainFile };
         }
 
-        private Nonce? ReadNonce()
-        {
-            var text = parsed.GetValue(options.Nonce);
-            if (text is null)
-            {
-                return null;
-            }
-
-            if (!Nonce.TryParse(text, out var nonce, out var fault))
-            {
-                Refuse("cli.nonce", $"--nonce: {fault.Problem}");
-            }
-
-            return nonce;
-        }
-
         private EvaluationTime ReadTime(TimeProvider clock)
         {
             var text = parsed.GetValue(options.At);
@@ -406,20 +408,22 @@ internal sealed class VerifyRequest : IDisposable
             return folder;
         }
 
-        private ServiceAddress? ReadUrl(string option, string text, ServiceAddress nvidia)
+        private ServiceAddress? ReadUrl(string option, string text, string? word, ServiceAddress? known)
         {
-            if (text == "nvidia")
+            if (text == word)
             {
-                return nvidia;
+                return known;
             }
 
             if (!ServiceAddress.TryParse(text, out var address, out var fault))
             {
-                Refuse("cli.url", $"{option}: {fault.Problem}; nvidia names NVIDIA's");
+                Refuse("cli.url", word is null ? $"{option}: {fault.Problem}" : $"{option}: {fault.Problem}; {word} names {Whose(word)}");
             }
 
             return address;
         }
+
+        private static string Whose(string word) => word switch { "intel" => "Intel's", "amd" => "AMD's", _ => "NVIDIA's" };
 
         private void Refuse(string id, string message) => Faults.Add((id, message));
     }

@@ -9,7 +9,7 @@ public sealed class BundleImportTests(BundleWorld world) : IClassFixture<BundleW
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static ScriptedUpstream Nobody() => new(_ => Task.FromResult(UpstreamAnswer.Failed("test", "down")));
+    private static ScriptedUpstream Nobody() => new(_ => Task.FromResult(Fetched.Failed("test", "down")));
 
     [Fact]
     public async Task What_was_brought_serves_to_its_own_end_and_no_longer_while_nobody_answers()

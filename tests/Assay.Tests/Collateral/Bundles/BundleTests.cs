@@ -78,7 +78,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var services = world.Services();
         var honest = services.Answer;
-        services.Answer = question => question.Key == world.World.RimKey ? Task.FromResult(UpstreamAnswer.Absent("test", "404")) : honest(question);
+        services.Answer = question => question.Key == world.World.RimKey ? Task.FromResult(Fetched.Absent("test", "404")) : honest(question);
         await using var cache = world.World.Cache(services, new ManualTime(BundleWorld.Now));
         var needs = new CollateralNeeds(cache, world.Verification(), [OcspHash.Sha1]);
 
@@ -129,7 +129,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var (evidence, collateral) = Processor(technology);
         var verification = new ItemVerification(SimulatedCpu.Trust, new VerifierCache());
-        var local = new LocalUpstream(null, null, new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Absent("test", "404"))));
+        var local = new LocalUpstream(null, null, new ScriptedUpstream(_ => Task.FromResult(Fetched.Absent("test", "404"))));
         Assert.Null(local.Add(evidence, collateral, ProcessorCollateral.StandardChannel, "files"));
         await using var cache = new CollateralCache(verification, null, local, new CachePolicy(), new ManualTime(SimulatedCpu.Now), refreshes: false);
         var needs = new CollateralNeeds(cache, verification, [OcspHash.Sha1]);
@@ -141,7 +141,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
 
         var expected = new BundleExpectations { Keys = JsonWebKeySet.Of(key.PublicKey), Threshold = 1, MinimumSequence = 0, Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System) };
         Assert.True(VerifiedBundle.TryVerify(file, expected, new ItemVerification(SimulatedCpu.Trust, new VerifierCache()), out var bundle, out var fault), fault?.ToString());
-        var result = CpuAppraisal.Appraise(evidence, bundle.CollateralOf(evidence), Judging(), new VerifierCache());
+        var result = CpuAppraisal.Appraise(evidence, ProcessorCollateral.Assemble(evidence, key => bundle.Find(key) is { } item ? new CollateralItem(item.Body, item.Chain) : null), Judging(), new VerifierCache());
 
         Assert.Empty(result.Missing);
         Assert.DoesNotContain(result.Findings, finding => finding.State is CheckState.Failed);

@@ -50,10 +50,10 @@ public sealed class BundleWorld : IAsyncLifetime
     /// <summary>NVIDIA's services, honest.</summary>
     internal ScriptedUpstream Services() => new(question => Task.FromResult(question switch
     {
-        { Key.Kind: CollateralKind.Rim } when World.Set.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim => UpstreamAnswer.Of("test", rim.Xml),
-        { Key.Kind: CollateralKind.Ocsp } => UpstreamAnswer.Of("test", SimulatedOcsp.Answer(Assay.Trust.Revocation.OcspRequest.Encode(question.CertId!), [.. World.Set.Ocsp.Keys], certificate => CacheWorld.Good(certificate), echoNonce: false)),
-        { Key.Kind: CollateralKind.Crl } when World.Authority.CrlIssuers.GetValueOrDefault(question.Key.Id) is { } issuer => UpstreamAnswer.Of("test", SimulatedCrl.Issue(issuer, 5, Now.AddHours(-1), Now.AddDays(30))),
-        _ => UpstreamAnswer.Absent("test", "404"),
+        { Key.Kind: CollateralKind.Rim } when World.Set.Rims.FirstOrDefault(rim => rim.Id == question.Key.Id) is { } rim => Fetched.Item("test", rim.Xml),
+        { Key.Kind: CollateralKind.Ocsp } => Fetched.Item("test", SimulatedOcsp.Answer(Assay.Trust.Revocation.OcspRequest.Encode(question.CertId!), [.. World.Set.Ocsp.Keys], certificate => CacheWorld.Good(certificate), echoNonce: false)),
+        { Key.Kind: CollateralKind.Crl } when World.Authority.CrlIssuers.GetValueOrDefault(question.Key.Id) is { } issuer => Fetched.Item("test", SimulatedCrl.Issue(issuer, 5, Now.AddHours(-1), Now.AddDays(30))),
+        _ => Fetched.Absent("test", "404"),
     }));
 
     internal BundleExpectations Expected(DateTimeOffset? at = null, TimeSource source = TimeSource.System) =>

@@ -28,21 +28,21 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
 }
 
 /// <summary>An upstream that says what a test tells it to, and counts.</summary>
-internal sealed class ScriptedUpstream(Func<UpstreamQuestion, Task<UpstreamAnswer>> answer) : ICollateralUpstream
+internal sealed class ScriptedUpstream(Func<CollateralQuestion, Task<Fetched<CollateralItem>>> answer) : ICollateralSource
 {
-    public Func<UpstreamQuestion, Task<UpstreamAnswer>> Answer { get; set; } = answer;
+    public Func<CollateralQuestion, Task<Fetched<CollateralItem>>> Answer { get; set; } = answer;
 
     public ConcurrentQueue<CollateralKey> Asked { get; } = new();
 
-    public Task<UpstreamAnswer> FetchAsync(UpstreamQuestion question, CancellationToken cancellation)
+    public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
         Asked.Enqueue(question.Key);
         return Answer(question);
     }
 
-    public void Says(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain = default) => Answer = _ => Task.FromResult(UpstreamAnswer.Of("test", body, chain));
+    public void Says(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain = default) => Answer = _ => Task.FromResult(Fetched.Item("test", body, chain));
 
-    public void IsDown() => Answer = question => Task.FromResult(UpstreamAnswer.Failed("test", "down"));
+    public void IsDown() => Answer = question => Task.FromResult(Fetched.Failed("test", "down"));
 }
 
 /// <summary>A simulated GPU, its services and a cache before them; for the lies that upstreams tell.</summary>
@@ -114,7 +114,7 @@ public sealed class CacheWorld : IDisposable
     /// <summary>The product's policy, on a machine that may be slow.</summary>
     internal static CachePolicy Patient { get; } = new() { Patience = Tests.Patience.Long, StalePatience = Tests.Patience.Long };
 
-    internal ScriptedUpstream Honest() => new(question => Task.FromResult(question.Key == RimKey ? UpstreamAnswer.Of("test", Rim.Xml) : UpstreamAnswer.Absent("test", "404")));
+    internal ScriptedUpstream Honest() => new(question => Task.FromResult(question.Key == RimKey ? Fetched.Item("test", Rim.Xml) : Fetched.Absent("test", "404")));
 
     internal static OcspCertId CertId(SimulatedCertificate certificate, OcspHash hash = OcspHash.Sha1)
     {

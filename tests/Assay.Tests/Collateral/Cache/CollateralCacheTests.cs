@@ -29,12 +29,12 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     [Fact]
     public async Task A_thousand_at_one_time_are_one_request()
     {
-        var gate = new TaskCompletionSource<UpstreamAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gate = new TaskCompletionSource<Fetched<CollateralItem>>(TaskCreationOptions.RunContinuationsAsynchronously);
         var upstream = new ScriptedUpstream(_ => gate.Task);
         await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now));
 
         var asked = Enumerable.Range(0, 1000).Select(_ => cache.GetAsync(world.RimKey, Cancellation)).ToArray();
-        gate.SetResult(UpstreamAnswer.Of("test", world.Rim.Xml));
+        gate.SetResult(Fetched.Item("test", world.Rim.Xml));
         var answers = await Task.WhenAll(asked);
 
         Assert.All(answers, answer => Assert.NotNull(answer.Item));
@@ -44,7 +44,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     [Fact]
     public async Task Whoever_goes_away_takes_nobody_elses_answer_with_him()
     {
-        var gate = new TaskCompletionSource<UpstreamAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var gate = new TaskCompletionSource<Fetched<CollateralItem>>(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var cache = world.Cache(new ScriptedUpstream(_ => gate.Task), new ManualTime(CacheWorld.Now));
         using var impatient = new CancellationTokenSource();
 
@@ -52,7 +52,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
         var stays = cache.GetAsync(world.RimKey, Cancellation);
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
-        gate.SetResult(UpstreamAnswer.Of("test", world.Rim.Xml));
+        gate.SetResult(Fetched.Item("test", world.Rim.Xml));
 
         Assert.NotNull((await stays).Item);
     }
@@ -61,7 +61,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     public async Task There_is_none_and_nobody_answers_are_believed_for_times_of_their_own()
     {
         var time = new ManualTime(CacheWorld.Now);
-        var upstream = new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Absent("test", "404")));
+        var upstream = new ScriptedUpstream(_ => Task.FromResult(Fetched.Absent("test", "404")));
         var policy = new CachePolicy();
         await using var cache = world.Cache(upstream, time, policy: policy);
 
@@ -323,7 +323,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     public async Task Bounds_hold_and_the_least_recently_used_goes()
     {
         var time = new ManualTime(CacheWorld.Now);
-        var upstream = new ScriptedUpstream(question => Task.FromResult(UpstreamAnswer.Of("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
+        var upstream = new ScriptedUpstream(question => Task.FromResult(Fetched.Item("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
         await using var cache = world.Cache(upstream, time, world.NewFolder());
         var authorities = cache.Count;
         await cache.GetAsync(world.RimKey, Cancellation);
@@ -341,7 +341,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     [Fact]
     public async Task What_could_not_be_remembered_as_seen_is_not_kept()
     {
-        var upstream = new ScriptedUpstream(question => Task.FromResult(UpstreamAnswer.Of("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
+        var upstream = new ScriptedUpstream(question => Task.FromResult(Fetched.Item("test", world.Set.Rims.Single(rim => rim.Id == question.Key.Id).Xml)));
         await using var full = world.Cache(upstream, new ManualTime(CacheWorld.Now), world.NewFolder(), CacheWorld.Patient with { MostMarks = 1 });
 
         var answer = await full.GetAsync(world.RimKey, Cancellation);
@@ -355,7 +355,7 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
     [Fact]
     public async Task Names_that_nobody_has_fill_nothing()
     {
-        var upstream = new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Absent("test", "404")));
+        var upstream = new ScriptedUpstream(_ => Task.FromResult(Fetched.Absent("test", "404")));
         await using var cache = world.Cache(upstream, new ManualTime(CacheWorld.Now), world.NewFolder());
         var before = cache.Count;
 

@@ -32,7 +32,7 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
     {
         using var logs = new LogLines();
         var time = new ManualTime(NvidiaServices.Now);
-        await using var cache = Cache(new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Failed("https://rims.example/v1/rim/x", "no connection\r\n[1001] Serving"))), time, logs);
+        await using var cache = Cache(new ScriptedUpstream(_ => Task.FromResult(Fetched.Failed("https://rims.example/v1/rim/x", "no connection\r\n[1001] Serving"))), time, logs);
 
         foreach (var id in (string[])["A", "B", "C"])
         {
@@ -54,7 +54,7 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
     public async Task Each_host_has_a_line_of_its_own_and_what_is_not_there_or_not_configured_has_none()
     {
         using var logs = new LogLines();
-        var sources = new Queue<UpstreamAnswer>([UpstreamAnswer.Failed("https://one.example", "down"), UpstreamAnswer.Failed("https://two.example:444/x", "down"), UpstreamAnswer.Absent("https://three.example", "404"), UpstreamAnswer.Failed("RIM", "not configured")]);
+        var sources = new Queue<Fetched<CollateralItem>>([Fetched.Failed("https://one.example", "down"), Fetched.Failed("https://two.example:444/x", "down"), Fetched.Absent("https://three.example", "404"), Fetched.Failed("RIM", "not configured")]);
         await using var cache = Cache(new ScriptedUpstream(_ => Task.FromResult(sources.Dequeue())), new ManualTime(NvidiaServices.Now), logs);
 
         foreach (var id in (string[])["A", "B", "C", "D"])
@@ -69,7 +69,7 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
     public async Task A_lying_upstream_is_named_and_its_bytes_are_not()
     {
         using var logs = new LogLines();
-        await using var cache = Cache(new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Of("https://liar.example/v1/rim/x", "<secret/>"u8.ToArray()))), new ManualTime(NvidiaServices.Now), logs);
+        await using var cache = Cache(new ScriptedUpstream(_ => Task.FromResult(Fetched.Item("https://liar.example/v1/rim/x", "<secret/>"u8.ToArray()))), new ManualTime(NvidiaServices.Now), logs);
 
         await cache.GetAsync(world.RimKey, Cancellation);
 

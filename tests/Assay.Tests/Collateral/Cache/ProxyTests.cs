@@ -237,7 +237,7 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     public async Task Simulated_anchors_are_served_on_loopback_alone()
     {
         var verification = new ItemVerification(nvidia.Expectations.Trust, new VerifierCache());
-        await using var cache = new CollateralCache(verification, null, new ScriptedUpstream(_ => Task.FromResult(UpstreamAnswer.Failed("", ""))), new CachePolicy(), new ManualTime(NvidiaServices.Now), refreshes: false);
+        await using var cache = new CollateralCache(verification, null, new ScriptedUpstream(_ => Task.FromResult(Fetched.Failed("", ""))), new CachePolicy(), new ManualTime(NvidiaServices.Now), refreshes: false);
 
         await Assert.ThrowsAsync<ArgumentException>(() => CollateralProxy.StartAsync(
             new ProxyOptions { Listen = [new IPEndPoint(IPAddress.Any, 0)] }, cache, null, verification, TimeProvider.System, Cancellation));

@@ -23,79 +23,83 @@ public static class CpuAppraisal
     /// <summary>Every id of its own; the rest are those of <see cref="TdxAppraisal"/>, <see cref="SnpAppraisal"/> and <see cref="TpmAppraisal"/>.</summary>
     public static IEnumerable<string> CheckIds => [AzureIsWellFormed];
 
-    /// <summary>Judges the evidence.</summary>
+    /// <summary>Judges the evidence in one call, with all that it needs at hand.</summary>
     public static CpuResult Appraise(CpuEvidence evidence, CpuCollateral collateral, CpuExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var result = new CpuResult { Evidence = evidence };
+        return Appraise(Authenticate(evidence, expected, cache), collateral, cache);
+    }
+
+    /// <summary>First: who speaks, and what is needed to go on. Needs no collateral.</summary>
+    internal static AuthenticatedProcessor Authenticate(CpuEvidence evidence, CpuExpectations expected, VerifierCache cache)
+    {
+        var result = new AuthenticatedProcessor { Evidence = evidence, Asked = expected, ReportData = expected.ExpectedReportData };
         return evidence.Kind switch
         {
-            CpuEvidenceKind.TdxQuote => result with { Tdx = Tdx(evidence.Bytes, collateral.Tdx, expected, expected.ExpectedReportData, besideVtpm: false, cache) },
-            CpuEvidenceKind.SnpReport => result with { Snp = Snp(evidence.Bytes, collateral.Snp, expected, expected.ExpectedReportData, besideVtpm: false, cache) },
-            CpuEvidenceKind.AzureVtpm => Azure(result, collateral, expected, cache),
+            CpuEvidenceKind.TdxQuote => OfQuote(result, evidence.Bytes, cache),
+            CpuEvidenceKind.SnpReport => OfReport(result, evidence.Bytes, vcek: null),
+            CpuEvidenceKind.AzureVtpm => OfAzure(result, cache),
             _ => throw new ArgumentException("the evidence is of no kind", nameof(evidence)),
         };
     }
 
-    private static TdxResult Tdx(ReadOnlyMemory<byte> quote, TdxCollateral collateral, CpuExpectations expected, ReportData? data, bool besideVtpm, VerifierCache cache)
+    /// <summary>Second: all questions that remain.</summary>
+    internal static CpuResult Appraise(AuthenticatedProcessor processor, CpuCollateral collateral, VerifierCache cache)
     {
-        var tdx = new TdxExpectations
+        var result = new CpuResult { Evidence = processor.Evidence, ContainerFindings = processor.ContainerFindings };
+        if (!processor.ContainerFindings.IsEmpty)
         {
-            ReportData = data,
-            BesideVtpm = besideVtpm,
-            References = expected.TdxReferences,
-            Time = expected.Time,
-            Trust = expected.Trust,
-            Revocation = expected.Revocation,
-            RequireSeptVeDisable = !expected.DangerouslyAcceptSeptVe,
-            RefuseMigratable = true,
-            AcceptedServiceTds = [],
-            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
-            DangerouslyAcceptedTcbStatuses = expected.DangerouslyAcceptedTcbStatuses,
-        };
-        return TdxAppraisal.Appraise(TdxAppraisal.Authenticate(quote, tdx, cache), collateral, tdx, cache);
+            return result;
+        }
+
+        result = processor.Tdx is { } quote
+            ? result with { Tdx = TdxAppraisal.Appraise(quote, collateral.Tdx, Tdx(processor), cache) }
+            : result with { Snp = SnpAppraisal.Appraise(processor.Snp!.Value, WithChip(collateral.Snp, processor.Azure?.Vcek), Snp(processor), cache) };
+        return processor.Azure is { } azure ? result with { Tpm = Vtpm(azure, result, processor.Asked, cache) } : result;
     }
 
-    private static SnpResult Snp(ReadOnlyMemory<byte> report, SnpCollateral collateral, CpuExpectations expected, ReportData? data, bool besideVtpm, VerifierCache cache) =>
-        SnpAppraisal.Appraise(report, collateral, new SnpExpectations
+    private static AuthenticatedProcessor OfQuote(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, VerifierCache cache)
+    {
+        var quote = TdxAppraisal.Authenticate(bytes, Tdx(processor), cache);
+        return processor with { Tdx = quote, Needed = quote.Quote is { } authentic ? ProcessorCollateral.Of(authentic, ProcessorCollateral.StandardChannel, processor.Asked.Revocation) : [] };
+    }
+
+    private static AuthenticatedProcessor OfReport(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte>? vcek)
+    {
+        ImmutableArray<CollateralKey> needed = [];
+        if (SnpReport.TryParse(bytes.Span, out var report, out _))
         {
-            ReportData = data,
-            BesideVtpm = besideVtpm,
-            References = expected.SnpReferences,
-            MinimumTcb = expected.SnpMinimumTcb,
-            AcceptedSigningKeys = expected.AcceptVlek ? [SnpSigningKey.Vcek, SnpSigningKey.Vlek] : [SnpSigningKey.Vcek],
-            AcceptedVmpls = [0],
-            RefuseMigrationAgent = true,
-            Time = expected.Time,
-            Trust = expected.Trust,
-            Revocation = expected.Revocation,
-            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
-            DangerouslyAcceptOutOfDateTcb = expected.DangerouslyAcceptedTcbStatuses.Contains(TcbStatus.OutOfDate),
-        }, cache);
+            _ = ProcessorCollateral.WhyNotNamed(report, vcek, processor.Asked.Revocation, out needed);
+        }
+
+        return processor with { Snp = bytes, Needed = needed };
+    }
 
     // The paravisor's hardware report names the vTPM's key; the challenge is in the vTPM's quote. Each is worth nothing without the other.
-    private static CpuResult Azure(CpuResult result, CpuCollateral collateral, CpuExpectations expected, VerifierCache cache)
+    private static AuthenticatedProcessor OfAzure(AuthenticatedProcessor processor, VerifierCache cache)
     {
-        if (!AzureVtpmEvidence.TryParse(result.Evidence.Bytes.Span, out var azure, out var fault))
+        if (!AzureVtpmEvidence.TryParse(processor.Evidence.Bytes.Span, out var azure, out var fault))
         {
-            return result with { ContainerFindings = [Outcome.Failed(fault.ToString()).Named(AzureIsWellFormed)] };
+            return processor with { ContainerFindings = [Outcome.Failed(fault.ToString()).Named(AzureIsWellFormed)] };
         }
 
         if (!HclReport.TryParse(azure.HclReport.Span, out var hcl, out fault) || (hcl.Tee is HclTee.Tdx) != azure.TdQuote.HasValue)
         {
-            return result with { ContainerFindings = [Outcome.Failed(fault?.ToString() ?? $"the HCL report is of {hcl!.Tee}, another TEE than what stands beside it").Named(AzureIsWellFormed)] };
+            return processor with { ContainerFindings = [Outcome.Failed(fault?.ToString() ?? $"the HCL report is of {hcl!.Tee}, another TEE than what stands beside it").Named(AzureIsWellFormed)] };
         }
 
-        var data = ReportData.OfExactly(hcl.ExpectedReportData());
-        result = azure.TdQuote is { } quote
-            ? result with { Tdx = Tdx(quote, collateral.Tdx, expected, data, besideVtpm: true, cache) }
-            : result with { Snp = Snp(hcl.HardwareReport, WithChip(collateral.Snp, azure.Vcek), expected, data, besideVtpm: true, cache) };
+        processor = processor with { Azure = azure, ReportData = ReportData.OfExactly(hcl.ExpectedReportData()) };
+        return azure.TdQuote is { } quote ? OfQuote(processor, quote, cache) : OfReport(processor, hcl.HardwareReport, azure.Vcek);
+    }
+
+    private static TpmResult Vtpm(AzureVtpmEvidence azure, CpuResult result, CpuExpectations expected, VerifierCache cache)
+    {
         if (result.Snp is { LacksCertificates: true })
         {
-            return result with { Tpm = TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing") };
+            return TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing");
         }
 
         var hardware = result.Tdx is { } td ? ParavisorMatch.Of(td) : ParavisorMatch.Of(result.Snp!);
@@ -106,7 +110,46 @@ public static class CpuAppraisal
             Registers = expected.Registers.IsDefaultOrEmpty ? [0] : expected.Registers,
             References = expected.TpmReferences,
         };
-        return result with { Tpm = TpmAppraisal.AppraiseAzure(azure, hardware, tpm, cache.Meter) };
+        return TpmAppraisal.AppraiseAzure(azure, hardware, tpm, cache.Meter);
+    }
+
+    private static TdxExpectations Tdx(AuthenticatedProcessor processor)
+    {
+        var expected = processor.Asked;
+        return new TdxExpectations
+        {
+            ReportData = processor.ReportData,
+            BesideVtpm = processor.Azure is not null,
+            References = expected.TdxReferences,
+            Time = expected.Time,
+            Trust = expected.Trust,
+            Revocation = expected.Revocation,
+            RequireSeptVeDisable = !expected.DangerouslyAcceptSeptVe,
+            RefuseMigratable = true,
+            AcceptedServiceTds = [],
+            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
+            DangerouslyAcceptedTcbStatuses = expected.DangerouslyAcceptedTcbStatuses,
+        };
+    }
+
+    private static SnpExpectations Snp(AuthenticatedProcessor processor)
+    {
+        var expected = processor.Asked;
+        return new SnpExpectations
+        {
+            ReportData = processor.ReportData,
+            BesideVtpm = processor.Azure is not null,
+            References = expected.SnpReferences,
+            MinimumTcb = expected.SnpMinimumTcb,
+            AcceptedSigningKeys = expected.AcceptVlek ? [SnpSigningKey.Vcek, SnpSigningKey.Vlek] : [SnpSigningKey.Vcek],
+            AcceptedVmpls = [0],
+            RefuseMigrationAgent = true,
+            Time = expected.Time,
+            Trust = expected.Trust,
+            Revocation = expected.Revocation,
+            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
+            DangerouslyAcceptOutOfDateTcb = expected.DangerouslyAcceptedTcbStatuses.Contains(TcbStatus.OutOfDate),
+        };
     }
 
     private static SnpCollateral WithChip(SnpCollateral collateral, ReadOnlyMemory<byte>? vcek) =>

@@ -96,6 +96,16 @@ public sealed record CpuResult
     /// <summary>What could not be had, by permanent names.</summary>
     public ImmutableArray<string> Missing => [.. (Tdx?.Missing ?? []).Concat(Snp?.Missing ?? [])];
 
+    /// <summary>The same, where what is missing says what came of fetching it.</summary>
+    /// <param name="faults">Where each item was asked for, and what came back; empty text where nobody was asked.</param>
+    internal CpuResult Explained(IEnumerable<string> faults)
+    {
+        var why = string.Join("; ", faults.Where(fault => fault.Length > 0).Order(StringComparer.Ordinal));
+        ImmutableArray<Finding> Of(ImmutableArray<Finding> findings) => [.. findings.Select(finding => finding.Cause is NotCheckedCause.Missing ? finding with { Reason = $"{finding.Reason}; {why}" } : finding)];
+        return why.Length == 0 ? this
+            : this with { Tdx = Tdx is null ? null : Tdx with { Findings = Of(Tdx.Findings) }, Snp = Snp is null ? null : Snp with { Findings = Of(Snp.Findings) } };
+    }
+
     /// <summary>The registers that were signed; null where the evidence is not authentic, or has none.</summary>
     public QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers
         : Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan())

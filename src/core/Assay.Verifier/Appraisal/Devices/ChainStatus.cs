@@ -153,7 +153,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         }
 
         AuthenticOcspAnswer? newest = null;
-        OcspItem? newestItem = null;
+        CollateralItem? newestItem = null;
         string? whyInvalid = null;
         foreach (var item in items)
         {
@@ -179,16 +179,16 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
         return new Answer(name, Word(newest.Status), judgement, null, null, nonceMatches, statement);
     }
 
-    private bool TryAuthenticate(RevocationQuery query, OcspItem item, [NotNullWhen(true)] out AuthenticOcspAnswer? answer, [NotNullWhen(false)] out string? whyNot)
+    private bool TryAuthenticate(RevocationQuery query, CollateralItem item, [NotNullWhen(true)] out AuthenticOcspAnswer? answer, [NotNullWhen(false)] out string? whyNot)
     {
         var (certificate, issuer, kind) = (query.Certificate, query.Issuer, expected.Trust.Kind);
         whyNot = null;
-        if (AuthenticOcspAnswer.TryFromCache(item.Response.Span, certificate, issuer, kind, cache, out answer))
+        if (AuthenticOcspAnswer.TryFromCache(item.Body.Span, certificate, issuer, kind, cache, out answer))
         {
             return true;
         }
 
-        if (!OcspResponse.TryParse(item.Response.Span, out var response, out var fault))
+        if (!OcspResponse.TryParse(item.Body.Span, out var response, out var fault))
         {
             whyNot = $"the OCSP answer is malformed: {fault}";
             return false;

@@ -25,7 +25,7 @@ public sealed record CompositeParts
     /// </summary>
     internal bool DevicesAreAllowed { get; init; }
 
-    /// <summary>What the relying party stated, where <see cref="MachineAppraisal.Join"/> put the questions.</summary>
+    /// <summary>What the relying party stated, where <see cref="MachineAppraisal"/> put the questions.</summary>
     internal Statements Stated { get; init; }
 
     /// <summary>The processor's evidence with the answers about it; null where the parts below were judged one by one.</summary>

@@ -4,6 +4,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Authentication;
+using Assay.Binding;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
@@ -14,11 +15,67 @@ using Assay.Wire;
 namespace Assay.Appraisal.Machine;
 
 /// <summary>
-/// Joins what a machine shows: judges its processor and its boot log, and hands all parts to <see cref="CompositeAppraisal"/>. The devices
-/// are judged before, for their collateral has to be fetched.
+/// The verifier of a whole machine: evidence, collateral, expectations and time in, answers out. Every program calls the three steps in this
+/// order; what lies between them is fetching. The verdict about the answers is <c>Verdict.Of</c>.
 /// </summary>
 public static class MachineAppraisal
 {
+    /// <summary>First: who speaks. Needs no collateral.</summary>
+    /// <param name="evidence">What the machine shows.</param>
+    /// <param name="expected">What the relying party expects.</param>
+    /// <param name="cache">What verified before.</param>
+    /// <param name="machine">What goes on to the other steps.</param>
+    /// <param name="fault">The key or the challenge is malformed: nothing can be bound to it.</param>
+    public static bool TryAuthenticate(
+        MachineEvidence evidence, MachineExpectations expected, VerifierCache cache, [NotNullWhen(true)] out AuthenticatedMachine? machine, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(cache);
+        (machine, fault) = (null, null);
+        KeyBinding? key = null;
+        if ((expected.Key ?? evidence.Key) is { } jwk)
+        {
+            if ((expected.Challenge ?? evidence.StatedNonce) is not { } challenge)
+            {
+                fault = new ParseFault("nonce", 0, "a key is bound together with a challenge, and none is given");
+                return false;
+            }
+
+            if (!KeyBinding.TryCreate(challenge, jwk.Span, out key, out fault))
+            {
+                return false;
+            }
+        }
+
+        machine = new AuthenticatedMachine(evidence, expected, key, cache);
+        return true;
+    }
+
+    /// <summary>
+    /// Second: what is needed, given what is at hand. Ask again after fetching: a RIM brings signers whose revocation is a question too.
+    /// What is not authentic needs nothing; of an SNP report, which only what it needs can prove, the chip and TCB that it names are asked for.
+    /// </summary>
+    public static RequiredCollateral RequiredCollateral(AuthenticatedMachine machine, CollateralSet collateral, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return SetAppraisal.RequiredCollateral(machine.Devices, collateral, machine.OfDevices, cache) with { Processor = machine.Processor?.Needed ?? [] };
+    }
+
+    /// <summary>Third: all questions that remain.</summary>
+    /// <param name="machine">From the first step.</param>
+    /// <param name="collateral">What was fetched.</param>
+    /// <param name="given">Collateral of the processor that was given by hand: it counts before what was fetched.</param>
+    /// <param name="cache">What verified before.</param>
+    internal static CompositeParts Appraise(AuthenticatedMachine machine, CollateralSet collateral, CpuCollateral given, VerifierCache cache)
+    {
+        var devices = machine.Evidence.Devices.IsEmpty ? null : SetAppraisal.Appraise(machine.Devices, collateral, machine.OfDevices, cache);
+        var processor = machine.Processor is { } authenticated
+            ? CpuAppraisal.Appraise(authenticated, given.Or(ProcessorCollateral.Assemble(authenticated.Needed, collateral.Processor.GetValueOrDefault)), cache).Explained(collateral.ProcessorFaults.Values)
+            : null;
+        return Join(devices, processor, machine.Logs, machine.OfProcessor, machine.Expected.OfBoot);
+    }
+
     /// <summary>The parts of one machine.</summary>
     /// <param name="devices">The answers about GPUs and switches; null when none gave evidence.</param>
     /// <param name="cpu">The processor's evidence; null when there is none.</param>
@@ -32,22 +89,23 @@ public static class MachineAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(boot);
-        var processor = cpu is null ? null : CpuAppraisal.Appraise(cpu, collateral, expected, cache);
-        return new CompositeParts
-        {
-            Devices = devices,
-            Cpu = processor,
-            Tdx = processor?.Tdx,
-            Snp = processor?.Snp,
-            Tpm = processor?.Tpm,
-            Boot = !logs.IsDefaultOrEmpty ? JudgeLog(logs, processor, devices, boot)
-                : boot.IsStated ? BootAppraisal.WithoutRegisters("a boot log is demanded, and none is shown", stopped: false)
-                : null,
-            Stated = Stated(expected, boot),
-            Key = expected.Key,
-            AdditionalEvidence = expected.AdditionalEvidence,
-        };
+        return Join(devices, cpu is null ? null : CpuAppraisal.Appraise(cpu, collateral, expected, cache), logs, expected, boot);
     }
+
+    private static CompositeParts Join(AppraisalResult? devices, CpuResult? processor, ImmutableArray<ReadOnlyMemory<byte>> logs, CpuExpectations expected, BootExpectations boot) => new()
+    {
+        Devices = devices,
+        Cpu = processor,
+        Tdx = processor?.Tdx,
+        Snp = processor?.Snp,
+        Tpm = processor?.Tpm,
+        Boot = !logs.IsDefaultOrEmpty ? JudgeLog(logs, processor, devices, boot)
+            : boot.IsStated ? BootAppraisal.WithoutRegisters("a boot log is demanded, and none is shown", stopped: false)
+            : null,
+        Stated = Stated(expected, boot),
+        Key = expected.Key,
+        AdditionalEvidence = expected.AdditionalEvidence,
+    };
 
     // The key is not among them: a bundle brings one along.
     private static Statements Stated(CpuExpectations expected, BootExpectations boot)

@@ -18,6 +18,9 @@ public sealed record MachineEvidence
     /// <summary>The processor's evidence; null where none is shown.</summary>
     public CpuEvidence? Cpu { get; init; }
 
+    /// <summary>Boot logs that are shown by themselves, firmware's first: they count in place of the one that came with <see cref="Cpu"/>.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> EventLogs { get; init; } = [];
+
     /// <summary>The key as JWK, as it was received; null where none is shown.</summary>
     public ReadOnlyMemory<byte>? Key { get; init; }
 

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using Assay.Appraisal.Machine;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Policy;
+using Assay.Reference;
+using Assay.Trust;
+
+namespace Assay.Collateral;
+
+/// <summary>How far an appraisal has come.</summary>
+/// <param name="Done">Items had.</param>
+/// <param name="Total">Items needed, as far as is known.</param>
+/// <param name="Item">What is being fetched.</param>
+public readonly record struct AppraisalProgress(int Done, int Total, string Item);
+
+/// <summary>
+/// Evidence → what it needs → fetch → verify → verdict: the one road that every program takes, for a GPU alone and for a whole machine.
+/// What is not authentic has nothing fetched for it, so that forged evidence sends nobody anywhere; of an SNP report, which only its chip's
+/// certificate proves, AMD is asked for the chip and TCB that it names.
+/// </summary>
+/// <param name="source">Where collateral comes from: <see cref="CollateralSources"/>, a bundle, or a cache.</param>
+/// <param name="cache">What verified before; a fresh one remembers nothing.</param>
+public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cache)
+{
+    // Evidence asks for RIMs, RIMs for the status of their signers, and nothing asks further.
+    private const int Rounds = 3;
+    private const int Concurrency = 8;
+
+    /// <summary>Collateral of the processor that was given by hand: it counts before what is fetched. Null for none.</summary>
+    public CpuCollateral? Given { get; init; }
+
+    /// <summary>Judges what a machine shows. Throws when cancelled, and where a key or challenge is malformed.</summary>
+    /// <param name="evidence">What it shows.</param>
+    /// <param name="expected">What the relying party expects.</param>
+    /// <param name="terms">Who decides; null: everything must hold.</param>
+    /// <param name="progress">Told of what is fetched; null for nobody.</param>
+    /// <param name="cancellation">Ends the fetching.</param>
+    /// <exception cref="ArgumentException">The key or the challenge is malformed, or a key comes without a challenge: ask <see cref="MachineAppraisal.TryAuthenticate"/> first where these are foreign.</exception>
+    public async Task<Verdict> AppraiseAsync(
+        MachineEvidence evidence, MachineExpectations expected, VerdictTerms? terms = null, IProgress<AppraisalProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (!MachineAppraisal.TryAuthenticate(evidence, expected, cache, out var machine, out var fault))
+        {
+            throw new ArgumentException(fault.ToString(), nameof(evidence));
+        }
+
+        var collateral = await FetchAsync(machine, progress, cancellation).ConfigureAwait(false);
+        return Verdict.Of(machine, collateral, Given, terms ?? VerdictTerms.Default, cache);
+    }
+
+    /// <summary>Everything that a machine needs and the source has. Throws only when cancelled.</summary>
+    /// <param name="machine">Authenticated.</param>
+    /// <param name="progress">Told of what is fetched; null for nobody.</param>
+    /// <param name="cancellation">Ends the fetching.</param>
+    public async Task<CollateralSet> FetchAsync(AuthenticatedMachine machine, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        var collateral = CollateralSet.Empty;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var needed = MachineAppraisal.RequiredCollateral(machine, collateral, cache).Without(collateral);
+            if (needed.IsEmpty)
+            {
+                break;
+            }
+
+            collateral = await FetchAsync(needed, collateral, progress, cancellation).ConfigureAwait(false);
+        }
+
+        return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await source.ListRimsAsync(cancellation).ConfigureAwait(false) };
+    }
+
+    private async Task<CollateralSet> FetchAsync(RequiredCollateral needed, CollateralSet have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    {
+        var total = needed.RimIds.Length + needed.Revocation.Length + needed.Processor.Length;
+        var done = 0;
+        using var places = new SemaphoreSlim(Concurrency);
+
+        async Task<(TKey Key, Fetched<CollateralItem> Answer)> Ask<TKey>(TKey key, string item, CollateralQuestion question)
+        {
+            await places.WaitAsync(cancellation).ConfigureAwait(false);
+            try
+            {
+                progress?.Report(new AppraisalProgress(Volatile.Read(ref done), total, item));
+                return (key, await source.FetchAsync(question, cancellation).ConfigureAwait(false));
+            }
+            finally
+            {
+                progress?.Report(new AppraisalProgress(Interlocked.Increment(ref done), total, item));
+                places.Release();
+            }
+        }
+
+        var rims = needed.RimIds.Select(id => Ask(id, id, CollateralQuestion.OfRim(id))).ToArray();
+        var statuses = needed.Revocation.Select(query => Ask(query.Subject, query.Certificate.Subject.CommonName ?? "OCSP", CollateralQuestion.OfStatus(query))).ToArray();
+        var processor = needed.Processor.Select(key => Ask(key, key.ToString(), new CollateralQuestion(key))).ToArray();
+        var rimAnswers = await Task.WhenAll(rims).ConfigureAwait(false);
+        var statusAnswers = await Task.WhenAll(statuses).ConfigureAwait(false);
+        var processorAnswers = await Task.WhenAll(processor).ConfigureAwait(false);
+        return have with
+        {
+            Rims = have.Rims.AddRange(Had(rimAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Item!.Body))),
+            RimFaults = have.RimFaults.AddRange(Faults(rimAnswers)),
+            Ocsp = have.Ocsp.AddRange(Had(statusAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Items))),
+            OcspFaults = have.OcspFaults.AddRange(Faults(statusAnswers)),
+            Processor = have.Processor.AddRange(Had(processorAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Item!))),
+            // Where nobody was asked, there is nothing to tell beyond that it is missing.
+            ProcessorFaults = have.ProcessorFaults.AddRange(processorAnswers.Where(item => item.Answer.Item is null)
+                .Select(item => KeyValuePair.Create(item.Key, item.Answer.Source.Length == 0 ? "" : $"{item.Key}: {item.Answer.Source}: {item.Answer.WhyNot}"))),
+        };
+    }
+
+    private static IEnumerable<(TKey Key, Fetched<CollateralItem> Answer)> Had<TKey>((TKey Key, Fetched<CollateralItem> Answer)[] answers) => answers.Where(item => item.Answer.Item is not null);
+
+    private static IEnumerable<KeyValuePair<TKey, string>> Faults<TKey>((TKey Key, Fetched<CollateralItem> Answer)[] answers) =>
+        answers.Where(item => item.Answer.Item is null).Select(item => KeyValuePair.Create(item.Key, item.Answer.WhyNot!));
+}

@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Binding;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
+using Assay.Trust;
+
+namespace Assay.Appraisal.Machine;
+
+/// <summary>A machine's evidence after the first step of <see cref="MachineAppraisal"/>, with what was asked of it.</summary>
+public sealed class AuthenticatedMachine
+{
+    internal AuthenticatedMachine(MachineEvidence evidence, MachineExpectations expected, KeyBinding? key, VerifierCache cache)
+    {
+        (Evidence, Expected, Key) = (evidence, expected, key);
+        OfDevices = expected.OfDevices(key);
+        OfProcessor = expected.OfProcessor(key, AdditionalEvidence.Of(evidence.Devices));
+        Devices = SetAppraisal.Authenticate(evidence.Devices, OfDevices, cache);
+        Processor = evidence.Cpu is { } cpu ? CpuAppraisal.Authenticate(cpu, OfProcessor, cache) : null;
+    }
+
+    /// <summary>What the machine shows.</summary>
+    public MachineEvidence Evidence { get; }
+
+    /// <summary>What the relying party expects.</summary>
+    public MachineExpectations Expected { get; }
+
+    /// <summary>GPUs and switches, in their order.</summary>
+    public ImmutableArray<DeviceResult> Devices { get; }
+
+    internal KeyBinding? Key { get; }
+
+    internal AppraisalExpectations OfDevices { get; }
+
+    internal CpuExpectations OfProcessor { get; }
+
+    internal AuthenticatedProcessor? Processor { get; }
+
+    // A log that came inside the evidence is its own; those that are shown by themselves count instead.
+    internal ImmutableArray<ReadOnlyMemory<byte>> Logs => !Evidence.EventLogs.IsDefaultOrEmpty ? Evidence.EventLogs : Evidence.Cpu?.EventLog is { } own ? [own] : [];
+
+    /// <summary>Whether more than GPUs and switches is shown or asked about.</summary>
+    internal bool IsMoreThanDevices => Evidence.Cpu is not null || Key is not null || !Logs.IsEmpty || Expected.IsAboutMoreThanDevices;
+}

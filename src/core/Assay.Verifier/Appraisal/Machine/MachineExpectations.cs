@@ -1,0 +1,153 @@
+using System.Collections.Immutable;
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Devices;
+using Assay.Binding;
+using Assay.Checks;
+using Assay.Evidence.EventLogs;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
+using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
+
+namespace Assay.Appraisal.Machine;
+
+/// <summary>
+/// What the relying party expects of a whole machine: GPUs and switches, processor, boot and key. What it does not state is in the
+/// weakenings of every verdict (S-10a). Nothing here comes from the evidence.
+/// </summary>
+public sealed record MachineExpectations
+{
+    // The gate writes RTMR3; what it writes of a TPM is a PCR that must be quoted.
+    private const int GateRtmr = 3;
+
+    /// <summary>The instant of judgement, and by which clock.</summary>
+    public required EvaluationTime Time { get; init; }
+
+    /// <summary>Whose roots are believed.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Whether revocation is asked about.</summary>
+    public required RevocationChecking Revocation { get; init; }
+
+    /// <summary>
+    /// Where a key is bound: the challenge's own characters, as the guest received them. Null: what the evidence says that it answers is
+    /// taken, and freshness is not proven.
+    /// </summary>
+    public string? Challenge { get; init; }
+
+    /// <summary>Where no key is bound: the challenge that every device must answer. Null: freshness is not proven.</summary>
+    public Nonce? Nonce { get; init; }
+
+    /// <summary>The guest's public key (JWK); null: the one that the evidence brings along, where it brings one.</summary>
+    public ReadOnlyMemory<byte>? Key { get; init; }
+
+    /// <summary>Where no key is bound: the 64 bytes that the processor, or Azure's vTPM, must have signed. Null: nothing binds it.</summary>
+    public ReportData? ReportData { get; init; }
+
+    /// <summary>Known-good images, minimum TCB and accepted policies of the gate; null: any image, and the result says so.</summary>
+    public ReferenceValues? References { get; init; }
+
+    /// <summary>How many GPUs must answer; null: none was stated, and the result says so. 0, with no switches: the machine has no devices.</summary>
+    public int? Gpus { get; init; }
+
+    /// <summary>How many switches must answer; null: any number.</summary>
+    public int? Switches { get; init; }
+
+    /// <summary>Whether a processor's evidence must be there. Anything stated about a processor or the boot demands it too.</summary>
+    public bool RequireProcessor { get; init; }
+
+    /// <summary>The binding that devices must have, whatever is shown. Null: <see cref="DangerouslyAcceptedBinding"/> decides.</summary>
+    public GpuBinding? RequiredBinding { get; init; }
+
+    /// <summary>
+    /// The binding that is enough where devices are shown beside a processor: less than <see cref="GpuBinding.BootEvent"/> is a weakening.
+    /// Null: <see cref="GpuBinding.BootEvent"/> where anything is stated about a processor, none otherwise, and the weakenings say so.
+    /// </summary>
+    public GpuBinding? DangerouslyAcceptedBinding { get; init; }
+
+    /// <summary>What our gate must have written; null when none is asked for.</summary>
+    public GateRequirement? Gate { get; init; }
+
+    /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
+    public bool RequireSecureBoot { get; init; }
+
+    /// <summary>Refuses a machine that shows no boot log.</summary>
+    public bool RequireLog { get; init; }
+
+    /// <summary>Refuses devices whose firmware reports no FWID.</summary>
+    public bool RequireFwid { get; init; }
+
+    /// <summary>How old an OCSP answer may be even inside its window; null for the window alone.</summary>
+    public TimeSpan? MaximumOcspAge { get; init; }
+
+    /// <summary>Whether SNP reports under a VLEK, which names a cloud provider and no chip, are accepted.</summary>
+    public bool AcceptVlek { get; init; }
+
+    /// <summary>Tolerates certificateHold on RIM signers. A weakening.</summary>
+    public bool DangerouslyAcceptHeldRimSigner { get; init; }
+
+    /// <summary>Accepts a guest under debug, which its host reads. A weakening.</summary>
+    public bool DangerouslyAcceptDebug { get; init; }
+
+    /// <summary>Accepts a TD without SEPT_VE_DISABLE. A weakening.</summary>
+    public bool DangerouslyAcceptSeptVe { get; init; }
+
+    /// <summary>Accepts these TCB statuses beside UpToDate; OutOfDate also for SNP. A weakening. Revoked is never accepted.</summary>
+    public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
+
+    /// <summary>Whether anything is stated about a processor or the boot: then one must be shown.</summary>
+    internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash || Key is not null || ReportData is not null || References is not null
+        || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty;
+
+    /// <summary>Whether anything but devices is asked about.</summary>
+    internal bool IsAboutMoreThanDevices => StatesProcessor || Gpus is not null || Switches is not null || DangerouslyAcceptedBinding is not null;
+
+    internal AppraisalExpectations OfDevices(KeyBinding? key) => new()
+    {
+        // With a key devices answer another nonce than the challenge: the one that follows from both.
+        Nonce = key is null ? Nonce : Challenge is null ? null : key.DeviceNonce(),
+        Time = Time,
+        Trust = Trust,
+        Revocation = Revocation,
+        DangerouslyAcceptHeldRimSigner = DangerouslyAcceptHeldRimSigner,
+        RequireFwid = RequireFwid,
+        MaximumOcspAge = MaximumOcspAge,
+    };
+
+    internal CpuExpectations OfProcessor(KeyBinding? key, string additionalEvidence) => new()
+    {
+        Key = key,
+        AdditionalEvidence = additionalEvidence,
+        ReportData = ReportData,
+        TdxReferences = References?.Tdx,
+        SnpReferences = References?.Snp,
+        SnpMinimumTcb = References?.MinimumTcb,
+        TpmReferences = References?.Tpm,
+        Registers = Gate is { Register: var register and not GateRtmr } ? [register] : [],
+        Time = Time,
+        Trust = Trust,
+        Revocation = Revocation,
+        AcceptVlek = AcceptVlek,
+        DangerouslyAcceptDebug = DangerouslyAcceptDebug,
+        DangerouslyAcceptSeptVe = DangerouslyAcceptSeptVe,
+        DangerouslyAcceptedTcbStatuses = DangerouslyAcceptedTcbStatuses,
+    };
+
+    internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = Gate };
+
+    // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
+    // demanded, whether the evidence has one or not, and the verdict's weakenings say so (S-10a).
+    internal CompositeExpectations OfTheWhole(KeyBinding? key) => new()
+    {
+        Gpus = Gpus,
+        Switches = Switches,
+        RequireProcessor = StatesProcessor,
+        DangerouslyAcceptNoCpuTee = true,
+        RequiredBinding = RequiredBinding,
+        DangerouslyAcceptedBinding = DangerouslyAcceptedBinding ?? (StatesProcessor ? GpuBinding.BootEvent : GpuBinding.None),
+        Challenged = key is null ? Nonce is not null || ReportData is not null : Challenge is not null,
+        Weakened = References is { IsSigned: false } ? ["reference-values-unsigned"] : [],
+    };
+}

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
+using Assay.Collateral;
+using Assay.Evidence.Files;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Tests;
+
+/// <summary>The one road for tests that look at the answers about devices alone.</summary>
+internal sealed class Appraiser(ICollateralSource? rims, ICollateralSource? ocsp, VerifierCache cache)
+{
+    public async Task<AppraisalResult> AppraiseAsync(IReadOnlyList<DeviceEvidence> evidence, AppraisalExpectations expected, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    {
+        var appraiser = new MachineAppraiser(new CollateralSources { Rims = rims, Ocsp = ocsp }, cache);
+        return (await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, Of(expected), progress: progress, cancellation: cancellation)).Appraisal;
+    }
+
+    private static MachineExpectations Of(AppraisalExpectations expected) => new()
+    {
+        Nonce = expected.Nonce,
+        Time = expected.Time,
+        Trust = expected.Trust,
+        Revocation = expected.Revocation,
+        DangerouslyAcceptHeldRimSigner = expected.DangerouslyAcceptHeldRimSigner,
+        RequireFwid = expected.RequireFwid,
+        MaximumOcspAge = expected.MaximumOcspAge,
+    };
+}
