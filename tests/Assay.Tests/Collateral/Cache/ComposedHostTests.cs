@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
-
 namespace Assay.Tests.Collateral;
 
 /// <summary>The endpoints in a host that serves other things too, and keeps its ways for them.</summary>
