@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
@@ -123,18 +124,53 @@ public class Snippets
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
     }
 
-    private static async Task<Verdict> VerifyInCodeAsync(DeviceEvidence[] evidence, Nonce nonce, TimeProvider clock, CancellationToken cancellation)
+    private static async Task<Verdict> VerifyInCodeAsync(DeviceEvidence[] devices, Nonce nonce, TimeProvider clock, CancellationToken cancellation)
     {
         #region VerifyInCode
-        var expected = new AppraisalExpectations
+        var evidence = new MachineEvidence { Devices = [.. devices] };
+        var expected = new MachineExpectations
         {
             Nonce = nonce,
             Time = new EvaluationTime(clock.GetUtcNow(), TimeSource.System),
             Trust = TrustSet.Nvidia,
             Revocation = RevocationChecking.Required,
         };
-        var appraiser = new Appraiser(new DirectoryRimStore("rims"), new DirectoryOcspStore("ocsp"), new VerifierCache());
-        var verdict = DefaultPolicy.Decide(await appraiser.AppraiseAsync(evidence, expected, progress: null, cancellation));
+        var sources = new CollateralSources { Rims = new DirectoryRimStore("rims"), Ocsp = new DirectoryOcspStore("ocsp") };
+        var verdict = await new MachineAppraiser(sources, new VerifierCache()).AppraiseAsync(evidence, expected, cancellation: cancellation);
+        #endregion
+        return verdict;
+    }
+
+    [Fact]
+    public async Task The_demonstrations_machine_is_judged_by_fifteen_lines()
+    {
+        using var machine = new Cli.MachineVerifyTests.Machine();
+        Assert.True(TrustSet.TryParse(await File.ReadAllBytesAsync(Path.Combine(machine.Folder, "machine_anchors.json"), TestContext.Current.CancellationToken), out var trust, out var fault), fault?.ToString());
+
+        var verdict = await JudgeMachineAsync(machine.Folder, "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=", trust, TimeProvider.System);
+
+        Assert.Equal((VerdictKind.Pass, "boot-event", "proven"), (verdict.Kind, verdict.Binding, verdict.Freshness));
+        Assert.Equal(["reference-values-unsigned"], verdict.Weakened);
+        var replayed = await JudgeMachineAsync(machine.Folder, "another challenge", trust, TimeProvider.System);
+        Assert.Equal((VerdictKind.Fail, "not-proven"), (replayed.Kind, replayed.Freshness));
+    }
+
+    private static async Task<Verdict> JudgeMachineAsync(string folder, string challenge, TrustSet trust, TimeProvider clock)
+    {
+        #region JudgeMachine
+        byte[] Read(string name) => File.ReadAllBytes(Path.Combine(folder, name));
+        var time = new EvaluationTime(clock.GetUtcNow(), TimeSource.System);
+        if (!MachineEvidence.TryParse(Read("machine.json"), "machine.json", out var evidence, out _)
+            || !ReferenceValues.TryRead(Read("reference_values.json"), keys: null, time, minimumSequence: 0, out var references, out _)
+            || !TdxCollateral.TryParse(Read("tdx_collateral.json"), out var tdx, out _))
+        {
+            throw new InvalidDataException(folder);
+        }
+
+        var expected = new MachineExpectations { Challenge = challenge, Time = time, Trust = trust, Revocation = RevocationChecking.Required, References = references, Gpus = 8, Switches = 4 };
+        var sources = new CollateralSources { Rims = new DirectoryRimStore(Path.Combine(folder, "rims")), Ocsp = new DirectoryOcspStore(Path.Combine(folder, "ocsp")) };
+        var appraiser = new MachineAppraiser(sources, new VerifierCache()) { Given = new CpuCollateral { Tdx = tdx } };
+        var verdict = await appraiser.AppraiseAsync(evidence, expected);
         #endregion
         return verdict;
     }

@@ -67,7 +67,7 @@ public sealed record MachineExpectations
     /// </summary>
     public GpuBinding? DangerouslyAcceptedBinding { get; init; }
 
-    /// <summary>What our gate must have written; null when none is asked for.</summary>
+    /// <summary>What our gate must have written; null: what <see cref="References"/> list as its policies, and none where they list none.</summary>
     public GateRequirement? Gate { get; init; }
 
     /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
@@ -125,7 +125,7 @@ public sealed record MachineExpectations
         SnpReferences = References?.Snp,
         SnpMinimumTcb = References?.MinimumTcb,
         TpmReferences = References?.Tpm,
-        Registers = Gate is { Register: var register and not GateRtmr } ? [register] : [],
+        Registers = GateOrDefault is { Register: var register and not GateRtmr } ? [register] : [],
         Time = Time,
         Trust = Trust,
         Revocation = Revocation,
@@ -135,7 +135,19 @@ public sealed record MachineExpectations
         DangerouslyAcceptedTcbStatuses = DangerouslyAcceptedTcbStatuses,
     };
 
-    internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = Gate };
+    internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = GateOrDefault };
+
+    // Who states which policies the gate may have expects that it ran.
+    private GateRequirement? GateOrDefault => Gate ?? (References is { GpuPolicies: { IsEmpty: false } policies }
+        ? new GateRequirement
+        {
+            Phase = BootPhase.Run,
+            Register = GateRtmr,
+            Policies = policies,
+            Outcome = Gpus is 0 && Switches is 0 or null ? GateOutcome.NoGpu : GateOutcome.Attested,
+            Devices = null,
+        }
+        : null);
 
     // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
     // demanded, whether the evidence has one or not, and the verdict's weakenings say so (S-10a).
