@@ -11,12 +11,12 @@ namespace Assay.Tests.Trust;
 /// <summary>
 /// A device chain of five (root, two CAs, device, leaf) with one defect at a time. The device's certificate is a CA, as NVIDIA's are.
 /// </summary>
-internal sealed class ForgedChain
+internal sealed class ForgedChain(string leaf = "Forged Leaf", string device = "Forged Device")
 {
     public static readonly DateTimeOffset Begin = new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero);
     public static readonly DateTimeOffset End = new(2035, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private static readonly string[] s_names = ["Forged Leaf", "Forged Device", "Forged Provisioner", "Forged Identity", "Forged Root"];
+    private readonly string[] _names = [leaf, device, "Forged Provisioner", "Forged Identity", "Forged Root"];
     private static int s_serial = 16;
 
     private readonly ECDsa[] _keys = [.. Enumerable.Range(0, 5).Select(_ => ECDsa.Create(ECCurve.NamedCurves.nistP384))];
@@ -59,7 +59,7 @@ internal sealed class ForgedChain
     private X509Certificate2 Make(int index, Defect defect, X509Certificate2? issuer)
     {
         var hash = defect is Defect.Sha256 ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA384;
-        var request = new CertificateRequest($"CN={s_names[index]}", _keys[index], hash);
+        var request = new CertificateRequest($"CN={_names[index]}", _keys[index], hash);
         var extensions = request.CertificateExtensions;
         var authority = index > 0 ? defect is not Defect.NotAuthority : defect is Defect.LeafIsAuthority;
         if (defect is not Defect.NoBasicConstraints)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Checks;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust;
@@ -39,9 +40,6 @@ public sealed class AuthenticDevice
 
     /// <summary>What its opaque fields say.</summary>
     public DeviceFields Fields { get; }
-
-    private const ulong HighestPlainVersion = 1;
-    private const ulong HighestHeaderVersion = 2;
 
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
@@ -160,7 +158,7 @@ public sealed class AuthenticDevice
             return Outcome.NotApplicable("the evidence states no architecture");
         }
 
-        var found = identity.Architecture.ToString().ToUpperInvariant();
+        var found = identity.Model.ArchitectureWord;
         var agrees = (architecture is null || architecture.Equals(found, StringComparison.OrdinalIgnoreCase))
             && (kind is DeviceKind.None || kind == identity.Kind);
         return agrees
@@ -190,11 +188,17 @@ public sealed class AuthenticDevice
             return Outcome.Stopped("the report is not authentic");
         }
 
-        var read = identity.Kind is DeviceKind.Switch
-            ? DeviceFields.TryReadSwitch(candidate.Report!.Opaque, out var fields, out var fault)
-            : DeviceFields.TryReadGpu(candidate.Report!.Opaque, out fields, out fault);
+        var opaque = candidate.Report!.Opaque;
+        DeviceFields? fields;
+        ParseFault? fault;
+        var read = identity.Kind switch
+        {
+            DeviceKind.Gpu => DeviceFields.TryReadGpu(opaque, out fields, out fault),
+            DeviceKind.Switch => DeviceFields.TryReadSwitch(opaque, out fields, out fault),
+            _ => throw DeviceKindWords.Unknown(identity.Kind),
+        };
         candidate.Fields = fields;
-        return read ? Outcome.Held($"{candidate.Report.Opaque.Fields.Length} opaque fields") : Outcome.Failed(fault!.ToString());
+        return read ? Outcome.Held($"{opaque.Fields.Length} opaque fields") : Outcome.Failed(fault!.ToString());
     }
 
     private static Outcome VersionIsSupported(Candidate candidate)
@@ -204,7 +208,8 @@ public sealed class AuthenticDevice
             return Outcome.Stopped("the report is not authentic");
         }
 
-        var highest = candidate.Report!.Opaque.Form is OpaqueForm.Nvdaod ? HighestHeaderVersion : HighestPlainVersion;
+        var understood = candidate.Identity!.Model.Opaque;
+        var highest = candidate.Report!.Opaque.Form is OpaqueForm.Nvdaod ? understood.Header : understood.Plain;
         return fields.OpaqueVersion <= highest
             ? Outcome.Held($"{fields.OpaqueVersion}")
             : Outcome.Failed("the firmware's opaque data is of a version that is not understood: a newer Assay may", $"{fields.OpaqueVersion}", $"at most {highest}");

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust;
@@ -14,18 +15,16 @@ namespace Assay.Authentication;
 public sealed record DeviceIdentity
 {
     private const int DeviceChainLength = 5;
-    private const string LeafSuffix = " FMC LF";
-    private const string DeviceSuffix = " BROM";
     private const int SerialBytes = 1 + Evidence.Spdm.Pdi.Size;
-    private const byte GpuSerial = 0x41;
-    private const byte BlackwellFspSerial = 0x40;
-    private const byte SwitchSerial = 0x50;
+
+    /// <summary>The model that its certificates name.</summary>
+    public required DeviceModel Model { get; init; }
 
     /// <summary>The family.</summary>
-    public required DeviceArchitecture Architecture { get; init; }
+    public DeviceArchitecture Architecture => Model.Architecture;
 
     /// <summary>Which processor of the device answered.</summary>
-    public required Responder Responder { get; init; }
+    public Responder Responder => Model.Responder;
 
     /// <summary>The chip in the certificate's words, for instance <c>GH100</c> or <c>LS_10</c>.</summary>
     public required string Chip { get; init; }
@@ -43,7 +42,7 @@ public sealed record DeviceIdentity
     public required Pdi? Pdi { get; init; }
 
     /// <summary>GPU or switch.</summary>
-    public DeviceKind Kind => Architecture is DeviceArchitecture.Ls10 ? DeviceKind.Switch : DeviceKind.Gpu;
+    public DeviceKind Kind => Model.Kind;
 
     internal static bool TryIdentify(CertificationPath path, [NotNullWhen(true)] out DeviceIdentity? identity, [NotNullWhen(false)] out string? whyNot)
     {
@@ -57,25 +56,19 @@ public sealed record DeviceIdentity
 
         var leaf = chain[0].Subject.CommonName ?? "";
         var device = chain[1].Subject.CommonName ?? "";
-        var model = device.EndsWith(DeviceSuffix, StringComparison.Ordinal) ? device[..^DeviceSuffix.Length] : "";
-        var words = model.Split(' ');
-        var (architecture, responder) = Classify(words);
-        if (architecture is DeviceArchitecture.None || leaf != model + LeafSuffix)
+        if (!DeviceModels.TryFind(leaf, device, out var model, out var chip, out whyNot))
         {
-            whyNot = $"\"{leaf}\" under \"{device}\" names no device that is understood: GH…, GB…, GR… (GSP), GB… (FSP) or LS_10 (FSP), with the leaf \"… FMC LF\" under \"… BROM\"";
             return false;
         }
 
-        whyNot = null;
         identity = new DeviceIdentity
         {
-            Architecture = architecture,
-            Responder = responder,
-            Chip = words[0],
+            Model = model,
+            Chip = chip,
             HardwareModel = device,
             Ueid = chain[0].SerialNumberDecimal,
             Id = chain[1].KeyIdentity,
-            Pdi = ReadPdi(chain[1], architecture, responder),
+            Pdi = ReadPdi(chain[1], model),
         };
         return true;
     }
@@ -86,26 +79,10 @@ public sealed record DeviceIdentity
             ? $"chain[1]'s subject says serialNumber {text}, the certificate's own is {Convert.ToHexString(device.SerialNumber.Span)}"
             : null;
 
-    private static (DeviceArchitecture Architecture, Responder Responder) Classify(string[] words) => words switch
+    private static Pdi? ReadPdi(Certificate device, DeviceModel model)
     {
-        ["LS_10", ['A' or 'B', ..], "FSP"] => (DeviceArchitecture.Ls10, Responder.Fsp),
-        [['G', 'H', _, _, _], ['A' or 'B', ..], "GSP"] => (DeviceArchitecture.Hopper, Responder.Gsp),
-        [['G', 'B', _, _, _], ['A' or 'B', ..], "GSP"] => (DeviceArchitecture.Blackwell, Responder.Gsp),
-        [['G', 'B', _, _, _], ['A' or 'B', ..], "FSP"] => (DeviceArchitecture.Blackwell, Responder.Fsp),
-        [['G', 'R', _, _, _], ['A' or 'B', ..], "GSP"] => (DeviceArchitecture.Rubin, Responder.Gsp),
-        _ => (DeviceArchitecture.None, Responder.None),
-    };
-
-    private static Pdi? ReadPdi(Certificate device, DeviceArchitecture architecture, Responder responder)
-    {
-        var expected = (architecture, responder) switch
-        {
-            (DeviceArchitecture.Ls10, _) => SwitchSerial,
-            (DeviceArchitecture.Blackwell, Responder.Fsp) => BlackwellFspSerial,
-            _ => GpuSerial,
-        };
         var serial = device.SerialNumber.Span;
-        var shaped = device.Subject.SerialNumber is not null && serial.Length == SerialBytes && serial[0] == expected;
+        var shaped = device.Subject.SerialNumber is not null && serial.Length == SerialBytes && serial[0] == model.SerialPrefix;
         return shaped ? Evidence.Spdm.Pdi.FromBytes(serial[1..]) : null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Evidence.Devices;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.Revocation;
@@ -145,14 +146,17 @@ public sealed partial class ItemVerification
 
     private static string? WhyNotOf(string id, RimDocument document)
     {
-        var edition = id.StartsWith("NV_SWITCH_", StringComparison.Ordinal) ? "SWITCH" : id.StartsWith("NV_GPU_", StringComparison.Ordinal) ? "GPU" : document.Edition;
-        var product = id.StartsWith("NV_GPU_DRIVER_GH100_", StringComparison.Ordinal) ? "GH100" : document.Product;
-        var version = document.ColloquialVersion;
-        var compact = version.Replace(".", "", StringComparison.Ordinal);
-        return !RimIds.IsSafe(id) ? "the id has characters that none has"
-            : document.Edition != edition ? $"the manifest is for {document.Edition}, {edition} is expected"
+        if (!RimIds.TryParse(id, out var parts))
+        {
+            return !RimIds.IsSafe(id) ? "the id has characters that none has"
+                : $"no model of device that is understood has RIMs with an id of this form; {DeviceModels.Recipe} says how one is added";
+        }
+
+        var edition = DeviceKindWords.Of(DeviceModels.KindThatNeeds(parts.Role)).RimEdition;
+        var product = parts.Pattern.Product ?? document.Product;
+        return document.Edition != edition ? $"the manifest is for {document.Edition}, {edition} is expected"
             : document.Product != product ? $"the manifest is for {document.Product}, {product} is expected"
-            : !id.EndsWith("_" + version, StringComparison.Ordinal) && !id.EndsWith("_" + compact, StringComparison.OrdinalIgnoreCase) ? $"the manifest is of version {version}, which the id does not name"
+            : !parts.IsOfVersion(document.ColloquialVersion) ? $"the manifest is of version {document.ColloquialVersion}, which the id does not name"
             : null;
     }
 }

@@ -4,7 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
 using Assay.Appraisal.Devices;
-using Assay.Evidence.Files;
+using Assay.Evidence.Devices;
 using Assay.Wire;
 
 namespace Assay.Policy;
@@ -180,7 +180,7 @@ public sealed class JsonPolicy
 
         private string WhyAbsent(string path, DeviceResult? device) => device is null
             ? $"{path} is no overall claim"
-            : $"{path} is no claim about {(device.Kind is DeviceKind.Switch ? "switches" : "GPUs")} in claims {PolicyVersion.Word(version)}{Of(device)}";
+            : $"{path} is no claim about {DeviceKindWords.Of(device.Kind).Plural} in claims {PolicyVersion.Word(version)}{Of(device)}";
 
         private static string Of(DeviceResult? device) => device is null ? "" : $" (device {device.Index.ToString(CultureInfo.InvariantCulture)})";
 

@@ -259,7 +259,7 @@ internal static class Assurance
     private static string Count(DeviceResult[] devices)
     {
         var gpus = devices.Count(device => device.Kind is DeviceKind.Gpu);
-        var switches = devices.Length - gpus;
+        var switches = devices.Count(device => device.Kind is DeviceKind.Switch);
         string[] parts = [gpus == 0 ? "" : gpus == 1 ? "a GPU" : $"{gpus} GPUs", switches == 0 ? "" : switches == 1 ? "an NVSwitch" : $"{switches} NVSwitches"];
         return Capitalised(string.Join(" and ", parts.Where(part => part.Length > 0)));
 

@@ -1,67 +1,117 @@
 using System.Diagnostics.CodeAnalysis;
+using Assay.Evidence.Devices;
+using Assay.Evidence.Spdm;
 using Assay.Wire;
 
 namespace Assay.Reference;
 
 /// <summary>
-/// The ids by which RIMs are asked for (NVIDIA attestation SDK, RIM service). The parts come from reports, and ids become file names and
-/// URL segments: a part is letters and digits alone, a version those and single dots.
+/// The ids by which RIMs are asked for (NVIDIA attestation SDK, RIM service), made and read by the patterns of <see cref="DeviceModels"/>.
+/// The parts come from reports, and ids become file names and URL segments: a part is letters and digits alone, a version those and
+/// single dots.
 /// </summary>
 public static class RimIds
 {
-    /// <summary>The constant parts of an LS10 switch: project, project SKU, chip SKU.</summary>
-    private const string SwitchParts = "5612_0002_890";
+    /// <summary>Makes the id that a pattern and a report give.</summary>
+    public static bool TryMake(RimIdPattern pattern, DeviceFields fields, [NotNullWhen(true)] out RimId? id, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        ArgumentNullException.ThrowIfNull(fields);
+        var parts = new string[pattern.Parts.Length];
+        fault = null;
+        for (var index = 0; index < parts.Length; index++)
+        {
+            var (field, word) = pattern.Parts[index];
+            var reported = Reported(field, fields) ?? word ?? "";
+            fault ??= WhyNot(field, reported, pattern.Role);
+            parts[index] = field is RimIdField.FirmwareVersion ? WithoutDots(reported) : reported;
+        }
 
-    /// <summary>For example NV_GPU_DRIVER_GH100_550.144.03.</summary>
-    public static bool TryHopperDriver(string version, [NotNullWhen(true)] out string? id, [NotNullWhen(false)] out ParseFault? fault) =>
-        TryMake("NV_GPU_DRIVER_GH100_" + version, out id, out fault, WhyNotVersion("driverVersion", version));
+        var made = string.Join('_', parts);
+        fault ??= IsSafe(made) ? null : new ParseFault("RIM id", 0, $"{made.Length} characters, and 1 to {Limits.RimIdCharacters} are allowed");
+        id = fault is null ? new RimId(pattern, string.Join('_', parts[..^1]), parts[^1]) : null;
+        return fault is null;
+    }
 
-    /// <summary>For example NV_GPU_CC_DRIVER_GB100_575.32; <paramref name="chip"/> is the report's CHIP_INFO, GB100 where it has none.</summary>
-    public static bool TryBlackwellDriver(string? chip, string version, [NotNullWhen(true)] out string? id, [NotNullWhen(false)] out ParseFault? fault) =>
-        TryMake($"NV_GPU_CC_DRIVER_{chip ?? "GB100"}_{version}", out id, out fault, WhyNotPart("CHIP_INFO", chip ?? "GB100"), WhyNotVersion("driverVersion", version));
+    /// <summary>Reads an id. One that no model's manifests have is none.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out RimId? id)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        id = null;
+        if (!IsSafe(text))
+        {
+            return false;
+        }
 
-    /// <summary>For example NV_GPU_VBIOS_G520_0200_885_9600A50001, of version 96.00.A5.00.01; the other parts as reported.</summary>
-    public static bool TryVbios(
-        string project, string projectSku, string chipSku, string version, [NotNullWhen(true)] out string? id, [NotNullWhen(false)] out ParseFault? fault) =>
-        TryMake(
-            $"NV_GPU_VBIOS_{project}_{projectSku}_{chipSku}_{WithoutDots(version)}",
-            out id,
-            out fault,
-            WhyNotPart("PROJECT", project),
-            WhyNotPart("PROJECT_SKU", projectSku),
-            WhyNotPart("CHIP_SKU", chipSku),
-            WhyNotVersion("VBIOS version", version));
+        var parts = text.Split('_');
+        var pattern = DeviceModels.RimIdPatterns.FirstOrDefault(pattern => Matches(pattern, parts));
+        id = pattern is null ? null : new RimId(pattern, string.Join('_', parts[..^1]), parts[^1]);
+        return id is not null;
+    }
 
-    /// <summary>For example NV_SWITCH_BIOS_5612_0002_890_9610550001, of version 96.10.55.00.01.</summary>
-    public static bool TrySwitch(string version, [NotNullWhen(true)] out string? id, [NotNullWhen(false)] out ParseFault? fault) =>
-        TryMake($"NV_SWITCH_BIOS_{SwitchParts}_{WithoutDots(version)}", out id, out fault, WhyNotVersion("switch BIOS version", version));
-
-    /// <summary>Whether an id from elsewhere, a file name for example, has the form of those made here.</summary>
+    /// <summary>Whether an id from elsewhere, a file name for example, can be a file name and a URL segment.</summary>
     public static bool IsSafe(string id) =>
         id.Length is > 0 and <= Limits.RimIdCharacters && id[0] != '.' && !id.Contains("..", StringComparison.Ordinal)
         && id.All(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-');
 
-    private static bool TryMake(string made, [NotNullWhen(true)] out string? id, [NotNullWhen(false)] out ParseFault? fault, params ReadOnlySpan<ParseFault?> parts)
+    internal static string WithoutDots(string version) => version.Replace(".", "", StringComparison.Ordinal).ToUpperInvariant();
+
+    private static bool Matches(RimIdPattern pattern, string[] parts)
     {
-        fault = null;
-        foreach (var part in parts)
+        if (parts.Length != pattern.Parts.Length)
         {
-            fault ??= part;
+            return false;
         }
 
-        fault ??= IsSafe(made) ? null : new ParseFault("RIM id", 0, $"{made.Length} characters, and 1 to {Limits.RimIdCharacters} are allowed");
-        id = fault is null ? made : null;
-        return fault is null;
+        for (var index = 0; index < parts.Length; index++)
+        {
+            var (field, word) = pattern.Parts[index];
+            var fits = field switch
+            {
+                RimIdField.None => parts[index] == word,
+                RimIdField.FirmwareVersion => IsVersion(parts[index]) && !parts[index].Contains('.', StringComparison.Ordinal),
+                _ => WhyNot(field, parts[index], pattern.Role) is null,
+            };
+            if (!fits)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
-    private static string WithoutDots(string version) => version.Replace(".", "", StringComparison.Ordinal).ToUpperInvariant();
+    /// <summary>What a report says in a field; null when it says nothing.</summary>
+    internal static string? Reported(RimIdField field, DeviceFields fields) => field switch
+    {
+        RimIdField.DriverVersion => fields.DriverVersion,
+        RimIdField.FirmwareVersion => fields.VbiosVersion,
+        RimIdField.ChipInfo => fields.ChipInfo,
+        RimIdField.Project => fields.Project,
+        RimIdField.ProjectSku => fields.ProjectSku,
+        RimIdField.ChipSku => fields.ChipSku,
+        _ => null,
+    };
+
+    private static ParseFault? WhyNot(RimIdField field, string part, RimRole role) => field switch
+    {
+        RimIdField.None => null,
+        RimIdField.DriverVersion => WhyNotVersion("driverVersion", part),
+        RimIdField.FirmwareVersion => WhyNotVersion(role is RimRole.SwitchBios ? "switch BIOS version" : "VBIOS version", part),
+        RimIdField.ChipInfo => WhyNotPart("CHIP_INFO", part),
+        RimIdField.Project => WhyNotPart("PROJECT", part),
+        RimIdField.ProjectSku => WhyNotPart("PROJECT_SKU", part),
+        RimIdField.ChipSku => WhyNotPart("CHIP_SKU", part),
+        _ => throw new ArgumentOutOfRangeException(nameof(field), field, $"there is no rule for this part of a RIM id; {DeviceModels.Recipe} says how one is added"),
+    };
 
     private static ParseFault? WhyNotPart(string field, string part) =>
         part.Length > 0 && part.All(char.IsAsciiLetterOrDigit) ? null : new ParseFault(field, 0, "one or more ASCII letters and digits are expected");
 
-    // Neither empty nor with an empty element, so that no ".." and no leading or trailing dot can arise.
     private static ParseFault? WhyNotVersion(string field, string version) =>
-        version.Split('.').All(element => element.Length > 0 && element.All(character => char.IsAsciiLetterOrDigit(character) || character == '-'))
-            ? null
-            : new ParseFault(field, 0, "ASCII letters, digits and hyphens between single dots are expected");
+        IsVersion(version) ? null : new ParseFault(field, 0, "ASCII letters, digits and hyphens between single dots are expected");
+
+    // Neither empty nor with an empty element, so that no ".." and no leading or trailing dot can arise.
+    private static bool IsVersion(string version) =>
+        version.Split('.').All(element => element.Length > 0 && element.All(character => char.IsAsciiLetterOrDigit(character) || character == '-'));
 }

@@ -7,7 +7,7 @@ using System.Text.Json;
 using System.Text.Unicode;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Evidence.Files;
+using Assay.Evidence.Devices;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Wire;
@@ -204,7 +204,7 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
     public static IReadOnlyList<(string Name, DeviceResult Device)> Named(Verdict verdict, string gpu, string nvSwitch)
     {
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        return [.. Authentic(verdict).Select(device => (Name(device.Kind is DeviceKind.Switch ? nvSwitch : gpu), device))];
+        return [.. Authentic(verdict).Select(device => (Name(DeviceKindWords.Choose(device.Kind, gpu, nvSwitch)), device))];
 
         string Name(string kind)
         {

@@ -158,7 +158,7 @@ internal static class DemoCommand
         console.WriteLine(Folded.To($"  weakened by {string.Join(", ", verdict.Weakened)}: devices alone are a weak statement", console.Profile.Width));
         foreach (var kind in verdict.Appraisal.Devices.GroupBy(device => (device.Kind, device.Device!.Identity.HardwareModel, device.Measurements?.Matched, device.Measurements?.Compared)))
         {
-            var word = kind.Key.Kind is DeviceKind.Switch ? "NVSwitches" : "GPUs";
+            var word = kind.Key.Kind switch { DeviceKind.Gpu => "GPUs", DeviceKind.Switch => "NVSwitches", _ => "devices of no known kind" };
             console.WriteLine($"  {kind.Count()} {word} {kind.Key.HardwareModel}: {kind.First().Findings.Length} checks and {kind.Key.Matched} of {kind.Key.Compared} measurements each");
         }
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Evidence.Files;
+using Assay.Evidence.Devices;
 using Assay.Policy;
 using Assay.Wire;
 using Spectre.Console;
@@ -99,7 +99,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     {
         console.WriteLine();
         var name = device.Device is { } authentic
-            ? $"{(device.Kind is DeviceKind.Switch ? "NVSwitch" : "GPU")} {authentic.Identity.HardwareModel}"
+            ? $"{DeviceKindWords.Of(device.Kind).Name} {authentic.Identity.HardwareModel}"
             : device.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } first ? $"not authentic: {first.Id} failed"
             : "not authentic";
         console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {Printable.Of(name)}  ({Printable.Of(device.Source)})");

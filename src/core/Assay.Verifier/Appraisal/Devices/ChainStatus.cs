@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Checks;
 using Assay.Endorsements;
+using Assay.Evidence.Devices;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 
@@ -63,11 +64,11 @@ internal sealed record RevocationOutcomes(ChainStatus Status, Outcome NotRevoked
 internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet collateral, VerifierCache cache)
 {
     /// <summary>A device's own leaf is made by its firmware and known to no responder; RIM signers are asked about from the leaf up.</summary>
-    public static int FirstAsked(bool isDevice) => isDevice ? 1 : 0;
+    public static int FirstAsked(DeviceModel? device) => device?.FirstAskedOfOcsp ?? 0;
 
     /// <summary>The certificates of a path that need an answer: all below the root, from <see cref="FirstAsked"/> on.</summary>
-    public static IEnumerable<RevocationQuery> Queries(CertificationPath path, bool isDevice) =>
-        Enumerable.Range(FirstAsked(isDevice), path.Certificates.Length - 1 - FirstAsked(isDevice))
+    public static IEnumerable<RevocationQuery> Queries(CertificationPath path, DeviceModel? device) =>
+        Enumerable.Range(FirstAsked(device), path.Certificates.Length - 1 - FirstAsked(device))
             .Select(index => new RevocationQuery(path.Certificates[index], path.Certificates[index + 1]));
 
     public Outcome Current(CertificationPath path, bool isRim) =>
@@ -76,8 +77,11 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             : "the device's certificates cannot be renewed in the field, ask its manufacturer");
 
     /// <summary>Asks about every certificate of the path, from the root down as NVIDIA does.</summary>
-    public RevocationOutcomes Revocation(CertificationPath path, bool isDevice)
+    /// <param name="path">The path.</param>
+    /// <param name="device">Of which model's device; null for a RIM's signers.</param>
+    public RevocationOutcomes Revocation(CertificationPath path, DeviceModel? device)
     {
+        var isDevice = device is not null;
         var status = ChainStatus.Unasked(path, expected.Time.Instant);
         if (expected.Revocation is not RevocationChecking.Required)
         {
@@ -85,7 +89,7 @@ internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet c
             return new RevocationOutcomes(status, waived, waived, waived);
         }
 
-        var answers = Queries(path, isDevice).Reverse()
+        var answers = Queries(path, device).Reverse()
             .Select(query => Ask(query) with { MayBeHeld = !isDevice && query.Certificate == path.Leaf }).ToImmutableArray();
         status = status with
         {

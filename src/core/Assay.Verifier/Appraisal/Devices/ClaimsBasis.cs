@@ -1,4 +1,5 @@
 using Assay.Checks;
+using Assay.Evidence.Devices;
 
 namespace Assay.Appraisal.Devices;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Assay.Authentication;
 using Assay.Checks;
 using Assay.Endorsements;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Reference;
@@ -56,7 +57,7 @@ internal static class DeviceAppraisal
             Rims = [.. ReferencePlan.For(device).Select(requirement => RimAppraisal.Appraise(requirement, device.Identity, collateral, expected, cache))],
         };
         candidate.Compare();
-        var measurements = device.Identity.Kind is DeviceKind.Switch ? s_switchMeasurements : s_gpuMeasurements;
+        var measurements = DeviceKindWords.Choose(device.Identity.Kind, gpu: s_gpuMeasurements, nvSwitch: s_switchMeasurements);
         return authenticated with
         {
             Findings =
@@ -75,7 +76,7 @@ internal static class DeviceAppraisal
 
     private static Outcome NotRevoked(Candidate candidate)
     {
-        candidate.Revocation = candidate.Judge.Revocation(candidate.Device.Path, isDevice: true);
+        candidate.Revocation = candidate.Judge.Revocation(candidate.Device.Path, candidate.Device.Identity.Model);
         return candidate.Revocation.NotRevoked;
     }
 
@@ -103,7 +104,7 @@ internal static class DeviceAppraisal
     private static Outcome VbiosIsKnown(Candidate candidate)
     {
         var need = candidate.Rims.Select(rim => rim.Requirement).FirstOrDefault(requirement => requirement.Role is RimRole.Vbios or RimRole.SwitchBios);
-        if (need?.Id is not { } id || ReferencePlan.BoardOf(id) is not { } board)
+        if (need?.Id is not { } id || !RimIds.TryParse(id, out var needed))
         {
             return Outcome.NotApplicable("no RIM id follows from the report");
         }
@@ -114,7 +115,7 @@ internal static class DeviceAppraisal
         }
 
         var newer = candidate.Collateral.KnownRimIds
-            .Where(known => known.StartsWith(board, StringComparison.Ordinal) && known.Length == id.Length && string.CompareOrdinal(known, id) > 0)
+            .Where(known => RimIds.TryParse(known, out var parts) && parts.IsNewerThan(needed))
             .Order(StringComparer.Ordinal).ToArray();
         return newer.Length > 0
             ? Outcome.Missing($"VBIOS {need.Version} is outdated: the RIM source has no RIM for it, and lists {string.Join(", ", newer.Take(3))} for the same board; update the VBIOS")
@@ -190,7 +191,7 @@ internal static class DeviceAppraisal
             }
 
             var driver = usable.FirstOrDefault(rim => rim.Requirement.Role is RimRole.Driver)?.Rim;
-            var firmware = usable.FirstOrDefault(rim => rim.Requirement.Role is not RimRole.Driver)?.Rim;
+            var firmware = usable.FirstOrDefault(rim => rim.Requirement.Role is RimRole.Vbios or RimRole.SwitchBios)?.Rim;
             // Reference manifests count from 0, SPDM from 1.
             var runtime = device.Report.Blocks.ToDictionary(block => block.Index - 1, block => block.Value);
             byte? nvdec0 = device.Fields.NvDec0Enabled switch

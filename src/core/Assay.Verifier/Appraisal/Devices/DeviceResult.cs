@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Authentication;
 using Assay.Checks;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Reference;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Checks;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 
 namespace Assay.Appraisal.Devices;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Assay.Checks;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
 using Assay.Trust.Revocation;
@@ -59,13 +60,16 @@ public static class NvidiaClaims
 
         var claims = new SortedDictionary<string, Action<Utf8JsonWriter>>(StringComparer.Ordinal);
         AddCommon(claims, result);
-        if (result.Kind is DeviceKind.Switch)
+        switch (result.Kind)
         {
-            AddSwitch(claims, result);
-        }
-        else
-        {
-            AddGpu(claims, result, version);
+            case DeviceKind.Gpu:
+                AddGpu(claims, result, version);
+                break;
+            case DeviceKind.Switch:
+                AddSwitch(claims, result);
+                break;
+            default:
+                throw DeviceKindWords.Unknown(result.Kind);
         }
 
         if (withSchemaValidated)
@@ -116,7 +120,7 @@ public static class NvidiaClaims
         Add(claims, "measres", !result.AllRimsUsable ? "not-run" : matched ? "success" : "fail");
         Add(claims, "hwmodel", device.Identity.HardwareModel);
         Add(claims, "ueid", device.Identity.Ueid);
-        Add(claims, "x-nvidia-device-type", result.Kind is DeviceKind.Switch ? "nvswitch" : "gpu");
+        Add(claims, "x-nvidia-device-type", DeviceKindWords.Of(result.Kind).ClaimType);
         claims.Add("secboot", writer => WriteTrueOrNull(writer, matched));
         claims.Add("dbgstat", writer => WriteTextOrNull(writer, matched ? "disabled" : null));
         claims.Add("x-nvidia-mismatch-measurement-records", writer => WriteMismatches(writer, result));
@@ -186,7 +190,7 @@ public static class NvidiaClaims
     {
         foreach (var rim in result.Rims)
         {
-            var name = rim.Requirement.Role switch { RimRole.Driver => "gpu-driver", RimRole.Vbios => "gpu-vbios", _ => "switch-bios" };
+            var name = rim.Requirement.Role switch { RimRole.Driver => "gpu-driver", RimRole.Vbios => "gpu-vbios", RimRole.SwitchBios => "switch-bios", _ => throw new InvalidOperationException("a requirement without a role") };
             Add(claims, $"x-nvidia-{name}-rim-schema-validated", rim.Findings.Any(finding => finding.State is CheckState.Held && finding.Id == rim.Requirement.Prefix + ".wellformed"));
         }
     }

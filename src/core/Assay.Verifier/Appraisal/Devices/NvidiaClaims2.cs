@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Wire;
 
@@ -20,21 +21,18 @@ internal static class NvidiaClaims2
         var basis = new ClaimsBasis(result);
         var claims = new SortedDictionary<string, object>(StringComparer.Ordinal);
         AddCommon(claims, result);
-        if (result.Kind is DeviceKind.Switch)
+        switch (result.Kind)
         {
-            AddReport(claims, Switch, basis);
-            AddRim(claims, Switch + "bios-rim", RimRole.SwitchBios, basis);
-            claims.Add(Switch + "bios-version", result.Device!.Fields.VbiosVersion ?? "");
-        }
-        else
-        {
-            AddReport(claims, Gpu, basis);
-            AddRim(claims, Gpu + "driver-rim", RimRole.Driver, basis);
-            AddRim(claims, Gpu + "vbios-rim", RimRole.Vbios, basis);
-            claims.Add(Gpu + "driver-version", result.Device!.Fields.DriverVersion ?? "");
-            claims.Add(Gpu + "vbios-version", result.Device.Fields.VbiosVersion ?? "");
-            claims.Add(Gpu + "vbios-index-no-conflict", basis.Held("measurements.no-conflict"));
-            claims.Add("oemid", result.Rim(RimRole.Driver)?.Rim?.Document.FirmwareManufacturerId ?? "");
+            case DeviceKind.Gpu:
+                AddGpu(claims, result, basis);
+                break;
+            case DeviceKind.Switch:
+                AddReport(claims, Switch, basis);
+                AddRim(claims, Switch + "bios-rim", RimRole.SwitchBios, basis);
+                claims.Add(Switch + "bios-version", result.Device!.Fields.VbiosVersion ?? "");
+                break;
+            default:
+                throw DeviceKindWords.Unknown(result.Kind);
         }
 
         writer.WriteStartObject();
@@ -65,6 +63,17 @@ internal static class NvidiaClaims2
             claims.Add("secboot", true);
             claims.Add("dbgstat", "disabled");
         }
+    }
+
+    private static void AddGpu(SortedDictionary<string, object> claims, DeviceResult result, ClaimsBasis basis)
+    {
+        AddReport(claims, Gpu, basis);
+        AddRim(claims, Gpu + "driver-rim", RimRole.Driver, basis);
+        AddRim(claims, Gpu + "vbios-rim", RimRole.Vbios, basis);
+        claims.Add(Gpu + "driver-version", result.Device!.Fields.DriverVersion ?? "");
+        claims.Add(Gpu + "vbios-version", result.Device.Fields.VbiosVersion ?? "");
+        claims.Add(Gpu + "vbios-index-no-conflict", basis.Held("measurements.no-conflict"));
+        claims.Add("oemid", result.Rim(RimRole.Driver)?.Rim?.Document.FirmwareManufacturerId ?? "");
     }
 
     private static void AddReport(SortedDictionary<string, object> claims, string prefix, ClaimsBasis basis)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Wire;
 
@@ -62,7 +63,13 @@ public static class OverallClaims
 
     private static string[] SubmoduleNames(DeviceResult[] devices)
     {
-        var (gpus, switches) = (0, 0);
-        return [.. devices.Select(device => device.Kind is DeviceKind.Switch ? $"SWITCH-{switches++}" : $"GPU-{gpus++}")];
+        var counts = new Dictionary<DeviceKind, int>();
+        return [.. devices.Select(device => $"{DeviceKindWords.Of(device.Kind).Submodule}-{Next(device.Kind)}")];
+
+        int Next(DeviceKind kind)
+        {
+            counts[kind] = counts.GetValueOrDefault(kind) + 1;
+            return counts[kind] - 1;
+        }
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Assay.Authentication;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.Files;
+using Assay.Evidence.Devices;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Wire;
@@ -100,7 +100,8 @@ internal static class RimAppraisal
     {
         RimRole.Driver => s_driverIds,
         RimRole.Vbios => s_vbiosIds,
-        _ => s_switchIds,
+        RimRole.SwitchBios => s_switchIds,
+        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "a requirement without a role"),
     };
 
     private static Outcome IsAvailable(Candidate candidate)
@@ -159,7 +160,7 @@ internal static class RimAppraisal
 
     private static Outcome EditionMatches(Candidate candidate)
     {
-        var expected = candidate.Requirement.Role is RimRole.SwitchBios ? "SWITCH" : "GPU";
+        var expected = DeviceKindWords.Of(candidate.Device.Kind).RimEdition;
         return candidate.Rim is not { } rim ? candidate.Stopped
             : rim.Document.Edition == expected ? Outcome.Held(expected)
             : Outcome.Failed("the RIM is for another kind of device", rim.Document.Edition, expected);
@@ -168,12 +169,7 @@ internal static class RimAppraisal
     // Recorded manifests name the product GH100 and LS10. What those of Blackwell name was never seen, so it is not held against them.
     private static Outcome ProductMatches(Candidate candidate)
     {
-        var expected = candidate.Device.Architecture switch
-        {
-            DeviceArchitecture.Hopper => candidate.Device.Chip,
-            DeviceArchitecture.Ls10 => "LS10",
-            _ => null,
-        };
+        var expected = candidate.Device.Model.RimProductOf(candidate.Device.Chip);
         return candidate.Rim is not { } rim ? candidate.Stopped
             : expected is null ? Outcome.NotApplicable($"the RIM names {rim.Document.Product}; what it should name for {candidate.Device.Chip} is not known")
             : rim.Document.Product == expected ? Outcome.Held(expected)
@@ -187,7 +183,7 @@ internal static class RimAppraisal
 
     private static Outcome NotRevoked(Candidate candidate)
     {
-        candidate.Revocation = candidate.Rim is { } rim ? candidate.Judge.Revocation(rim.Path, isDevice: false) : null;
+        candidate.Revocation = candidate.Rim is { } rim ? candidate.Judge.Revocation(rim.Path, device: null) : null;
         return candidate.Revocation?.NotRevoked ?? candidate.Stopped;
     }
 

@@ -75,8 +75,8 @@ public static class SetAppraisal
 
         var rims = ids.Where(collateral.Rims.ContainsKey)
             .Select(id => RimAppraisal.TryAuthenticate(collateral.Rims[id].Span, expected.Trust, cache)).OfType<Reference.AuthenticRim>();
-        var queries = devices.SelectMany(device => ChainJudge.Queries(device.Path, isDevice: true))
-            .Concat(rims.SelectMany(rim => ChainJudge.Queries(rim.Path, isDevice: false)));
+        var queries = devices.SelectMany(device => ChainJudge.Queries(device.Path, device.Identity.Model))
+            .Concat(rims.SelectMany(rim => ChainJudge.Queries(rim.Path, device: null)));
         return new RequiredCollateral(ids, [.. queries.DistinctBy(query => query.Subject)]);
     }
 

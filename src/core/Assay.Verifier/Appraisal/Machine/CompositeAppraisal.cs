@@ -4,6 +4,7 @@ using Assay.Appraisal.Devices;
 using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
+using Assay.Evidence.Devices;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
@@ -129,7 +130,7 @@ public static class CompositeAppraisal
                 ? Outcome.Failed("a boot gate is demanded, and no number of GPUs is stated: state how many must answer, 0 where none belongs to the machine", $"{found}", "a number")
                 : Outcome.NotApplicable($"{found}; no number is asked for")
             : found == wanted ? Outcome.Held($"{found}")
-            : Outcome.Failed($"another number of {(kind is DeviceKind.Gpu ? "GPUs" : "switches")} answered than you expect", $"{found}", $"{wanted}");
+            : Outcome.Failed($"another number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
     }
 
     private static Outcome KeyIsTheDevices(Candidate candidate)

@@ -1,0 +1,45 @@
+using Assay.Evidence.Devices;
+
+namespace Assay.Reference;
+
+/// <summary>The parts of a RIM's id. Made from a report or read from text, in both cases by <see cref="RimIds"/> and a pattern of <see cref="DeviceModels"/>.</summary>
+public sealed record RimId
+{
+    internal RimId(RimIdPattern pattern, string before, string version)
+    {
+        Pattern = pattern;
+        Before = before;
+        Version = version;
+    }
+
+    /// <summary>Its form.</summary>
+    public RimIdPattern Pattern { get; }
+
+    /// <summary>What the manifest describes.</summary>
+    public RimRole Role => Pattern.Role;
+
+    /// <summary>The parts before the version: of a VBIOS the board. Ids that are equal here are of versions for the same thing.</summary>
+    public string Before { get; }
+
+    /// <summary>The version as the id has it: of a driver with its dots, of a VBIOS without.</summary>
+    public string Version { get; }
+
+    /// <summary>Whether this id is for a manifest of this version, in the manifest's own writing.</summary>
+    public bool IsOfVersion(string version)
+    {
+        ArgumentNullException.ThrowIfNull(version);
+        return Role is RimRole.Driver
+            ? string.Equals(Version, version, StringComparison.Ordinal)
+            : string.Equals(Version, RimIds.WithoutDots(version), StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Whether this is a later version for the same thing as <paramref name="other"/>. Versions of unequal length are not compared.</summary>
+    public bool IsNewerThan(RimId other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Pattern == other.Pattern && Before == other.Before && Version.Length == other.Version.Length && string.CompareOrdinal(Version, other.Version) > 0;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Before}_{Version}";
+}
