@@ -5,10 +5,10 @@ using Assay.Endorsements;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
-using Assay.Reference;
 using Assay.Tests.Properties;
 using Assay.Tests.Trust;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 
