@@ -26,10 +26,10 @@ internal static class WeakeningOptions
     public static ImmutableArray<string> Names(string option, IEnumerable<string> lists, bool ofTokens, Action<string, string> refuse)
     {
         string[] names = [.. lists.SelectMany(list => list.Split(',')).Distinct(StringComparer.Ordinal)];
-        var known = ofTokens ? Weakenings.Names : Weakenings.Names.Remove(Weakenings.FreshnessNotProven);
+        var known = ofTokens ? Weakening.Names : Weakening.Names.Remove(Weakening.FreshnessNotProven.Name);
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
-            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakenings.FreshnessNotProven ? " of a verdict, but of a token" : "")}; these are: {string.Join(", ", known)}");
+            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakening.FreshnessNotProven.Name ? " of a verdict, but of a token" : "")}; these are: {string.Join(", ", known)}");
         }
 
         return [.. names];

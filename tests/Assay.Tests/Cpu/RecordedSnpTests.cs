@@ -3,6 +3,7 @@ using System.Formats.Asn1;
 using System.Numerics;
 using System.Security.Cryptography;
 using Assay.Appraisal.Snp;
+using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;

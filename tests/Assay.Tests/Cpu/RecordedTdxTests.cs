@@ -1,4 +1,5 @@
 using Assay.Appraisal.Tdx;
+using Assay.Checks;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
 using Assay.Trust;

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Assay.Tests.Architecture;
 using Assay.Tests.Cli;
 using Assay.Tests.Cli.Explain;
 
@@ -60,6 +61,24 @@ public sealed partial class GoldenTests(MachineVerifyTests.Machine machine) : IC
     [Fact]
     public void The_list_of_check_ids_is_what_it_was() => Compare("check-ids.txt", string.Concat(ExplainTests.Ids.Order(StringComparer.Ordinal).Select(id => id + "\n")));
 
+    /// <summary>An id or a weakening that is written down twice can differ from itself: both lists are the only place where their words are.</summary>
+    [Fact]
+    public void Ids_and_weakenings_are_spelled_in_their_lists_alone()
+    {
+        var root = Path.Combine(Repository.Root, "src", "core", "Assay.Verifier");
+        string[] lists = [Path.Combine(root, "Checks", "CheckIds.cs"), Path.Combine(root, "Checks", "Weakening.cs")];
+        var words = ExplainTests.Ids.Concat(Assay.Checks.Weakening.Names).Select(word => $"\"{word}\"").ToHashSet(StringComparer.Ordinal);
+        var spelled = SourceFiles.Of(root).Except(lists)
+            .SelectMany(file => File.ReadLines(file).Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal)).SelectMany(line => Quoted().Matches(line).Select(match => match.Value)).Where(words.Contains).Select(word => $"{Path.GetFileName(file)}: {word}"));
+
+        Assert.Empty(spelled);
+        Assert.All(CheckIdConstants, id => Assert.Contains(id, ExplainTests.Ids));
+        Assert.InRange(CheckIdConstants.Length, 150, 300);
+    }
+
+    private static string[] CheckIdConstants =>
+        [.. typeof(Assay.Checks.CheckIds).GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public).Where(constant => constant.IsLiteral).Select(constant => (string)constant.GetRawConstantValue()!)];
+
     [Theory]
     [MemberData(nameof(OfRecorded))]
     public void The_verdict_about_recorded_evidence_is_what_it_was(string name, int code, string[] arguments)
@@ -93,8 +112,13 @@ public sealed partial class GoldenTests(MachineVerifyTests.Machine machine) : IC
         string File(string name) => Path.Combine(machine.Folder, name);
         var options = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["--nonce"] = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=", ["--expect"] = "gpus=8,switches=4", ["--reference-values"] = File("reference_values.json"), ["--cpu-collateral"] = File("tdx_collateral.json"),
-            ["--anchors"] = File("machine_anchors.json"), ["--rim-store"] = File("rims"), ["--ocsp-store"] = File("ocsp"),
+            ["--nonce"] = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=",
+            ["--expect"] = "gpus=8,switches=4",
+            ["--reference-values"] = File("reference_values.json"),
+            ["--cpu-collateral"] = File("tdx_collateral.json"),
+            ["--anchors"] = File("machine_anchors.json"),
+            ["--rim-store"] = File("rims"),
+            ["--ocsp-store"] = File("ocsp"),
         };
         foreach (var pair in given.Chunk(2))
         {
@@ -144,6 +168,9 @@ public sealed partial class GoldenTests(MachineVerifyTests.Machine machine) : IC
 
     [GeneratedRegex(@"/[^\s"":,]*/(?=[^/\s"":,]+)")]
     private static partial Regex PathBefore();
+
+    [GeneratedRegex("\"[a-z0-9.-]+\"")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"\b[0-9]+\.json\b")]
     private static partial Regex Fresh();

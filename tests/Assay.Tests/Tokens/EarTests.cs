@@ -65,11 +65,11 @@ public sealed class EarTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     {
         // Nothing was stated of a processor: whether one was shown, and what it bound, changes nothing.
         string[] unstated = ["boot-not-expected", "devices-not-expected", "processor-not-expected"];
-        Assert.Empty(Assay.Checks.Weakenings.BeyondScope([.. unstated, "no-cpu-tee", "gpu-binding-none"]));
-        Assert.Empty(Assay.Checks.Weakenings.BeyondScope([.. unstated, "gpu-binding-evidence-hash"]));
+        Assert.Empty(Assay.Checks.Weakening.BeyondScope([.. unstated, "no-cpu-tee", "gpu-binding-none"]));
+        Assert.Empty(Assay.Checks.Weakening.BeyondScope([.. unstated, "gpu-binding-evidence-hash"]));
         // Once one was stated, less than the boot event was accepted by name.
-        Assert.Equal(["gpu-binding-evidence-hash"], Assay.Checks.Weakenings.BeyondScope(["boot-not-expected", "gpu-binding-evidence-hash"]));
-        Assert.Equal(["no-cpu-tee"], Assay.Checks.Weakenings.BeyondScope(["no-cpu-tee"]));
+        Assert.Equal(["gpu-binding-evidence-hash"], Assay.Checks.Weakening.BeyondScope(["boot-not-expected", "gpu-binding-evidence-hash"]));
+        Assert.Equal(["no-cpu-tee"], Assay.Checks.Weakening.BeyondScope(["no-cpu-tee"]));
     }
 
     [Fact]

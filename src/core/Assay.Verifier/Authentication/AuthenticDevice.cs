@@ -44,22 +44,22 @@ public sealed class AuthenticDevice
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
-        new("report.wellformed", ReportIsWellFormed),
-        new("device.chain.wellformed", ChainIsWellFormed),
+        new(Checks.CheckIds.ReportWellformed, ReportIsWellFormed),
+        new(Checks.CheckIds.DeviceChainWellformed, ChainIsWellFormed),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
     [
-        new("device.chain.trusted", ChainIsTrusted),
-        new("device.identity.known", IdentityIsKnown),
-        new("device.serial.consistent", SerialIsConsistent),
-        new("device.type.declared", TypeIsAsDeclared),
-        new("report.signature.valid", SignatureIsValid),
-        new("report.fields.wellformed", FieldsAreWellFormed),
-        new("report.version.supported", VersionIsSupported),
-        new("report.nonce.match", NonceMatches),
-        new("report.nonce.declared", NonceIsAsDeclared),
-        new("report.fwid.match", FwidMatches),
+        new(Checks.CheckIds.DeviceChainTrusted, ChainIsTrusted),
+        new(Checks.CheckIds.DeviceIdentityKnown, IdentityIsKnown),
+        new(Checks.CheckIds.DeviceSerialConsistent, SerialIsConsistent),
+        new(Checks.CheckIds.DeviceTypeDeclared, TypeIsAsDeclared),
+        new(Checks.CheckIds.ReportSignatureValid, SignatureIsValid),
+        new(Checks.CheckIds.ReportFieldsWellformed, FieldsAreWellFormed),
+        new(Checks.CheckIds.ReportVersionSupported, VersionIsSupported),
+        new(Checks.CheckIds.ReportNonceMatch, NonceMatches),
+        new(Checks.CheckIds.ReportNonceDeclared, NonceIsAsDeclared),
+        new(Checks.CheckIds.ReportFwidMatch, FwidMatches),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>

@@ -34,20 +34,20 @@ public sealed class AuthenticSnpReport
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
-        new("snp.report.wellformed", ReportIsWellFormed),
+        new(Checks.CheckIds.SnpReportWellformed, ReportIsWellFormed),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
     [
-        new("snp.chain.available", ChainIsAvailable),
-        new("snp.chain.trusted", ChainIsTrusted),
-        new("snp.endorsement.wellformed", EndorsementIsWellFormed),
-        new("snp.product.match", ProductMatches),
-        new("snp.signing-key.match", SigningKeyMatches),
-        new("snp.endorsement.tcb.match", TcbMatches),
-        new("snp.endorsement.chip.match", ChipMatches),
-        new("snp.report.signature.valid", ReportIsSigned),
-        new("snp.report-data.match", ReportDataMatches),
+        new(Checks.CheckIds.SnpChainAvailable, ChainIsAvailable),
+        new(Checks.CheckIds.SnpChainTrusted, ChainIsTrusted),
+        new(Checks.CheckIds.SnpEndorsementWellformed, EndorsementIsWellFormed),
+        new(Checks.CheckIds.SnpProductMatch, ProductMatches),
+        new(Checks.CheckIds.SnpSigningKeyMatch, SigningKeyMatches),
+        new(Checks.CheckIds.SnpEndorsementTcbMatch, TcbMatches),
+        new(Checks.CheckIds.SnpEndorsementChipMatch, ChipMatches),
+        new(Checks.CheckIds.SnpReportSignatureValid, ReportIsSigned),
+        new(Checks.CheckIds.SnpReportDataMatch, ReportDataMatches),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>

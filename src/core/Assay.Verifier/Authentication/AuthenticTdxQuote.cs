@@ -35,18 +35,18 @@ public sealed class AuthenticTdxQuote
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
-        new("tdx.quote.wellformed", QuoteIsWellFormed),
-        new("tdx.chain.wellformed", ChainIsWellFormed),
+        new(Checks.CheckIds.TdxQuoteWellformed, QuoteIsWellFormed),
+        new(Checks.CheckIds.TdxChainWellformed, ChainIsWellFormed),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
     [
-        new("tdx.chain.trusted", ChainIsTrusted),
-        new("tdx.pck.wellformed", PlatformIsWellFormed),
-        new("tdx.qe-report.signature.valid", QeReportIsSigned),
-        new("tdx.attestation-key.bound", AttestationKeyIsBound),
-        new("tdx.quote.signature.valid", QuoteIsSigned),
-        new("tdx.report-data.match", ReportDataMatches),
+        new(Checks.CheckIds.TdxChainTrusted, ChainIsTrusted),
+        new(Checks.CheckIds.TdxPckWellformed, PlatformIsWellFormed),
+        new(Checks.CheckIds.TdxQeReportSignatureValid, QeReportIsSigned),
+        new(Checks.CheckIds.TdxAttestationKeyBound, AttestationKeyIsBound),
+        new(Checks.CheckIds.TdxQuoteSignatureValid, QuoteIsSigned),
+        new(Checks.CheckIds.TdxReportDataMatch, ReportDataMatches),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>

@@ -48,27 +48,27 @@ public sealed class AuthenticTpmQuote
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_azure =
     [
-        new("tpm.hcl.wellformed", HclIsWellFormed),
-        new("tpm.hcl.report-data.match", HclBindsItself),
-        new("tpm.hcl.user-data.match", UserDataMatches),
+        new(Checks.CheckIds.TpmHclWellformed, HclIsWellFormed),
+        new(Checks.CheckIds.TpmHclReportDataMatch, HclBindsItself),
+        new(Checks.CheckIds.TpmHclUserDataMatch, UserDataMatches),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
-        new("tpm.quote.wellformed", QuoteIsWellFormed),
-        new("tpm.signature.wellformed", SignatureIsWellFormed),
+        new(Checks.CheckIds.TpmQuoteWellformed, QuoteIsWellFormed),
+        new(Checks.CheckIds.TpmSignatureWellformed, SignatureIsWellFormed),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_authenticity =
     [
-        new("tpm.ak.root", RootIsTrusted),
-        new("tpm.quote.signature.valid", SignatureIsValid),
-        new("tpm.quote.signer.match", SignerMatches),
-        new("tpm.quote.nonce.match", NonceMatches),
-        new("tpm.quote.bank.accepted", BankIsAccepted),
-        new("tpm.quote.registers.present", RegistersArePresent),
-        new("tpm.quote.registers.match", RegistersMatch),
-        new("tpm.quote.boot.same", BootIsTheSame),
+        new(Checks.CheckIds.TpmAkRoot, RootIsTrusted),
+        new(Checks.CheckIds.TpmQuoteSignatureValid, SignatureIsValid),
+        new(Checks.CheckIds.TpmQuoteSignerMatch, SignerMatches),
+        new(Checks.CheckIds.TpmQuoteNonceMatch, NonceMatches),
+        new(Checks.CheckIds.TpmQuoteBankAccepted, BankIsAccepted),
+        new(Checks.CheckIds.TpmQuoteRegistersPresent, RegistersArePresent),
+        new(Checks.CheckIds.TpmQuoteRegistersMatch, RegistersMatch),
+        new(Checks.CheckIds.TpmQuoteBootSame, BootIsTheSame),
     ];
 
     private AuthenticTpmQuote(TpmQuote quote, AttestationKey key, QuotedRegisters registers) => (Quote, Key, Registers) = (quote, key, registers);

@@ -142,10 +142,10 @@ internal static class MachineAssurance
         var (parts, devices) = (machine.Parts, machine.Parts.Devices is { Devices.IsDefaultOrEmpty: false });
         (bool Applies, string Sentence)[] all =
         [
-            (parts.Tdx is { Quote: not null } && Unrevoked("tdx.chain.not-revoked", parts.Tdx.Findings), $"{Whose(parts.Tdx?.Anchors, "An Intel TDX platform", "A simulated TDX platform")} signed the quote of this confidential VM."),
-            (parts.Snp is { Report: not null } && Unrevoked("snp.chain.not-revoked", parts.Snp.Findings), $"{Whose(parts.Snp?.Anchors, "An AMD SEV-SNP platform", "A simulated SEV-SNP platform")} signed the report of this confidential VM."),
-            (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, "boot.log.replayed"), "The digests in the boot log are those that were measured into the registers."),
-            (Held(machine.Findings, "binding.cpu.devices"), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
+            (parts.Tdx is { Quote: not null } && Unrevoked(CheckIds.TdxChainNotRevoked, parts.Tdx.Findings), $"{Whose(parts.Tdx?.Anchors, "An Intel TDX platform", "A simulated TDX platform")} signed the quote of this confidential VM."),
+            (parts.Snp is { Report: not null } && Unrevoked(CheckIds.SnpChainNotRevoked, parts.Snp.Findings), $"{Whose(parts.Snp?.Anchors, "An AMD SEV-SNP platform", "A simulated SEV-SNP platform")} signed the report of this confidential VM."),
+            (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, CheckIds.BootLogReplayed), "The digests in the boot log are those that were measured into the registers."),
+            (Held(machine.Findings, CheckIds.BindingCpuDevices), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
             (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured gate verified when it booted."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
@@ -158,14 +158,14 @@ internal static class MachineAssurance
         (bool Applies, string Sentence)[] all =
         [
             (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it answers no challenge of yours."),
-            (machine.Weakened.Any(name => name.EndsWith("-no-reference-values", StringComparison.Ordinal)), "That the VM runs an image that you know: no reference values were given."),
-            (machine.Weakened.Contains("reference-values-unsigned"), "That the reference values are their publisher's: nobody signed them, and whoever can write the file chooses them."),
-            (!devices && machine.Weakened.Any(name => name is "tdx-revocation-skipped" or "snp-revocation-skipped"), "That no certificate was revoked: revocation was skipped."),
-            (!devices && machine.Weakened.Contains("time-stated"), "That certificates and collateral are valid today: they were judged at the time that you stated."),
-            (machine.Weakened.Contains("snp-no-minimum-tcb"), "That the firmware is new enough: AMD states no status, and you stated no minimum TCB."),
+            (machine.Weakened.Any(name => name == Weakening.TdxNoReferenceValues.Name || name == Weakening.SnpNoReferenceValues.Name || name == Weakening.TpmNoReferenceValues.Name), "That the VM runs an image that you know: no reference values were given."),
+            (machine.Weakened.Contains(Weakening.ReferenceValuesUnsigned.Name), "That the reference values are their publisher's: nobody signed them, and whoever can write the file chooses them."),
+            (!devices && (machine.Weakened.Contains(Weakening.TdxRevocationSkipped.Name) || machine.Weakened.Contains(Weakening.SnpRevocationSkipped.Name)), "That no certificate was revoked: revocation was skipped."),
+            (!devices && machine.Weakened.Contains(Weakening.TimeStated.Name), "That certificates and collateral are valid today: they were judged at the time that you stated."),
+            (machine.Weakened.Contains(Weakening.SnpNoMinimumTcb.Name), "That the firmware is new enough: AMD states no status, and you stated no minimum TCB."),
             (!devices && (parts.Tdx?.Anchors ?? parts.Snp?.Anchors) is Trust.TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
             (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: some have another digest than a name and payload, so none of their names is believed, nor where the boundary is."),
-            (machine.Weakened.Contains("paravisor-not-named"), "That the vTPM is this VM's, or anything that it says, its PCRs and its answer to a challenge included: no reference value names its paravisor."),
+            (machine.Weakened.Contains(Weakening.ParavisorNotNamed.Name), "That the vTPM is this VM's, or anything that it says, its PCRs and its answer to a challenge included: no reference value names its paravisor."),
             (parts.Cpu is null && devices, "That a confidential VM uses these devices: no processor vouches for one, and the host can read what the VM reads."),
             (devices && parts.Cpu is not null && machine.Binding is GpuBinding.EvidenceHash, "That the devices are this VM's: the holder of the key had them answer, and a VM without a GPU can borrow such an answer."),
             (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices have to do with this VM: nothing binds the two."),

@@ -13,11 +13,11 @@ internal static class PolicyGate
 {
     private static readonly HashSet<string> s_shownByClaims = new(StringComparer.Ordinal)
     {
-        "device.chain.current", "device.chain.not-revoked",
-        "rim.driver.chain.current", "rim.driver.chain.not-revoked", "rim.driver.chain.not-held",
-        "rim.vbios.chain.current", "rim.vbios.chain.not-revoked", "rim.vbios.chain.not-held",
-        "rim.switch.chain.current", "rim.switch.chain.not-revoked", "rim.switch.chain.not-held",
-        "measurements.driver.match", "measurements.vbios.match", "measurements.switch.match", "measurements.min-svn.met",
+        CheckIds.DeviceChainCurrent, CheckIds.DeviceChainNotRevoked,
+        CheckIds.RimDriverChainCurrent, CheckIds.RimDriverChainNotRevoked, CheckIds.RimDriverChainNotHeld,
+        CheckIds.RimVbiosChainCurrent, CheckIds.RimVbiosChainNotRevoked, CheckIds.RimVbiosChainNotHeld,
+        CheckIds.RimSwitchChainCurrent, CheckIds.RimSwitchChainNotRevoked, CheckIds.RimSwitchChainNotHeld,
+        CheckIds.MeasurementsDriverMatch, CheckIds.MeasurementsVbiosMatch, CheckIds.MeasurementsSwitchMatch, CheckIds.MeasurementsMinSvnMet,
     };
 
     /// <summary>Why no policy is asked about this; null when one is.</summary>

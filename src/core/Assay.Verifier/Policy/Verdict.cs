@@ -66,7 +66,7 @@ public sealed partial record Verdict
     /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
     public ImmutableArray<string> Weakened =>
     [
-        .. (Machine?.Weakened ?? Appraisal.Weakened.Concat(Unstated.OfDevicesAlone)).Concat(AllowedAlthough.IsEmpty ? [] : ["policy-allowed"])
+        .. (Machine?.Weakened ?? Appraisal.Weakened.Concat(Unstated.OfDevicesAlone)).Concat(AllowedAlthough.IsEmpty ? [] : [Weakening.PolicyAllowed.Name])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
 
@@ -154,7 +154,7 @@ public sealed partial record Verdict
 
     private static ImmutableArray<Finding> FindingsOf(PolicyDecision? decision, bool allowed, string? whyNotAsked)
     {
-        const string id = "policy.rules.satisfied";
+        const string id = CheckIds.PolicyRulesSatisfied;
         if (decision is null)
         {
             return [Outcome.Stopped(whyNotAsked!).Named(id)];
@@ -221,7 +221,7 @@ internal static class Assurance
             (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
             (appraisal.FreshnessProven && !appraisal.Devices.Any(IsRevoked), "The reports answer your nonce: they were made after you chose it."),
             (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement that a signed reference manifest names has a value that it allows."),
-            (authentic.Length > 1 && !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding is { Id: "set.devices.distinct", State: CheckState.Held }), "The devices are different ones."),
+            (authentic.Length > 1 && !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding is { Id: CheckIds.SetDevicesDistinct, State: CheckState.Held }), "The devices are different ones."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
@@ -231,17 +231,17 @@ internal static class Assurance
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
         [
-            (appraisal.Weakened.Contains("nonce-not-given"), "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
-            (!appraisal.FreshnessProven && !appraisal.Weakened.Contains("nonce-not-given"), "That the reports are fresh: not every one of them is authentic and answers your nonce."),
-            (appraisal.Weakened.Contains("revocation-skipped"), "That no certificate was revoked: revocation was skipped."),
-            (appraisal.Weakened.Contains("held-rim-signer-accepted"), "That the manifests are released: the signer of one is on hold, and you tolerate that."),
+            (appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
+            (!appraisal.FreshnessProven && !appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: not every one of them is authentic and answers your nonce."),
+            (appraisal.Weakened.Contains(Weakening.RevocationSkipped.Name), "That no certificate was revoked: revocation was skipped."),
+            (appraisal.Weakened.Contains(Weakening.HeldRimSignerAccepted.Name), "That the manifests are released: the signer of one is on hold, and you tolerate that."),
             (appraisal.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
             (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
-            (Failed(appraisal, "set.devices.distinct"), "That as many devices answered as reports are given: one of them is repeated."),
-            (Failed(appraisal, "topology.gpus.match") || Failed(appraisal, "topology.switches.match"), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
-            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: "topology.gpus.match", State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
+            (Failed(appraisal, CheckIds.SetDevicesDistinct), "That as many devices answered as reports are given: one of them is repeated."),
+            (Failed(appraisal, CheckIds.TopologyGpusMatch) || Failed(appraisal, CheckIds.TopologySwitchesMatch), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
+            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: CheckIds.TopologyGpusMatch, State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
             (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
@@ -249,7 +249,7 @@ internal static class Assurance
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
 
-    private static bool IsRevoked(DeviceResult device) => !device.Findings.IsDefaultOrEmpty && device.Findings.Any(finding => finding is { Id: "device.chain.not-revoked", State: CheckState.Failed });
+    private static bool IsRevoked(DeviceResult device) => !device.Findings.IsDefaultOrEmpty && device.Findings.Any(finding => finding is { Id: CheckIds.DeviceChainNotRevoked, State: CheckState.Failed });
 
     private static bool Failed(AppraisalResult appraisal, string id) => !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding.Id == id && finding.State is CheckState.Failed);
 

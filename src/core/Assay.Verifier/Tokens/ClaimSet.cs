@@ -91,7 +91,7 @@ internal sealed class ClaimSet
     /// </summary>
     public ClaimSet AddKey(Verdict verdict)
     {
-        if (verdict is not { Kind: VerdictKind.Pass, IsFresh: true, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: "binding.cpu.devices", State: CheckState.Held }))
+        if (verdict is not { Kind: VerdictKind.Pass, IsFresh: true, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: CheckIds.BindingCpuDevices, State: CheckState.Held }))
         {
             return this;
         }

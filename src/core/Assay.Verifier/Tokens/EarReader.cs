@@ -18,18 +18,18 @@ public static class EarReader
 
     private static readonly ImmutableArray<Check<Subject>> s_form =
     [
-        new("token.profile.known", ProfileIsKnown),
-        new("token.submodules.wellformed", SubmodulesAreWellFormed),
+        new(Checks.CheckIds.TokenProfileKnown, ProfileIsKnown),
+        new(Checks.CheckIds.TokenSubmodulesWellformed, SubmodulesAreWellFormed),
     ];
 
     private static readonly ImmutableArray<Check<Subject>> s_claims =
     [
-        new("token.claims.wellformed", ClaimsAreWellFormed),
+        new(Checks.CheckIds.TokenClaimsWellformed, ClaimsAreWellFormed),
         .. TokenChecks.Parties.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
         .. TokenChecks.Times.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
-        new("token.status.affirming", StatusIsAffirming),
-        new("token.status.consistent", StatusIsConsistent),
-        new("token.result.pass", ResultIsPass),
+        new(Checks.CheckIds.TokenStatusAffirming, StatusIsAffirming),
+        new(Checks.CheckIds.TokenStatusConsistent, StatusIsConsistent),
+        new(Checks.CheckIds.TokenResultPass, ResultIsPass),
         .. TokenChecks.Admissions.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
     ];
 

@@ -19,17 +19,17 @@ public static class EatBundleReader
 
     private static readonly ImmutableArray<Check<Subject>> s_submodules =
     [
-        new("token.submodules.complete", SubmodulesAreComplete),
-        new("token.submodules.digest", DigestsMatch),
+        new(Checks.CheckIds.TokenSubmodulesComplete, SubmodulesAreComplete),
+        new(Checks.CheckIds.TokenSubmodulesDigest, DigestsMatch),
     ];
 
     private static readonly ImmutableArray<Check<Subject>> s_claims =
     [
-        new("token.claims.wellformed", ClaimsAreWellFormed),
-        new("token.issuer.same", IssuerIsTheSame),
+        new(Checks.CheckIds.TokenClaimsWellformed, ClaimsAreWellFormed),
+        new(Checks.CheckIds.TokenIssuerSame, IssuerIsTheSame),
         .. TokenChecks.Parties.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
         .. TokenChecks.Times.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
-        new("token.result.pass", ResultIsPass),
+        new(Checks.CheckIds.TokenResultPass, ResultIsPass),
         .. TokenChecks.Admissions.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
     ];
 

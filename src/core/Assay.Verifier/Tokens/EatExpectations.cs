@@ -32,7 +32,7 @@ public sealed record EatExpectations
     /// <summary>Accepts verdicts for which something was waived, or whose freshness is not proven (S-14).</summary>
     public bool DangerouslyAcceptWeakened { get; init; }
 
-    /// <summary>Accepts these weakenings, by the names of <see cref="Weakenings"/>, and no others.</summary>
+    /// <summary>Accepts these weakenings, by the names of <see cref="Weakening"/>, and no others.</summary>
     public ImmutableArray<string> DangerouslyAcceptedWeakenings { get; init; } = [];
 
     /// <summary>How the devices must be bound to a confidential VM, at the least; <see cref="GpuBinding.None"/> asks for nothing.</summary>

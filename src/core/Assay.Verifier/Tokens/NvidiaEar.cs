@@ -62,7 +62,7 @@ public static class NvidiaEar
     // "warning" is reserved there, so a pass for which something was waived is no more than a failure: readers of this form do not know
     // our list of weakenings.
     private static string Status(Verdict verdict) =>
-        verdict.Kind is VerdictKind.Pass && Weakenings.BeyondScope(verdict.Weakened).Length == 0 ? "affirming" : "contraindicated";
+        verdict.Kind is VerdictKind.Pass && Weakening.BeyondScope(verdict.Weakened).Length == 0 ? "affirming" : "contraindicated";
 }
 
 /// <summary>What both forms of EAR share.</summary>

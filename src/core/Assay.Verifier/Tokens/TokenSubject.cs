@@ -54,8 +54,8 @@ internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws
 /// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/tokens.md lists them.</summary>
 internal static class TokenChecks
 {
-    public const string WellFormed = "token.wellformed";
-    public const string Signature = "token.signature.valid";
+    public const string WellFormed = CheckIds.TokenWellformed;
+    public const string Signature = CheckIds.TokenSignatureValid;
 
     /// <summary>Seconds for clocks that differ. NVIDIA's verify-token allows the same.</summary>
     private const long Skew = 60;
@@ -65,37 +65,37 @@ internal static class TokenChecks
 
     public static ImmutableArray<Check<TokenSubject>> Headers { get; } =
     [
-        new("token.header.known", HeaderIsKnown),
-        new("token.algorithm.allowed", AlgorithmIsAllowed),
-        new("token.key.known", KeyIsKnown),
-        new("token.key.algorithm", AlgorithmIsTheKeys),
+        new(CheckIds.TokenHeaderKnown, HeaderIsKnown),
+        new(CheckIds.TokenAlgorithmAllowed, AlgorithmIsAllowed),
+        new(CheckIds.TokenKeyKnown, KeyIsKnown),
+        new(CheckIds.TokenKeyAlgorithm, AlgorithmIsTheKeys),
     ];
 
     /// <summary>Whom a token is from and for, and what it answers.</summary>
     public static ImmutableArray<Check<TokenSubject>> Parties { get; } =
     [
-        new("token.issuer.match", IssuerMatches),
-        new("token.audience.match", AudienceMatches),
-        new("token.nonce.same", NonceIsTheSame),
-        new("token.nonce.match", NonceMatches),
-        new("token.tee-pubkey.match", KeyMatches),
+        new(CheckIds.TokenIssuerMatch, IssuerMatches),
+        new(CheckIds.TokenAudienceMatch, AudienceMatches),
+        new(CheckIds.TokenNonceSame, NonceIsTheSame),
+        new(CheckIds.TokenNonceMatch, NonceMatches),
+        new(CheckIds.TokenTeePubkeyMatch, KeyMatches),
     ];
 
     /// <summary>When a token is valid.</summary>
     public static ImmutableArray<Check<TokenSubject>> Times { get; } =
     [
-        new("token.clock.plausible", ClockIsPlausible),
-        new("token.time.begun", TimeHasBegun),
-        new("token.time.not-ended", TimeHasNotEnded),
-        new("token.lifetime.limited", LifetimeIsLimited),
+        new(CheckIds.TokenClockPlausible, ClockIsPlausible),
+        new(CheckIds.TokenTimeBegun, TimeHasBegun),
+        new(CheckIds.TokenTimeNotEnded, TimeHasNotEnded),
+        new(CheckIds.TokenLifetimeLimited, LifetimeIsLimited),
     ];
 
     /// <summary>What our own claims admit.</summary>
     public static ImmutableArray<Check<TokenSubject>> Admissions { get; } =
     [
-        new("token.binding.met", BindingIsMet),
-        new("token.weakened.none", NothingIsWeakened),
-        new("token.anchors.accepted", AnchorsAreAccepted),
+        new(CheckIds.TokenBindingMet, BindingIsMet),
+        new(CheckIds.TokenWeakenedNone, NothingIsWeakened),
+        new(CheckIds.TokenAnchorsAccepted, AnchorsAreAccepted),
     ];
 
     /// <summary>Headers and keys, then signatures: asked only where the headers hold.</summary>
@@ -197,7 +197,7 @@ internal static class TokenChecks
             ? null : $"it lives for {seconds} seconds: more than none and at most a day is expected");
 
     /// <summary>Whether our claims say that nothing was waived and freshness is proven; what was not appraised at all does not count.</summary>
-    public static bool IsUnweakened(JsonElement claims) => Checks.Weakenings.BeyondScope(Weakenings(claims)).Length == 0;
+    public static bool IsUnweakened(JsonElement claims) => Checks.Weakening.BeyondScope(Weakenings(claims)).Length == 0;
 
     private static Outcome BindingIsMet(TokenSubject subject)
     {
@@ -252,7 +252,7 @@ internal static class TokenChecks
     }
 
     private static string[] Weakenings(JsonElement claims) =>
-        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : [Checks.Weakenings.FreshnessNotProven]];
+        [.. Weakened(claims) ?? ["unreadable"], .. StrictJson.Text(claims, "x-assay-freshness") is "proven" ? Array.Empty<string>() : [Checks.Weakening.FreshnessNotProven.Name]];
 
     private static string[]? Weakened(JsonElement claims) =>
         claims.TryGetProperty("x-assay-weakened", out var list) && list.ValueKind is JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String)

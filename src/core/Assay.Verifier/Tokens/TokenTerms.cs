@@ -1,5 +1,6 @@
 using System.Text;
 using Assay.Appraisal.Devices;
+using Assay.Checks;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Assay.Appraisal.Cpu;
@@ -25,6 +26,9 @@ public static class TrusteeEar
     private const int UnrecognisedHardware = 97;
 
     /// <summary>From the best to the worst.</summary>
+    // What is asked about a device is about its identity, or about its firmware.
+    private static readonly FrozenSet<string> s_aboutFirmware = RimAppraisal.CheckIds.Concat(DeviceAppraisal.MeasurementCheckIds).Where(id => id != CheckIds.ReportNvdec0Reported).ToFrozenSet(StringComparer.Ordinal);
+
     private static readonly string[] s_statuses = ["affirming", "warning", "none", "contraindicated"];
 
     /// <summary>One compact JWS. Not written where <see cref="EatBundleWriter.TryWrite"/> would write nothing.</summary>
@@ -102,7 +106,7 @@ public static class TrusteeEar
     {
         var passed = cpu.Tdx?.Passed ?? cpu.Snp!.Passed;
         var hardware = passed ? GenuineHardware : cpu.Findings.Any(finding => finding.State is CheckState.Failed) ? UnrecognisedHardware : NoClaim;
-        var image = cpu.Findings.First(finding => finding.Id is "tdx.measurements.match" or "snp.measurement.match");
+        var image = cpu.Findings.First(finding => finding.Id is CheckIds.TdxMeasurementsMatch or CheckIds.SnpMeasurementMatch);
         var executables = image.State switch { CheckState.Held => ApprovedBoot, CheckState.Failed => Contraindicated, _ => NoClaim };
         new ClaimSet()
             .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), image.State is CheckState.Failed ? Tier(executables) : "affirming"))
@@ -143,18 +147,16 @@ public static class TrusteeEar
     // The best that any submodule may say. What was waived is no full pass, and readers of this form do not know our list of weakenings.
     private static string Ceiling(Verdict verdict) => verdict switch
     {
-        { Kind: VerdictKind.Pass } when Weakenings.BeyondScope(verdict.Weakened).Length == 0 => "affirming",
+        { Kind: VerdictKind.Pass } when Weakening.BeyondScope(verdict.Weakened).Length == 0 => "affirming",
         { Kind: VerdictKind.Pass } => "warning",
         { Kind: VerdictKind.Incomplete } => "none",
         _ => "contraindicated",
     };
 
-    private static int Hardware(DeviceResult device) => Claim(device, GenuineHardware, UnrecognisedHardware, id =>
-        id.StartsWith("device.", StringComparison.Ordinal) || id.StartsWith("report.", StringComparison.Ordinal) || id.StartsWith("switch.", StringComparison.Ordinal));
+    private static int Hardware(DeviceResult device) => Claim(device, GenuineHardware, UnrecognisedHardware, id => !s_aboutFirmware.Contains(id));
 
     private static int Executables(DeviceResult device) =>
-        Claim(device, device.MeasurementsMatch ? ApprovedBoot : NoClaim, Contraindicated, id =>
-            id.StartsWith("rim.", StringComparison.Ordinal) || id.StartsWith("measurements.", StringComparison.Ordinal));
+        Claim(device, device.MeasurementsMatch ? ApprovedBoot : NoClaim, Contraindicated, s_aboutFirmware.Contains);
 
     private static int Claim(DeviceResult device, int good, int bad, Func<string, bool> concerns)
     {

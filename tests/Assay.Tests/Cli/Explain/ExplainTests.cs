@@ -7,6 +7,7 @@ using Assay.Appraisal.Machine;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
+using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral;
 using Assay.Reference.Manifest;

@@ -13,29 +13,29 @@ public static class BootAppraisal
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_log =
     [
-        new("boot.log.wellformed", LogIsWellFormed),
-        new("boot.log.replayed", LogIsReplayed),
-        new("boot.log.separators", SeparatorsAreSound),
-        new("boot.log.data.match", DataMatch),
-        new("boot.secure-boot.on", SecureBootIsOn),
-        new("boot.events.explained", EventsAreExplained),
+        new(Checks.CheckIds.BootLogWellformed, LogIsWellFormed),
+        new(Checks.CheckIds.BootLogReplayed, LogIsReplayed),
+        new(Checks.CheckIds.BootLogSeparators, SeparatorsAreSound),
+        new(Checks.CheckIds.BootLogDataMatch, DataMatch),
+        new(Checks.CheckIds.BootSecureBootOn, SecureBootIsOn),
+        new(Checks.CheckIds.BootEventsExplained, EventsAreExplained),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_gate =
     [
-        new("boot.register.in-tee", RegisterIsInTee),
-        new("boot.events.once", candidate => Grammar(candidate, GrammarRule.Once)),
-        new("boot.events.order", candidate => Grammar(candidate, GrammarRule.Order)),
-        new("boot.events.typed", candidate => Grammar(candidate, GrammarRule.Typed)),
-        new("boot.events.in-time", candidate => Grammar(candidate, GrammarRule.Late)),
-        new("boot.gate.complete", candidate => Grammar(candidate, GrammarRule.Complete)),
-        new("boot.boundary.match", candidate => Grammar(candidate, GrammarRule.Boundary)),
-        new("boot.gpu.policy.accepted", PolicyIsAccepted),
-        new("boot.gpu.attested", GpusAreAttested),
-        new("boot.gpu.cc.on", CcIsOn),
-        new("binding.boot.devices", DevicesAreTheSame),
-        new("boot.model.match", candidate => Named(candidate, candidate.Gate!.Model, candidate.Record!.Model?.Digest, "model")),
-        new("boot.workload.match", candidate => Named(candidate, candidate.Gate!.Workload, candidate.Record!.Workload?.Digest, "workload")),
+        new(Checks.CheckIds.BootRegisterInTee, RegisterIsInTee),
+        new(Checks.CheckIds.BootEventsOnce, candidate => Grammar(candidate, GrammarRule.Once)),
+        new(Checks.CheckIds.BootEventsOrder, candidate => Grammar(candidate, GrammarRule.Order)),
+        new(Checks.CheckIds.BootEventsTyped, candidate => Grammar(candidate, GrammarRule.Typed)),
+        new(Checks.CheckIds.BootEventsInTime, candidate => Grammar(candidate, GrammarRule.Late)),
+        new(Checks.CheckIds.BootGateComplete, candidate => Grammar(candidate, GrammarRule.Complete)),
+        new(Checks.CheckIds.BootBoundaryMatch, candidate => Grammar(candidate, GrammarRule.Boundary)),
+        new(Checks.CheckIds.BootGpuPolicyAccepted, PolicyIsAccepted),
+        new(Checks.CheckIds.BootGpuAttested, GpusAreAttested),
+        new(Checks.CheckIds.BootGpuCcOn, CcIsOn),
+        new(Checks.CheckIds.BindingBootDevices, DevicesAreTheSame),
+        new(Checks.CheckIds.BootModelMatch, candidate => Named(candidate, candidate.Gate!.Model, candidate.Record!.Model?.Digest, "model")),
+        new(Checks.CheckIds.BootWorkloadMatch, candidate => Named(candidate, candidate.Gate!.Workload, candidate.Record!.Workload?.Digest, "workload")),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
@@ -70,7 +70,7 @@ public static class BootAppraisal
     /// <param name="stopped">Whether the reason is another part's failure.</param>
     public static BootResult WithoutRegisters(string reason, bool stopped)
     {
-        var log = (stopped ? Outcome.Stopped(reason) : Outcome.Failed(reason)).Named("boot.log.replayed");
+        var log = (stopped ? Outcome.Stopped(reason) : Outcome.Failed(reason)).Named(Checks.CheckIds.BootLogReplayed);
         return new BootResult
         {
             Findings = [.. CheckIds.Select(id => id == log.Id ? log : Outcome.Stopped(reason).Named(id))],
@@ -109,7 +109,7 @@ public static class BootAppraisal
             Facts = candidate.Facts,
             Record = candidate.Record,
             CarriesBootEvent = whyNot is null && candidate.Record is { Attestation: not null } && candidate.Gate!.Outcome is GateOutcome.Attested
-                && all.All(finding => finding.State is not CheckState.Failed) && all.Single(finding => finding.Id == "boot.register.in-tee").State is CheckState.Held,
+                && all.All(finding => finding.State is not CheckState.Failed) && all.Single(finding => finding.Id == Checks.CheckIds.BootRegisterInTee).State is CheckState.Held,
         };
     }
 

@@ -101,7 +101,7 @@ public sealed record BootResult
 
     /// <summary>What was accepted and makes the answer weaker, by permanent name.</summary>
     public ImmutableArray<string> Weakened =>
-        Findings.Any(finding => finding is { Id: "boot.events.explained", Cause: NotCheckedCause.Waived }) ? ["boot-events-unproven"] : [];
+        Findings.Any(finding => finding is { Id: CheckIds.BootEventsExplained, Cause: NotCheckedCause.Waived }) ? [Weakening.BootEventsUnproven.Name] : [];
 
     /// <summary>The RTMR that the guest extends; firmware and boot loader have the others.</summary>
     internal const int GuestRtmr = 3;

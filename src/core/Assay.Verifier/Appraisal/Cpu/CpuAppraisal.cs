@@ -18,7 +18,7 @@ namespace Assay.Appraisal.Cpu;
 public static class CpuAppraisal
 {
     /// <summary>Azure's container could not be read: no other question has been put.</summary>
-    internal const string AzureIsWellFormed = "cpu.evidence.wellformed";
+    internal const string AzureIsWellFormed = Checks.CheckIds.CpuEvidenceWellformed;
 
     /// <summary>Every id of its own; the rest are those of <see cref="TdxAppraisal"/>, <see cref="SnpAppraisal"/> and <see cref="TpmAppraisal"/>.</summary>
     public static IEnumerable<string> CheckIds => [AzureIsWellFormed];

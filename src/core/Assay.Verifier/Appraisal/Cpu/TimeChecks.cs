@@ -14,9 +14,9 @@ internal sealed record TimeGround(EvaluationTime Time, RevocationChecking Revoca
     // The ids are those of the set: one question, whoever asks it.
     public static ImmutableArray<Check<TimeGround>> Checks { get; } =
     [
-        new("time.source.chosen", ground => ground.Time.Source is TimeSource.None ? Outcome.Failed("nothing chosen is refused: say by which clock is judged") : Outcome.Held(ground.Time.Source.ToString())),
-        new("time.floor.respected", FloorIsRespected),
-        new("revocation.chosen", ground => ground.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+        new(CheckIds.TimeSourceChosen, ground => ground.Time.Source is TimeSource.None ? Outcome.Failed("nothing chosen is refused: say by which clock is judged") : Outcome.Held(ground.Time.Source.ToString())),
+        new(CheckIds.TimeFloorRespected, FloorIsRespected),
+        new(CheckIds.RevocationChosen, ground => ground.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
             : ground.Revocation is RevocationChecking.Required ? Outcome.Held()
             : Outcome.Waived("revocation was skipped, and that is accepted")),
     ];

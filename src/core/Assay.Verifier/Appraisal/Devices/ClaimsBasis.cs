@@ -32,7 +32,7 @@ internal sealed class ClaimsBasis(DeviceResult result)
     }
 
     /// <summary>Device certificates: to a trusted root, within their time, not revoked.</summary>
-    public bool DeviceChainValidated => AllHeld("device.chain.trusted", "device.chain.current", "device.chain.not-revoked");
+    public bool DeviceChainValidated => AllHeld(CheckIds.DeviceChainTrusted, CheckIds.DeviceChainCurrent, CheckIds.DeviceChainNotRevoked);
 
     /// <summary>A RIM's signers: to a trusted root, within their time, neither revoked nor on hold.</summary>
     /// <param name="rim"><c>rim.driver</c>, <c>rim.vbios</c> or <c>rim.switch</c>.</param>

@@ -15,26 +15,26 @@ internal static class DeviceAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_state =
     [
-        new("device.chain.current", candidate => candidate.Judge.Current(candidate.Device.Path, isRim: false)),
-        new("device.chain.not-revoked", NotRevoked),
-        new("device.chain.status-current", candidate => candidate.Revocation!.StatusCurrent),
-        new("device.mode.consistent", ModeIsConsistent),
-        new("switch.pdi.match", SwitchPdiMatches),
-        new("device.vbios.known", VbiosIsKnown),
+        new(CheckIds.DeviceChainCurrent, candidate => candidate.Judge.Current(candidate.Device.Path, isRim: false)),
+        new(CheckIds.DeviceChainNotRevoked, NotRevoked),
+        new(CheckIds.DeviceChainStatusCurrent, candidate => candidate.Revocation!.StatusCurrent),
+        new(CheckIds.DeviceModeConsistent, ModeIsConsistent),
+        new(CheckIds.SwitchPdiMatch, SwitchPdiMatches),
+        new(CheckIds.DeviceVbiosKnown, VbiosIsKnown),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_gpuMeasurements =
     [
-        new("report.nvdec0.reported", NvDec0IsReported),
-        new("measurements.no-conflict", candidate => NoConflict(candidate)),
-        new("measurements.driver.match", candidate => Match(candidate, RimRole.Driver)),
-        new("measurements.vbios.match", candidate => Match(candidate, RimRole.Vbios)),
-        new("measurements.min-svn.met", MinimumSvnIsMet),
+        new(CheckIds.ReportNvdec0Reported, NvDec0IsReported),
+        new(CheckIds.MeasurementsNoConflict, candidate => NoConflict(candidate)),
+        new(CheckIds.MeasurementsDriverMatch, candidate => Match(candidate, RimRole.Driver)),
+        new(CheckIds.MeasurementsVbiosMatch, candidate => Match(candidate, RimRole.Vbios)),
+        new(CheckIds.MeasurementsMinSvnMet, MinimumSvnIsMet),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_switchMeasurements =
     [
-        new("measurements.switch.match", candidate => Match(candidate, RimRole.SwitchBios)),
+        new(CheckIds.MeasurementsSwitchMatch, candidate => Match(candidate, RimRole.SwitchBios)),
     ];
 
     /// <summary>The ids of the questions about the device itself.</summary>

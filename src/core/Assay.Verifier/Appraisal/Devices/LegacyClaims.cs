@@ -22,34 +22,34 @@ internal static class LegacyClaims
     // RIM's signature, so these rest on both: whoever rules on the signature asked about the signer.
     private static readonly ImmutableArray<Claim> s_claims =
     [
-        new("available", basis => basis.Held("report.signature.valid")),
-        new("attestation-report-available", basis => basis.Held("report.wellformed")),
+        new("available", basis => basis.Held(CheckIds.ReportSignatureValid)),
+        new("attestation-report-available", basis => basis.Held(CheckIds.ReportWellformed)),
         new("info-fetched", InfoIsFetched),
-        new("arch-check", basis => basis.Held("device.identity.known")),
-        new("root-cert-available", basis => basis.Held("device.chain.trusted")),
-        new("cert-chain-verified", basis => basis.AllHeld("device.chain.trusted", "device.chain.current")),
+        new("arch-check", basis => basis.Held(CheckIds.DeviceIdentityKnown)),
+        new("root-cert-available", basis => basis.Held(CheckIds.DeviceChainTrusted)),
+        new("cert-chain-verified", basis => basis.AllHeld(CheckIds.DeviceChainTrusted, CheckIds.DeviceChainCurrent)),
         new("ocsp-cert-chain-verified", OcspIsAuthentic),
         new("ocsp-signature-verified", OcspIsAuthentic),
         new("cert-ocsp-nonce-match", basis => OcspIsAuthentic(basis) && basis.Result.Chain is { NonceMatches: true }),
         new("cert-check-complete", basis => basis.DeviceChainValidated),
-        new("measurement-available", basis => basis.Held("report.wellformed") && !basis.Result.Device!.Report.Blocks.IsEmpty),
-        new("attestation-report-parsed", basis => basis.AllHeld("report.wellformed", "report.fields.wellformed")),
-        new("nonce-match", basis => basis.Held("report.nonce.match")),
-        new("attestation-report-driver-version-match", basis => basis.Held("rim.driver.version.match")),
-        new("attestation-report-vbios-version-match", basis => basis.Held("rim.vbios.version.match")),
-        new("attestation-report-verified", basis => basis.AllHeld("report.signature.valid", "report.version.supported", "device.chain.trusted")),
-        new("driver-rim-schema-fetched", basis => basis.Held("rim.driver.available")),
-        new("driver-rim-schema-validated", basis => basis.Held("rim.driver.wellformed")),
-        new("driver-rim-cert-extracted", basis => basis.Held("rim.driver.chain.trusted")),
-        new("driver-rim-signature-verified", basis => basis.Held("rim.driver.signature.valid") && basis.RimChainValidated("rim.driver")),
+        new("measurement-available", basis => basis.Held(CheckIds.ReportWellformed) && !basis.Result.Device!.Report.Blocks.IsEmpty),
+        new("attestation-report-parsed", basis => basis.AllHeld(CheckIds.ReportWellformed, CheckIds.ReportFieldsWellformed)),
+        new("nonce-match", basis => basis.Held(CheckIds.ReportNonceMatch)),
+        new("attestation-report-driver-version-match", basis => basis.Held(CheckIds.RimDriverVersionMatch)),
+        new("attestation-report-vbios-version-match", basis => basis.Held(CheckIds.RimVbiosVersionMatch)),
+        new("attestation-report-verified", basis => basis.AllHeld(CheckIds.ReportSignatureValid, CheckIds.ReportVersionSupported, CheckIds.DeviceChainTrusted)),
+        new("driver-rim-schema-fetched", basis => basis.Held(CheckIds.RimDriverAvailable)),
+        new("driver-rim-schema-validated", basis => basis.Held(CheckIds.RimDriverWellformed)),
+        new("driver-rim-cert-extracted", basis => basis.Held(CheckIds.RimDriverChainTrusted)),
+        new("driver-rim-signature-verified", basis => basis.Held(CheckIds.RimDriverSignatureValid) && basis.RimChainValidated("rim.driver")),
         new("driver-rim-driver-measurements-available", basis => basis.GoldenValuesAvailable(RimRole.Driver)),
-        new("driver-vbios-rim-fetched", basis => basis.Held("rim.vbios.available")),
-        new("vbios-rim-schema-validated", basis => basis.Held("rim.vbios.wellformed")),
-        new("vbios-rim-cert-extracted", basis => basis.Held("rim.vbios.chain.trusted")),
-        new("vbios-rim-signature-verified", basis => basis.Held("rim.vbios.signature.valid") && basis.RimChainValidated("rim.vbios")),
+        new("driver-vbios-rim-fetched", basis => basis.Held(CheckIds.RimVbiosAvailable)),
+        new("vbios-rim-schema-validated", basis => basis.Held(CheckIds.RimVbiosWellformed)),
+        new("vbios-rim-cert-extracted", basis => basis.Held(CheckIds.RimVbiosChainTrusted)),
+        new("vbios-rim-signature-verified", basis => basis.Held(CheckIds.RimVbiosSignatureValid) && basis.RimChainValidated("rim.vbios")),
         new("vbios-rim-driver-measurements-available", basis => basis.GoldenValuesAvailable(RimRole.Vbios)),
-        new("vbios-index-conflict", basis => basis.Held("measurements.no-conflict")),
-        new("vbios-index-no-conflict", basis => basis.Held("measurements.no-conflict")),
+        new("vbios-index-conflict", basis => basis.Held(CheckIds.MeasurementsNoConflict)),
+        new("vbios-index-no-conflict", basis => basis.Held(CheckIds.MeasurementsNoConflict)),
         new("measurements-match", basis => basis.Result.MeasurementsMatch),
     ];
 
@@ -73,7 +73,7 @@ internal static class LegacyClaims
     }
 
     private static bool InfoIsFetched(ClaimsBasis basis) =>
-        basis.AllHeld("report.wellformed", "device.chain.wellformed", "report.fields.wellformed")
+        basis.AllHeld(CheckIds.ReportWellformed, CheckIds.DeviceChainWellformed, CheckIds.ReportFieldsWellformed)
         && basis.Result.Device!.Fields is { DriverVersion: not null, VbiosVersion: not null };
 
     // No finding is about the answers' signatures alone; this is what the chain's status says of all of them. False where nobody was asked.

@@ -169,7 +169,7 @@ public static class NvidiaClaims
     {
         Add(claims, $"{prefix}-arch-check", true);
         Add(claims, $"{prefix}-attestation-report-parsed", true);
-        Add(claims, $"{prefix}-attestation-report-nonce-match", result.Findings.Any(finding => finding is { Id: "report.nonce.match", State: CheckState.Held }));
+        Add(claims, $"{prefix}-attestation-report-nonce-match", result.Findings.Any(finding => finding is { Id: CheckIds.ReportNonceMatch, State: CheckState.Held }));
         Add(claims, $"{prefix}-attestation-report-signature-verified", true);
         Add(claims, $"{prefix}-attestation-report-cert-chain-fwid-match", true);
         claims.Add($"{prefix}-attestation-report-cert-chain", writer => WriteChain(writer, result.Chain));

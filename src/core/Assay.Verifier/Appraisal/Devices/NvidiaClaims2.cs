@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Assay.Checks;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Wire;
@@ -72,17 +73,17 @@ internal static class NvidiaClaims2
         AddRim(claims, Gpu + "vbios-rim", RimRole.Vbios, basis);
         claims.Add(Gpu + "driver-version", result.Device!.Fields.DriverVersion ?? "");
         claims.Add(Gpu + "vbios-version", result.Device.Fields.VbiosVersion ?? "");
-        claims.Add(Gpu + "vbios-index-no-conflict", basis.Held("measurements.no-conflict"));
+        claims.Add(Gpu + "vbios-index-no-conflict", basis.Held(CheckIds.MeasurementsNoConflict));
         claims.Add("oemid", result.Rim(RimRole.Driver)?.Rim?.Document.FirmwareManufacturerId ?? "");
     }
 
     private static void AddReport(SortedDictionary<string, object> claims, string prefix, ClaimsBasis basis)
     {
-        claims.Add(prefix + "arch-check", basis.Held("device.identity.known"));
+        claims.Add(prefix + "arch-check", basis.Held(CheckIds.DeviceIdentityKnown));
         claims.Add(prefix + "attestation-report-cert-chain-validated", basis.DeviceChainValidated);
-        claims.Add(prefix + "attestation-report-parsed", basis.AllHeld("report.wellformed", "report.fields.wellformed"));
-        claims.Add(prefix + "attestation-report-nonce-match", basis.Held("report.nonce.match"));
-        claims.Add(prefix + "attestation-report-signature-verified", basis.Held("report.signature.valid"));
+        claims.Add(prefix + "attestation-report-parsed", basis.AllHeld(CheckIds.ReportWellformed, CheckIds.ReportFieldsWellformed));
+        claims.Add(prefix + "attestation-report-nonce-match", basis.Held(CheckIds.ReportNonceMatch));
+        claims.Add(prefix + "attestation-report-signature-verified", basis.Held(CheckIds.ReportSignatureValid));
     }
 
     private static void AddRim(SortedDictionary<string, object> claims, string prefix, RimRole role, ClaimsBasis basis)

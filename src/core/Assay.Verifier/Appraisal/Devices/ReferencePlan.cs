@@ -14,6 +14,9 @@ namespace Assay.Appraisal.Devices;
 /// <param name="CorimOnly">Whether the reference values exist only in a form that this version does not read.</param>
 public sealed record RimRequirement(RimRole Role, string? Id, string? Version, string? WhyNoId = null, bool CorimOnly = false)
 {
+    internal const string Available = ".available";
+    internal const string NotHeld = ".chain.not-held";
+
     /// <summary>How the checks of this RIM are called: <c>rim.driver</c>, <c>rim.vbios</c> or <c>rim.switch</c>.</summary>
     public string Prefix => Role switch
     {
@@ -22,6 +25,9 @@ public sealed record RimRequirement(RimRole Role, string? Id, string? Version, s
         RimRole.SwitchBios => "rim.switch",
         _ => throw new InvalidOperationException("a requirement without a role"),
     };
+
+    /// <summary>The id of one of its checks.</summary>
+    internal string IdOf(string suffix) => Prefix + suffix;
 }
 
 /// <summary>Which RIMs a device needs, from its authentic report alone.</summary>

@@ -37,7 +37,7 @@ internal static class RimAppraisal
     // These decide whether the golden values may be used at all.
     private static readonly ImmutableArray<Check<Candidate>> s_gates =
     [
-        new(".available", IsAvailable),
+        new(RimRequirement.Available, IsAvailable),
         new(".wellformed", IsWellFormed),
         new(".chain.trusted", ChainIsTrusted),
         new(".signature.valid", SignatureIsValid),
@@ -52,7 +52,7 @@ internal static class RimAppraisal
         new(".chain.current", candidate => candidate.Rim is { } rim ? candidate.Judge.Current(rim.Path, isRim: true) : candidate.Stopped),
         new(".chain.not-revoked", NotRevoked),
         new(".chain.status-current", candidate => candidate.Revocation is { } known ? known.StatusCurrent : candidate.Stopped),
-        new(".chain.not-held", candidate => candidate.Revocation is { } known ? known.NotHeld : candidate.Stopped),
+        new(RimRequirement.NotHeld, candidate => candidate.Revocation is { } known ? known.NotHeld : candidate.Stopped),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_checks = [.. s_gates, .. s_beside];

@@ -19,15 +19,15 @@ public static class SetAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
-        new("set.devices.present", candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
-        new("set.devices.distinct", candidate => candidate.OfAll(DevicesAreDistinct(candidate))),
-        new("set.nonce.same", candidate => candidate.OfAll(NonceIsOne(candidate))),
-        new("set.mode.same", candidate => candidate.OfAll(ModeIsOne(candidate))),
-        new("topology.gpus.match", candidate => Topology.SwitchesNameTheGpus(candidate.Devices)),
-        new("topology.switches.match", candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
-        new("time.source.chosen", TimeIsChosen),
-        new("time.floor.respected", TimeIsPlausible),
-        new("revocation.chosen", candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+        new(Checks.CheckIds.SetDevicesPresent, candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
+        new(Checks.CheckIds.SetDevicesDistinct, candidate => candidate.OfAll(DevicesAreDistinct(candidate))),
+        new(Checks.CheckIds.SetNonceSame, candidate => candidate.OfAll(NonceIsOne(candidate))),
+        new(Checks.CheckIds.SetModeSame, candidate => candidate.OfAll(ModeIsOne(candidate))),
+        new(Checks.CheckIds.TopologyGpusMatch, candidate => Topology.SwitchesNameTheGpus(candidate.Devices)),
+        new(Checks.CheckIds.TopologySwitchesMatch, candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
+        new(Checks.CheckIds.TimeSourceChosen, TimeIsChosen),
+        new(Checks.CheckIds.TimeFloorRespected, TimeIsPlausible),
+        new(Checks.CheckIds.RevocationChosen, candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
             : candidate.Expected.Revocation is RevocationChecking.Required ? Outcome.Held()
             : Outcome.Waived("revocation was skipped, and that is accepted")),
     ];
@@ -99,7 +99,7 @@ public static class SetAppraisal
         var candidate = new Candidate(devices, expected);
         ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
         var fresh = expected.Nonce is not null && !devices.IsEmpty
-            && devices.All(device => device.Device is not null && device.Findings.Any(finding => finding is { Id: "report.nonce.match", State: CheckState.Held }));
+            && devices.All(device => device.Device is not null && device.Findings.Any(finding => finding is { Id: Checks.CheckIds.ReportNonceMatch, State: CheckState.Held }));
         return new AppraisalResult
         {
             Devices = devices,
@@ -168,30 +168,25 @@ public static class SetAppraisal
 
     private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)
     {
-        var held = devices.SelectMany(device => device.Rims).SelectMany(rim => rim.Findings)
-            .Any(finding => finding.Id.EndsWith(".not-held", StringComparison.Ordinal) && finding.Cause is NotCheckedCause.Waived) && expected.DangerouslyAcceptHeldRimSigner;
-        (bool Applies, string Name)[] all =
-        [
-            (held && expected.Revocation is RevocationChecking.Required, "held-rim-signer-accepted"),
-            (expected.Nonce is null, "nonce-not-given"),
-            (expected.Revocation is RevocationChecking.DangerouslySkipped, "revocation-skipped"),
-            (expected.Time.Source is TimeSource.Stated, "time-stated"),
-        ];
-        return [.. all.Where(weakening => weakening.Applies).Select(weakening => weakening.Name)];
+        var held = devices.SelectMany(device => device.Rims).Any(rim => rim.Findings.Any(finding => finding.Id == rim.Requirement.IdOf(RimRequirement.NotHeld) && finding.Cause is NotCheckedCause.Waived));
+        return Weakening.NamesOf(
+            (Weakening.HeldRimSignerAccepted, held && expected is { DangerouslyAcceptHeldRimSigner: true, Revocation: RevocationChecking.Required }),
+            (Weakening.NonceNotGiven, expected.Nonce is null),
+            (Weakening.RevocationSkipped, expected.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.TimeStated, expected.Time.Source is TimeSource.Stated));
     }
 
     private static ImmutableArray<MissingItem> MissingItems(ImmutableArray<DeviceResult> devices) =>
     [
-        .. devices.SelectMany(device => device.Rims.SelectMany(rim => rim.Findings)
-                .Where(finding => finding.Cause is NotCheckedCause.Missing)
-                .Select(finding => Item(device, finding, device.Rims.First(rim => finding.Id.StartsWith(rim.Requirement.Prefix, StringComparison.Ordinal)).Requirement))
-            .Concat(device.Findings.Where(finding => finding is { Id: "device.chain.not-revoked", Cause: NotCheckedCause.Missing })
+        .. devices.SelectMany(device => device.Rims
+                .SelectMany(rim => rim.Findings.Where(finding => finding.Cause is NotCheckedCause.Missing).Select(finding => Item(device, finding, rim.Requirement)))
+            .Concat(device.Findings.Where(finding => finding is { Id: Checks.CheckIds.DeviceChainNotRevoked, Cause: NotCheckedCause.Missing })
                 .Select(finding => new MissingItem("ocsp", $"{device.Device!.Identity.HardwareModel} {device.Device.Identity.Ueid}", finding.Reason!, device.Index))))
             .DistinctBy(item => (item.Kind, item.Id)),
     ];
 
     private static MissingItem Item(DeviceResult device, Finding finding, RimRequirement need) =>
-        !finding.Id.EndsWith(".available", StringComparison.Ordinal) ? new MissingItem("ocsp", $"signers of {need.Id}", finding.Reason!, device.Index)
+        finding.Id != need.IdOf(RimRequirement.Available) ? new MissingItem("ocsp", $"signers of {need.Id}", finding.Reason!, device.Index)
         : need.CorimOnly ? new MissingItem("corim", $"{device.Device!.Identity.Chip} {need.Role}", finding.Reason!, device.Index)
         : new MissingItem("rim", need.Id!, finding.Reason!, device.Index);
 

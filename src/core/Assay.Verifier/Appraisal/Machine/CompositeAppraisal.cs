@@ -21,23 +21,23 @@ namespace Assay.Appraisal.Machine;
 /// </summary>
 public static class CompositeAppraisal
 {
-    internal const string PartsPassedId = "composite.parts.passed";
+    internal const string PartsPassedId = Checks.CheckIds.CompositePartsPassed;
 
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
-        new("composite.cpu.present", CpuIsPresent),
+        new(Checks.CheckIds.CompositeCpuPresent, CpuIsPresent),
         new(PartsPassedId, PartsPassed),
-        new("composite.anchors.same", AnchorsAreOfOneKind),
-        new("composite.time.same", TimeIsOne),
-        new("composite.gpus.count", candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
-        new("composite.switches.count", candidate => Count(candidate, DeviceKind.Switch, candidate.Expected.Switches)),
-        new("binding.key.devices", KeyIsTheDevices),
-        new("binding.cpu.devices", CpuNamesTheDevices),
-        new("binding.boot.event", BootEventIsCarried),
-        new("binding.boot.fresh", BootEventNamesFreshDevices),
-        new("binding.boot.mode", ModesAgree),
-        new("binding.level.met", LevelIsMet),
+        new(Checks.CheckIds.CompositeAnchorsSame, AnchorsAreOfOneKind),
+        new(Checks.CheckIds.CompositeTimeSame, TimeIsOne),
+        new(Checks.CheckIds.CompositeGpusCount, candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
+        new(Checks.CheckIds.CompositeSwitchesCount, candidate => Count(candidate, DeviceKind.Switch, candidate.Expected.Switches)),
+        new(Checks.CheckIds.BindingKeyDevices, KeyIsTheDevices),
+        new(Checks.CheckIds.BindingCpuDevices, CpuNamesTheDevices),
+        new(Checks.CheckIds.BindingBootEvent, BootEventIsCarried),
+        new(Checks.CheckIds.BindingBootFresh, BootEventNamesFreshDevices),
+        new(Checks.CheckIds.BindingBootMode, ModesAgree),
+        new(Checks.CheckIds.BindingLevelMet, LevelIsMet),
     ];
 
     /// <summary>Every id, in the order in which the checks run.</summary>
@@ -65,10 +65,10 @@ public static class CompositeAppraisal
     // shown nothing answers, and what could not be read has not answered either.
     private static bool IsBound(CompositeParts parts)
     {
-        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && tdx.Findings.Holds("tdx.report-data.match")
-            : parts.Snp is { } snp ? snp.Report is not null && snp.Findings.Holds("snp.report-data.match")
+        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && tdx.Findings.Holds(Checks.CheckIds.TdxReportDataMatch)
+            : parts.Snp is { } snp ? snp.Report is not null && snp.Findings.Holds(Checks.CheckIds.SnpReportDataMatch)
             : parts.Cpu is null && parts.Devices is not null;
-        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && tpm.Findings.Holds("tpm.quote.nonce.match")));
+        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && tpm.Findings.Holds(Checks.CheckIds.TpmQuoteNonceMatch)));
     }
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
@@ -210,8 +210,8 @@ public static class CompositeAppraisal
     // likes, and a TPM's registers are worth no more than the paravisor that keeps them (S-1, S-6).
     private static string? WhyNoKnownGate(CompositeParts parts, RegisterKind kind)
     {
-        var image = parts.Tdx is { } tdx ? tdx.Findings.Holds("tdx.measurements.match") : parts.Snp is { } snp && snp.Findings.Holds("snp.measurement.match");
-        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds("tpm.measurements.match"));
+        var image = parts.Tdx is { } tdx ? tdx.Findings.Holds(Checks.CheckIds.TdxMeasurementsMatch) : parts.Snp is { } snp && snp.Findings.Holds(Checks.CheckIds.SnpMeasurementMatch);
+        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
         var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(parts.Tpm?.Boot) : kind is not RegisterKind.Rtmr || (parts.Tdx?.Image is { Rtmr.Length: > 2 } td && Names(td.Rtmr[1]) && Names(td.Rtmr[2]));
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
         return kind is RegisterKind.Rtmr && parts.Tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
@@ -305,8 +305,8 @@ public static class CompositeAppraisal
         var parts = candidate.Parts;
         (string Name, bool Applies)[] own =
         [
-            ("no-cpu-tee", parts is { Tdx: null, Snp: null }),
-            ("nonce-not-given", parts.Key is not null && !candidate.Expected.Challenged),
+            (Weakening.NoCpuTee.Name, parts is { Tdx: null, Snp: null }),
+            (Weakening.NonceNotGiven.Name, parts.Key is not null && !candidate.Expected.Challenged),
         ];
         return
         [

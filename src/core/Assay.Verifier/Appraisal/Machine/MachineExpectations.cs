@@ -160,6 +160,6 @@ public sealed record MachineExpectations
         RequiredBinding = RequiredBinding,
         DangerouslyAcceptedBinding = DangerouslyAcceptedBinding ?? (StatesProcessor ? GpuBinding.BootEvent : GpuBinding.None),
         Challenged = key is null ? Nonce is not null || ReportData is not null : Challenge is not null,
-        Weakened = References is { IsSigned: false } ? ["reference-values-unsigned"] : [],
+        Weakened = References is { IsSigned: false } ? [Weakening.ReferenceValuesUnsigned.Name] : [],
     };
 }

@@ -1,3 +1,4 @@
+using Assay.Checks;
 using Assay.Evidence.EventLogs;
 
 namespace Assay.Appraisal.Machine;
@@ -9,7 +10,7 @@ namespace Assay.Appraisal.Machine;
 internal static class Unstated
 {
     /// <summary>Of a verdict about devices alone: nothing was said of anything else.</summary>
-    public static IEnumerable<string> OfDevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
+    public static IEnumerable<string> OfDevicesAlone { get; } = [Weakening.BootNotExpected.Name, Weakening.DevicesNotExpected.Name, Weakening.GpuBindingNone.Name, Weakening.NoCpuTee.Name, Weakening.ProcessorNotExpected.Name];
 
     /// <summary>Of a verdict about a machine.</summary>
     public static IEnumerable<string> Names(Statements stated, bool statesProcessor, CompositeExpectations expected, GpuBinding binding, bool hasDevices)
@@ -18,10 +19,10 @@ internal static class Unstated
         var isWithoutDevices = expected.StatesNoDevice && !hasDevices;
         (string Name, bool Applies)[] names =
         [
-            ("boot-not-expected", !stated.HasFlag(Statements.Boot) && !isWithoutDevices),
-            ("devices-not-expected", expected.Gpus is null),
-            ($"gpu-binding-{CompositeAppraisal.Word(binding)}", binding is not GpuBinding.BootEvent && !isWithoutDevices),
-            ("processor-not-expected", !statesProcessor),
+            (Weakening.BootNotExpected.Name, !stated.HasFlag(Statements.Boot) && !isWithoutDevices),
+            (Weakening.DevicesNotExpected.Name, expected.Gpus is null),
+            (binding is GpuBinding.EvidenceHash ? Weakening.GpuBindingEvidenceHash.Name : Weakening.GpuBindingNone.Name, binding is not GpuBinding.BootEvent && !isWithoutDevices),
+            (Weakening.ProcessorNotExpected.Name, !statesProcessor),
         ];
         return names.Where(item => item.Applies).Select(item => item.Name);
     }

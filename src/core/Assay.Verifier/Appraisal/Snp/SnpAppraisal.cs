@@ -21,23 +21,23 @@ public static class SnpAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
-        new("snp.chain.current", candidate => candidate.Judge.Current(candidate.Authentic.Path)),
-        new("snp.chain.not-revoked", candidate => candidate.Revocation.NotRevoked),
-        new("snp.chain.status-current", candidate => candidate.Revocation.StatusCurrent),
-        new("snp.tcb.consistent", TcbIsConsistent),
-        new("snp.tcb.accepted", TcbIsAccepted),
-        new("snp.debug.off", candidate => !candidate.Report.Policy.Debug ? Outcome.Held()
+        new(Checks.CheckIds.SnpChainCurrent, candidate => candidate.Judge.Current(candidate.Authentic.Path)),
+        new(Checks.CheckIds.SnpChainNotRevoked, candidate => candidate.Revocation.NotRevoked),
+        new(Checks.CheckIds.SnpChainStatusCurrent, candidate => candidate.Revocation.StatusCurrent),
+        new(Checks.CheckIds.SnpTcbConsistent, TcbIsConsistent),
+        new(Checks.CheckIds.SnpTcbAccepted, TcbIsAccepted),
+        new(Checks.CheckIds.SnpDebugOff, candidate => !candidate.Report.Policy.Debug ? Outcome.Held()
             : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the guest is under debug, its host reads its memory, and that is accepted")
             : Outcome.Failed("the guest is under debug (POLICY.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
-        new("snp.policy.known", candidate => candidate.Report.Policy is { Unknown: 0, MustBeOne: true } ? Outcome.Held($"{candidate.Report.Policy.Value:x}")
+        new(Checks.CheckIds.SnpPolicyKnown, candidate => candidate.Report.Policy is { Unknown: 0, MustBeOne: true } ? Outcome.Held($"{candidate.Report.Policy.Value:x}")
             : Outcome.Failed("POLICY has bits without a name, or lacks bit 17: what it permits the host is not known", $"{candidate.Report.Policy.Value:x}", "known bits, 17 among them")),
-        new("snp.policy.enforced", PolicyIsEnforced),
-        new("snp.platform.known", candidate => candidate.Report.PlatformInfo.Unknown == 0 ? Outcome.Held($"{candidate.Report.PlatformInfo.Value:x}")
+        new(Checks.CheckIds.SnpPolicyEnforced, PolicyIsEnforced),
+        new(Checks.CheckIds.SnpPlatformKnown, candidate => candidate.Report.PlatformInfo.Unknown == 0 ? Outcome.Held($"{candidate.Report.PlatformInfo.Value:x}")
             : Outcome.Failed("PLATFORM_INFO has bits without a name: a newer Assay may know them", $"{candidate.Report.PlatformInfo.Unknown:x}", "none of them")),
-        new("snp.migration-agent.off", MigrationAgentIsOff),
-        new("snp.vmpl.accepted", candidate => candidate.Expected.AcceptedVmpls.Contains(candidate.Report.Vmpl) ? Outcome.Held($"{candidate.Report.Vmpl}")
+        new(Checks.CheckIds.SnpMigrationAgentOff, MigrationAgentIsOff),
+        new(Checks.CheckIds.SnpVmplAccepted, candidate => candidate.Expected.AcceptedVmpls.Contains(candidate.Report.Vmpl) ? Outcome.Held($"{candidate.Report.Vmpl}")
             : Outcome.Failed("the report was asked for at another privilege level", $"VMPL {candidate.Report.Vmpl}", candidate.Expected.AcceptedVmpls.IsEmpty ? "nothing was chosen" : $"VMPL {string.Join(" or ", candidate.Expected.AcceptedVmpls)}")),
-        new("snp.measurement.match", MeasurementMatches),
+        new(Checks.CheckIds.SnpMeasurementMatch, MeasurementMatches),
     ];
 
     /// <summary>Every check id there is, in the order in which checks run.</summary>
@@ -83,7 +83,7 @@ public static class SnpAppraisal
 
     private static ImmutableArray<string> MissingItems(ImmutableArray<Finding> findings, SnpCollateral collateral, SnpExpectations expected)
     {
-        var chain = findings.Any(finding => finding is { Id: "snp.chain.available", Cause: NotCheckedCause.Missing });
+        var chain = findings.Any(finding => finding is { Id: Checks.CheckIds.SnpChainAvailable, Cause: NotCheckedCause.Missing });
         var list = expected.Revocation is RevocationChecking.Required && collateral.Crl is null;
         return [.. new[] { list ? "amd-crl" : null, chain ? "snp-certificates" : null }.OfType<string>()];
     }
@@ -94,13 +94,13 @@ public static class SnpAppraisal
         var (report, expected) = (candidate.Report, candidate.Expected);
         (string Name, bool Used)[] items =
         [
-            ("snp-debug-accepted", expected.DangerouslyAcceptDebug && report.Policy.Debug),
-            ("snp-no-minimum-tcb", expected.MinimumTcb is null),
-            ("snp-no-reference-values", expected.References is null),
-            ("snp-no-report-data", expected.ReportData is null),
-            ("snp-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
-            ("snp-tcb-status-accepted", expected.DangerouslyAcceptOutOfDateTcb && candidate.TcbStatus is TcbStatus.OutOfDate),
-            ("time-stated", expected.Time.Source is TimeSource.Stated),
+            (Weakening.SnpDebugAccepted.Name, expected.DangerouslyAcceptDebug && report.Policy.Debug),
+            (Weakening.SnpNoMinimumTcb.Name, expected.MinimumTcb is null),
+            (Weakening.SnpNoReferenceValues.Name, expected.References is null),
+            (Weakening.SnpNoReportData.Name, expected.ReportData is null),
+            (Weakening.SnpRevocationSkipped.Name, expected.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.SnpTcbStatusAccepted.Name, expected.DangerouslyAcceptOutOfDateTcb && candidate.TcbStatus is TcbStatus.OutOfDate),
+            (Weakening.TimeStated.Name, expected.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
     }

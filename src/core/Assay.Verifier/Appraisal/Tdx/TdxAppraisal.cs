@@ -24,36 +24,36 @@ public static class TdxAppraisal
 
     private static readonly ImmutableArray<Check<Candidate>> s_chain =
     [
-        new("tdx.chain.current", candidate => candidate.Judge.Current(candidate.Quote.Path)),
-        new("tdx.chain.not-revoked", candidate => candidate.Revocation.NotRevoked),
-        new("tdx.chain.status-current", candidate => candidate.Revocation.StatusCurrent),
+        new(Checks.CheckIds.TdxChainCurrent, candidate => candidate.Judge.Current(candidate.Quote.Path)),
+        new(Checks.CheckIds.TdxChainNotRevoked, candidate => candidate.Revocation.NotRevoked),
+        new(Checks.CheckIds.TdxChainStatusCurrent, candidate => candidate.Revocation.StatusCurrent),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_platform =
     [
-        new("tdx.tcb-info.platform.match", TcbInfoIsOfThePlatform),
-        new("tdx.tcb.platform.accepted", PlatformIsAccepted),
-        new("tdx.module.genuine", ModuleIsGenuine),
-        new("tdx.tcb.module.accepted", ModuleIsAccepted),
-        new("tdx.qe.genuine", QuotingEnclaveIsGenuine),
-        new("tdx.tcb.qe.accepted", QuotingEnclaveIsAccepted),
+        new(Checks.CheckIds.TdxTcbInfoPlatformMatch, TcbInfoIsOfThePlatform),
+        new(Checks.CheckIds.TdxTcbPlatformAccepted, PlatformIsAccepted),
+        new(Checks.CheckIds.TdxModuleGenuine, ModuleIsGenuine),
+        new(Checks.CheckIds.TdxTcbModuleAccepted, ModuleIsAccepted),
+        new(Checks.CheckIds.TdxQeGenuine, QuotingEnclaveIsGenuine),
+        new(Checks.CheckIds.TdxTcbQeAccepted, QuotingEnclaveIsAccepted),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_domain =
     [
-        new("tdx.debug.off", candidate => !candidate.Body.Attributes.Debug ? Outcome.Held()
+        new(Checks.CheckIds.TdxDebugOff, candidate => !candidate.Body.Attributes.Debug ? Outcome.Held()
             : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the TD is under debug, its host reads its memory, and that is accepted")
             : Outcome.Failed("the TD is under debug (TDATTRIBUTES.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
-        new("tdx.attributes.known", candidate => candidate.Body.Attributes.Unknown == 0 ? Outcome.Held($"{candidate.Body.Attributes.Value:x16}")
+        new(Checks.CheckIds.TdxAttributesKnown, candidate => candidate.Body.Attributes.Unknown == 0 ? Outcome.Held($"{candidate.Body.Attributes.Value:x16}")
             : Outcome.Failed("TDATTRIBUTES has bits without a name: what they permit the host is not known", $"{candidate.Body.Attributes.Unknown:x16}", "none of them")),
-        new("tdx.xfam.known", candidate => candidate.Body.Xfam is { Unknown: 0, X87AndSse: true } ? Outcome.Held($"{candidate.Body.Xfam.Value:x16}")
+        new(Checks.CheckIds.TdxXfamKnown, candidate => candidate.Body.Xfam is { Unknown: 0, X87AndSse: true } ? Outcome.Held($"{candidate.Body.Xfam.Value:x16}")
             : Outcome.Failed("XFAM has bits without a name, or lacks x87 and SSE", $"{candidate.Body.Xfam.Value:x16}", "known bits, 0 and 1 among them")),
-        new("tdx.sept-ve.disabled", SeptVeIsDisabled),
-        new("tdx.migration.off", candidate => !candidate.Body.Attributes.Migratable ? Outcome.Held()
+        new(Checks.CheckIds.TdxSeptVeDisabled, SeptVeIsDisabled),
+        new(Checks.CheckIds.TdxMigrationOff, candidate => !candidate.Body.Attributes.Migratable ? Outcome.Held()
             : candidate.Expected.RefuseMigratable ? Outcome.Failed("the TD may move to another platform (TDATTRIBUTES.MIGRATABLE)", "MIGRATABLE", "not MIGRATABLE")
             : Outcome.NotApplicable("the TD may migrate, and that is not refused")),
-        new("tdx.service-td.accepted", ServiceTdIsAccepted),
-        new("tdx.measurements.match", MeasurementsMatch),
+        new(Checks.CheckIds.TdxServiceTdAccepted, ServiceTdIsAccepted),
+        new(Checks.CheckIds.TdxMeasurementsMatch, MeasurementsMatch),
     ];
 
     /// <summary>Every check id there is, in the order in which checks run.</summary>
@@ -147,14 +147,14 @@ public static class TdxAppraisal
         var expected = candidate.Expected;
         (string Name, bool Used)[] items =
         [
-            ("sept-ve", !candidate.Body.Attributes.SeptVeDisable && candidate.Image is { IsParavisor: true }),
-            ("tdx-debug-accepted", expected.DangerouslyAcceptDebug && candidate.Body.Attributes.Debug),
-            ("tdx-no-reference-values", expected.References is null),
-            ("tdx-no-report-data", expected.ReportData is null),
-            ("tdx-revocation-skipped", expected.Revocation is RevocationChecking.DangerouslySkipped),
-            ("tdx-sept-ve-accepted", !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
-            ("tdx-tcb-status-accepted", tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
-            ("time-stated", expected.Time.Source is TimeSource.Stated),
+            (Weakening.SeptVe.Name, !candidate.Body.Attributes.SeptVeDisable && candidate.Image is { IsParavisor: true }),
+            (Weakening.TdxDebugAccepted.Name, expected.DangerouslyAcceptDebug && candidate.Body.Attributes.Debug),
+            (Weakening.TdxNoReferenceValues.Name, expected.References is null),
+            (Weakening.TdxNoReportData.Name, expected.ReportData is null),
+            (Weakening.TdxRevocationSkipped.Name, expected.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.TdxSeptVeAccepted.Name, !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
+            (Weakening.TdxTcbStatusAccepted.Name, tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
+            (Weakening.TimeStated.Name, expected.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
     }

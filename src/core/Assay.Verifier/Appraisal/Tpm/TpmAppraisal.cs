@@ -11,7 +11,7 @@ namespace Assay.Appraisal.Tpm;
 /// <summary>The questions put to a TPM's quote, and to the HCL report in which Azure names its key.</summary>
 public static class TpmAppraisal
 {
-    private const string MeasurementsId = "tpm.measurements.match";
+    private const string MeasurementsId = Checks.CheckIds.TpmMeasurementsMatch;
 
     /// <summary>Every id, in the order in which the checks run.</summary>
     public static IEnumerable<string> CheckIds => [.. AuthenticTpmQuote.CheckIds, MeasurementsId];

@@ -55,9 +55,9 @@ public sealed record TpmResult
     /// <summary>What was waived, by permanent names, sorted.</summary>
     public ImmutableArray<string> Weakened => [.. Findings.Where(finding => finding.Cause is NotCheckedCause.Waived).Select(finding => finding.Id switch
     {
-        "tpm.ak.root" => "paravisor-not-named",
-        "tpm.quote.nonce.match" => "tpm-no-nonce",
-        "tpm.measurements.match" => "tpm-no-reference-values",
+        CheckIds.TpmAkRoot => Weakening.ParavisorNotNamed.Name,
+        CheckIds.TpmQuoteNonceMatch => Weakening.TpmNoNonce.Name,
+        CheckIds.TpmMeasurementsMatch => Weakening.TpmNoReferenceValues.Name,
         _ => null,
     }).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
 }

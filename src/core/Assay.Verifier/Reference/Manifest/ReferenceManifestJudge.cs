@@ -22,21 +22,21 @@ internal static class ReferenceManifestJudge
 
     private static readonly ImmutableArray<Check<Candidate>> s_header =
     [
-        new("reference.type.match", TypeMatches),
-        new("reference.algorithm.allowed", candidate => Signed(candidate, jws => JwsText.WhyAlgorithmIsRefused(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
-        new("reference.key.known", KeyIsKnown),
+        new(Checks.CheckIds.ReferenceTypeMatch, TypeMatches),
+        new(Checks.CheckIds.ReferenceAlgorithmAllowed, candidate => Signed(candidate, jws => JwsText.WhyAlgorithmIsRefused(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
+        new(Checks.CheckIds.ReferenceKeyKnown, KeyIsKnown),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_terms =
     [
-        new("reference.clock.plausible", candidate => candidate.Time.IsPlausible()),
-        new("reference.current", IsCurrent),
-        new("reference.sequence.met", SequenceIsMet),
+        new(Checks.CheckIds.ReferenceClockPlausible, candidate => candidate.Time.IsPlausible()),
+        new(Checks.CheckIds.ReferenceCurrent, IsCurrent),
+        new(Checks.CheckIds.ReferenceSequenceMet, SequenceIsMet),
     ];
 
-    private const string WellFormed = "reference.wellformed";
-    private const string Signature = "reference.signature.valid";
-    private const string Content = "reference.content.wellformed";
+    private const string WellFormed = Checks.CheckIds.ReferenceWellformed;
+    private const string Signature = Checks.CheckIds.ReferenceSignatureValid;
+    private const string Content = Checks.CheckIds.ReferenceContentWellformed;
 
     public static ImmutableArray<string> CheckIds { get; } =
         [WellFormed, .. s_header.Select(check => check.Id), Signature, Content, .. s_terms.Select(check => check.Id)];
