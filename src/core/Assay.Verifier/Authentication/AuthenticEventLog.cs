@@ -33,7 +33,7 @@ public sealed class AuthenticEventLog
     public ImmutableArray<int> Replayed { get; }
 
     /// <summary>The signed registers whose value it does not explain.</summary>
-    public ImmutableArray<RegisterMismatch> Mismatches { get; }
+    internal ImmutableArray<RegisterMismatch> Mismatches { get; }
 
     /// <summary>What was extended into the explained registers, in order.</summary>
     public ImmutableArray<BootEvent> Events { get; }
@@ -51,7 +51,7 @@ public sealed class AuthenticEventLog
     internal TcgHash Bank => Quoted.Bank;
 
     /// <summary>Replays the log against signed values. False when nothing of it can be compared.</summary>
-    public static bool TryReplay(EventLog log, QuotedRegisters quoted, [NotNullWhen(true)] out AuthenticEventLog? authentic, [NotNullWhen(false)] out string? whyNot)
+    internal static bool TryReplay(EventLog log, QuotedRegisters quoted, [NotNullWhen(true)] out AuthenticEventLog? authentic, [NotNullWhen(false)] out string? whyNot)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(quoted);
@@ -96,4 +96,4 @@ public sealed class AuthenticEventLog
 /// <param name="Register">Its number.</param>
 /// <param name="Replayed">What the log would make of it.</param>
 /// <param name="Quoted">What was signed.</param>
-public sealed record RegisterMismatch(int Register, Digest Replayed, Digest Quoted);
+internal sealed record RegisterMismatch(int Register, Digest Replayed, Digest Quoted);

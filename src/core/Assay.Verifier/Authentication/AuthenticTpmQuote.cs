@@ -41,7 +41,7 @@ internal sealed record TpmAuthentication
 /// A quote that a trusted key signed, over register values that are known. The only way to get one is that every question about it passed,
 /// and its key has a root.
 /// </summary>
-public sealed class AuthenticTpmQuote
+internal sealed class AuthenticTpmQuote
 {
     private const int LongestQualifyingData = 66;
 

@@ -18,7 +18,7 @@ public enum BootPhase
 }
 
 /// <summary>Which rule of the grammar a log breaks.</summary>
-public enum GrammarRule
+internal enum GrammarRule
 {
     /// <summary>None.</summary>
     None,
@@ -50,7 +50,7 @@ public enum GrammarRule
 /// <param name="Reason">What is wrong.</param>
 /// <param name="Found">What was found.</param>
 /// <param name="Expected">What was expected.</param>
-public sealed record GrammarFault(GrammarRule Rule, string Reason, string? Found = null, string? Expected = null);
+internal sealed record GrammarFault(GrammarRule Rule, string Reason, string? Found = null, string? Expected = null);
 
 /// <summary>An event of the register, with its payload read where its name is known.</summary>
 /// <param name="Event">The log's record.</param>
@@ -90,7 +90,7 @@ public sealed class BootRecord
     public ImmutableArray<ReadEvent> Events { get; }
 
     /// <summary>Every breach; empty when the grammar is kept.</summary>
-    public ImmutableArray<GrammarFault> Faults { get; }
+    internal ImmutableArray<GrammarFault> Faults { get; }
 
     /// <summary>Whether the grammar is kept.</summary>
     public bool IsSound { get; }

@@ -7,7 +7,7 @@ namespace Assay.Binding;
 /// <summary>An event to be extended: what the gate writes, made by the code that checks it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Payload">Its payload.</param>
-public sealed record RuntimeEvent(string Name, ReadOnlyMemory<byte> Payload)
+internal sealed record RuntimeEvent(string Name, ReadOnlyMemory<byte> Payload)
 {
     /// <summary>The event of a payload that is known.</summary>
     public static RuntimeEvent Of(BootEventPayload payload)

@@ -47,7 +47,7 @@ public sealed record SnpCollateral
 /// The table of certificates that a host hands to its guests beside the report (Linux configfs-tsm <c>auxblob</c>; GHCB specification,
 /// SNP Extended Guest Request): entries of GUID 16, offset 4, length 4, little-endian, ended by a zero entry.
 /// </summary>
-public static class SnpCertificateTable
+internal static class SnpCertificateTable
 {
     private const int EntrySize = 24;
     private const int MostEntries = 16;

@@ -31,7 +31,7 @@ public delegate PolicyDecision Decide(PolicyInput input);
 /// <param name="Reason">What differs, in a sentence.</param>
 /// <param name="Found">The claim's value as JSON; null when there is no such claim.</param>
 /// <param name="Expected">The rule's value as JSON; null when the rule is no comparison.</param>
-public sealed record PolicyDifference(int Rule, string Path, int? DeviceIndex, string Reason, string? Found, string? Expected);
+internal sealed record PolicyDifference(int Rule, string Path, int? DeviceIndex, string Reason, string? Found, string? Expected);
 
 /// <summary>A policy's answer. The default refuses.</summary>
 public sealed record PolicyDecision
@@ -43,7 +43,7 @@ public sealed record PolicyDecision
     public required string Reason { get; init; }
 
     /// <summary>The first rules that are not satisfied; a policy that refuses need not know them.</summary>
-    public ImmutableArray<PolicyDifference> Differences { get; init; } = [];
+    internal ImmutableArray<PolicyDifference> Differences { get; init; } = [];
 }
 
 /// <summary>A policy with its name: what a verdict is attributed to (S-20).</summary>

@@ -181,7 +181,7 @@ public sealed partial record Verdict
 public sealed record AllowedFinding(int DeviceIndex, Finding Finding);
 
 /// <summary>The policy where the relying party brings none: everything held, nothing expired or revoked.</summary>
-public static class DefaultPolicy
+internal static class DefaultPolicy
 {
     /// <summary>
     /// Fails when any finding failed or there is none; is incomplete when anything is missing; passes otherwise. What the relying party

@@ -22,7 +22,7 @@ public sealed class AuthenticRim
     public RimDocument Document { get; }
 
     /// <summary>Who signed it.</summary>
-    public CertificationPath Path { get; }
+    internal CertificationPath Path { get; }
 
     /// <summary>The RIM that was authenticated before from these bytes under this trust set: one SHA-256, no parse.</summary>
     internal static bool TryFromCache(ReadOnlySpan<byte> xml, TrustSet trust, VerifierCache cache, [NotNullWhen(true)] out AuthenticRim? rim)

@@ -10,10 +10,10 @@ namespace Assay.Reference;
 /// <param name="GoldenValue">The floor.</param>
 /// <param name="RuntimeType">What the report carries, when that is a security version number; present together with the value.</param>
 /// <param name="RuntimeValue">The report's number; null when the field is absent or of another type or size.</param>
-public sealed record MinimumSvnMismatch(int Id, string Name, string GoldenType, int GoldenValue, string? RuntimeType, int? RuntimeValue);
+internal sealed record MinimumSvnMismatch(int Id, string Name, string GoldenType, int GoldenValue, string? RuntimeType, int? RuntimeValue);
 
 /// <summary>The comparison of a report's security version numbers with the RIMs' floors. RIMs without floors demand nothing.</summary>
-public sealed record MinimumSvnMatch
+internal sealed record MinimumSvnMatch
 {
     /// <summary>Why the RIMs contradict each other: a field type or a name in both.</summary>
     public string? Fault { get; init; }

@@ -16,7 +16,7 @@ public sealed record RimId
     public RimIdPattern Pattern { get; }
 
     /// <summary>What the manifest describes.</summary>
-    public RimRole Role => Pattern.Role;
+    internal RimRole Role => Pattern.Role;
 
     /// <summary>The parts before the version: of a VBIOS the board. Ids that are equal here are of versions for the same thing.</summary>
     public string Before { get; }

@@ -13,7 +13,7 @@ namespace Assay.Reference;
 public static class RimIds
 {
     /// <summary>Makes the id that a pattern and a report give.</summary>
-    public static bool TryMake(RimIdPattern pattern, DeviceFields fields, [NotNullWhen(true)] out RimId? id, [NotNullWhen(false)] out ParseFault? fault)
+    internal static bool TryMake(RimIdPattern pattern, DeviceFields fields, [NotNullWhen(true)] out RimId? id, [NotNullWhen(false)] out ParseFault? fault)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(fields);
@@ -34,7 +34,7 @@ public static class RimIds
     }
 
     /// <summary>Reads an id. One that no model's manifests have is none.</summary>
-    public static bool TryParse(string text, [NotNullWhen(true)] out RimId? id)
+    internal static bool TryParse(string text, [NotNullWhen(true)] out RimId? id)
     {
         ArgumentNullException.ThrowIfNull(text);
         id = null;

@@ -12,7 +12,7 @@ public delegate void RandomSource(Span<byte> destination);
 /// <param name="Id">Its name.</param>
 /// <param name="Version">Its version.</param>
 /// <param name="Digest">SHA-384 of its text.</param>
-public sealed record PolicyIdentity(string Id, string Version, Digest Digest)
+internal sealed record PolicyIdentity(string Id, string Version, Digest Digest)
 {
     /// <summary>Where the relying party brings none. It has no text; its digest is over the ids of the checks that it demands, a line each.</summary>
     public static PolicyIdentity Default { get; } =
@@ -38,7 +38,7 @@ public sealed record TokenTerms
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Which policy decided.</summary>
-    public PolicyIdentity Policy { get; init; } = PolicyIdentity.Default;
+    internal PolicyIdentity Policy { get; init; } = PolicyIdentity.Default;
 
     /// <summary>The version of the GPU claims. NVIDIA's own tokens carry 3.0.</summary>
     public ClaimsVersion Claims { get; init; } = ClaimsVersion.V3;

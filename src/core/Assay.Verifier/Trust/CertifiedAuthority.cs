@@ -46,7 +46,7 @@ public sealed class CertifiedAuthority
     public ImmutableArray<Certificate> Certificates { get; }
 
     /// <summary>Where it ends.</summary>
-    public TrustAnchor Anchor { get; }
+    internal TrustAnchor Anchor { get; }
 
     /// <summary>Which roots the anchor is of.</summary>
     public AuthorityPurpose Purpose { get; }

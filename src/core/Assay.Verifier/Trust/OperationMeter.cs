@@ -1,7 +1,7 @@
 namespace Assay.Trust;
 
 /// <summary>Counts the costly operations, so that tests and benchmarks assert on counts and never on time.</summary>
-public sealed class OperationMeter
+internal sealed class OperationMeter
 {
     private long _verifications;
     private long _imports;

@@ -5,7 +5,7 @@ namespace Assay.Trust;
 /// measured there. What binds to it binds to the TEE.
 /// </summary>
 /// <remarks>Only what judged such evidence makes one: no other type of this library can derive from it.</remarks>
-public abstract class TeeReportData
+internal abstract class TeeReportData
 {
     private protected TeeReportData()
     {

@@ -25,7 +25,7 @@ public sealed class VerifierCache
     }
 
     /// <summary>The costly operations done through this cache.</summary>
-    public OperationMeter Meter { get; } = new();
+    internal OperationMeter Meter { get; } = new();
 
     /// <summary>Parses a certificate, or returns the one parsed before from the same bytes.</summary>
     internal bool TryReadCertificate(ReadOnlySpan<byte> der, [NotNullWhen(true)] out Certificate? certificate, [NotNullWhen(false)] out ParseFault? fault)

@@ -15,7 +15,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Cpu;
 
 /// <summary>The verifier of processors: chooses by the evidence's kind, and puts the questions of each technology with the same expectations.</summary>
-public static class CpuAppraisal
+internal static class CpuAppraisal
 {
     /// <summary>Azure's container could not be read: no other question has been put.</summary>
     internal const string AzureIsWellFormed = Checks.CheckIds.CpuEvidenceWellformed;

@@ -82,7 +82,7 @@ public sealed record CpuResult
     public SnpResult? Snp { get; init; }
 
     /// <summary>The quote of a vTPM beside it; null where there is none.</summary>
-    public TpmResult? Tpm { get; init; }
+    internal TpmResult? Tpm { get; init; }
 
     /// <summary>The container's own fault, where it could not even be opened.</summary>
     public ImmutableArray<Finding> ContainerFindings { get; init; } = [];
@@ -107,7 +107,7 @@ public sealed record CpuResult
     }
 
     /// <summary>The registers that were signed; null where the evidence is not authentic, or has none.</summary>
-    public QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers
+    internal QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers
         : Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan())
         : null;
 }

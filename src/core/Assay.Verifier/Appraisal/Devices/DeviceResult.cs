@@ -29,16 +29,16 @@ public sealed record DeviceResult
     internal AppraisalExpectations? Asked { get; init; }
 
     /// <summary>Its own chain at the evaluation time.</summary>
-    public ChainStatus? Chain { get; init; }
+    internal ChainStatus? Chain { get; init; }
 
     /// <summary>The RIMs that it needs.</summary>
-    public ImmutableArray<RimResult> Rims { get; init; } = [];
+    internal ImmutableArray<RimResult> Rims { get; init; } = [];
 
     /// <summary>The comparison of its measurements; null when no RIM was usable.</summary>
     public MeasurementMatch? Measurements { get; init; }
 
     /// <summary>The comparison of its security version numbers; null when no RIM was usable.</summary>
-    public MinimumSvnMatch? MinimumSvns { get; init; }
+    internal MinimumSvnMatch? MinimumSvns { get; init; }
 
     /// <summary>GPU or switch; None when it is not authentic.</summary>
     public DeviceKind Kind => Device?.Identity.Kind ?? DeviceKind.None;
@@ -50,5 +50,5 @@ public sealed record DeviceResult
     public bool MeasurementsMatch => AllRimsUsable && Measurements is { Holds: true } && MinimumSvns is { Holds: true };
 
     /// <summary>The RIM of a role; null when the device needs none such.</summary>
-    public RimResult? Rim(RimRole role) => Rims.FirstOrDefault(rim => rim.Requirement.Role == role);
+    internal RimResult? Rim(RimRole role) => Rims.FirstOrDefault(rim => rim.Requirement.Role == role);
 }

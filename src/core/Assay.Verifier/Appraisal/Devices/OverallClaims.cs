@@ -9,7 +9,7 @@ namespace Assay.Appraisal.Devices;
 /// The claims about a set of devices together: what the overall token of a detached EAT bundle carries, without what a token adds when it
 /// is signed (iat, nbf, exp, jti, and the digests of submodules, which stand here as null).
 /// </summary>
-public static class OverallClaims
+internal static class OverallClaims
 {
     /// <summary>The value of <c>sub</c>.</summary>
     public const string Subject = "NVIDIA-PLATFORM-ATTESTATION";

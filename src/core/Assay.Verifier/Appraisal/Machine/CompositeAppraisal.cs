@@ -19,7 +19,7 @@ namespace Assay.Appraisal.Machine;
 /// The questions that no part can answer alone: are CPU, boot, devices and key of one machine, and of this session? A GPU-less VM can have
 /// another machine's GPU answer a nonce over its own key (the copy attack); only the boot event of a measured gate tells the two apart (S-1).
 /// </summary>
-public static class CompositeAppraisal
+internal static class CompositeAppraisal
 {
     internal const string PartsPassedId = Checks.CheckIds.CompositePartsPassed;
 

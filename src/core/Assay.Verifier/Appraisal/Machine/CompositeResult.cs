@@ -38,7 +38,7 @@ public sealed record CompositeParts
     public SnpResult? Snp { get; init; }
 
     /// <summary>A TPM's quote, inside the TEE or not; null when there is none.</summary>
-    public TpmResult? Tpm { get; init; }
+    internal TpmResult? Tpm { get; init; }
 
     /// <summary>Everything that was asked about the processor and its TPM, in order.</summary>
     public IEnumerable<Finding> ProcessorFindings => (Cpu?.ContainerFindings ?? []).Concat(Tdx?.Findings ?? []).Concat(Snp?.Findings ?? []).Concat(Tpm?.Findings ?? []);

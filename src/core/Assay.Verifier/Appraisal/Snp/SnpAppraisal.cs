@@ -17,7 +17,7 @@ namespace Assay.Appraisal.Snp;
 /// The verifier of SEV-SNP reports: bytes, collateral, expectations and time in, findings out. Which certificate a report needs its own
 /// fields tell (<see cref="SnpReport"/>: product, chip id, reported TCB), so that fetching lies before the one call.
 /// </summary>
-public static class SnpAppraisal
+internal static class SnpAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [

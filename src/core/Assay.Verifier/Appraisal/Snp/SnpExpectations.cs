@@ -9,7 +9,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Snp;
 
 /// <summary>What the relying party expects of an SNP report. All of it is stated: there is no "skip if unset".</summary>
-public sealed record SnpExpectations
+internal sealed record SnpExpectations
 {
     /// <summary>REPORT_DATA that the report must carry. Null: nothing binds it, and the result says so.</summary>
     public required ReportData? ReportData { get; init; }

@@ -17,7 +17,7 @@ namespace Assay.Appraisal.Tdx;
 /// The verifier of TDX quotes: bytes, collateral, expectations and time in, findings out. <see cref="Authenticate"/> needs no collateral;
 /// between it and <see cref="Appraise"/> lies fetching.
 /// </summary>
-public static class TdxAppraisal
+internal static class TdxAppraisal
 {
     private const string TcbInfoPrefix = "tdx.tcb-info";
     private const string QeIdentityPrefix = "tdx.qe-identity";

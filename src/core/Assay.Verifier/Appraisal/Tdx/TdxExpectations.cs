@@ -9,7 +9,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Tdx;
 
 /// <summary>What the relying party expects of a TDX quote. All of it is stated: there is no "skip if unset".</summary>
-public sealed record TdxExpectations
+internal sealed record TdxExpectations
 {
     /// <summary>REPORTDATA that the quote must carry. Null: nothing binds it, and the result says so.</summary>
     public required ReportData? ReportData { get; init; }

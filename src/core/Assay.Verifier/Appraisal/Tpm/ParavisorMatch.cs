@@ -10,7 +10,7 @@ namespace Assay.Appraisal.Tpm;
 /// ordinary guest chooses REPORTDATA, so that alone names no vTPM: the measurement must be that of a paravisor which the relying party
 /// marked (S-9a).
 /// </summary>
-public sealed class ParavisorMatch : TeeReportData
+internal sealed class ParavisorMatch : TeeReportData
 {
     private ParavisorMatch(ReadOnlyMemory<byte> bytes, string? paravisor) => (Bytes, Paravisor) = (bytes, paravisor);
 

@@ -9,7 +9,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Tpm;
 
 /// <summary>The questions put to a TPM's quote, and to the HCL report in which Azure names its key.</summary>
-public static class TpmAppraisal
+internal static class TpmAppraisal
 {
     private const string MeasurementsId = Checks.CheckIds.TpmMeasurementsMatch;
 

@@ -9,7 +9,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Tpm;
 
 /// <summary>What the relying party expects of a TPM's quote.</summary>
-public sealed record TpmExpectations
+internal sealed record TpmExpectations
 {
     /// <summary>What the quote must answer, up to 66 bytes. Null: freshness is not proven, and the result says so.</summary>
     public required ReadOnlyMemory<byte>? QualifyingData { get; init; }
@@ -35,7 +35,7 @@ public sealed record TpmExpectations
 }
 
 /// <summary>The answers about a TPM's quote.</summary>
-public sealed record TpmResult
+internal sealed record TpmResult
 {
     /// <summary>In the order of the checks.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }

@@ -8,7 +8,7 @@ namespace Assay.Evidence.Devices;
 /// The models of device that are understood, one row each. A device that no row matches is refused: it is never taken for one that
 /// is similar, for its reference values and the layout of its report would be guessed.
 /// </summary>
-public static class DeviceModels
+internal static class DeviceModels
 {
     /// <summary>The recipe for a new row.</summary>
     public const string Recipe = "docs/adding-a-device.md";

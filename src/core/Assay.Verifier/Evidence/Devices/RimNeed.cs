@@ -32,7 +32,7 @@ public sealed record RimNeed(RimRole Role, RimIdPattern? Id, string? WhyCorimOnl
 }
 
 /// <summary>The parts of a RIM's id that come from a report.</summary>
-public enum RimIdField
+internal enum RimIdField
 {
     /// <summary>None: a word that is the same for each report.</summary>
     None,
@@ -59,7 +59,7 @@ public enum RimIdField
 /// <summary>One part of a RIM's id, between underscores.</summary>
 /// <param name="Field">Where it comes from.</param>
 /// <param name="Word">Without a field, the word itself; with one, what stands there when the report lacks it; null when it must not lack it.</param>
-public sealed record RimIdPart(RimIdField Field, string? Word);
+internal sealed record RimIdPart(RimIdField Field, string? Word);
 
 /// <summary>
 /// The form of a RIM's id, as NVIDIA's attestation SDK makes it: parts between underscores, the last of which is the version. Written here
@@ -75,13 +75,13 @@ public sealed record RimIdPattern
     }
 
     /// <summary>What the manifest describes.</summary>
-    public RimRole Role { get; }
+    internal RimRole Role { get; }
 
     /// <summary>The product that a manifest of such an id must name; null where the id does not tell.</summary>
     public string? Product { get; }
 
     /// <summary>The parts, the version last.</summary>
-    public ImmutableArray<RimIdPart> Parts { get; }
+    internal ImmutableArray<RimIdPart> Parts { get; }
 
     /// <summary>A pattern of words before <paramref name="fields"/>; a field may carry what stands there when the report lacks it.</summary>
     internal static RimIdPattern Make(RimRole role, string? product, string words, params ReadOnlySpan<RimIdPart> fields) =>

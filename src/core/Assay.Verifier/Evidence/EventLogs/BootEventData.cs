@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Evidence.EventLogs;
 
 /// <summary>What the data of an event say, and whether its digest vouches for them.</summary>
-public static class BootEventData
+internal static class BootEventData
 {
     private static ReadOnlySpan<byte> GrubCommandLine => "kernel_cmdline: "u8;
 

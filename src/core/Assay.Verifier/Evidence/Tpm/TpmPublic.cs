@@ -4,7 +4,7 @@ using Assay.Wire;
 namespace Assay.Evidence.Tpm;
 
 /// <summary>Kinds of key that are read here (TPMI_ALG_PUBLIC).</summary>
-public enum TpmKeyType
+internal enum TpmKeyType
 {
     /// <summary>Not told.</summary>
     None = 0,
@@ -23,7 +23,7 @@ public enum TpmKeyType
 /// RSA: · keyBits 2 · exponent 4 (0 is 65537) · modulus 2B        ECC: · curveID 2 · kdf · x 2B · y 2B
 /// </code>
 /// </summary>
-public sealed class TpmPublic
+internal sealed class TpmPublic
 {
     internal const ushort Null = 0x0010;
     private const ushort Rsaes = 0x0015;
@@ -223,7 +223,7 @@ public readonly record struct TpmScheme(ushort Algorithm, TcgHash Hash)
 
 /// <summary>TPMA_OBJECT (TPM 2.0 Library, Part 2 §8.3), in the specification's words.</summary>
 /// <param name="Value">All 32 bits.</param>
-public readonly record struct TpmKeyAttributes(uint Value)
+internal readonly record struct TpmKeyAttributes(uint Value)
 {
     private const uint Reserved = ~0x000F0CF6u;
 

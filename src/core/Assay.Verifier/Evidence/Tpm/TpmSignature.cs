@@ -7,7 +7,7 @@ namespace Assay.Evidence.Tpm;
 /// A TPMT_SIGNATURE (TPM 2.0 Library, Part 2 §11.3.4), big-endian:
 /// <code>sigAlg 2 · hash 2 · RSA: signature 2B        ECDSA: r 2B · s 2B (leading zeros may be left out)</code>
 /// </summary>
-public sealed class TpmSignature
+internal sealed class TpmSignature
 {
     private const int LargestCoordinate = 48;
 

@@ -73,7 +73,7 @@ public sealed record IntelStatement(ReadOnlyMemory<byte> Content, ReadOnlyMemory
 /// Intel's statement, proven: its signer's chain ends at Intel's root and its key signed these bytes. It says nothing about time or
 /// revocation. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
-public sealed class AuthenticStatement
+internal sealed class AuthenticStatement
 {
     private AuthenticStatement(IntelStatement statement, CertificationPath path) => (Content, Path) = (statement.Content, path);
 

@@ -14,7 +14,7 @@ namespace Assay.Reference.Intel;
 /// <param name="NextUpdate">nextUpdate.</param>
 /// <param name="EvaluationDataNumber">tcbEvaluationDataNumber (S-17).</param>
 /// <param name="Fmspc">Of TCB information; null of identities.</param>
-public sealed record StatementHead(string Id, int Version, DateTimeOffset IssueDate, DateTimeOffset NextUpdate, int EvaluationDataNumber, Fmspc? Fmspc)
+internal sealed record StatementHead(string Id, int Version, DateTimeOffset IssueDate, DateTimeOffset NextUpdate, int EvaluationDataNumber, Fmspc? Fmspc)
 {
     /// <summary>Reads the JSON that Intel signed.</summary>
     public static bool TryParse(ReadOnlySpan<byte> json, IntelStatementKind kind, [NotNullWhen(true)] out StatementHead? head, [NotNullWhen(false)] out ParseFault? fault)

@@ -75,7 +75,7 @@ public sealed record TcbInfo
     /// <summary>
     /// The module that speaks: by the major version in TEE_TCB_SVN[1]; null when Intel names none of that version.
     /// </summary>
-    public TdxModuleIdentity? ModuleOf(ImmutableArray<byte> teeTcbSvn)
+    internal TdxModuleIdentity? ModuleOf(ImmutableArray<byte> teeTcbSvn)
     {
         var id = "TDX_" + teeTcbSvn[1].ToString("X2", CultureInfo.InvariantCulture);
         return teeTcbSvn[1] == 0 ? Module : ModuleIdentities.FirstOrDefault(module => module.Id.Equals(id, StringComparison.OrdinalIgnoreCase));

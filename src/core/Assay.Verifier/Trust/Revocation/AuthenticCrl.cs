@@ -8,7 +8,7 @@ namespace Assay.Trust.Revocation;
 /// A revocation list proven to be its issuer's. The only way to get one is <see cref="TryAuthenticate"/>. It says nothing about time:
 /// <see cref="RevocationJudgement"/> does.
 /// </summary>
-public sealed class AuthenticCrl
+internal sealed class AuthenticCrl
 {
     private readonly Certificate _issuer;
 

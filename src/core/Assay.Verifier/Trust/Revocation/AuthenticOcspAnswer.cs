@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Trust.Revocation;
 
 /// <summary>How an answer's nonce compares with the one that was sent (S-14, S-15).</summary>
-public enum NonceMatch
+internal enum NonceMatch
 {
     /// <summary>Not compared.</summary>
     None,
@@ -24,7 +24,7 @@ public enum NonceMatch
 /// What a certificate's issuer, or its delegate, says about that certificate's revocation. The only way to get one is
 /// <see cref="TryAuthenticate(OcspResponse, Certificate, Certificate, TrustSetKind, VerifierCache, out AuthenticOcspAnswer?, out string?)"/>. It says nothing about time: <see cref="RevocationJudgement"/> does.
 /// </summary>
-public sealed class AuthenticOcspAnswer
+internal sealed class AuthenticOcspAnswer
 {
     /// <summary>Why an answer of a delegate without ocsp-nocheck counts as unknown (S-18).</summary>
     public const string UncheckedDelegate = "delegated responder without ocsp-nocheck: its own status is unknown";

@@ -85,7 +85,7 @@ public sealed record RevocationJudgement(
     /// <param name="answer">The answer.</param>
     /// <param name="at">The evaluation time (S-13).</param>
     /// <param name="maximumAge">The relying party's bound on the time since thisUpdate; null for none.</param>
-    public static RevocationJudgement Of(AuthenticOcspAnswer answer, DateTimeOffset at, TimeSpan? maximumAge = null)
+    internal static RevocationJudgement Of(AuthenticOcspAnswer answer, DateTimeOffset at, TimeSpan? maximumAge = null)
     {
         ArgumentNullException.ThrowIfNull(answer);
         var status = new RevocationStatus(answer.Status, answer.RevokedAt, answer.Reason);
@@ -105,7 +105,7 @@ public sealed record RevocationJudgement(
     /// <param name="issuer">The next certificate of its path.</param>
     /// <param name="at">The evaluation time (S-13).</param>
     /// <param name="maximumAge">The relying party's bound on the time since thisUpdate; null for none.</param>
-    public static RevocationJudgement Of(AuthenticCrl crl, Certificate subject, Certificate issuer, DateTimeOffset at, TimeSpan? maximumAge = null)
+    internal static RevocationJudgement Of(AuthenticCrl crl, Certificate subject, Certificate issuer, DateTimeOffset at, TimeSpan? maximumAge = null)
     {
         ArgumentNullException.ThrowIfNull(crl);
         var list = crl.List;

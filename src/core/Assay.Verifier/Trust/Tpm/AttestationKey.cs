@@ -39,10 +39,10 @@ public sealed class AttestationKey
     public TpmRoot Root { get; }
 
     /// <summary>The one scheme that it signs with.</summary>
-    public TpmScheme Scheme { get; }
+    internal TpmScheme Scheme { get; }
 
     /// <summary>Its public area, attributes and all; null where its root vouches for the bare key (Azure's JWK).</summary>
-    public TpmPublic? Public { get; }
+    internal TpmPublic? Public { get; }
 
     /// <summary>The qualified name that its quotes must state; null where the endorsement key is not known.</summary>
     internal byte[]? QualifiedName { get; }
@@ -61,11 +61,11 @@ public sealed class AttestationKey
     };
 
     /// <summary>A key that nobody vouches for: its quotes can be read, and are not trusted.</summary>
-    public static bool TryBare(TpmPublic area, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot) =>
+    internal static bool TryBare(TpmPublic area, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot) =>
         TryMake(area, TpmRoot.None, null, out key, out whyNot);
 
     /// <summary>A bare RSA key of which only the numbers are known.</summary>
-    public static AttestationKey Bare(RsaPublicNumbers numbers, TpmScheme scheme)
+    internal static AttestationKey Bare(RsaPublicNumbers numbers, TpmScheme scheme)
     {
         ArgumentNullException.ThrowIfNull(numbers);
         return new AttestationKey(TpmRoot.None, TpmVerificationKey.Of(numbers), scheme, null, null);
@@ -76,7 +76,7 @@ public sealed class AttestationKey
     /// a reference value names the paravisor that was measured: REPORTDATA of an ordinary guest is chosen by any root process in it (S-9a).
     /// That the key is restricted to the TPM's own statements is the measured paravisor's word: the JWK does not tell.
     /// </summary>
-    public static bool TryInTee(HclReport report, TeeReportData verified, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot)
+    internal static bool TryInTee(HclReport report, TeeReportData verified, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot)
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(verified);

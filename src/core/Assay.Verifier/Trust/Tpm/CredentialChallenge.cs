@@ -8,7 +8,7 @@ using Assay.Evidence.Tpm;
 namespace Assay.Trust.Tpm;
 
 /// <summary>Fills a buffer with random bytes; the library has no source of chance of its own.</summary>
-public delegate void RandomFill(Span<byte> target);
+internal delegate void RandomFill(Span<byte> target);
 
 /// <summary>
 /// A credential for one attestation key, readable only by the TPM that holds the endorsement key, and only while that very key is loaded
@@ -16,7 +16,7 @@ public delegate void RandomFill(Span<byte> target);
 /// TPM. That this TPM is genuine is <see cref="EndorsementKey"/>'s word. Single use; the caller keeps it
 /// short-lived and bound to its session.
 /// </summary>
-public sealed class CredentialChallenge : IDisposable
+internal sealed class CredentialChallenge : IDisposable
 {
     /// <summary>Bytes of the secret.</summary>
     public const int SecretSize = 32;

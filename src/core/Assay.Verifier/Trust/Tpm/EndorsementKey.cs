@@ -8,7 +8,7 @@ namespace Assay.Trust.Tpm;
 /// An endorsement key that is believed to live in a genuine TPM. Without that, an activated credential proves nothing: software can hold
 /// both keys and answer every challenge. Enrolment is the one way to make one here; certificates of endorsement keys are not read.
 /// </summary>
-public sealed class EndorsementKey
+internal sealed class EndorsementKey
 {
     private EndorsementKey(TpmPublic area) => Public = area;
 
