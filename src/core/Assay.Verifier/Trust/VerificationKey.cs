@@ -68,11 +68,15 @@ internal sealed class VerificationKey
 
     /// <summary>The key of a certificate, of which <paramref name="info"/> is the SubjectPublicKeyInfo.</summary>
     public static VerificationKey FromCertificate(ReadOnlyMemory<byte> der, ReadOnlyMemory<byte> info) =>
-        // OpenSSL multiplies the coordinates that it is given by the group order: of P-384 that is six times as dear as reading the
-        // certificate, of P-256 it is cheaper, and of RSA there is nothing to multiply.
-        BitsOf(info.Span) is P384Bits ? new(info.Span, () => LoadKey(der)) : FromSubjectPublicKeyInfo(info);
+        // Where .NET imports, OpenSSL multiplies the coordinates that it is given by the group order: of P-384 that is six times as dear as
+        // reading the certificate, of P-256 it is cheaper, and of RSA there is nothing to multiply.
+        BitsOf(info.Span) is P384Bits ? new(info.Span, () => ImportByLibcrypto(info) ?? LoadKey(der)) : FromSubjectPublicKeyInfo(info);
 
-    public static VerificationKey FromSubjectPublicKeyInfo(ReadOnlyMemory<byte> info) => new(info.Span, () => ImportKey(info));
+    public static VerificationKey FromSubjectPublicKeyInfo(ReadOnlyMemory<byte> info) => new(info.Span, () => ImportByLibcrypto(info) ?? ImportByPlatform(info));
+
+    /// <summary>The same by a road that the caller chooses.</summary>
+    internal static VerificationKey FromSubjectPublicKeyInfo(ReadOnlyMemory<byte> info, Func<ReadOnlyMemory<byte>, AsymmetricAlgorithm?> import) =>
+        new(info.Span, () => import(info));
 
     private static ECDsa? LoadKey(ReadOnlyMemory<byte> der)
     {
@@ -80,7 +84,25 @@ internal sealed class VerificationKey
         return loaded.GetECDsaPublicKey();
     }
 
-    private static AsymmetricAlgorithm ImportKey(ReadOnlyMemory<byte> info)
+    /// <summary>By libcrypto itself, the cheapest road; null where it is not there or refuses.</summary>
+    internal static AsymmetricAlgorithm? ImportByLibcrypto(ReadOnlyMemory<byte> info)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
+        return BitsOf(info.Span) switch
+        {
+            P256Bits => LibcryptoKey.FromPoint(P256Bits, info.Span[(P256Header.Length - 1)..]),
+            P384Bits => LibcryptoKey.FromPoint(P384Bits, info.Span[(P384Header.Length - 1)..]),
+            RsaBits => LibcryptoKey.FromModulus(info.Span.Slice(RsaHeader.Length, RsaBits / 8)),
+            _ => null,
+        };
+    }
+
+    /// <summary>By .NET, on every platform.</summary>
+    internal static AsymmetricAlgorithm ImportByPlatform(ReadOnlyMemory<byte> info)
     {
         if (BitsOf(info.Span) is RsaBits)
         {
