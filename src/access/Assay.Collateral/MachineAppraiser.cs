@@ -107,7 +107,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             Processor = have.Processor.AddRange(Had(processorAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Item!))),
             // Where nobody was asked, there is nothing to tell beyond that it is missing.
             ProcessorFaults = have.ProcessorFaults.AddRange(processorAnswers.Where(item => item.Answer.Item is null)
-                .Select(item => KeyValuePair.Create(item.Key, item.Answer.Source.Length == 0 ? "" : $"{item.Key}: {item.Answer.Source}: {item.Answer.WhyNot}"))),
+                .Select(item => KeyValuePair.Create(item.Key, item.Answer.Source.Length == 0 ? "" : $"{item.Answer.Source}: {item.Answer.WhyNot}"))),
         };
     }
 

@@ -39,7 +39,7 @@ public static partial class VerdictJson
             writer.WriteStartObject();
             writer.WriteString("kind", "cpu");
             writer.WriteString("id", item);
-            writer.WriteString("reason", "not given: --cpu-collateral");
+            writer.WriteString("reason", machine!.Parts.Cpu!.WhyNotFetched(item) ?? "not given: --cpu-collateral");
             writer.WriteEndObject();
         }
     }

@@ -73,6 +73,21 @@ public sealed partial record Verdict
     /// <summary><c>proven</c> when everything that was shown answers the challenge that the relying party gave.</summary>
     public string Freshness => IsFresh ? "proven" : "not-proven";
 
+    /// <summary>The verdict as JSON: docs/verdict.md describes it.</summary>
+    /// <param name="claims">The version of NVIDIA's claims in it.</param>
+    public byte[] ToJson(ClaimsVersion claims = ClaimsVersion.V4) => VerdictJson.Write(this, claims);
+
+    /// <summary>Word, binding, freshness, weakenings, and the first check that failed.</summary>
+    public override string ToString()
+    {
+        var parts = Machine?.Parts;
+        var failed = Appraisal.AllFindings.Concat(parts?.ProcessorFindings ?? []).Concat(parts?.Boot?.Findings ?? []).Concat(Machine?.Findings ?? []).Concat(PolicyFindings)
+            .FirstOrDefault(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing);
+        return $"{Word}, binding {Binding}, freshness {Freshness}"
+            + (Weakened.IsEmpty ? "" : $", weakened by {string.Join(", ", Weakened)}")
+            + (failed is null || Kind is VerdictKind.Pass ? "" : $"; {failed.Id}: {failed.Reason}");
+    }
+
     internal bool IsFresh { get; init; }
 
     /// <summary>The answers about everything together: the devices as a set, and the whole machine.</summary>

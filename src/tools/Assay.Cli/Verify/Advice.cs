@@ -35,6 +35,7 @@ internal static class Advice
         if (verdict.Machine?.Parts.Cpu is { Missing.IsEmpty: false } cpu)
         {
             advice.Add(MissingOf(cpu));
+            advice.AddRange(cpu.Missing.Select(cpu.WhyNotFetched).OfType<string>().Distinct().Select(reason => $"It was {reason}."));
         }
 
         if (failed.Length > 0)
@@ -46,6 +47,6 @@ internal static class Advice
     }
 
     private static string MissingOf(CpuResult cpu) => cpu.Tdx is not null
-        ? $"Get {string.Join(", ", cpu.Missing)} as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
-        : $"Get {string.Join(", ", cpu.Missing)} into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
+        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
+        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put them into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
 }

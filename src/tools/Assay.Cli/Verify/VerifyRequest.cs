@@ -224,6 +224,8 @@ internal sealed class VerifyRequest : IDisposable
                 Intel = Manufacturer("--intel-url", options.IntelUrl, "intel", UpstreamOptions.Manufacturers.Intel) ?? one,
                 IntelRootCrl = parsed.GetValue(options.IntelUrl) is "intel" ? UpstreamOptions.Manufacturers.IntelRootCrl : null,
                 Amd = Manufacturer("--amd-url", options.AmdUrl, "amd", UpstreamOptions.Manufacturers.Amd) ?? one,
+                // One command asks a few times and ends: a breaker would hide why the first request failed.
+                Http = new CollateralHttpOptions(),
             };
             var upstream = processors is { Intel: null, Amd: null } ? null : new HttpUpstream(processors);
             return new CollateralSources

@@ -6,6 +6,7 @@ using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
@@ -96,15 +97,53 @@ public sealed record CpuResult
     /// <summary>What could not be had, by permanent names.</summary>
     public ImmutableArray<string> Missing => [.. (Tdx?.Missing ?? []).Concat(Snp?.Missing ?? [])];
 
+    /// <summary>Why items could not be fetched, by the permanent names of <see cref="Missing"/>; empty where nobody was asked.</summary>
+    internal ImmutableSortedDictionary<string, string> MissingReasons { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
     /// <summary>The same, where what is missing says what came of fetching it.</summary>
     /// <param name="faults">Where each item was asked for, and what came back; empty text where nobody was asked.</param>
-    internal CpuResult Explained(IEnumerable<string> faults)
+    internal CpuResult Explained(ImmutableDictionary<CollateralKey, string> faults)
     {
-        var why = string.Join("; ", faults.Where(fault => fault.Length > 0).Order(StringComparer.Ordinal));
-        ImmutableArray<Finding> Of(ImmutableArray<Finding> findings) => [.. findings.Select(finding => finding.Cause is NotCheckedCause.Missing ? finding with { Reason = $"{finding.Reason}; {why}" } : finding)];
-        return why.Length == 0 ? this
-            : this with { Tdx = Tdx is null ? null : Tdx with { Findings = Of(Tdx.Findings) }, Snp = Snp is null ? null : Snp with { Findings = Of(Snp.Findings) } };
+        string? Why(params ReadOnlySpan<CollateralKind> kinds)
+        {
+            var found = new List<string>();
+            foreach (var kind in kinds)
+            {
+                found.AddRange(faults.Where(fault => fault.Key.Kind == kind && fault.Value.Length > 0).Select(fault => fault.Value));
+            }
+
+            return found.Count == 0 ? null : string.Join("; ", found.Distinct());
+        }
+
+        string? WhyOf(string id) => id switch
+        {
+            TdxAppraisal.TcbInfoAvailable => Why(CollateralKind.TcbInfo),
+            TdxAppraisal.QeIdentityAvailable => Why(CollateralKind.QeIdentity),
+            TdxAppraisal.TcbInfoNotRevoked or TdxAppraisal.QeIdentityNotRevoked => Why(CollateralKind.RootCrl),
+            CheckIds.TdxChainNotRevoked => Why(CollateralKind.PckCrl, CollateralKind.RootCrl),
+            CheckIds.SnpChainAvailable => Why(CollateralKind.AmdChain, CollateralKind.Vcek),
+            CheckIds.SnpChainNotRevoked => Why(CollateralKind.AmdCrl),
+            _ => null,
+        };
+
+        ImmutableArray<Finding> Of(ImmutableArray<Finding> findings) =>
+            [.. findings.Select(finding => finding.Cause is NotCheckedCause.Missing && WhyOf(finding.Id) is { } why ? finding with { Reason = $"{finding.Reason}; asked for at {why}" } : finding)];
+        (string Name, string? Why)[] reasons =
+        [
+            ("amd-crl", Why(CollateralKind.AmdCrl)), ("pck-crl", Why(CollateralKind.PckCrl)), ("qe-identity", Why(CollateralKind.QeIdentity)), ("root-crl", Why(CollateralKind.RootCrl)),
+            ("snp-certificates", Why(CollateralKind.AmdChain, CollateralKind.Vcek)), ("tcb-info", Why(CollateralKind.TcbInfo)),
+        ];
+        return this with
+        {
+            Tdx = Tdx is null ? null : Tdx with { Findings = Of(Tdx.Findings) },
+            Snp = Snp is null ? null : Snp with { Findings = Of(Snp.Findings) },
+            MissingReasons = reasons.Where(item => item.Why is not null).ToImmutableSortedDictionary(item => item.Name, item => $"asked for at {item.Why}"),
+        };
     }
+
+    /// <summary>Where an item was asked for, and what came back; null where nobody was asked.</summary>
+    /// <param name="name">One of <see cref="Missing"/>.</param>
+    public string? WhyNotFetched(string name) => MissingReasons.GetValueOrDefault(name);
 
     /// <summary>The registers that were signed; null where the evidence is not authentic, or has none.</summary>
     internal QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers

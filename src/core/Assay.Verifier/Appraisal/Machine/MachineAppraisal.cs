@@ -32,8 +32,20 @@ public static class MachineAppraisal
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
+        ArgumentNullException.ThrowIfNull(expected.Time, nameof(expected));
+        ArgumentNullException.ThrowIfNull(expected.Trust, nameof(expected));
         (machine, fault) = (null, null);
+        evidence = evidence.Devices.IsDefault ? evidence with { Devices = [] } : evidence;
         KeyBinding? key = null;
+        // Evidence chooses nothing by bringing a key along or leaving it out: what the relying party sent is asked for, or nothing is judged.
+        fault = (expected.Key ?? evidence.Key) is not null
+            ? expected is { Nonce: not null, Challenge: null } ? new ParseFault("nonce", 0, "the evidence binds a key, and a nonce for devices alone was expected: expect the challenge as the guest received it") : null
+            : expected.Challenge is not null ? new ParseFault("tee-pubkey", 0, "a challenge that is bound together with a key was expected, and no key is shown") : null;
+        if (fault is not null)
+        {
+            return false;
+        }
+
         if ((expected.Key ?? evidence.Key) is { } jwk)
         {
             if ((expected.Challenge ?? evidence.StatedNonce) is not { } challenge)
@@ -71,7 +83,7 @@ public static class MachineAppraisal
     {
         var devices = machine.Evidence.Devices.IsEmpty ? null : SetAppraisal.Appraise(machine.Devices, collateral, machine.OfDevices, cache);
         var processor = machine.Processor is { } authenticated
-            ? CpuAppraisal.Appraise(authenticated, given.Or(ProcessorCollateral.Assemble(authenticated.Needed, collateral.Processor.GetValueOrDefault)), cache).Explained(collateral.ProcessorFaults.Values)
+            ? CpuAppraisal.Appraise(authenticated, given.Or(ProcessorCollateral.Assemble(authenticated.Needed, collateral.Processor.GetValueOrDefault)), cache).Explained(collateral.ProcessorFaults)
             : null;
         return Join(devices, processor, machine.Logs, machine.OfProcessor, machine.Expected.OfBoot);
     }

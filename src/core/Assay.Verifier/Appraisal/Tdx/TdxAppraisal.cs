@@ -22,6 +22,11 @@ internal static class TdxAppraisal
     private const string TcbInfoPrefix = "tdx.tcb-info";
     private const string QeIdentityPrefix = "tdx.qe-identity";
 
+    internal const string TcbInfoAvailable = TcbInfoPrefix + ".available";
+    internal const string QeIdentityAvailable = QeIdentityPrefix + ".available";
+    internal const string TcbInfoNotRevoked = TcbInfoPrefix + ".chain.not-revoked";
+    internal const string QeIdentityNotRevoked = QeIdentityPrefix + ".chain.not-revoked";
+
     private static readonly ImmutableArray<Check<Candidate>> s_chain =
     [
         new(Checks.CheckIds.TdxChainCurrent, candidate => candidate.Judge.Current(candidate.Quote.Path)),
