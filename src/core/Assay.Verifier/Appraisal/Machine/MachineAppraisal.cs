@@ -25,13 +25,20 @@ public static class MachineAppraisal
     /// <param name="expected">What the relying party expects.</param>
     /// <param name="cache">What verified before.</param>
     /// <param name="machine">What goes on to the other steps.</param>
-    /// <param name="fault">The key or the challenge is malformed: nothing can be bound to it.</param>
+    /// <param name="fault">The key or the challenge is malformed, or what is stated does not fit what is shown: nothing can be bound to it.</param>
     public static bool TryAuthenticate(
         MachineEvidence evidence, MachineExpectations expected, VerifierCache cache, [NotNullWhen(true)] out AuthenticatedMachine? machine, [NotNullWhen(false)] out ParseFault? fault)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
+        ArgumentNullException.ThrowIfNull(expected.Trust);
+        ArgumentNullException.ThrowIfNull(expected.Time);
+        if (evidence.Devices.IsDefault || evidence.Devices.Contains(null!))
+        {
+            throw new ArgumentException("devices were never set: an empty array says that none is shown", nameof(evidence));
+        }
+
         (machine, fault) = (null, null);
         KeyBinding? key = null;
         if ((expected.Key ?? evidence.Key) is { } jwk)
@@ -46,6 +53,16 @@ public static class MachineAppraisal
             {
                 return false;
             }
+        }
+
+        // What was stated in the one form must not be dropped because the evidence has the other, by a key that it brings along or leaves out (S-10a).
+        fault = key is null && expected.Challenge is not null ? new ParseFault("key", 0, "a challenge is stated that is bound together with a key, and no key is shown; where none is bound, state the nonce")
+            : key is not null && expected.Nonce is not null ? new ParseFault("nonce", 0, "a nonce is stated that is answered without a key, and a key is shown: state the challenge")
+            : key is not null && expected.ReportData is not null ? new ParseFault("report-data", 0, "report data are stated, and a key is shown: with a key they follow from challenge, key and device evidence")
+            : null;
+        if (fault is not null)
+        {
+            return false;
         }
 
         machine = new AuthenticatedMachine(evidence, expected, key, cache);
