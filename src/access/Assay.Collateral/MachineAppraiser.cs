@@ -27,6 +27,9 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     private const int Rounds = 3;
     private const int Concurrency = 8;
 
+    private readonly ICollateralSource _source = source ?? throw new ArgumentNullException(nameof(source));
+    private readonly VerifierCache _cache = cache ?? throw new ArgumentNullException(nameof(cache));
+
     /// <summary>Collateral of the processor that was given by hand: it counts before what is fetched. Null for none.</summary>
     public CpuCollateral? Given { get; init; }
 
@@ -36,17 +39,17 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     /// <param name="terms">Who decides; null: everything must hold.</param>
     /// <param name="progress">Told of what is fetched; null for nobody.</param>
     /// <param name="cancellation">Ends the fetching.</param>
-    /// <exception cref="ArgumentException">The key or the challenge is malformed, or a key comes without a challenge: ask <see cref="MachineAppraisal.TryAuthenticate"/> first where these are foreign.</exception>
+    /// <exception cref="ArgumentException">The key or the challenge is malformed, or one comes without the other: ask <see cref="MachineAppraisal.TryAuthenticate"/> first where these are foreign.</exception>
     public async Task<Verdict> AppraiseAsync(
         MachineEvidence evidence, MachineExpectations expected, VerdictTerms? terms = null, IProgress<AppraisalProgress>? progress = null, CancellationToken cancellation = default)
     {
-        if (!MachineAppraisal.TryAuthenticate(evidence, expected, cache, out var machine, out var fault))
+        if (!MachineAppraisal.TryAuthenticate(evidence, expected, _cache, out var machine, out var fault))
         {
             throw new ArgumentException(fault.ToString(), nameof(evidence));
         }
 
         var collateral = await FetchAsync(machine, progress, cancellation).ConfigureAwait(false);
-        return Verdict.Of(machine, collateral, Given, terms ?? VerdictTerms.Default, cache);
+        return Verdict.Of(machine, collateral, Given, terms ?? VerdictTerms.Default, _cache);
     }
 
     /// <summary>Everything that a machine needs and the source has. Throws only when cancelled.</summary>
@@ -59,7 +62,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
         var collateral = CollateralSet.Empty;
         for (var round = 0; round < Rounds; round++)
         {
-            var needed = MachineAppraisal.RequiredCollateral(machine, collateral, cache).Without(collateral);
+            var needed = MachineAppraisal.RequiredCollateral(machine, collateral, _cache).Without(collateral);
             if (needed.IsEmpty)
             {
                 break;
@@ -68,7 +71,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             collateral = await FetchAsync(needed, collateral, progress, cancellation).ConfigureAwait(false);
         }
 
-        return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await source.ListRimsAsync(cancellation).ConfigureAwait(false) };
+        return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await _source.ListRimsAsync(cancellation).ConfigureAwait(false) };
     }
 
     private async Task<CollateralSet> FetchAsync(RequiredCollateral needed, CollateralSet have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
@@ -83,7 +86,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             try
             {
                 progress?.Report(new AppraisalProgress(Volatile.Read(ref done), total, item));
-                return (key, await source.FetchAsync(question, cancellation).ConfigureAwait(false));
+                return (key, await _source.FetchAsync(question, cancellation).ConfigureAwait(false));
             }
             finally
             {

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Assay.Endorsements;
 using Assay.Reference.Intel;
+using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
@@ -52,7 +53,9 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
         return question.Key.Kind switch
         {
             CollateralKind.Rim => await RimAsync(id, cancellation).ConfigureAwait(false),
-            CollateralKind.Ocsp => await OcspAsync(OcspRequest.Encode(question.CertId ?? throw new ArgumentException("an OCSP question has a CertID", nameof(question))), cancellation).ConfigureAwait(false),
+            // A cache asks about a CertID, a verifier about a certificate.
+            CollateralKind.Ocsp when question.CertId is { } asked => await OcspAsync(OcspRequest.Encode(asked), cancellation).ConfigureAwait(false),
+            CollateralKind.Ocsp when question.Status is { } query => await OcspAsync(OcspRequest.Encode(query.Certificate, query.Issuer), cancellation).ConfigureAwait(false),
             CollateralKind.Crl => await GetAsync(_options.Crl, "/" + id, null, null, Limits.CrlBytes, cancellation).ConfigureAwait(false),
             CollateralKind.TcbInfo when id.Split('/') is [var technology, var fmspc, var update] =>
                 await GetAsync(_options.Intel, $"/{technology}/certification/v4/tcb", $"fmspc={fmspc}&update={update}", "TCB-Info-Issuer-Chain", Limits.IntelStatementBytes, cancellation).ConfigureAwait(false),

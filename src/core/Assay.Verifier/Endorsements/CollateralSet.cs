@@ -69,5 +69,5 @@ public sealed record RequiredCollateral(ImmutableArray<string> RimIds, Immutable
     }
 
     /// <summary>Whether nothing is needed.</summary>
-    public bool IsEmpty => RimIds.IsEmpty && Revocation.IsEmpty && Processor.IsEmpty;
+    public bool IsEmpty => RimIds.IsDefaultOrEmpty && Revocation.IsDefaultOrEmpty && Processor.IsDefaultOrEmpty;
 }

@@ -14,7 +14,7 @@ public sealed record CpuCollateral
     /// <summary>For SNP reports.</summary>
     public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
 
-    /// <summary>This, and from another what is not in it.</summary>
+    /// <summary>This, and from another what is not in it; of revocation lists both, for a given one that is older must not hide what a later one revokes.</summary>
     internal CpuCollateral Or(CpuCollateral other) => new()
     {
         Tdx = new TdxCollateral
@@ -23,7 +23,9 @@ public sealed record CpuCollateral
             QeIdentity = Tdx.QeIdentity ?? other.Tdx.QeIdentity,
             PckCrl = Tdx.PckCrl ?? other.Tdx.PckCrl,
             RootCrl = Tdx.RootCrl ?? other.Tdx.RootCrl,
+            OtherPckCrl = other.Tdx.PckCrl,
+            OtherRootCrl = other.Tdx.RootCrl,
         },
-        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl },
+        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrl = other.Snp.Crl },
     };
 }

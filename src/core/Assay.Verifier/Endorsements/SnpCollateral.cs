@@ -19,6 +19,9 @@ public sealed record SnpCollateral
     /// <summary>DER: the revocation list of the ARK; null when it could not be had.</summary>
     public ReadOnlyMemory<byte>? Crl { get; init; }
 
+    /// <summary>Another list of the ARK: the later of the two counts, wherever it came from (S-17).</summary>
+    internal ReadOnlyMemory<byte>? OtherCrl { get; init; }
+
     /// <summary>Certificates of one file: a single DER, or PEM as AMD's service gives its chains. Which is told by content.</summary>
     public static bool TryReadCertificates(ReadOnlySpan<byte> file, out ImmutableArray<ReadOnlyMemory<byte>> certificates, [NotNullWhen(false)] out ParseFault? fault)
     {

@@ -27,6 +27,12 @@ public sealed record TdxCollateral
     /// <summary>DER: the revocation list of Intel's root.</summary>
     public ReadOnlyMemory<byte>? RootCrl { get; init; }
 
+    /// <summary>Another list of the PCK CA: the later of the two counts, wherever it came from (S-17).</summary>
+    internal ReadOnlyMemory<byte>? OtherPckCrl { get; init; }
+
+    /// <summary>Another list of Intel's root: the later of the two counts.</summary>
+    internal ReadOnlyMemory<byte>? OtherRootCrl { get; init; }
+
     /// <summary>
     /// Reads the JSON form that quote verifiers share (dcap-qvl's <c>QuoteCollateralV3</c>): statements as strings, signatures and lists as
     /// hexadecimal, chains as PEM. The chains of the PCK CRL and, where present, of the PCK certificate are not used: lists are checked

@@ -11,7 +11,8 @@ namespace Assay.Appraisal.Cpu;
 /// <param name="Issuer">The one above it in its path, which signs the list.</param>
 /// <param name="List">DER; null when it could not be had.</param>
 /// <param name="Source">Where the list comes from, for people.</param>
-internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source);
+/// <param name="Other">A second list of the same issuer: it counts where it is authentic and later; null for none.</param>
+internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source, ReadOnlyMemory<byte>? Other = null);
 
 /// <summary>The answers about a path's revocation from lists.</summary>
 /// <param name="NotRevoked">Whether no certificate is listed.</param>
@@ -38,7 +39,7 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
             return new CrlOutcomes(waived, waived, DateTimeOffset.MinValue);
         }
 
-        var answers = queries.Select(Ask).ToArray();
+        var answers = queries.Select(Latest).ToArray();
         var revoked = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked or RevocationState.Hold or RevocationState.Unknown);
         var invalid = answers.FirstOrDefault(answer => answer.WhyInvalid is not null);
         var missing = answers.FirstOrDefault(answer => answer.WhyMissing is not null);
@@ -52,6 +53,19 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
             : invalid is not null || missing is not null ? Outcome.Stopped("not every certificate has an authentic revocation list")
             : Outcome.Held();
         return new CrlOutcomes(notRevoked, current, answers.Select(answer => answer.ThisUpdate).DefaultIfEmpty(DateTimeOffset.MinValue).Max());
+    }
+
+    private Answer Latest(CrlQuery query)
+    {
+        var answer = Ask(query);
+        if (answer.Judgement is null || query.Other is not { } other || other.Span.SequenceEqual(query.List!.Value.Span))
+        {
+            return answer;
+        }
+
+        // One that is not authentic says nothing: whoever sends it must not be able to spoil the list that is at hand.
+        var second = Ask(query with { List = other });
+        return second.Judgement is not null && second.ThisUpdate > answer.ThisUpdate ? second : answer;
     }
 
     private Answer Ask(CrlQuery query)

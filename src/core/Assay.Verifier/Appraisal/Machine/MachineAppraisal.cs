@@ -25,43 +25,44 @@ public static class MachineAppraisal
     /// <param name="expected">What the relying party expects.</param>
     /// <param name="cache">What verified before.</param>
     /// <param name="machine">What goes on to the other steps.</param>
-    /// <param name="fault">The key or the challenge is malformed: nothing can be bound to it.</param>
+    /// <param name="fault">The key or the challenge is malformed, or what is stated does not fit what is shown: nothing can be bound to it.</param>
     public static bool TryAuthenticate(
         MachineEvidence evidence, MachineExpectations expected, VerifierCache cache, [NotNullWhen(true)] out AuthenticatedMachine? machine, [NotNullWhen(false)] out ParseFault? fault)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        ArgumentNullException.ThrowIfNull(expected.Time, nameof(expected));
-        ArgumentNullException.ThrowIfNull(expected.Trust, nameof(expected));
-        (machine, fault) = (null, null);
-        evidence = evidence.Devices.IsDefault ? evidence with { Devices = [] } : evidence;
-        KeyBinding? key = null;
-        // Evidence chooses nothing by bringing a key along or leaving it out: what the relying party sent is asked for, or nothing is judged.
-        fault = (expected.Key ?? evidence.Key) is not null
-            ? expected is { Nonce: not null, Challenge: null } ? new ParseFault("nonce", 0, "the evidence binds a key, and a nonce for devices alone was expected: expect the challenge as the guest received it") : null
-            : expected.Challenge is not null ? new ParseFault("tee-pubkey", 0, "a challenge that is bound together with a key was expected, and no key is shown") : null;
-        if (fault is not null)
+        ArgumentNullException.ThrowIfNull(expected.Trust);
+        ArgumentNullException.ThrowIfNull(expected.Time);
+        if (evidence.Devices.IsDefault || evidence.Devices.Contains(null!))
         {
+            throw new ArgumentException("devices were never set: an empty array says that none is shown", nameof(evidence));
+        }
+
+        machine = TryBind(evidence, expected, out var key, out fault) ? new AuthenticatedMachine(evidence, expected, key, cache) : null;
+        return machine is not null;
+    }
+
+    // What was stated in the one form must not be dropped because the evidence has the other, by a key that it brings along or leaves out (S-10a).
+    private static bool TryBind(MachineEvidence evidence, MachineExpectations expected, out KeyBinding? key, [NotNullWhen(false)] out ParseFault? fault)
+    {
+        (key, fault) = (null, null);
+        if ((expected.Key ?? evidence.Key) is not { } jwk)
+        {
+            fault = expected.Challenge is null ? null : new ParseFault("key", 0, "a challenge is stated that is bound together with a key, and no key is shown; where none is bound, state the nonce");
+            return fault is null;
+        }
+
+        if ((expected.Challenge ?? evidence.StatedNonce) is not { } challenge)
+        {
+            fault = new ParseFault("nonce", 0, "a key is bound together with a challenge, and none is given");
             return false;
         }
 
-        if ((expected.Key ?? evidence.Key) is { } jwk)
-        {
-            if ((expected.Challenge ?? evidence.StatedNonce) is not { } challenge)
-            {
-                fault = new ParseFault("nonce", 0, "a key is bound together with a challenge, and none is given");
-                return false;
-            }
-
-            if (!KeyBinding.TryCreate(challenge, jwk.Span, out key, out fault))
-            {
-                return false;
-            }
-        }
-
-        machine = new AuthenticatedMachine(evidence, expected, key, cache);
-        return true;
+        return KeyBinding.TryCreate(challenge, jwk.Span, out key, out fault)
+            && (fault = expected.Nonce is not null ? new ParseFault("nonce", 0, "a nonce is stated that is answered without a key, and a key is shown: state the challenge")
+                : expected.ReportData is not null ? new ParseFault("report-data", 0, "report data are stated, and a key is shown: with a key they follow from challenge, key and device evidence")
+                : null) is null;
     }
 
     /// <summary>

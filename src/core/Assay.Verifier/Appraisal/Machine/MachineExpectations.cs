@@ -98,7 +98,7 @@ public sealed record MachineExpectations
     public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
 
     /// <summary>Whether anything is stated about a processor or the boot: then one must be shown.</summary>
-    internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash || Key is not null || ReportData is not null || References is not null
+    internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash or GpuBinding.BootEvent || Key is not null || ReportData is not null || References is not null
         || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty;
 
     /// <summary>Whether anything but devices is asked about.</summary>

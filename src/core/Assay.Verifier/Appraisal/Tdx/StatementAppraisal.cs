@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Cpu;
 using Assay.Checks;
+using Assay.Endorsements;
 using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Wire;
@@ -29,7 +30,7 @@ internal static class StatementAppraisal
     /// <summary>Asks everything that does not depend on the quote.</summary>
     public static StatementResult<T> Appraise<T>(
         string prefix, string what, IntelStatement? statement, Reader<T> read, Func<T, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number)> datesOf,
-        ReadOnlyMemory<byte>? rootCrl, TdxExpectations expected, CrlJudge judge, VerifierCache cache)
+        TdxCollateral collateral, TdxExpectations expected, CrlJudge judge, VerifierCache cache)
         where T : class
     {
         var findings = ImmutableArray.CreateBuilder<Finding>(s_suffixes.Length);
@@ -69,7 +70,7 @@ internal static class StatementAppraisal
             : Outcome.Failed($"an older {what} than one that was seen (tcbEvaluationDataNumber): fetch it again", $"{number}", $"at least {expected.MinimumEvaluationDataNumber}"));
         Add(judge.Current(authentic.Path));
         var (leaf, root) = (authentic.Path.Leaf, authentic.Path.Certificates[^1]);
-        var revocation = judge.Revocation([new CrlQuery(leaf, root, rootCrl, "the revocation list of Intel's root")]);
+        var revocation = judge.Revocation([new CrlQuery(leaf, root, collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrl)]);
         Add(revocation.NotRevoked);
         Add(revocation.StatusCurrent);
         var latest = fault is null && issued > revocation.LatestStatement ? issued : revocation.LatestStatement;

@@ -114,10 +114,10 @@ internal static class TdxAppraisal
         ImmutableArray<Finding> chain = [.. s_chain.Select(check => check.Ask(candidate))];
         var info = StatementAppraisal.Appraise<TcbInfo>(
             TcbInfoPrefix, "TCB information", collateral.TcbInfo, TcbInfo.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
-            collateral.RootCrl, expected, candidate.Judge, cache);
+            collateral, expected, candidate.Judge, cache);
         var identity = StatementAppraisal.Appraise<QeIdentity>(
             QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, QeIdentity.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
-            collateral.RootCrl, expected, candidate.Judge, cache);
+            collateral, expected, candidate.Judge, cache);
         (candidate.Info, candidate.Identity) = (info.Value, identity.Value);
         ImmutableArray<Finding> answers = [.. s_platform.Concat(s_domain).Select(check => check.Ask(candidate))];
         DateTimeOffset[] dates = [candidate.Revocation.LatestStatement, info.LatestStatement, identity.LatestStatement];
@@ -322,8 +322,8 @@ internal static class TdxAppraisal
 
         public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
         [
-            new CrlQuery(quote.Path.Certificates[0], quote.Path.Certificates[1], collateral.PckCrl, "the revocation list of the PCK CA"),
-            new CrlQuery(quote.Path.Certificates[1], quote.Path.Certificates[2], collateral.RootCrl, "the revocation list of Intel's root"),
+            new CrlQuery(quote.Path.Certificates[0], quote.Path.Certificates[1], collateral.PckCrl, "the revocation list of the PCK CA", collateral.OtherPckCrl),
+            new CrlQuery(quote.Path.Certificates[1], quote.Path.Certificates[2], collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrl),
         ]);
 
         public TdxTcb ToTcb() => new(PlatformTcb, ModuleTcb, QeTcb, Module is not null && Body.TeeTcbSvn[1] == 0, UsableInfo?.EvaluationDataNumber);
