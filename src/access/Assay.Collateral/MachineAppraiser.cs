@@ -98,6 +98,9 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
         var rims = needed.RimIds.Select(id => Ask(id, id, CollateralQuestion.OfRim(id))).ToArray();
         var statuses = needed.Revocation.Select(query => Ask(query.Subject, query.Certificate.Subject.CommonName ?? "OCSP", CollateralQuestion.OfStatus(query))).ToArray();
         var processor = needed.Processor.Select(key => Ask(key, key.ToString(), new CollateralQuestion(key))).ToArray();
+        // All of them end before anything is thrown: no request outlives this call.
+        Task[] all = [.. rims, .. statuses, .. processor];
+        await Task.WhenAll(all).ConfigureAwait(false);
         var rimAnswers = await Task.WhenAll(rims).ConfigureAwait(false);
         var statusAnswers = await Task.WhenAll(statuses).ConfigureAwait(false);
         var processorAnswers = await Task.WhenAll(processor).ConfigureAwait(false);

@@ -13,7 +13,7 @@ internal sealed partial class RequestRefusals
         [LoggerMessage(EventIds.ServerBusy, LogLevel.Warning, "Too many requests are under way, and more are told to come again. Left out since the last such line: {LeftOut}")]
         public static partial void ServerBusy(ILogger logger, long leftOut);
 
-        [LoggerMessage(EventIds.RequestMalformed, LogLevel.Warning, "{Method} {Path} of {Client} is malformed: {Type}. Left out since the last such line: {LeftOut}")]
+        [LoggerMessage(EventIds.RequestMalformed, LogLevel.Warning, "{Method} \"{Path}\" of {Client} is malformed: {Type}. Left out since the last such line: {LeftOut}")]
         public static partial void RequestMalformed(ILogger logger, string method, string path, ClientAddress client, string type, long leftOut);
     }
 }

@@ -11,7 +11,7 @@ internal static class LogText
 {
     private const int MostCharacters = 200;
 
-    /// <summary>The text in printable ASCII, other characters as \u{…}, shortened.</summary>
+    /// <summary>The text in printable ASCII; quotation marks, backslashes and other characters as \u{…}, shortened.</summary>
     public static string Of(string? text)
     {
         var printable = new StringBuilder();
@@ -22,7 +22,7 @@ internal static class LogText
                 return printable.Append("...").ToString();
             }
 
-            if (rune.Value is >= ' ' and <= '~')
+            if (rune.Value is >= ' ' and <= '~' and not ('"' or '\\'))
             {
                 printable.Append((char)rune.Value);
             }

@@ -60,6 +60,11 @@ public sealed record RequiredCollateral(ImmutableArray<string> RimIds, Immutable
     public RequiredCollateral Without(CollateralSet collateral)
     {
         ArgumentNullException.ThrowIfNull(collateral);
+        if (RimIds.IsDefault || Revocation.IsDefault || Processor.IsDefault)
+        {
+            throw new InvalidOperationException("what is needed was never set");
+        }
+
         return new(
             [.. RimIds.Where(id => !collateral.Rims.ContainsKey(id) && !collateral.RimFaults.ContainsKey(id))],
             [.. Revocation.Where(query => !collateral.Ocsp.ContainsKey(query.Subject) && !collateral.OcspFaults.ContainsKey(query.Subject))])

@@ -96,8 +96,8 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
 
         Assert.Equal(
             [
-                "GET /v1/rim/\\u{1b}[31m\\u{a}forged\\u{85} of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 0",
-                "GET /ocsp/abc of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 4",
+                "GET \"/v1/rim/\\u{1b}[31m\\u{a}forged\\u{85}\" of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 0",
+                "GET \"/ocsp/abc\" of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 4",
             ],
             logs.Of(EventIds.RequestMalformed));
     }
