@@ -3,9 +3,9 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Endorsements;
@@ -102,11 +102,11 @@ internal sealed class CompositeRows
     private void Verify(VerifierCache cache, RevocationChecking revocation) => Join(_world.Verify(_devices, Expected(revocation), cache), cache);
 
     // From the bytes on, as for a relying party: quote, collateral and log are read anew each time.
-    private void Join(AppraisalResult devices, VerifierCache cache)
+    private void Join(DevicesResult devices, VerifierCache cache)
     {
-        _ = CpuEvidence.TryParse(_tdx.Quote, "bench", out var cpu, out _);
+        _ = ProcessorEvidence.TryParse(_tdx.Quote, "bench", out var cpu, out _);
         _ = TdxCollateral.TryParse(_tdx.Collateral, out var collateral, out _);
-        var processor = new CpuExpectations
+        var processor = new ProcessorExpectations
         {
             Key = _key,
             AdditionalEvidence = AdditionalEvidence.Of(_devices),
@@ -123,8 +123,8 @@ internal sealed class CompositeRows
             RequireSecureBoot = true,
             Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [_policy], Outcome = GateOutcome.Attested, Devices = null },
         };
-        var parts = MachineAppraisal.Join(devices, cpu, [_log], new CpuCollateral { Tdx = collateral! }, processor, gate, cache);
-        var whole = new CompositeExpectations { Gpus = 8, Switches = 4, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
+        var parts = MachineAppraisal.Join(devices, cpu, [_log], new ProcessorCollateral { Tdx = collateral! }, processor, gate, cache);
+        var whole = new MachineDemands { Gpus = 8, Switches = 4, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
         var verdict = Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V3);
         if (verdict.Kind is not VerdictKind.Pass)
         {
@@ -134,7 +134,7 @@ internal sealed class CompositeRows
 
     private Digest Register(int index) => new(_boot.Rtmrs[index].Span);
 
-    private AppraisalExpectations Expected(RevocationChecking revocation) => _world.Skipping with { Trust = _trust, Revocation = revocation };
+    private DeviceExpectations Expected(RevocationChecking revocation) => _world.Skipping with { Trust = _trust, Revocation = revocation };
 
     private static KeyBinding NewKey()
     {

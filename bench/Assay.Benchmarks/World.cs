@@ -44,7 +44,7 @@ internal sealed class World : ICollateralSource
         _ = Nonce.TryCreate(nonce, out var parsed);
         _ = EvidenceFile.TryParse(SimulatedEvidence.ToJson(evidence), "bench", out var devices, out _);
         Evidence = [.. devices];
-        Skipping = new AppraisalExpectations
+        Skipping = new DeviceExpectations
         {
             Nonce = parsed,
             Time = new EvaluationTime(now, TimeSource.System),
@@ -72,11 +72,11 @@ internal sealed class World : ICollateralSource
     public DeviceEvidence[] Evidence { get; }
 
     /// <summary>Expectations without revocation; the product's default asks for it.</summary>
-    public AppraisalExpectations Skipping { get; }
+    public DeviceExpectations Skipping { get; }
 
-    public AppraisalExpectations WithOcsp => Skipping with { Revocation = RevocationChecking.Required };
+    public DeviceExpectations WithOcsp => Skipping with { Revocation = RevocationChecking.Required };
 
-    public AppraisalResult Verify(DeviceEvidence[] evidence, AppraisalExpectations expected, VerifierCache cache)
+    public DevicesResult Verify(DeviceEvidence[] evidence, DeviceExpectations expected, VerifierCache cache)
     {
         var appraiser = new MachineAppraiser(new CollateralSources { Rims = this, Ocsp = this }, cache);
         var asked = new MachineExpectations { Nonce = expected.Nonce, Time = expected.Time, Trust = expected.Trust, Revocation = expected.Revocation };

@@ -11,13 +11,13 @@ namespace Assay.Tests;
 /// <summary>The one road for tests that look at the answers about devices alone.</summary>
 internal sealed class Appraiser(ICollateralSource? rims, ICollateralSource? ocsp, VerifierCache cache)
 {
-    public async Task<AppraisalResult> AppraiseAsync(IReadOnlyList<DeviceEvidence> evidence, AppraisalExpectations expected, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    public async Task<DevicesResult> AppraiseAsync(IReadOnlyList<DeviceEvidence> evidence, DeviceExpectations expected, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
         var appraiser = new MachineAppraiser(new CollateralSources { Rims = rims, Ocsp = ocsp }, cache);
         return (await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, Of(expected), progress: progress, cancellation: cancellation)).Appraisal;
     }
 
-    private static MachineExpectations Of(AppraisalExpectations expected) => new()
+    private static MachineExpectations Of(DeviceExpectations expected) => new()
     {
         Nonce = expected.Nonce,
         Time = expected.Time,

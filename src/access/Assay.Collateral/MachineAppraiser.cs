@@ -31,7 +31,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     private readonly VerifierCache _cache = cache ?? throw new ArgumentNullException(nameof(cache));
 
     /// <summary>Collateral of the processor that was given by hand: it counts before what is fetched. Null for none.</summary>
-    public CpuCollateral? Given { get; init; }
+    public ProcessorCollateral? Given { get; init; }
 
     /// <summary>Judges what a machine shows. Throws when cancelled, and where a key or challenge is malformed.</summary>
     /// <param name="evidence">What it shows.</param>
@@ -56,10 +56,10 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     /// <param name="machine">Authenticated.</param>
     /// <param name="progress">Told of what is fetched; null for nobody.</param>
     /// <param name="cancellation">Ends the fetching.</param>
-    public async Task<CollateralSet> FetchAsync(AuthenticatedMachine machine, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    public async Task<MachineCollateral> FetchAsync(AuthenticatedMachine machine, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        var collateral = CollateralSet.Empty;
+        var collateral = MachineCollateral.Empty;
         for (var round = 0; round < Rounds; round++)
         {
             var needed = MachineAppraisal.RequiredCollateral(machine, collateral, _cache).Without(collateral);
@@ -74,7 +74,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
         return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await _source.ListRimsAsync(cancellation).ConfigureAwait(false) };
     }
 
-    private async Task<CollateralSet> FetchAsync(RequiredCollateral needed, CollateralSet have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    private async Task<MachineCollateral> FetchAsync(RequiredCollateral needed, MachineCollateral have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
         var total = needed.RimIds.Length + needed.Revocation.Length + needed.Processor.Length;
         var done = 0;

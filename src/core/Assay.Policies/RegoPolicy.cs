@@ -163,9 +163,9 @@ public sealed class RegoPolicy
 
     private static PolicyDecision Refused(string reason) => new() { Allowed = false, Reason = reason };
 
-    private static string Count(AppraisalResult appraisal) => appraisal.Devices.Length == 1 ? "1 device" : $"{appraisal.Devices.Length} devices";
+    private static string Count(DevicesResult appraisal) => appraisal.Devices.Length == 1 ? "1 device" : $"{appraisal.Devices.Length} devices";
 
-    private static EvaluationResult Evaluate(PreparedQuery query, RegoValue document, AppraisalResult appraisal)
+    private static EvaluationResult Evaluate(PreparedQuery query, RegoValue document, DevicesResult appraisal)
     {
         using var patience = new CancellationTokenSource(s_patience);
         // The policy's clock is the instant of judgement: neither it nor the evidence chooses another.
@@ -176,7 +176,7 @@ public sealed class RegoPolicy
     private static bool IsPath(string rule) => rule.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
 
     // Evaluated again with a record of every statement: a refusal is rare, and may take its time to say why.
-    private string Why(RegoValue document, AppraisalResult appraisal)
+    private string Why(RegoValue document, DevicesResult appraisal)
     {
         if (!TryPrepare(_module, _data, Rule, explain: true, out var query, out _))
         {

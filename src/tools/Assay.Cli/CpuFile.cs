@@ -59,7 +59,7 @@ internal static class CpuFile
     {
         if (TryReadEvidence(file, out var evidence))
         {
-            var kind = evidence.Kind switch { CpuEvidenceKind.TdxQuote => CpuFileKind.TdxQuote, CpuEvidenceKind.SnpReport => CpuFileKind.SnpReport, _ => CpuFileKind.AzureVtpm };
+            var kind = evidence.Kind switch { ProcessorEvidenceKind.TdxQuote => CpuFileKind.TdxQuote, ProcessorEvidenceKind.SnpReport => CpuFileKind.SnpReport, _ => CpuFileKind.AzureVtpm };
             return (kind, evidence.Bytes.ToArray(), evidence.EventLog?.ToArray());
         }
 
@@ -68,9 +68,9 @@ internal static class CpuFile
     }
 
     // Alone, or in a bundle beside everything else that a machine shows.
-    private static bool TryReadEvidence(byte[] file, [NotNullWhen(true)] out CpuEvidence? evidence)
+    private static bool TryReadEvidence(byte[] file, [NotNullWhen(true)] out ProcessorEvidence? evidence)
     {
-        if (!CpuEvidence.TryParse(file, "", out evidence, out _) && MachineEvidence.TryParse(file, "", out var machine, out _))
+        if (!ProcessorEvidence.TryParse(file, "", out evidence, out _) && MachineEvidence.TryParse(file, "", out var machine, out _))
         {
             evidence = machine.Cpu;
         }

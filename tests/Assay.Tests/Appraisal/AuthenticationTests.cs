@@ -54,7 +54,7 @@ public class AuthenticationTests
         Assert.Equal(["report.signature.valid"], findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id));
     }
 
-    internal static AppraisalExpectations Expect(string? nonce, string at = "2026-11-01T00:00:00Z") => new()
+    internal static DeviceExpectations Expect(string? nonce, string at = "2026-11-01T00:00:00Z") => new()
     {
         Nonce = nonce is not null && Nonce.TryParse(nonce, out var parsed, out _) ? parsed : null,
         Time = new EvaluationTime(DateTimeOffset.ParseExact(at, "yyyy-MM-dd'T'HH:mm:ssZ", null, System.Globalization.DateTimeStyles.AssumeUniversal), TimeSource.Stated),

@@ -40,11 +40,11 @@ internal sealed record Judged
     {
         var cache = new VerifierCache();
         var expected = Expectations();
-        var authenticated = SetAppraisal.Authenticate(evidence, expected, cache);
-        return DefaultPolicy.Decide(SetAppraisal.Appraise(authenticated, new CollateralSet { Rims = Rims }, expected, cache));
+        var authenticated = DevicesAppraisal.Authenticate(evidence, expected, cache);
+        return DefaultPolicy.Decide(DevicesAppraisal.Appraise(authenticated, new MachineCollateral { Rims = Rims }, expected, cache));
     }
 
-    public AppraisalExpectations Expectations() => new()
+    public DeviceExpectations Expectations() => new()
     {
         Nonce = Nonce is not null && Assay.Wire.Nonce.TryParse(Nonce, out var parsed, out _) ? parsed : null,
         Time = new EvaluationTime(DateTimeOffset.ParseExact(At, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal), TimeSource.Stated),

@@ -253,7 +253,7 @@ public class RecordedVerdictTests
     [Fact]
     public void Nothing_chosen_is_refused()
     {
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = null,
             Time = new EvaluationTime(EvaluationTime.ReleaseDate, TimeSource.None),
@@ -261,7 +261,7 @@ public class RecordedVerdictTests
             Revocation = RevocationChecking.None,
         };
         var cache = new VerifierCache();
-        var result = SetAppraisal.Appraise(SetAppraisal.Authenticate(Judged.Load(S1), expected, cache), new CollateralSet { Rims = Switch.Rims }, expected, cache);
+        var result = DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(Judged.Load(S1), expected, cache), new MachineCollateral { Rims = Switch.Rims }, expected, cache);
 
         Assert.Equal(VerdictKind.Fail, DefaultPolicy.Decide(result).Kind);
         Assert.Equal(["revocation.chosen", "time.source.chosen"], result.AllFindings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Order(StringComparer.Ordinal));
@@ -272,8 +272,8 @@ public class RecordedVerdictTests
     {
         Verdict[] all = [Switch.Verdict(S1), Gpu.Verdict(G1), G2Judge.Verdict(G2, G2Chain), new Judged().Verdict("sdk2x/rubin_evidence.cmw.json")];
 
-        Assert.All(all.SelectMany(verdict => verdict.Appraisal.AllFindings), finding => Assert.Contains(finding.Id, SetAppraisal.CheckIds));
-        Assert.Equal(SetAppraisal.CheckIds.Length, SetAppraisal.CheckIds.Distinct().Count());
+        Assert.All(all.SelectMany(verdict => verdict.Appraisal.AllFindings), finding => Assert.Contains(finding.Id, DevicesAppraisal.CheckIds));
+        Assert.Equal(DevicesAppraisal.CheckIds.Length, DevicesAppraisal.CheckIds.Distinct().Count());
     }
 
     private static Judged G2Judge => new() { At = "2024-12-20T00:00:00Z" };

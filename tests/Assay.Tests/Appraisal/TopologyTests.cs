@@ -70,12 +70,12 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
         var expected = _machines.Expected with { Revocation = RevocationChecking.Required };
         var cache = new VerifierCache();
 
-        var result = SetAppraisal.Appraise(SetAppraisal.Authenticate(_machines.One, expected, cache), CollateralSet.Empty, expected, cache);
+        var result = DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(_machines.One, expected, cache), MachineCollateral.Empty, expected, cache);
 
         Assert.Equal(Enumerable.Range(0, 12), result.Missing.Where(item => item.Kind == "ocsp").Select(item => item.DeviceIndex));
     }
 
-    private static CheckState State(AppraisalResult result, string id) => result.Findings.Single(finding => finding.Id == id).State;
+    private static CheckState State(DevicesResult result, string id) => result.Findings.Single(finding => finding.Id == id).State;
 
     private void AssertFails(DeviceEvidence[] evidence, params string[] expected)
     {
@@ -86,10 +86,10 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
     }
 
     // No collateral at all: topology needs none.
-    private AppraisalResult Appraise(DeviceEvidence[] evidence)
+    private DevicesResult Appraise(DeviceEvidence[] evidence)
     {
         var cache = new VerifierCache();
-        return SetAppraisal.Appraise(SetAppraisal.Authenticate(evidence, _machines.Expected, cache), CollateralSet.Empty, _machines.Expected, cache);
+        return DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(evidence, _machines.Expected, cache), MachineCollateral.Empty, _machines.Expected, cache);
     }
 
     public sealed class Machines : IDisposable
@@ -105,7 +105,7 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
             Other = Make(nonce, now, null);
             Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(_authority, "machines"), out var trust, out _));
             Assert.True(Nonce.TryCreate(nonce, out var parsed));
-            Expected = new AppraisalExpectations
+            Expected = new DeviceExpectations
             {
                 Nonce = parsed,
                 Time = new EvaluationTime(now, TimeSource.System),
@@ -121,7 +121,7 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
 
         public DeviceEvidence[] Other { get; }
 
-        public AppraisalExpectations Expected { get; }
+        public DeviceExpectations Expected { get; }
 
         public void Dispose()
         {

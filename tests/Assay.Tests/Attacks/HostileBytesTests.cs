@@ -53,7 +53,7 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
         {
             var original = copy[index];
             copy[index] = (byte)(original ^ 0xFF);
-            Assert.Null(SetAppraisal.Authenticate([evidence with { Report = copy }], expected, cache)[0].Device);
+            Assert.Null(DevicesAppraisal.Authenticate([evidence with { Report = copy }], expected, cache)[0].Device);
             copy[index] = original;
         }
     }
@@ -113,8 +113,8 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
                 Revocation = number % 4 < 2 ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
                 Trust = number % 2 == 0 ? nvidia.Expectations.Trust : real,
             };
-            var rims = nvidia.Set.Rims.Aggregate(CollateralSet.Empty, (set, rim) => set with { Rims = set.Rims.Add(rim.Id, rim.Xml) });
-            var verdict = DefaultPolicy.Decide(SetAppraisal.Appraise(SetAppraisal.Authenticate(nvidia.Evidence, expected, cache), rims, expected, cache));
+            var rims = nvidia.Set.Rims.Aggregate(MachineCollateral.Empty, (set, rim) => set with { Rims = set.Rims.Add(rim.Id, rim.Xml) });
+            var verdict = DefaultPolicy.Decide(DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(nvidia.Evidence, expected, cache), rims, expected, cache));
 
             Assert.Equal((number % 4) switch { 0 => VerdictKind.Pass, 2 => VerdictKind.Incomplete, _ => VerdictKind.Fail }, verdict.Kind);
             return ValueTask.CompletedTask;

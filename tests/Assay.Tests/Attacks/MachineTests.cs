@@ -60,9 +60,9 @@ public sealed class MachineTests(TopologyTests.Machines machines) : IClassFixtur
 
     private Verdict Judge(DeviceEvidence[] evidence) => DefaultPolicy.Decide(Appraise(evidence));
 
-    private AppraisalResult Appraise(DeviceEvidence[] evidence)
+    private DevicesResult Appraise(DeviceEvidence[] evidence)
     {
         var cache = new VerifierCache();
-        return SetAppraisal.Appraise(SetAppraisal.Authenticate(evidence, machines.Expected, cache), CollateralSet.Empty, machines.Expected, cache);
+        return DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(evidence, machines.Expected, cache), MachineCollateral.Empty, machines.Expected, cache);
     }
 }

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Cli.Demo;
@@ -117,7 +117,7 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
         var evidence = new MachineEvidence { Devices = [], Cpu = Cpu(services.Tdx.Quote) };
 
         Assert.Equal(VerdictKind.Fail, (await JudgeAsync(evidence, OfProcessors, source)).Kind);
-        Assert.Equal(VerdictKind.Fail, (await JudgeAsync(evidence, OfProcessors, source, new CpuCollateral { Tdx = old })).Kind);
+        Assert.Equal(VerdictKind.Fail, (await JudgeAsync(evidence, OfProcessors, source, new ProcessorCollateral { Tdx = old })).Kind);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
         var forged = services.Intel.NewRoot().IssueCrl(9, ProcessorServices.Now.AddDays(-1), ProcessorServices.Now.AddDays(20), services.Tdx.PckAuthority);
         var source = new Lying((_, _) => Fetched.Item("liar", forged), Items());
 
-        Assert.Equal(VerdictKind.Pass, (await JudgeAsync(new MachineEvidence { Devices = [], Cpu = Cpu(services.Tdx.Quote) }, OfProcessors, source, new CpuCollateral { Tdx = good })).Kind);
+        Assert.Equal(VerdictKind.Pass, (await JudgeAsync(new MachineEvidence { Devices = [], Cpu = Cpu(services.Tdx.Quote) }, OfProcessors, source, new ProcessorCollateral { Tdx = good })).Kind);
     }
 
     [Fact]
@@ -190,14 +190,14 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
     {
         var made = SimulatedTdx.Create(services.Intel, 5, true, services.ReportData, fault);
         Assert.True(Endorsements.TdxCollateral.TryParse(made.Collateral, out var collateral, out _));
-        if (!CpuEvidence.TryParse(made.Quote, "quote", out var cpu, out _))
+        if (!ProcessorEvidence.TryParse(made.Quote, "quote", out var cpu, out _))
         {
             return;
         }
 
         var expected = OfProcessors;
-        var direct = CpuAppraisal.Appraise(cpu, new CpuCollateral { Tdx = collateral }, expected.OfProcessor(null, AdditionalEvidence.Of([])), new VerifierCache());
-        var road = await JudgeAsync(new MachineEvidence { Devices = [], Cpu = cpu }, expected, CollateralSources.None, new CpuCollateral { Tdx = collateral });
+        var direct = ProcessorAppraisal.Appraise(cpu, new ProcessorCollateral { Tdx = collateral }, expected.OfProcessor(null, AdditionalEvidence.Of([])), new VerifierCache());
+        var road = await JudgeAsync(new MachineEvidence { Devices = [], Cpu = cpu }, expected, CollateralSources.None, new ProcessorCollateral { Tdx = collateral });
 
         Assert.Equal(direct.Findings.Select(Text), road.Verdict!.Machine!.Parts.ProcessorFindings.Select(Text));
     }
@@ -299,9 +299,9 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
 
     private CollateralSources World => new() { Rims = new WorldRims(honest.World), Ocsp = new WorldOcsp(honest.World) };
 
-    private static CpuEvidence Cpu(ReadOnlyMemory<byte> bytes) => CpuEvidence.TryParse(bytes.Span, "evidence", out var cpu, out var fault) ? cpu : throw new InvalidOperationException(fault.ToString());
+    private static ProcessorEvidence Cpu(ReadOnlyMemory<byte> bytes) => ProcessorEvidence.TryParse(bytes.Span, "evidence", out var cpu, out var fault) ? cpu : throw new InvalidOperationException(fault.ToString());
 
-    private static CpuCollateral Given(byte[] json) => new() { Tdx = Endorsements.TdxCollateral.TryParse(json, out var collateral, out var fault) ? collateral : throw new InvalidOperationException(fault.ToString()) };
+    private static ProcessorCollateral Given(byte[] json) => new() { Tdx = Endorsements.TdxCollateral.TryParse(json, out var collateral, out var fault) ? collateral : throw new InvalidOperationException(fault.ToString()) };
 
     private static byte[] Flipped(ReadOnlyMemory<byte> bytes, int? at = null)
     {
@@ -320,7 +320,7 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
     private async Task<VerdictKind> DevicesAsync(MachineEvidence evidence, MachineExpectations expected, CollateralSources? source = null) => (await JudgeAsync(evidence, expected, source ?? World)).Kind;
 
     // What the first step does not take is refused, and that is no pass.
-    private static async Task<(VerdictKind Kind, Verdict? Verdict)> JudgeAsync(MachineEvidence evidence, MachineExpectations expected, ICollateralSource source, CpuCollateral? given = null, VerifierCache? cache = null)
+    private static async Task<(VerdictKind Kind, Verdict? Verdict)> JudgeAsync(MachineEvidence evidence, MachineExpectations expected, ICollateralSource source, ProcessorCollateral? given = null, VerifierCache? cache = null)
     {
         cache ??= new VerifierCache();
         if (!MachineAppraisal.TryAuthenticate(evidence, expected, cache, out _, out _))
@@ -336,9 +336,9 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
     private ImmutableDictionary<CollateralKey, CollateralItem> Items()
     {
         Assert.True(Endorsements.TdxCollateral.TryParse(services.Tdx.Collateral, out var tdx, out _));
-        Assert.True(ProcessorCollateral.TryName(Cpu(services.Tdx.Quote), ProcessorCollateral.StandardChannel, out var intel, out _));
-        Assert.True(ProcessorCollateral.TryName(Cpu(services.Turin.Report), ProcessorCollateral.StandardChannel, out var amd, out _));
-        Assert.True(ProcessorCollateral.TryName(Cpu(services.Milan.Report), ProcessorCollateral.StandardChannel, out var milan, out _));
+        Assert.True(ProcessorNeeds.TryName(Cpu(services.Tdx.Quote), ProcessorNeeds.StandardChannel, out var intel, out _));
+        Assert.True(ProcessorNeeds.TryName(Cpu(services.Turin.Report), ProcessorNeeds.StandardChannel, out var amd, out _));
+        Assert.True(ProcessorNeeds.TryName(Cpu(services.Milan.Report), ProcessorNeeds.StandardChannel, out var milan, out _));
         CollateralItem Of(CollateralKey key, SimulatedSnp snp) => key.Kind switch
         {
             CollateralKind.TcbInfo => new(Get("/tdx/certification/v4/tcb", ("fmspc", services.Pcs.Fmspc)), tdx.TcbInfo!.IssuerChain),

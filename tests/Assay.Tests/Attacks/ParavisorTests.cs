@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Policy;
 using Assay.Reference.Manifest;
 using Assay.Simulator;
@@ -69,7 +69,7 @@ public sealed class ParavisorTests : IDisposable
     [InlineData(false)]
     public void Without_reference_values_nothing_that_the_vtpm_says_is_believed(bool isTdx)
     {
-        static CpuExpectations Nothing(CpuExpectations expected) => expected with { TdxReferences = null, SnpReferences = null, TpmReferences = null, DangerouslyAcceptSeptVe = true };
+        static ProcessorExpectations Nothing(ProcessorExpectations expected) => expected with { TdxReferences = null, SnpReferences = null, TpmReferences = null, DangerouslyAcceptSeptVe = true };
 
         var gate = _world.Judge(isTdx, poses: false, Nothing);
         Assert.Contains("boot.log.replayed", AzureWorld.Failed(gate));
@@ -150,7 +150,7 @@ public sealed class ParavisorTests : IDisposable
         var (mine, theirs) = (cvm.Parts(), _world.Judge(isTdx: true, poses: false).Machine!.Parts);
         Assert.Equal(TpmRoot.InTee, theirs.Tpm!.Quote!.Key.Root);
 
-        var result = CompositeAppraisal.Appraise(mine with { Boot = theirs.Boot, Tpm = theirs.Tpm }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(mine with { Boot = theirs.Boot, Tpm = theirs.Tpm }, SimulatedCvm.Expected);
 
         Assert.Contains("another VM's TEE", result.Findings.Single(finding => finding.Id == "binding.boot.event").Reason, StringComparison.Ordinal);
         Assert.NotEqual("boot-event", result.BindingWord);

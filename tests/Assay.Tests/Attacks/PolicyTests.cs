@@ -38,12 +38,12 @@ public sealed class PolicyTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
     public void Devices_authenticated_under_other_expectations_are_not_appraised()
     {
         var cache = new VerifierCache();
-        var authenticated = SetAppraisal.Authenticate(nvidia.Evidence, nvidia.Expectations with { Nonce = null }, cache);
+        var authenticated = DevicesAppraisal.Authenticate(nvidia.Evidence, nvidia.Expectations with { Nonce = null }, cache);
 
         // The verdict would not list nonce-not-given, and under the built-in set not say simulated.
-        Assert.Throws<ArgumentException>(() => SetAppraisal.Appraise(authenticated, CollateralSet.Empty, nvidia.Expectations, cache));
-        Assert.Throws<ArgumentException>(() => SetAppraisal.Appraise(authenticated, CollateralSet.Empty, nvidia.Expectations with { Nonce = null, Trust = TrustSet.Nvidia }, cache));
-        Assert.Throws<ArgumentException>(() => SetAppraisal.Appraise(authenticated, CollateralSet.Empty, nvidia.Expectations with { Nonce = null, RequireFwid = true }, cache));
+        Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations, cache));
+        Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations with { Nonce = null, Trust = TrustSet.Nvidia }, cache));
+        Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations with { Nonce = null, RequireFwid = true }, cache));
     }
 
     [Fact]
@@ -104,9 +104,9 @@ public sealed class PolicyTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
         Assert.Equal(VerdictKind.Fail, DefaultPolicy.Decide(after).Kind);
     }
 
-    private Task<AppraisalResult> PassAsync() => AppraiseAsync(NvidiaServices.Good, nvidia.Expectations);
+    private Task<DevicesResult> PassAsync() => AppraiseAsync(NvidiaServices.Good, nvidia.Expectations);
 
-    private async Task<AppraisalResult> AppraiseAsync(Func<SimulatedCertificate, OcspAnswer> answer, AppraisalExpectations expected, VerifierCache? cache = null)
+    private async Task<DevicesResult> AppraiseAsync(Func<SimulatedCertificate, OcspAnswer> answer, DeviceExpectations expected, VerifierCache? cache = null)
     {
         await using var server = await Loopback.StartAsync(context => context.Request.Method == "POST" ? nvidia.AnswerOcspAsync(context, answer) : nvidia.AnswerRimAsync(context));
         var options = Loopback.Patient;

@@ -29,10 +29,10 @@ public sealed class TerminalTests(NvidiaServices nvidia) : IClassFixture<NvidiaS
     {
         var expected = nvidia.Expectations with { Revocation = RevocationChecking.DangerouslySkipped };
         var cache = new VerifierCache();
-        var authenticated = SetAppraisal.Authenticate(nvidia.Evidence, expected, cache);
+        var authenticated = DevicesAppraisal.Authenticate(nvidia.Evidence, expected, cache);
         var faults = nvidia.Set.Rims.ToImmutableDictionary(rim => rim.Id, _ => Drawing);
 
-        AssertPlain(Print(SetAppraisal.Appraise(authenticated, CollateralSet.Empty with { RimFaults = faults }, expected, cache)));
+        AssertPlain(Print(DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty with { RimFaults = faults }, expected, cache)));
     }
 
     [Theory]
@@ -57,10 +57,10 @@ public sealed class TerminalTests(NvidiaServices nvidia) : IClassFixture<NvidiaS
     {
         var expected = nvidia.Expectations with { Revocation = RevocationChecking.DangerouslySkipped };
         var cache = new VerifierCache();
-        return Print(SetAppraisal.Appraise(SetAppraisal.Authenticate([evidence], expected, cache), CollateralSet.Empty, expected, cache));
+        return Print(DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate([evidence], expected, cache), MachineCollateral.Empty, expected, cache));
     }
 
-    private static string Print(AppraisalResult appraisal)
+    private static string Print(DevicesResult appraisal)
     {
         using var text = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });

@@ -1,6 +1,6 @@
 using System.Text;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli;
 using Assay.Endorsements;
@@ -75,8 +75,8 @@ public sealed class MeasureTests : IDisposable
         Assert.Equal(values.Tdx.Select(entry => entry.Name).Concat(values.Snp.Select(entry => entry.Name)), values.Tpm.Select(entry => entry.Paravisor));
 
         var bytes = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
-        Assert.True(CpuEvidence.TryParse(bytes, "azure", out var cpu, out var fault), fault?.ToString());
-        var expected = new CpuExpectations
+        Assert.True(ProcessorEvidence.TryParse(bytes, "azure", out var cpu, out var fault), fault?.ToString());
+        var expected = new ProcessorExpectations
         {
             Key = null,
             AdditionalEvidence = "",
@@ -90,8 +90,8 @@ public sealed class MeasureTests : IDisposable
             Revocation = RevocationChecking.DangerouslySkipped,
             DangerouslyAcceptedTcbStatuses = [TcbStatus.OutOfDate],
         };
-        var collateral = new CpuCollateral { Snp = new SnpCollateral { Certificates = JudgedSnp.Read("roots/ask_ark_milan.pem") } };
-        var result = CpuAppraisal.Appraise(cpu, collateral, expected, new VerifierCache());
+        var collateral = new ProcessorCollateral { Snp = new SnpCollateral { Certificates = JudgedSnp.Read("roots/ask_ark_milan.pem") } };
+        var result = ProcessorAppraisal.Appraise(cpu, collateral, expected, new VerifierCache());
         var finding = result.Tpm!.Findings.Single(finding => finding.Id == "tpm.measurements.match");
         Assert.Equal((CheckState.Held, "trainer 1.2 (evidence-v1.json)"), (finding.State, finding.Found));
         Assert.NotNull(result.Tpm.Quote);

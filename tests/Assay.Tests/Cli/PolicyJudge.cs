@@ -54,7 +54,7 @@ internal sealed class PolicyJudge(string name, byte[] source, string? data, stri
         Assert.True(TrustSet.TryParse(world.Anchors, out var trust, out var fault), fault?.ToString());
         Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(world.Evidence(bytes)), "evidence.json", out var devices, out fault), fault?.ToString());
         var appraiser = new Appraiser(new Rims(world), answers is Answers.Skipped ? null : new Responder(world, answers is Answers.Fresh), new VerifierCache());
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = nonce,
             Time = new EvaluationTime(world.Now, TimeSource.System),

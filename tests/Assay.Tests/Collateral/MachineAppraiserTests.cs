@@ -171,9 +171,9 @@ public sealed class MachineAppraiserTests(ProcessorServices services) : IClassFi
         return answer;
     });
 
-    private async Task<Verdict> JudgeAsync(Loopback upstream, ReadOnlyMemory<byte> cpu, RevocationChecking revocation = RevocationChecking.Required, Endorsements.CpuCollateral? given = null)
+    private async Task<Verdict> JudgeAsync(Loopback upstream, ReadOnlyMemory<byte> cpu, RevocationChecking revocation = RevocationChecking.Required, Endorsements.ProcessorCollateral? given = null)
     {
-        Assert.True(CpuEvidence.TryParse(cpu.Span, "evidence", out var evidence, out var fault), fault?.ToString());
+        Assert.True(ProcessorEvidence.TryParse(cpu.Span, "evidence", out var evidence, out var fault), fault?.ToString());
         using var http = new HttpUpstream(new UpstreamOptions { Intel = upstream.Address, IntelRootCrl = Loopback.Addressed(upstream.Text + "/root.der"), Amd = upstream.Address, Http = Loopback.Patient });
         var appraiser = new MachineAppraiser(new CollateralSources { Intel = http, Amd = http }, new VerifierCache()) { Given = given };
         return await appraiser.AppraiseAsync(new MachineEvidence { Devices = [], Cpu = evidence }, Expected(revocation), cancellation: Cancellation);

@@ -30,7 +30,7 @@ public sealed class NvidiaServices : IDisposable
         Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(_authority, "tests"), out var trust, out fault), fault?.ToString());
         Assert.True(Nonce.TryCreate(_nonce, out var nonce));
         Evidence = devices;
-        Expectations = new AppraisalExpectations { Nonce = nonce, Time = new EvaluationTime(Now, TimeSource.System), Trust = trust, Revocation = RevocationChecking.Required };
+        Expectations = new DeviceExpectations { Nonce = nonce, Time = new EvaluationTime(Now, TimeSource.System), Trust = trust, Revocation = RevocationChecking.Required };
         Known = [.. Set.Ocsp.Keys];
     }
 
@@ -40,7 +40,7 @@ public sealed class NvidiaServices : IDisposable
 
     public ImmutableArray<DeviceEvidence> Evidence { get; }
 
-    public AppraisalExpectations Expectations { get; }
+    public DeviceExpectations Expectations { get; }
 
     /// <summary>The certificates that the responder knows.</summary>
     internal ImmutableArray<SimulatedCertificate> Known { get; }

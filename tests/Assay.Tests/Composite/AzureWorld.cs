@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
@@ -51,7 +51,7 @@ internal sealed class AzureWorld : IDisposable
         Paravisor = paravisor,
     };
 
-    public Verdict Judge(bool isTdx, bool poses, Func<CpuExpectations, CpuExpectations>? with = null, Func<SimulatedAzureOptions, SimulatedAzureOptions>? options = null, bool withGate = true)
+    public Verdict Judge(bool isTdx, bool poses, Func<ProcessorExpectations, ProcessorExpectations>? with = null, Func<SimulatedAzureOptions, SimulatedAzureOptions>? options = null, bool withGate = true)
     {
         var (key, devices) = (_cvm.Binding, _cvm.Evidence(_cvm.Binding));
         var additional = AdditionalEvidence.Of(devices);
@@ -60,13 +60,13 @@ internal sealed class AzureWorld : IDisposable
         var made = isTdx
             ? SimulatedAzure.OnTdx(SimulatedCpu.Intel, _boot, key.QualifyingData(additional), chosen)
             : SimulatedAzure.OnSnp(SimulatedCpu.Amd, SnpLine.Milan, _boot, key.QualifyingData(additional), chosen);
-        Assert.True(CpuEvidence.TryParse(made.Evidence, "azure", out var cpu, out var fault), fault?.ToString());
-        var collateral = new CpuCollateral
+        Assert.True(ProcessorEvidence.TryParse(made.Evidence, "azure", out var cpu, out var fault), fault?.ToString());
+        var collateral = new ProcessorCollateral
         {
             Tdx = made.Tdx is { } tdx && TdxCollateral.TryParse(tdx.Collateral, out var statements, out _) ? statements : TdxCollateral.Empty,
             Snp = made.Snp is { } snp ? new SnpCollateral { Certificates = [.. snp.Certificates.Select(der => (ReadOnlyMemory<byte>)der)], Crl = snp.Crl } : SnpCollateral.Empty,
         };
-        var expected = new CpuExpectations
+        var expected = new ProcessorExpectations
         {
             Key = key,
             AdditionalEvidence = additional,

@@ -21,7 +21,7 @@ public sealed class CompositeTests : IDisposable
     [Fact]
     public void An_honest_machine_is_bound_by_its_boot_event()
     {
-        var result = CompositeAppraisal.Appraise(_one.Parts(), SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(_one.Parts(), SimulatedCvm.Expected);
 
         Assert.Empty(Failed(result));
         Assert.True(result.Passed);
@@ -40,8 +40,8 @@ public sealed class CompositeTests : IDisposable
         var quote = SimulatedCvm.Quote(boot, mine, additional);
         var devices = SimulatedCvm.Judge(borrowed, mine);
 
-        var result = CompositeAppraisal.Appraise(
-            new CompositeParts { Devices = devices, Tdx = quote, Boot = SimulatedCvm.JudgeBoot(boot.JsonLog(), quote, devices), Key = mine, AdditionalEvidence = additional }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(
+            new MachineParts { Devices = devices, Tdx = quote, Boot = SimulatedCvm.JudgeBoot(boot.JsonLog(), quote, devices), Key = mine, AdditionalEvidence = additional }, SimulatedCvm.Expected);
 
         Assert.Equal(["composite.parts.passed", "binding.boot.event", "binding.level.met"], Failed(result));
         // Every signature is genuine and every hash is right: this is why an evidence hash is no binding to a VM.
@@ -55,10 +55,10 @@ public sealed class CompositeTests : IDisposable
         var borrowed = _other.Evidence(mine);
         var additional = AdditionalEvidence.Of(borrowed);
         var quote = SimulatedCvm.Quote(_one.Boot(), mine, additional);
-        var parts = new CompositeParts { Devices = SimulatedCvm.Judge(borrowed, mine), Tdx = quote, Key = mine, AdditionalEvidence = additional };
+        var parts = new MachineParts { Devices = SimulatedCvm.Judge(borrowed, mine), Tdx = quote, Key = mine, AdditionalEvidence = additional };
 
-        Assert.Equal(["binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected)));
-        var accepted = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptedBinding = GpuBinding.EvidenceHash });
+        Assert.Equal(["binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
+        var accepted = MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptedBinding = GpuBinding.EvidenceHash });
         Assert.True(accepted.Passed);
         Assert.Contains("gpu-binding-evidence-hash", accepted.Weakened);
     }
@@ -70,7 +70,7 @@ public sealed class CompositeTests : IDisposable
         var foreign = SimulatedCvm.JudgeBoot(_other.Boot().JsonLog(), parts.Tdx!, parts.Devices);
 
         Assert.Contains(foreign.Findings, finding => finding is { Id: "boot.log.replayed", State: CheckState.Failed });
-        var result = CompositeAppraisal.Appraise(parts with { Boot = foreign }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts with { Boot = foreign }, SimulatedCvm.Expected);
         Assert.Equal(["composite.parts.passed", "binding.boot.event", "binding.level.met"], Failed(result));
     }
 
@@ -79,7 +79,7 @@ public sealed class CompositeTests : IDisposable
     {
         var (mine, theirs) = (_one.Parts(), _other.Parts());
 
-        var result = CompositeAppraisal.Appraise(mine with { Boot = theirs.Boot }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(mine with { Boot = theirs.Boot }, SimulatedCvm.Expected);
 
         Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
         Assert.Contains("another quote", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
@@ -94,8 +94,8 @@ public sealed class CompositeTests : IDisposable
         var quote = SimulatedCvm.Quote(boot, _one.Binding, additional);
 
         // The boot is judged without the fresh devices, as a careless caller would.
-        var result = CompositeAppraisal.Appraise(
-            new CompositeParts
+        var result = MachineJudgement.Appraise(
+            new MachineParts
             {
                 Devices = SimulatedCvm.Judge(swapped, _one.Binding),
                 Tdx = quote,
@@ -122,7 +122,7 @@ public sealed class CompositeTests : IDisposable
     {
         var parts = _one.Parts(fault);
 
-        var result = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts, SimulatedCvm.Expected);
 
         Assert.Contains(parts.Boot!.Findings, finding => finding.Id == check && finding.State is CheckState.Failed);
         Assert.False(result.Passed);
@@ -134,21 +134,21 @@ public sealed class CompositeTests : IDisposable
     [InlineData(8, 2, "composite.gpus.count")]
     [InlineData(2, 4, "composite.switches.count")]
     public void Another_number_of_devices_than_expected_is_refused(int gpus, int switches, string check) =>
-        Assert.Equal([check, "binding.level.met"], Failed(CompositeAppraisal.Appraise(_one.Parts(), SimulatedCvm.Expected with { Gpus = gpus, Switches = switches })));
+        Assert.Equal([check, "binding.level.met"], Failed(MachineJudgement.Appraise(_one.Parts(), SimulatedCvm.Expected with { Gpus = gpus, Switches = switches })));
 
     [Fact]
     public void A_quote_over_another_key_or_other_devices_binds_neither()
     {
         var parts = _one.Parts();
 
-        Assert.Equal(["binding.key.devices", "binding.cpu.devices"], Failed(CompositeAppraisal.Appraise(parts with { Key = _other.Binding }, SimulatedCvm.Expected)));
-        Assert.Equal(["binding.cpu.devices"], Failed(CompositeAppraisal.Appraise(parts with { AdditionalEvidence = AdditionalEvidence.Of(_other.Evidence(_one.Binding)) }, SimulatedCvm.Expected)));
+        Assert.Equal(["binding.key.devices", "binding.cpu.devices"], Failed(MachineJudgement.Appraise(parts with { Key = _other.Binding }, SimulatedCvm.Expected)));
+        Assert.Equal(["binding.cpu.devices"], Failed(MachineJudgement.Appraise(parts with { AdditionalEvidence = AdditionalEvidence.Of(_other.Evidence(_one.Binding)) }, SimulatedCvm.Expected)));
     }
 
     [Fact]
     public void The_guests_word_about_the_mode_must_agree_with_what_the_gpus_sign()
     {
-        var result = CompositeAppraisal.Appraise(_one.Parts(cc: "on"), SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(_one.Parts(cc: "on"), SimulatedCvm.Expected);
 
         Assert.Equal(["binding.boot.mode"], Failed(result));
     }
@@ -158,7 +158,7 @@ public sealed class CompositeTests : IDisposable
     {
         var parts = _one.Parts();
 
-        var result = CompositeAppraisal.Appraise(parts with { Tdx = parts.Tdx! with { Anchors = Assay.Trust.TrustSetKind.BuiltIn } }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts with { Tdx = parts.Tdx! with { Anchors = Assay.Trust.TrustSetKind.BuiltIn } }, SimulatedCvm.Expected);
 
         Assert.Equal(["composite.anchors.same"], Failed(result));
     }
@@ -168,8 +168,8 @@ public sealed class CompositeTests : IDisposable
     {
         var parts = _one.Parts() with { Tdx = null, Boot = null };
 
-        Assert.Equal(["composite.cpu.present", "binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected)));
-        var accepted = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptNoCpuTee = true, DangerouslyAcceptedBinding = GpuBinding.None });
+        Assert.Equal(["composite.cpu.present", "binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
+        var accepted = MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptNoCpuTee = true, DangerouslyAcceptedBinding = GpuBinding.None });
         Assert.True(accepted.Passed);
         Assert.Equal(["boot-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected", "revocation-skipped"], accepted.Weakened);
     }
@@ -177,9 +177,9 @@ public sealed class CompositeTests : IDisposable
     [Fact]
     public void Nothing_at_all_passes_nothing()
     {
-        var result = CompositeAppraisal.Appraise(
-            new CompositeParts { Devices = null, Key = null, AdditionalEvidence = "" },
-            new CompositeExpectations { Gpus = null, Switches = null, DangerouslyAcceptedBinding = GpuBinding.None, DangerouslyAcceptNoCpuTee = true });
+        var result = MachineJudgement.Appraise(
+            new MachineParts { Devices = null, Key = null, AdditionalEvidence = "" },
+            new MachineDemands { Gpus = null, Switches = null, DangerouslyAcceptedBinding = GpuBinding.None, DangerouslyAcceptNoCpuTee = true });
 
         Assert.False(result.Passed);
     }
@@ -189,16 +189,16 @@ public sealed class CompositeTests : IDisposable
     {
         var boot = _one.Boot();
         var quote = SimulatedCvm.Quote(boot, _one.Binding, "");
-        var parts = new CompositeParts { Devices = null, Tdx = quote, Key = _one.Binding, AdditionalEvidence = "" };
+        var parts = new MachineParts { Devices = null, Tdx = quote, Key = _one.Binding, AdditionalEvidence = "" };
 
-        Assert.Equal(["composite.gpus.count", "composite.switches.count", "binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected)));
-        Assert.Equal(["binding.level.met"], Failed(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null, RequiredBinding = GpuBinding.EvidenceHash })));
+        Assert.Equal(["composite.gpus.count", "composite.switches.count", "binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
+        Assert.Equal(["binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null, RequiredBinding = GpuBinding.EvidenceHash })));
         // Where nothing was said of devices and none is shown, that is what the verdict says.
-        var unstated = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null });
+        var unstated = MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null });
         Assert.True(unstated.Passed);
         Assert.Subset(unstated.Weakened.ToHashSet(), new HashSet<string> { "devices-not-expected", "gpu-binding-none", "boot-not-expected" });
         Assert.Equal(GpuBinding.None, unstated.Binding);
-        Assert.True(CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected with { Gpus = 0, Switches = 0 }).Passed);
+        Assert.True(MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { Gpus = 0, Switches = 0 }).Passed);
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed class CompositeTests : IDisposable
             parts with { Devices = parts.Devices! with { Devices = [.. parts.Devices.Devices.Select(device => device with { Findings = [] })] } },
         })
         {
-            Assert.Contains("composite.parts.passed", Failed(CompositeAppraisal.Appraise(silent, SimulatedCvm.Expected)));
+            Assert.Contains("composite.parts.passed", Failed(MachineJudgement.Appraise(silent, SimulatedCvm.Expected)));
         }
     }
 
@@ -224,13 +224,13 @@ public sealed class CompositeTests : IDisposable
         var parts = _one.Parts();
         var firmware = parts.Tdx!.Image! with { Rtmr = [parts.Tdx.Image.Rtmr[0], null, parts.Tdx.Image.Rtmr[2], null] };
 
-        var result = CompositeAppraisal.Appraise(parts with { Tdx = parts.Tdx with { Image = firmware } }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts with { Tdx = parts.Tdx with { Image = firmware } }, SimulatedCvm.Expected);
 
         Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
         Assert.Contains("RTMR1 and RTMR2", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
     }
 
-    private static string[] Failed(CompositeResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
+    private static string[] Failed(MachineResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
 
-    private static Finding Finding(CompositeResult result, string id) => result.Findings.Single(finding => finding.Id == id);
+    private static Finding Finding(MachineResult result, string id) => result.Findings.Single(finding => finding.Id == id);
 }

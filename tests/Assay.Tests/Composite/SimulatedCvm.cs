@@ -54,9 +54,9 @@ internal sealed class SimulatedCvm : IDisposable
         return EvidenceFile.TryParse(json, "machine", out var devices, out var fault) ? devices : throw new InvalidOperationException($"{fault}");
     }
 
-    public static AppraisalResult Judge(ImmutableArray<DeviceEvidence> evidence, KeyBinding key)
+    public static DevicesResult Judge(ImmutableArray<DeviceEvidence> evidence, KeyBinding key)
     {
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = key.DeviceNonce(),
             Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
@@ -67,7 +67,7 @@ internal sealed class SimulatedCvm : IDisposable
         var rims = new[] { DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10 }
             .SelectMany(profile => RimDraft.For(profile).Select(draft => SimulatedRim.Sign(draft, s_authority.IssueRimSigner(profile.Family))))
             .ToImmutableDictionary(rim => rim.Id, rim => rim.Xml);
-        return SetAppraisal.Appraise(SetAppraisal.Authenticate(evidence, expected, cache), new CollateralSet { Rims = rims }, expected, cache);
+        return DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(evidence, expected, cache), new MachineCollateral { Rims = rims }, expected, cache);
     }
 
     /// <summary>What this machine's gate measured when it booted.</summary>
@@ -102,14 +102,14 @@ internal sealed class SimulatedCvm : IDisposable
         }.Result();
     }
 
-    public static BootResult JudgeBoot(byte[] log, TdxResult quote, AppraisalResult? devices, GateOutcome outcome = GateOutcome.Attested) =>
+    public static BootResult JudgeBoot(byte[] log, TdxResult quote, DevicesResult? devices, GateOutcome outcome = GateOutcome.Attested) =>
         BootAppraisal.Appraise(log, QuotedRegisters.OfRtmrs(quote.Quote!.Quote.Body.Rtmr.AsSpan()), new BootExpectations
         {
             RequireSecureBoot = true,
             Gate = Gate(3, devices, outcome),
         });
 
-    public static GateRequirement Gate(int register, AppraisalResult? devices, GateOutcome outcome = GateOutcome.Attested) => new()
+    public static GateRequirement Gate(int register, DevicesResult? devices, GateOutcome outcome = GateOutcome.Attested) => new()
     {
         Phase = BootPhase.Run,
         Register = register,
@@ -119,17 +119,17 @@ internal sealed class SimulatedCvm : IDisposable
     };
 
     /// <summary>Everything of this machine, honest.</summary>
-    public CompositeParts Parts(BootFault fault = BootFault.None, string cc = "ppcie")
+    public MachineParts Parts(BootFault fault = BootFault.None, string cc = "ppcie")
     {
         var evidence = Evidence(Binding);
         var additional = AdditionalEvidence.Of(evidence);
         var devices = Judge(evidence, Binding);
         var boot = Boot(fault, cc);
         var quote = Quote(boot, Binding, additional);
-        return new CompositeParts { Devices = devices, Tdx = quote, Boot = JudgeBoot(boot.JsonLog(), quote, devices), Key = Binding, AdditionalEvidence = additional };
+        return new MachineParts { Devices = devices, Tdx = quote, Boot = JudgeBoot(boot.JsonLog(), quote, devices), Key = Binding, AdditionalEvidence = additional };
     }
 
-    public static CompositeExpectations Expected { get; } = new() { Gpus = 2, Switches = 2, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
+    public static MachineDemands Expected { get; } = new() { Gpus = 2, Switches = 2, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
 
     private static byte[] NewKey()
     {

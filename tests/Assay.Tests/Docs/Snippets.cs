@@ -39,7 +39,7 @@ public class Snippets
             throw new InvalidDataException(fault?.ToString());
         }
 
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = null, // better: the challenge that you chose, Nonce.TryParse(…)
             Time = new EvaluationTime(now, TimeSource.Stated),
@@ -47,8 +47,8 @@ public class Snippets
             Revocation = RevocationChecking.DangerouslySkipped,
         };
         var cache = new VerifierCache();
-        var devices = SetAppraisal.Authenticate(evidence, expected, cache);
-        var result = SetAppraisal.Appraise(devices, new CollateralSet { Rims = rims }, expected, cache);
+        var devices = DevicesAppraisal.Authenticate(evidence, expected, cache);
+        var result = DevicesAppraisal.Appraise(devices, new MachineCollateral { Rims = rims }, expected, cache);
         var verdict = DefaultPolicy.Decide(result);
         #endregion
         return verdict;
@@ -169,7 +169,7 @@ public class Snippets
 
         var expected = new MachineExpectations { Challenge = challenge, Time = time, Trust = trust, Revocation = RevocationChecking.Required, References = references, Gpus = 8, Switches = 4 };
         var sources = new CollateralSources { Rims = new DirectoryRimStore(Path.Combine(folder, "rims")), Ocsp = new DirectoryOcspStore(Path.Combine(folder, "ocsp")) };
-        var appraiser = new MachineAppraiser(sources, new VerifierCache()) { Given = new CpuCollateral { Tdx = tdx } };
+        var appraiser = new MachineAppraiser(sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } };
         var verdict = await appraiser.AppraiseAsync(evidence, expected);
         #endregion
         return verdict;

@@ -98,6 +98,8 @@ internal static class FuzzTargets
                 OcspResponse.TryParse(input, out var response, out var fault) ? Ok($"{response.Status}", fault is not null) : Bad(fault)),
             new("OcspQuestion.TryParse", [.. OcspQuestions()], input =>
                 OcspQuestion.TryParse(input, out var question, out var fault) ? Ok($"{string.Join(' ', question.CertIds.Select(id => $"{id.IssuerName} {Convert.ToHexString(id.SerialNumber.Span)}"))} {Convert.ToHexString(question.Nonce.GetValueOrDefault().Span)}", fault is not null) : Bad(fault)),
+            new("RimIds.TryParse", [.. ((string[])["NV_GPU_DRIVER_GH100_545.00", "NV_GPU_VBIOS_1010_0200_882_96005E0001", "NV_SWITCH_BIOS_5612_0002_890_9610550001"]).Select(Encoding.ASCII.GetBytes)], input =>
+                Assay.Reference.RimIds.TryParse(Encoding.Latin1.GetString(input), out var id) ? Ok($"{id}", false) : Bad(new Assay.Wire.ParseFault("RIM id", 0, "of no model"))),
             new("ItemRank.TryParse", [.. ((string[])["17|1700000000|", "|1700000000|revoked", "|-62135596800|"]).Select(Encoding.ASCII.GetBytes)], input =>
                 Assay.Endorsements.ItemRank.TryParse(Encoding.Latin1.GetString(input), out var rank, out var fault) ? Ok($"{rank}", fault is not null) : Bad(fault)),
             new("CertificateRevocationList.TryParse", [RevocationList()], input =>
@@ -210,8 +212,8 @@ internal static class FuzzTargets
             new("TdxCollateral.TryParse", [file], input =>
                 TdxCollateral.TryParse(input, out var read, out var fault) ? Ok($"{read.TcbInfo!.Identity} {read.QeIdentity!.Identity} {read.PckCrl!.Value.Length} {read.RootCrl!.Value.Length}", fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },
-            new("CpuEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
-                CpuEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
+            new("ProcessorEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
+                ProcessorEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
             new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote)], input =>
                 MachineEvidence.TryParse(input, "file", out var read, out var fault)
                     ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),

@@ -42,9 +42,9 @@ public sealed class PolicyWorld : IDisposable
 
     internal PolicyScene SwitchScene { get; }
 
-    internal AppraisalResult HonestGpu { get; }
+    internal DevicesResult HonestGpu { get; }
 
-    internal AppraisalResult HonestSwitch { get; }
+    internal DevicesResult HonestSwitch { get; }
 
     public void Dispose()
     {
@@ -113,7 +113,7 @@ internal sealed record PolicyScene
         return this with { Rims = Rims.SetItem(draft.Id, SimulatedRim.Sign(draft, signer).Xml), Known = [.. Known, .. signer.Chain[..^1]] };
     }
 
-    public AppraisalResult Appraise()
+    public DevicesResult Appraise()
     {
         Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(Authority, "policies"), out var trust, out var fault), fault?.ToString());
         var devices = ImmutableArray<DeviceEvidence>.Empty;
@@ -122,7 +122,7 @@ internal sealed record PolicyScene
             Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(Evidence), "evidence.json", out devices, out fault), fault?.ToString());
         }
 
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = Nonce is not null && Assay.Wire.Nonce.TryCreate(Nonce, out var nonce) ? nonce : null,
             Time = new EvaluationTime(PolicyWorld.Now, TimeSource.System),
@@ -130,22 +130,22 @@ internal sealed record PolicyScene
             Revocation = Revocation,
         };
         var cache = new VerifierCache();
-        var authenticated = SetAppraisal.Authenticate(devices, expected, cache);
-        var collateral = new CollateralSet { Rims = Rims };
+        var authenticated = DevicesAppraisal.Authenticate(devices, expected, cache);
+        var collateral = new MachineCollateral { Rims = Rims };
         if (!NoAnswers)
         {
-            var answers = SetAppraisal.RequiredCollateral(authenticated, collateral, expected, cache).Revocation.ToImmutableDictionary(query => query.Subject, AnswersTo);
+            var answers = DevicesAppraisal.RequiredCollateral(authenticated, collateral, expected, cache).Revocation.ToImmutableDictionary(query => query.Subject, AnswersTo);
             collateral = collateral with { Ocsp = answers };
         }
 
-        return SetAppraisal.Appraise(authenticated, collateral, expected, cache);
+        return DevicesAppraisal.Appraise(authenticated, collateral, expected, cache);
     }
 
     private ImmutableArray<CollateralItem> AnswersTo(RevocationQuery query)
     {
         var nonce = SHA256.HashData("a nonce of ours"u8);
         var request = Assay.Trust.Revocation.OcspRequest.Encode(query.Certificate, query.Issuer, nonce);
-        return [new CollateralItem(SimulatedOcsp.Answer(request, Known, Answer, EchoNonce), nonce)];
+        return [new CollateralItem(SimulatedOcsp.Answer(request, Known, Answer, EchoNonce), NonceSent: nonce)];
     }
 }
 
@@ -165,12 +165,12 @@ internal static class Policies
     public static JsonPolicy Detached(string overall, string detached) =>
         Read("{\"version\":\"4.0\",\"authorization-rules\":{\"type\":\"JWT\",\"overall-claims\":{" + overall + "},\"detached-claims\":{" + detached + "}}}");
 
-    public static PolicyDecision Decide(JsonPolicy policy, AppraisalResult appraisal, ClaimsVersion claims = ClaimsVersion.V4, string? issuer = null) =>
+    public static PolicyDecision Decide(JsonPolicy policy, DevicesResult appraisal, ClaimsVersion claims = ClaimsVersion.V4, string? issuer = null) =>
         policy.Decide(new PolicyInput { Appraisal = appraisal, Claims = claims, Issuer = issuer });
 
     public static string[] Paths(PolicyDecision decision) => [.. decision.Differences.Select(difference => difference.Path)];
 
-    public static Verdict Verdict(AppraisalResult appraisal, JsonPolicy policy) => Assay.Policy.Verdict.Of(appraisal, policy.Named("test.json"), ClaimsVersion.V4);
+    public static Verdict Verdict(DevicesResult appraisal, JsonPolicy policy) => Assay.Policy.Verdict.Of(appraisal, policy.Named("test.json"), ClaimsVersion.V4);
 
     public static JsonElement Claims(DeviceResult device, ClaimsVersion version) => Appraisal.Judged.Claims(device, version);
 

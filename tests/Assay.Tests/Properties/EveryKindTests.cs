@@ -283,5 +283,5 @@ public sealed class EveryKindTests
 
     private static string Where(string what, int bit) => $"{what}: bit {bit} (seed {Seed})";
 
-    private static AppraisalExpectations Expectations() => new Judged { Trust = Simulated.Trust }.Expectations();
+    private static DeviceExpectations Expectations() => new Judged { Trust = Simulated.Trust }.Expectations();
 }

@@ -287,5 +287,5 @@ public class FlipTests
         return [.. blocks.Select(block => Certificate.TryParse(block.Span, out var certificate, out var why) ? certificate : throw new InvalidOperationException(why.ToString()))];
     }
 
-    private static AppraisalExpectations Expect(TrustSet trust) => new Judged { Trust = trust }.Expectations();
+    private static DeviceExpectations Expect(TrustSet trust) => new Judged { Trust = trust }.Expectations();
 }

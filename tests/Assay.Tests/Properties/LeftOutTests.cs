@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Cli.Demo;
@@ -138,9 +138,9 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
         return devices;
     }
 
-    private async Task<AppraisalResult?> DevicesAsync(SimulatedWorld world, ImmutableArray<DeviceEvidence> evidence)
+    private async Task<DevicesResult?> DevicesAsync(SimulatedWorld world, ImmutableArray<DeviceEvidence> evidence)
     {
-        var expected = new AppraisalExpectations { Nonce = s_key.DeviceNonce(), Time = new EvaluationTime(world.Now, TimeSource.System), Trust = honest.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = s_key.DeviceNonce(), Time = new EvaluationTime(world.Now, TimeSource.System), Trust = honest.Trust, Revocation = RevocationChecking.Required };
         return evidence.IsEmpty ? null : await new Appraiser(new WorldRims(world), new WorldOcsp(world), honest.Cache).AppraiseAsync(evidence, expected, null, TestContext.Current.CancellationToken);
     }
 
@@ -159,9 +159,9 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
         var (boot, good) = (SimulatedBoot.Create(plan), SimulatedBoot.Create(plan with { Fault = BootFault.None }));
         var additional = AdditionalEvidence.Of(evidence);
         var made = SimulatedTdx.Create(SimulatedCpu.Intel, 5, is15: true, withKey ? s_key.ReportData(additional) : new byte[64], tdxFault, rtmr: boot.Rtmrs);
-        var cpu = CpuEvidence.TryParse(made.Quote, "quote", out var read, out _) ? read : null;
+        var cpu = ProcessorEvidence.TryParse(made.Quote, "quote", out var read, out _) ? read : null;
         Assert.True(TdxCollateral.TryParse(made.Collateral, out var collateral, out var fault), fault?.ToString());
-        var expected = new CpuExpectations
+        var expected = new ProcessorExpectations
         {
             Key = s_key,
             AdditionalEvidence = additional,
@@ -179,8 +179,8 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
             RequireLog = true,
             Gate = new GateRequirement { Phase = BootPhase.Run, Register = 3, Policies = [new Digest(s_policy)], Outcome = GateOutcome.Attested, Devices = null },
         };
-        var parts = MachineAppraisal.Join(await DevicesAsync(world, evidence), withCpu ? cpu : null, withLog ? [boot.JsonLog()] : [], new CpuCollateral { Tdx = collateral }, expected, gate, honest.Cache);
-        var whole = new CompositeExpectations { Gpus = Gpus, Switches = Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, DangerouslyAcceptNoCpuTee = true, RequireProcessor = true, Challenged = true };
+        var parts = MachineAppraisal.Join(await DevicesAsync(world, evidence), withCpu ? cpu : null, withLog ? [boot.JsonLog()] : [], new ProcessorCollateral { Tdx = collateral }, expected, gate, honest.Cache);
+        var whole = new MachineDemands { Gpus = Gpus, Switches = Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, DangerouslyAcceptNoCpuTee = true, RequireProcessor = true, Challenged = true };
         return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V4);
     }
 }

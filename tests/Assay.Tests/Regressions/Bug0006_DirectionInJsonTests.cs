@@ -24,7 +24,7 @@ public sealed class Bug0006_DirectionInJsonTests(NvidiaServices nvidia) : IClass
         var source = $"gpu{harmful}.json \u2026 \u00fc";
         var cache = new VerifierCache();
         var evidence = nvidia.Evidence[0] with { Source = source };
-        var result = SetAppraisal.Appraise(SetAppraisal.Authenticate([evidence], nvidia.Expectations, cache), CollateralSet.Empty, nvidia.Expectations, cache);
+        var result = DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate([evidence], nvidia.Expectations, cache), MachineCollateral.Empty, nvidia.Expectations, cache);
 
         var json = VerdictJson.Write(DefaultPolicy.Decide(result), ClaimsVersion.V4);
 

@@ -19,7 +19,7 @@ public sealed class Bug0060_BootEventsOfUnknownImagesTests : IDisposable
     {
         var parts = WithImage(Outcome.Waived("no reference values were given"));
 
-        var result = CompositeAppraisal.Appraise(parts, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts, SimulatedCvm.Expected);
 
         Assert.False(result.Passed);
         Assert.Equal("evidence-hash", result.BindingWord);
@@ -29,18 +29,18 @@ public sealed class Bug0060_BootEventsOfUnknownImagesTests : IDisposable
     [Fact]
     public void Nor_does_an_image_that_is_none_of_the_known_ones()
     {
-        var result = CompositeAppraisal.Appraise(WithImage(Outcome.Failed("another image")), SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(WithImage(Outcome.Failed("another image")), SimulatedCvm.Expected);
 
         Assert.Equal("evidence-hash", result.BindingWord);
         Assert.Contains("composite.parts.passed", Failed(result));
     }
 
-    private CompositeParts WithImage(Outcome outcome)
+    private MachineParts WithImage(Outcome outcome)
     {
         var parts = _machine.Parts();
         var findings = parts.Tdx!.Findings.Select(finding => finding.Id == "tdx.measurements.match" ? outcome.Named(finding.Id) : finding);
         return parts with { Tdx = parts.Tdx with { Findings = [.. findings] } };
     }
 
-    private static string[] Failed(CompositeResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
+    private static string[] Failed(MachineResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
 }

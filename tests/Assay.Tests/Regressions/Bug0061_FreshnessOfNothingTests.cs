@@ -1,7 +1,7 @@
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
@@ -20,7 +20,7 @@ namespace Assay.Tests.Regressions;
 /// </summary>
 public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
 {
-    private static readonly CompositeExpectations s_lenient =
+    private static readonly MachineDemands s_lenient =
         new() { Gpus = null, Switches = null, DangerouslyAcceptedBinding = GpuBinding.None, DangerouslyAcceptNoCpuTee = true, Challenged = true };
 
     private readonly SimulatedCvm _machine = new();
@@ -29,7 +29,7 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
 
     [Fact]
     public void Nothing_answers_no_challenge() =>
-        Assert.False(CompositeAppraisal.Appraise(new CompositeParts { Devices = null, Key = null, AdditionalEvidence = "" }, s_lenient).FreshnessProven);
+        Assert.False(MachineJudgement.Appraise(new MachineParts { Devices = null, Key = null, AdditionalEvidence = "" }, s_lenient).FreshnessProven);
 
     [Fact]
     public void A_processor_that_cannot_be_read_is_neither_fresh_nor_absent()
@@ -37,8 +37,8 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
         var evidence = _machine.Evidence(_machine.Binding);
         var devices = SimulatedCvm.Judge(evidence, _machine.Binding);
         Assert.True(devices.FreshnessProven);
-        Assert.True(CpuEvidence.TryParse("""{"hcl_report":"AAAA"}"""u8, "broken", out var cpu, out _));
-        var expected = new CpuExpectations
+        Assert.True(ProcessorEvidence.TryParse("""{"hcl_report":"AAAA"}"""u8, "broken", out var cpu, out _));
+        var expected = new ProcessorExpectations
         {
             Key = _machine.Binding,
             AdditionalEvidence = AdditionalEvidence.Of(evidence),
@@ -50,7 +50,7 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
             Trust = SimulatedCvm.Trust,
             Revocation = RevocationChecking.DangerouslySkipped,
         };
-        var parts = MachineAppraisal.Join(devices, cpu, [], CpuCollateral.Empty, expected, new BootExpectations { RequireSecureBoot = false, Gate = null }, new VerifierCache());
+        var parts = MachineAppraisal.Join(devices, cpu, [], ProcessorCollateral.Empty, expected, new BootExpectations { RequireSecureBoot = false, Gate = null }, new VerifierCache());
 
         var verdict = Verdict.Of(parts, s_lenient, RelyingPartyPolicy.Default, ClaimsVersion.V3);
 
@@ -63,10 +63,10 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
     public void A_key_bound_to_the_challenge_of_the_bundle_itself_is_a_weakening()
     {
         var quote = SimulatedCvm.Quote(_machine.Boot(), _machine.Binding, "");
-        var parts = new CompositeParts { Devices = null, Tdx = quote, Key = _machine.Binding, AdditionalEvidence = "" };
+        var parts = new MachineParts { Devices = null, Tdx = quote, Key = _machine.Binding, AdditionalEvidence = "" };
         var expected = SimulatedCvm.Expected with { Gpus = 0, Switches = 0 };
 
-        Assert.Contains("nonce-not-given", CompositeAppraisal.Appraise(parts, expected with { Challenged = false }).Weakened);
-        Assert.DoesNotContain("nonce-not-given", CompositeAppraisal.Appraise(parts, expected).Weakened);
+        Assert.Contains("nonce-not-given", MachineJudgement.Appraise(parts, expected with { Challenged = false }).Weakened);
+        Assert.DoesNotContain("nonce-not-given", MachineJudgement.Appraise(parts, expected).Weakened);
     }
 }

@@ -122,8 +122,8 @@ public sealed class Bug0112_PipesForFilesTests(CacheWorld world) : IClassFixture
 
     private static string WhyNot(string path)
     {
-        Assert.True(Assay.Evidence.Files.CpuEvidence.TryParse(Cpu.SimulatedCpu.Tdx(4, false).Quote, "quote", out var evidence, out var fault), fault?.ToString());
-        Assert.False(CpuCollateralFiles.TryRead(path, evidence, out _, out var whyNot));
+        Assert.True(Assay.Evidence.Files.ProcessorEvidence.TryParse(Cpu.SimulatedCpu.Tdx(4, false).Quote, "quote", out var evidence, out var fault), fault?.ToString());
+        Assert.False(ProcessorCollateralFiles.TryRead(path, evidence, out _, out var whyNot));
         return whyNot;
     }
 }

@@ -120,7 +120,7 @@ public sealed class FaultTests(FaultTests.Authority authority) : IClassFixture<F
     [Fact]
     public void Every_fault_names_checks_that_exist_and_has_a_name_of_its_own()
     {
-        var ids = SetAppraisal.CheckIds.ToHashSet();
+        var ids = DevicesAppraisal.CheckIds.ToHashSet();
         var words = new[] { RimKind.Driver, RimKind.Vbios, RimKind.SwitchBios };
 
         Assert.Equal(SimulatedFaults.All.Length, SimulatedFaults.All.DistinctBy(fault => fault.Name).Count());
@@ -168,7 +168,7 @@ public sealed class FaultTests(FaultTests.Authority authority) : IClassFixture<F
                 Assert.True(TrustSet.TryParse(world.Anchors, out var trust, out var fault), fault?.ToString());
                 Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(set.Evidence), "evidence.json", out var devices, out fault), fault?.ToString());
                 var appraiser = new Appraiser(new DirectoryRimStore(Path.Combine(folder, "rims")), new DirectoryOcspStore(Path.Combine(folder, "ocsp")), new VerifierCache());
-                var expected = new AppraisalExpectations
+                var expected = new DeviceExpectations
                 {
                     Nonce = nonce,
                     Time = new EvaluationTime(world.Now, TimeSource.System),

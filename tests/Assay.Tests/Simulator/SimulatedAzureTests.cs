@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
@@ -169,12 +169,12 @@ public class SimulatedAzureTests
         return (evidence, hcl);
     }
 
-    private static CpuResult Judge(SimulatedAzure made, SnpReference? snp = null, TdxReference? tdx = null)
+    private static ProcessorResult Judge(SimulatedAzure made, SnpReference? snp = null, TdxReference? tdx = null)
     {
-        Assert.True(CpuEvidence.TryParse(made.Evidence, "azure.json", out var evidence, out var fault), fault?.ToString());
-        Assert.Equal(CpuEvidenceKind.AzureVtpm, evidence.Kind);
+        Assert.True(ProcessorEvidence.TryParse(made.Evidence, "azure.json", out var evidence, out var fault), fault?.ToString());
+        Assert.Equal(ProcessorEvidenceKind.AzureVtpm, evidence.Kind);
         var registers = s_boot.Pcrs.Index().Where(item => item.Index is not (16 or 23));
-        return CpuAppraisal.Appraise(evidence, Collateral(made), new CpuExpectations
+        return ProcessorAppraisal.Appraise(evidence, Collateral(made), new ProcessorExpectations
         {
             Key = null,
             AdditionalEvidence = "",
@@ -189,7 +189,7 @@ public class SimulatedAzureTests
         }, new VerifierCache());
     }
 
-    private static CpuCollateral Collateral(SimulatedAzure made) => new()
+    private static ProcessorCollateral Collateral(SimulatedAzure made) => new()
     {
         // The VCEK is in the evidence: root and authority are what a verifier fetches.
         Snp = made.Snp is { } snp ? new SnpCollateral { Certificates = [.. snp.Certificates[..^1].Select(der => (ReadOnlyMemory<byte>)der)], Crl = snp.Crl } : SnpCollateral.Empty,
@@ -197,7 +197,7 @@ public class SimulatedAzureTests
             : TdxCollateral.TryParse(tdx.Collateral, out var collateral, out var why) ? collateral : throw new InvalidOperationException(why.ToString()),
     };
 
-    private static void Passes(CpuResult result)
+    private static void Passes(ProcessorResult result)
     {
         Assert.Empty(JudgedTdx.Failed(result.Findings));
         Assert.True(result.Snp?.Passed ?? result.Tdx!.Passed);
@@ -206,7 +206,7 @@ public class SimulatedAzureTests
         Assert.Empty(result.Missing);
     }
 
-    private static void Refused(CpuResult result, string id) =>
+    private static void Refused(ProcessorResult result, string id) =>
         Assert.Contains(JudgedTdx.Failed(result.Findings), failed => failed.StartsWith(id, StringComparison.Ordinal));
 
     // The vTPM's key is in the hashed runtime data, and the quote is signed by it: asked of .NET's RSA, not of the appraisal.

@@ -106,14 +106,14 @@ public sealed class OperationCountTests : IDisposable
         Assert.InRange(cache.Meter.SignatureVerifications, 4 * 3 + 2 + 5, 4 * 10);
     }
 
-    private async Task<(long Verifications, long Imports)> CostAsync(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache)
+    private async Task<(long Verifications, long Imports)> CostAsync(DeviceEvidence evidence, DeviceExpectations expected, VerifierCache cache)
     {
         var (verifications, imports) = (cache.Meter.SignatureVerifications, cache.Meter.KeyImports);
         await VerifyAsync(evidence, expected, cache, new DirectoryRimStore(Path.Combine(_folder, "rims")));
         return (cache.Meter.SignatureVerifications - verifications, cache.Meter.KeyImports - imports);
     }
 
-    private async Task VerifyAsync(DeviceEvidence evidence, AppraisalExpectations expected, VerifierCache cache, ICollateralSource rims)
+    private async Task VerifyAsync(DeviceEvidence evidence, DeviceExpectations expected, VerifierCache cache, ICollateralSource rims)
     {
         var ocsp = new DirectoryOcspStore(Path.Combine(_folder, "ocsp"));
         var result = await new Appraiser(rims, ocsp, cache).AppraiseAsync([evidence], expected, null, TestContext.Current.CancellationToken);
@@ -123,7 +123,7 @@ public sealed class OperationCountTests : IDisposable
     private int _others;
 
     // The first device's RIMs serve all: one firmware, signed once.
-    private (DeviceEvidence Evidence, AppraisalExpectations Expected) Make()
+    private (DeviceEvidence Evidence, DeviceExpectations Expected) Make()
     {
         var set = SimulatedSet.Of(_authority, SimulatedDevice.Create(_authority, DeviceProfile.Hopper580), _nonce, s_now);
         var target = Directory.Exists(Path.Combine(_folder, "rims")) ? Path.Combine(_folder, $"other {++_others}") : _folder;
@@ -131,7 +131,7 @@ public sealed class OperationCountTests : IDisposable
         Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(set.Evidence), "evidence", out var devices, out _));
         Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(_authority, "speed"), out var trust, out _));
         Assert.True(Nonce.TryCreate(_nonce, out var nonce));
-        return (devices[0], new AppraisalExpectations
+        return (devices[0], new DeviceExpectations
         {
             Nonce = nonce,
             Time = new EvaluationTime(s_now, TimeSource.System),

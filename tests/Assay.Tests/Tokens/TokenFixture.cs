@@ -79,7 +79,7 @@ public sealed class TokenFixture : IDisposable
 
     public Verdict Judge(ImmutableArray<DeviceEvidence> evidence, bool nonce, bool revocation = true, bool rims = true)
     {
-        var expected = new AppraisalExpectations
+        var expected = new DeviceExpectations
         {
             Nonce = nonce ? Nonce : null,
             Time = new EvaluationTime(Now, TimeSource.System),

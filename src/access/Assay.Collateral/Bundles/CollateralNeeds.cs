@@ -44,8 +44,8 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
     {
         ArgumentNullException.ThrowIfNull(evidence);
         // No nonce: old evidence of a device needs the same collateral as new.
-        var expected = new AppraisalExpectations { Nonce = null, Time = time, Trust = verification.Trust, Revocation = RevocationChecking.Required };
-        var devices = SetAppraisal.Authenticate(evidence, expected, _verifier);
+        var expected = new DeviceExpectations { Nonce = null, Time = time, Trust = verification.Trust, Revocation = RevocationChecking.Required };
+        var devices = DevicesAppraisal.Authenticate(evidence, expected, _verifier);
         if (devices.FirstOrDefault(device => device.Device is null) is { } bad)
         {
             var failed = bad.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed);
@@ -57,23 +57,23 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
             await LearnAsync(device.Chain, cancellation).ConfigureAwait(false);
         }
 
-        var collateral = CollateralSet.Empty;
-        var ids = SetAppraisal.RequiredCollateral(devices, collateral, expected, _verifier).RimIds;
+        var collateral = MachineCollateral.Empty;
+        var ids = DevicesAppraisal.RequiredCollateral(devices, collateral, expected, _verifier).RimIds;
         foreach (var (id, rim) in ids.Zip(await Task.WhenAll(ids.Select(id => AddAsync(new CollateralKey(CollateralKind.Rim, id), cancellation))).ConfigureAwait(false)))
         {
             collateral = rim is null ? collateral : collateral with { Rims = collateral.Rims.Add(id, rim.Body) };
         }
 
-        var queries = SetAppraisal.RequiredCollateral(devices, collateral, expected, _verifier).Revocation;
+        var queries = DevicesAppraisal.RequiredCollateral(devices, collateral, expected, _verifier).Revocation;
         await Task.WhenAll(queries.Select(query => AddAnswersAsync(query, cancellation))).ConfigureAwait(false);
         return null;
     }
 
     /// <summary>What a processor needs. The reason why that cannot be told; null when it can.</summary>
-    public async Task<string?> AddAsync(CpuEvidence evidence, string channel, CancellationToken cancellation)
+    public async Task<string?> AddAsync(ProcessorEvidence evidence, string channel, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(evidence);
-        if (!ProcessorCollateral.TryName(evidence, channel, out var keys, out var whyNot))
+        if (!ProcessorNeeds.TryName(evidence, channel, out var keys, out var whyNot))
         {
             return $"{evidence.Source}: {whyNot}";
         }

@@ -82,7 +82,7 @@ public sealed class VerifiedBundle : ICollateralSource
         var key = question.Key;
         ImmutableArray<CollateralItem> found = question.Status is { Subject: var subject }
             ? [.. _ocsp[$"{subject.IssuerKey}/{subject.SerialNumber}"].Select(item => new CollateralItem(item.Body))]
-            : (Find(key) ?? Find(key with { Id = key.Id.Replace(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel, StringComparison.Ordinal) })) is { } item ? [new CollateralItem(item.Body, item.Chain)]
+            : (Find(key) ?? Find(key with { Id = key.Id.Replace(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel, StringComparison.Ordinal) })) is { } item ? [new CollateralItem(item.Body, item.Chain)]
             : [];
         return Task.FromResult(!found.IsEmpty ? Fetched.Of(_name, found)
             : Fetched.Absent(_name, question.Status is { } query

@@ -39,14 +39,14 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource 
 
     /// <summary>Adds a processor's collateral from files. Before the first question. Null, or why it cannot be told what the evidence needs.</summary>
     /// <param name="evidence">Whose.</param>
-    /// <param name="collateral">What <see cref="CpuCollateralFiles"/> found.</param>
+    /// <param name="collateral">What <see cref="ProcessorCollateralFiles"/> found.</param>
     /// <param name="channel">Intel's update channel that the files are of.</param>
     /// <param name="source">Where they are.</param>
-    public string? Add(CpuEvidence evidence, CpuCollateral collateral, string channel, string source)
+    public string? Add(ProcessorEvidence evidence, ProcessorCollateral collateral, string channel, string source)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(collateral);
-        if (!ProcessorCollateral.TryName(evidence, channel, out var keys, out var whyNot))
+        if (!ProcessorNeeds.TryName(evidence, channel, out var keys, out var whyNot))
         {
             return whyNot;
         }
@@ -62,12 +62,12 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource 
         return null;
     }
 
-    private static (ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Chain)? Answer(CollateralKey key, CpuEvidence evidence, CpuCollateral collateral) => key.Kind switch
+    private static (ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Chain)? Answer(CollateralKey key, ProcessorEvidence evidence, ProcessorCollateral collateral) => key.Kind switch
     {
         CollateralKind.TcbInfo when collateral.Tdx.TcbInfo is { } statement => (Body(statement, "tcbInfo"), statement.IssuerChain),
         CollateralKind.QeIdentity when collateral.Tdx.QeIdentity is { } statement => (Body(statement, "enclaveIdentity"), statement.IssuerChain),
         // The list's issuer is that of the quote's own PCK certificate: files carry no chain for it.
-        CollateralKind.PckCrl when collateral.Tdx.PckCrl is { } list && ProcessorCollateral.PckIssuers(evidence) is { } issuers => (list, issuers),
+        CollateralKind.PckCrl when collateral.Tdx.PckCrl is { } list && ProcessorNeeds.PckIssuers(evidence) is { } issuers => (list, issuers),
         CollateralKind.RootCrl when collateral.Tdx.RootCrl is { } list => (list, default),
         CollateralKind.AmdChain when Authorities(collateral.Snp) is { Length: > 0 } pem => (pem, default),
         CollateralKind.AmdCrl when collateral.Snp.Crl is { } list => (list, default),

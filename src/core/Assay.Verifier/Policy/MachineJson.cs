@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
@@ -14,7 +14,7 @@ namespace Assay.Policy;
 /// <content>Processor and boot.</content>
 public static partial class VerdictJson
 {
-    private static void WriteMachine(Utf8JsonWriter writer, CompositeResult? machine)
+    private static void WriteMachine(Utf8JsonWriter writer, MachineResult? machine)
     {
         if (machine?.Parts.Cpu is { } cpu)
         {
@@ -32,7 +32,7 @@ public static partial class VerdictJson
         }
     }
 
-    private static void WriteMissing(Utf8JsonWriter writer, CompositeResult? machine)
+    private static void WriteMissing(Utf8JsonWriter writer, MachineResult? machine)
     {
         foreach (var item in machine?.Parts.Cpu?.Missing ?? [])
         {
@@ -45,18 +45,18 @@ public static partial class VerdictJson
     }
 
     /// <summary>The word of a processor's TEE: <c>tdx</c>, <c>snp</c>, or null where it is not known.</summary>
-    public static string? TeeWord(CpuResult cpu)
+    public static string? TeeWord(ProcessorResult cpu)
     {
         ArgumentNullException.ThrowIfNull(cpu);
         return cpu.Tdx is not null ? "tdx" : cpu.Snp is not null ? "snp" : null;
     }
 
-    private static void WriteCpu(Utf8JsonWriter writer, CpuResult cpu)
+    private static void WriteCpu(Utf8JsonWriter writer, ProcessorResult cpu)
     {
         var status = cpu.Tdx?.Tcb?.Status ?? cpu.Snp?.TcbStatus ?? TcbStatus.None;
         writer.WriteStartObject("cpu");
         writer.WriteString("source", cpu.Evidence.Source);
-        writer.WriteString("evidence", cpu.Evidence.Kind switch { CpuEvidenceKind.TdxQuote => "tdx-quote", CpuEvidenceKind.SnpReport => "snp-report", _ => "azure-vtpm" });
+        writer.WriteString("evidence", cpu.Evidence.Kind switch { ProcessorEvidenceKind.TdxQuote => "tdx-quote", ProcessorEvidenceKind.SnpReport => "snp-report", _ => "azure-vtpm" });
         writer.WriteString("tee", TeeWord(cpu));
         writer.WriteString("tcbStatus", status is TcbStatus.None ? null : status.ToString());
         WriteStrings(writer, "advisoryIds", cpu.Tdx?.Tcb?.AdvisoryIds ?? []);
@@ -72,7 +72,7 @@ public static partial class VerdictJson
     }
 
     /// <summary>What may be said about the processor, as one object; null where it is not authentic.</summary>
-    internal static void WriteCpuClaims(Utf8JsonWriter writer, CpuResult cpu)
+    internal static void WriteCpuClaims(Utf8JsonWriter writer, ProcessorResult cpu)
     {
         if (cpu.Tdx?.Claims is { } tdx)
         {

@@ -36,16 +36,16 @@ public sealed partial record Verdict
     /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>. It decides about devices, where there are some.</param>
     /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
     /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
-    public static Verdict Of(CompositeParts parts, CompositeExpectations expected, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    public static Verdict Of(MachineParts parts, MachineDemands expected, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(policy);
-        var machine = CompositeAppraisal.Appraise(parts, expected);
+        var machine = MachineJudgement.Appraise(parts, expected);
         var devices = parts.Devices is { } appraisal ? Of(appraisal, machine, policy, claims, issuer) : WithoutDevices(parts, machine, policy, claims, issuer);
         if (!devices.AllowedAlthough.IsEmpty)
         {
-            machine = CompositeAppraisal.Appraise(parts with { DevicesAreAllowed = true }, expected);
+            machine = MachineJudgement.Appraise(parts with { DevicesAreAllowed = true }, expected);
         }
 
         return devices.With(machine);
@@ -60,13 +60,13 @@ public sealed partial record Verdict
     /// <param name="given">Collateral of the processor that was given by hand; null for none.</param>
     /// <param name="terms">Who decides, and about which claims.</param>
     /// <param name="cache">What verified before.</param>
-    public static Verdict Of(AuthenticatedMachine machine, CollateralSet collateral, CpuCollateral? given, VerdictTerms terms, VerifierCache cache)
+    public static Verdict Of(AuthenticatedMachine machine, MachineCollateral collateral, ProcessorCollateral? given, VerdictTerms terms, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(terms);
         ArgumentNullException.ThrowIfNull(cache);
-        var parts = MachineAppraisal.Appraise(machine, collateral, given ?? CpuCollateral.Empty, cache);
+        var parts = MachineAppraisal.Appraise(machine, collateral, given ?? ProcessorCollateral.Empty, cache);
         return machine.IsMoreThanDevices || parts.Devices is not { } devices
             ? Of(parts, machine.Expected.OfTheWhole(machine.Key), terms.Policy, terms.Claims, terms.Issuer)
             : Of(devices, terms.Policy, terms.Claims, terms.Issuer);
@@ -82,7 +82,7 @@ public sealed partial record Verdict
         return input.Machine is { } machine ? devices.With(machine) : devices;
     }
 
-    private Verdict With(CompositeResult machine) => this with
+    private Verdict With(MachineResult machine) => this with
     {
         Kind = Worst(Kind, KindOf(machine)),
         Machine = machine,
@@ -95,7 +95,7 @@ public sealed partial record Verdict
     private static VerdictKind Worst(VerdictKind one, VerdictKind other) => one < other ? one : other;
 
     // The enumeration's order is from the worst to the best.
-    private static VerdictKind KindOf(CompositeResult machine)
+    private static VerdictKind KindOf(MachineResult machine)
     {
         var all = machine.Parts.ProcessorFindings.Concat(machine.Parts.Boot?.Findings ?? []).Concat(machine.Findings).ToArray();
         var missing = all.Concat(machine.Parts.Devices?.AllFindings ?? []).Any(finding => finding.Cause is NotCheckedCause.Missing);
@@ -105,9 +105,9 @@ public sealed partial record Verdict
     }
 
     // Nobody's devices are judged, so there is nothing that fails; whether devices were expected is a question about the whole.
-    private static Verdict WithoutDevices(CompositeParts parts, CompositeResult machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
+    private static Verdict WithoutDevices(MachineParts parts, MachineResult machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
     {
-        var none = new AppraisalResult
+        var none = new DevicesResult
         {
             Devices = [],
             Findings = [],
@@ -137,7 +137,7 @@ public sealed partial record Verdict
 /// <summary>What a verdict about a whole machine says in sentences.</summary>
 internal static class MachineAssurance
 {
-    public static ImmutableArray<string> Proven(CompositeResult machine)
+    public static ImmutableArray<string> Proven(MachineResult machine)
     {
         var (parts, devices) = (machine.Parts, machine.Parts.Devices is { Devices.IsDefaultOrEmpty: false });
         (bool Applies, string Sentence)[] all =
@@ -151,7 +151,7 @@ internal static class MachineAssurance
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
 
-    public static ImmutableArray<string> NotProven(CompositeResult machine)
+    public static ImmutableArray<string> NotProven(MachineResult machine)
     {
         var parts = machine.Parts;
         var devices = parts.Devices is { Devices.IsDefaultOrEmpty: false };

@@ -9,10 +9,10 @@ namespace Assay.Policy;
 public sealed record PolicyInput
 {
     /// <summary>The answers.</summary>
-    public required AppraisalResult Appraisal { get; init; }
+    public required DevicesResult Appraisal { get; init; }
 
     /// <summary>The whole machine, as it was judged without any policy; null where only devices were shown.</summary>
-    public CompositeResult? Machine { get; init; }
+    public MachineResult? Machine { get; init; }
 
     /// <summary>The version of the claims that a policy sees which does not itself say for which it was written.</summary>
     public required ClaimsVersion Claims { get; init; }

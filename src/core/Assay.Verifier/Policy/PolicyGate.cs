@@ -21,7 +21,7 @@ internal static class PolicyGate
     };
 
     /// <summary>Why no policy is asked about this; null when one is.</summary>
-    public static string? WhyNotAsked(AppraisalResult appraisal)
+    public static string? WhyNotAsked(DevicesResult appraisal)
     {
         if (appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty || device.Device is null))
         {
@@ -48,7 +48,7 @@ internal static class PolicyGate
     /// Why no policy is asked about a whole machine; null when one is, or there is no more than devices. Processor, boot and what binds them
     /// are nothing that a policy could excuse: what devices failed in is the one thing left to it.
     /// </summary>
-    public static string? WhyNotAsked(CompositeResult? machine)
+    public static string? WhyNotAsked(MachineResult? machine)
     {
         if (machine is null)
         {
@@ -57,7 +57,7 @@ internal static class PolicyGate
 
         var parts = machine.Parts;
         var all = parts.ProcessorFindings.Concat(parts.Boot?.Findings ?? [])
-            .Concat(machine.Findings.Where(finding => finding.Id != CompositeAppraisal.PartsPassedId)).ToArray();
+            .Concat(machine.Findings.Where(finding => finding.Id != MachineJudgement.PartsPassedId)).ToArray();
         return all.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } failed ? $"{failed.Id} failed, which no policy can allow"
             : all.FirstOrDefault(finding => finding is { State: CheckState.NotChecked, Cause: not NotCheckedCause.Waived }) is { } open ? $"{open.Id} could not be checked: what is missing comes first"
             : null;

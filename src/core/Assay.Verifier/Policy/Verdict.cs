@@ -23,8 +23,8 @@ public enum VerdictKind
 
 /// <summary>
 /// A verdict with everything that must be read beside it: how it was bound, by which clock, with which weakenings and under whose
-/// anchors. Made from an appraisal by <see cref="Of(AppraisalResult, RelyingPartyPolicy, ClaimsVersion, string)"/>, and from a whole machine by
-/// <see cref="Of(CompositeParts, CompositeExpectations, RelyingPartyPolicy, ClaimsVersion, string)"/>.
+/// anchors. Made from an appraisal by <see cref="Of(DevicesResult, RelyingPartyPolicy, ClaimsVersion, string)"/>, and from a whole machine by
+/// <see cref="Of(MachineParts, MachineDemands, RelyingPartyPolicy, ClaimsVersion, string)"/>.
 /// </summary>
 public sealed partial record Verdict
 {
@@ -32,7 +32,7 @@ public sealed partial record Verdict
     public required VerdictKind Kind { get; init; }
 
     /// <summary>The appraisal that it follows from.</summary>
-    public required AppraisalResult Appraisal { get; init; }
+    public required DevicesResult Appraisal { get; init; }
 
     /// <summary>NVIDIA's overall result, kept apart from ours (S-14).</summary>
     public required bool NvidiaOverallResult { get; init; }
@@ -49,7 +49,7 @@ public sealed partial record Verdict
     public required string Binding { get; init; }
 
     /// <summary>The whole machine, where more than devices was shown or asked for; null otherwise.</summary>
-    public CompositeResult? Machine { get; init; }
+    public MachineResult? Machine { get; init; }
 
     /// <summary>The policy that it follows from.</summary>
     public RelyingPartyPolicy Policy { get; init; } = RelyingPartyPolicy.Default;
@@ -126,14 +126,14 @@ public sealed partial record Verdict
     /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>.</param>
     /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
     /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
-    public static Verdict Of(AppraisalResult appraisal, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    public static Verdict Of(DevicesResult appraisal, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
     {
         ArgumentNullException.ThrowIfNull(appraisal);
         ArgumentNullException.ThrowIfNull(policy);
         return Of(appraisal, null, policy, claims, issuer);
     }
 
-    internal static Verdict Of(AppraisalResult appraisal, CompositeResult? machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
+    internal static Verdict Of(DevicesResult appraisal, MachineResult? machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
     {
         var whyNotAsked = PolicyGate.WhyNotAsked(appraisal) ?? PolicyGate.WhyNotAsked(machine);
         var decision = whyNotAsked is null ? policy.Decide(new PolicyInput { Appraisal = appraisal, Machine = machine, Claims = claims, Issuer = issuer }) : null;
@@ -155,12 +155,12 @@ public sealed partial record Verdict
     }
 
     // A policy that was not asked has excused nothing, so this can be no pass.
-    private static VerdictKind WithoutPolicy(AppraisalResult appraisal) =>
+    private static VerdictKind WithoutPolicy(DevicesResult appraisal) =>
         appraisal.Devices.IsDefaultOrEmpty || appraisal.Findings.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Findings.IsDefaultOrEmpty)
             || appraisal.AllFindings.Any(finding => finding.State is CheckState.Failed) ? VerdictKind.Fail
         : VerdictKind.Incomplete;
 
-    private static ImmutableArray<AllowedFinding> AllFailed(AppraisalResult appraisal) =>
+    private static ImmutableArray<AllowedFinding> AllFailed(DevicesResult appraisal) =>
     [
         .. appraisal.Devices.SelectMany(device => device.Findings
             .Where(finding => finding.State is CheckState.Failed)
@@ -202,7 +202,7 @@ internal static class DefaultPolicy
     /// Fails when any finding failed or there is none; is incomplete when anything is missing; passes otherwise. What the relying party
     /// waived by name does not count, and stands among the weakenings.
     /// </summary>
-    public static Verdict Decide(AppraisalResult appraisal) => Verdict.Of(appraisal, RelyingPartyPolicy.Default, ClaimsVersion.V4);
+    public static Verdict Decide(DevicesResult appraisal) => Verdict.Of(appraisal, RelyingPartyPolicy.Default, ClaimsVersion.V4);
 
     /// <summary>Allows what has no failed check.</summary>
     public static PolicyDecision Decide(PolicyInput input)
@@ -216,7 +216,7 @@ internal static class DefaultPolicy
 /// <summary>What a verdict says in sentences.</summary>
 internal static class Assurance
 {
-    public static ImmutableArray<string> Proven(AppraisalResult appraisal)
+    public static ImmutableArray<string> Proven(DevicesResult appraisal)
     {
         // Whoever holds a revoked key may have signed what he liked: nothing that it signed is proven.
         var authentic = appraisal.Devices.Where(device => device.Device is not null
@@ -241,7 +241,7 @@ internal static class Assurance
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
 
-    public static ImmutableArray<string> NotProven(AppraisalResult appraisal, ImmutableArray<AllowedFinding> allowed, CompositeResult? machine = null)
+    public static ImmutableArray<string> NotProven(DevicesResult appraisal, ImmutableArray<AllowedFinding> allowed, MachineResult? machine = null)
     {
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
@@ -266,7 +266,7 @@ internal static class Assurance
 
     private static bool IsRevoked(DeviceResult device) => !device.Findings.IsDefaultOrEmpty && device.Findings.Any(finding => finding is { Id: CheckIds.DeviceChainNotRevoked, State: CheckState.Failed });
 
-    private static bool Failed(AppraisalResult appraisal, string id) => !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding.Id == id && finding.State is CheckState.Failed);
+    private static bool Failed(DevicesResult appraisal, string id) => !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding.Id == id && finding.State is CheckState.Failed);
 
     private static bool HasKnownFirmware(DeviceResult device) =>
         device.MeasurementsMatch && device.Rims.SelectMany(rim => rim.Findings).All(finding => finding.State is not CheckState.Failed);

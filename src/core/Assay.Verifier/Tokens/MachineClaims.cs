@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Processors;
 using Assay.Evidence.EventLogs;
 using Assay.Policy;
 using Assay.Wire;
@@ -24,11 +24,11 @@ internal static class MachineClaims
     }
 
     /// <summary>What the processor signed; null where its evidence is not authentic.</summary>
-    public static ReportData? ReportData(CpuResult cpu) => cpu.Tdx is { Claims: not null, Quote: { } quote } ? quote.Quote.Body.ReportData
+    public static ReportData? ReportData(ProcessorResult cpu) => cpu.Tdx is { Claims: not null, Quote: { } quote } ? quote.Quote.Body.ReportData
         : cpu.Snp is { Claims: not null, Report: { } report } ? report.Report.ReportData
         : null;
 
-    public static ClaimSet OfProcessor(CpuResult cpu)
+    public static ClaimSet OfProcessor(ProcessorResult cpu)
     {
         using var document = JsonDocument.Parse(Written(writer => VerdictJson.WriteCpuClaims(writer, cpu)));
         var claims = new ClaimSet().AddMembers(document.RootElement.Clone()).AddFindings([.. cpu.Findings]);

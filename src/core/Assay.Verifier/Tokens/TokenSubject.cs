@@ -206,7 +206,7 @@ internal static class TokenChecks
             return Outcome.NotApplicable("no binding of devices to a confidential VM is asked for");
         }
 
-        var wanted = CompositeAppraisal.Word(subject.Expected.RequiredBinding);
+        var wanted = MachineJudgement.Word(subject.Expected.RequiredBinding);
         var word = subject.IsOurs ? StrictJson.Text(subject.Claims, "x-assay-gpu-binding") : null;
         var found = word switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None };
         return found >= subject.Expected.RequiredBinding ? Outcome.Held(word)

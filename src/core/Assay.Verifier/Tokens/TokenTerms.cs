@@ -16,7 +16,7 @@ internal sealed record PolicyIdentity(string Id, string Version, Digest Digest)
 {
     /// <summary>Where the relying party brings none. It has no text; its digest is over the ids of the checks that it demands, a line each.</summary>
     public static PolicyIdentity Default { get; } =
-        new("assay-default", "1", Digest.Sha384(Encoding.ASCII.GetBytes(string.Concat(SetAppraisal.CheckIds.Select(id => id + "\n")))));
+        new("assay-default", "1", Digest.Sha384(Encoding.ASCII.GetBytes(string.Concat(DevicesAppraisal.CheckIds.Select(id => id + "\n")))));
 }
 
 /// <summary>What a token says beside the verdict.</summary>

@@ -1,8 +1,8 @@
 using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Policy;
 using Assay.Trust.Jose;
@@ -102,7 +102,7 @@ public static class TrusteeEar
     }
 
     // Where nothing names the image, AR4SI has no claim about executables; a policy that wants one then refuses.
-    private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, CpuResult cpu, ReportData data, PolicyIdentity policy)
+    private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, ProcessorResult cpu, ReportData data, PolicyIdentity policy)
     {
         var passed = cpu.Tdx?.Passed ?? cpu.Snp!.Passed;
         var hardware = passed ? GenuineHardware : cpu.Findings.Any(finding => finding.State is CheckState.Failed) ? UnrecognisedHardware : NoClaim;

@@ -52,7 +52,7 @@ internal static class CreateCommand
             await using (cache.ConfigureAwait(false))
             {
                 var needs = new CollateralNeeds(cache, verification, request.Hashes);
-                var code = await GatherAsync(request, needs, upstream, parsed.GetValue(options.Channel)!, parsed.GetValue(options.CpuCollateral), cancellation).ConfigureAwait(false);
+                var code = await GatherAsync(request, needs, upstream, parsed.GetValue(options.Channel)!, parsed.GetValue(options.ProcessorCollateral), cancellation).ConfigureAwait(false);
                 return code ?? Write(request, needs, verification, parsed.GetValue(options.Out)!, parsed.GetValue(options.Format) == Options.Json);
             }
         }
@@ -77,7 +77,7 @@ internal static class CreateCommand
 
         foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)
         {
-            var read = CpuCollateralFiles.TryRead(cpuCollateral!, cpu, out var collateral, out var whyNot);
+            var read = ProcessorCollateralFiles.TryRead(cpuCollateral!, cpu, out var collateral, out var whyNot);
             Refuse("cpu.collateral", read ? upstream.Add(cpu, collateral!, channel, cpuCollateral!) : whyNot);
         }
 

@@ -45,7 +45,7 @@ internal sealed class CreateOptions
 
     public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "take OCSP answers from this folder, found by CertID", HelpName = "DIR" };
 
-    public Option<string?> CpuCollateral { get; } = new("--cpu-collateral") { Description = "take the processors' collateral from this file or folder", HelpName = "FILE|DIR" };
+    public Option<string?> ProcessorCollateral { get; } = new("--cpu-collateral") { Description = "take the processors' collateral from this file or folder", HelpName = "FILE|DIR" };
 
     public Option<string> Channel { get; } = ChannelOption();
 
@@ -63,12 +63,12 @@ internal sealed class CreateOptions
     public Option<string> Format { get; } = Options.Format();
 
     public IEnumerable<Option> All =>
-        [For, Ids, Learn, Out, Keys, Created, Sequence, Cache, RimStore, OcspStore, CpuCollateral, Channel, CertIds, .. Upstreams.All, Anchors, Format];
+        [For, Ids, Learn, Out, Keys, Created, Sequence, Cache, RimStore, OcspStore, ProcessorCollateral, Channel, CertIds, .. Upstreams.All, Anchors, Format];
 
     /// <summary>For every command that names a processor's items.</summary>
     public static Option<string> ChannelOption()
     {
-        Option<string> option = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorCollateral.StandardChannel };
-        return option.AcceptOnlyFromAmong(ProcessorCollateral.StandardChannel, ProcessorCollateral.EarlyChannel);
+        Option<string> option = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorNeeds.StandardChannel };
+        return option.AcceptOnlyFromAmong(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel);
     }
 }

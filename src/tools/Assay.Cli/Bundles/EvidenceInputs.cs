@@ -10,12 +10,12 @@ namespace Assay.Cli.Bundles;
 internal sealed class EvidenceInputs
 {
     private readonly List<ImmutableArray<DeviceEvidence>> _devices = [];
-    private readonly List<CpuEvidence> _processors = [];
+    private readonly List<ProcessorEvidence> _processors = [];
 
     /// <summary>One entry for each file: a verifier takes no more than a machine at once.</summary>
     public IEnumerable<ImmutableArray<DeviceEvidence>> Devices => _devices;
 
-    public IEnumerable<CpuEvidence> Processors => _processors;
+    public IEnumerable<ProcessorEvidence> Processors => _processors;
 
     public static EvidenceInputs Read(IEnumerable<string> files, Action<string, string> refuse)
     {
@@ -81,7 +81,7 @@ internal sealed class EvidenceInputs
             _devices.AddRange(machine.Devices.Chunk(Limits.Devices).Select(chunk => chunk.ToImmutableArray()));
             _processors.AddRange(machine.Cpu is { } inside ? [inside] : []);
         }
-        else if (CpuEvidence.TryParse(bytes, name, out var cpu, out _))
+        else if (ProcessorEvidence.TryParse(bytes, name, out var cpu, out _))
         {
             _processors.Add(cpu);
         }

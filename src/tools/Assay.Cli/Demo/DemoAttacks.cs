@@ -55,7 +55,7 @@ internal static class DemoAttacks
         OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.Judge(BootFault.None, gpus: DemoStage.Gpus + 1)),
     ];
 
-    private static Attack OnCvm(string title, string finding, Func<DemoCvm, Verdict> judge) => new(title, finding, async (stage, cancellation) =>
+    private static Attack OnCvm(string title, string finding, Func<DemoMachine, Verdict> judge) => new(title, finding, async (stage, cancellation) =>
     {
         var verdict = judge(await stage.CvmAsync(cancellation).ConfigureAwait(false));
         var parts = verdict.Machine!.Parts;

@@ -217,8 +217,8 @@ internal static class DemoCommand
         console.WriteLine(
             $"  {command} verify --evidence {quoted}/gpu_evidence.json {quoted}/switch_evidence.json --anchors {quoted}/anchors.json --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --nonce {stage.Nonce}");
         console.WriteLine(
-            $"  {command} verify --evidence {quoted}/{DemoCvmFiles.Bundle} --nonce {DemoCvm.Challenge} --reference-values {quoted}/{DemoCvmFiles.References} --cpu-collateral {quoted}/{DemoCvmFiles.Collateral}"
-            + $" --anchors {quoted}/{DemoCvmFiles.Anchors} --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --expect gpus={DemoStage.Gpus},switches={DemoStage.Switches}");
+            $"  {command} verify --evidence {quoted}/{DemoMachineFiles.Bundle} --nonce {DemoMachine.Challenge} --reference-values {quoted}/{DemoMachineFiles.References} --cpu-collateral {quoted}/{DemoMachineFiles.Collateral}"
+            + $" --anchors {quoted}/{DemoMachineFiles.Anchors} --rim-store {quoted}/rims --ocsp-store {quoted}/ocsp --expect gpus={DemoStage.Gpus},switches={DemoStage.Switches}");
     }
 
     private static async Task<bool> PrintJsonAsync(DemoStage stage, CancellationToken cancellation)

@@ -29,7 +29,7 @@ internal sealed class DemoStage : IDisposable
     private readonly TrustSet _trust;
     private readonly SigningKey _key;
     private readonly VerifierCache _cache = new();
-    private DemoCvm? _cvm;
+    private DemoMachine? _cvm;
 
     private DemoStage(SimulatedAuthority authority, SimulatedWorld world, SimulatedIntel intel, TrustSet trust, Nonce nonce, SigningKey key)
     {
@@ -53,7 +53,7 @@ internal sealed class DemoStage : IDisposable
         var authority = SimulatedAuthority.Create(now);
         var world = Machine(authority, SimulatedFault.None, now);
         var intel = SimulatedIntel.Create(now);
-        return new DemoStage(authority, world, intel, DemoCvm.TrustOf(authority, intel, "demonstration"), FreshNonce(), NewKey());
+        return new DemoStage(authority, world, intel, DemoMachine.TrustOf(authority, intel, "demonstration"), FreshNonce(), NewKey());
     }
 
     public static MachineExpectations Expect(Nonce nonce, TrustSet trust, DateTimeOffset now) => new()
@@ -90,14 +90,14 @@ internal sealed class DemoStage : IDisposable
     }
 
     /// <summary>The confidential VM that owns the machine's devices, which answer its key; they are verified once.</summary>
-    public async Task<DemoCvm> CvmAsync(CancellationToken cancellation)
+    public async Task<DemoMachine> CvmAsync(CancellationToken cancellation)
     {
         if (_cvm is not null)
         {
             return _cvm;
         }
 
-        var key = DemoCvm.NewKey();
+        var key = DemoMachine.NewKey();
         var json = SimulatedEvidence.ToJson(_world.Evidence(key.DeviceNonce().Bytes.ToArray()));
         if (!EvidenceFile.TryParse(json, "evidence.json", out var evidence, out var fault))
         {
@@ -107,7 +107,7 @@ internal sealed class DemoStage : IDisposable
         var expected = Expect(key.DeviceNonce(), _trust, _world.Now);
         var appraiser = new MachineAppraiser(new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) }, _cache);
         var verdict = await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, expected, cancellation: cancellation).ConfigureAwait(false);
-        return _cvm = DemoCvm.Create(_intel, _trust, verdict.Appraisal, evidence, key, _cache);
+        return _cvm = DemoMachine.Create(_intel, _trust, verdict.Appraisal, evidence, key, _cache);
     }
 
     /// <summary>The verdict as a detached EAT bundle.</summary>
@@ -135,7 +135,7 @@ internal sealed class DemoStage : IDisposable
     public async Task WriteAsync(string folder, CancellationToken cancellation)
     {
         SimulatedSet.Of(_world, Nonce.Bytes).Write(folder);
-        DemoCvmFiles.Write(folder, await CvmAsync(cancellation).ConfigureAwait(false), CpuAnchors.ToJson("demonstration", _intel, null, _authority));
+        DemoMachineFiles.Write(folder, await CvmAsync(cancellation).ConfigureAwait(false), CpuAnchors.ToJson("demonstration", _intel, null, _authority));
     }
 
     public void Dispose()

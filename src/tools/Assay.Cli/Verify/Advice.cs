@@ -1,4 +1,4 @@
-using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Policy;
@@ -46,7 +46,7 @@ internal static class Advice
         return advice;
     }
 
-    private static string MissingOf(CpuResult cpu) => cpu.Tdx is not null
+    private static string MissingOf(ProcessorResult cpu) => cpu.Tdx is not null
         ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
         : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put them into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
 }

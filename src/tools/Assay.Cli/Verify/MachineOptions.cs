@@ -12,13 +12,13 @@ internal sealed class MachineOptions
         BootPhase.AcceptOnlyFromAmong("run", "boot");
     }
 
-    public Option<string?> CpuEvidence { get; } = new("--cpu-evidence")
+    public Option<string?> ProcessorEvidence { get; } = new("--cpu-evidence")
     {
         Description = "the processor's evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
         HelpName = "FILE",
     };
 
-    public Option<string?> CpuCollateral { get; } = new("--cpu-collateral")
+    public Option<string?> ProcessorCollateral { get; } = new("--cpu-collateral")
     {
         Description = "what it needs: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
         HelpName = "FILE|DIR",
@@ -76,7 +76,7 @@ internal sealed class MachineOptions
     /// <summary>Those that demand something of a processor, or allow it something: whoever gives one expects that one is shown.</summary>
     public IEnumerable<Option> AboutProcessors =>
     [
-        CpuEvidence, CpuCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
+        ProcessorEvidence, ProcessorCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
         AcceptTcb, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 

@@ -18,7 +18,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
 {
     private const int MostEvents = 32;
 
-    public void PrintProcessor(CompositeResult? machine)
+    public void PrintProcessor(MachineResult? machine)
     {
         if (machine?.Parts.Cpu is not { } cpu)
         {
@@ -48,7 +48,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         findings(cpu.Findings, verbose);
     }
 
-    public void PrintBoot(CompositeResult? machine)
+    public void PrintBoot(MachineResult? machine)
     {
         if (machine?.Parts.Boot is not { } boot)
         {
@@ -65,7 +65,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         findings(boot.Findings, verbose);
     }
 
-    public void PrintWhole(CompositeResult? machine)
+    public void PrintWhole(MachineResult? machine)
     {
         if (machine is null)
         {

@@ -23,7 +23,7 @@ namespace Assay.Cli.Verify;
 /// <param name="Evidence">What is shown, with what options bring along.</param>
 /// <param name="Expected">What is expected of it.</param>
 /// <param name="Given">The processor's collateral that was given; null for none.</param>
-internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectations Expected, CpuCollateral? Given)
+internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectations Expected, ProcessorCollateral? Given)
 {
     private const int GpuPolicySize = 48;
 
@@ -80,9 +80,9 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             return new MachineRequest(shown with { Cpu = cpu, EventLogs = logs }, expected with { Gate = Gate(gpus, switches, references) }, CollateralOf(cpu));
         }
 
-        private CpuEvidence? Cpu()
+        private ProcessorEvidence? Cpu()
         {
-            var file = parsed.GetValue(options.CpuEvidence);
+            var file = parsed.GetValue(options.ProcessorEvidence);
             if (file is null)
             {
                 return shown.Cpu;
@@ -97,7 +97,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             {
                 refuse("cli.file", whyNot);
             }
-            else if (CpuEvidence.TryParse(bytes, InputFile.NameOf(file), out var cpu, out var fault))
+            else if (ProcessorEvidence.TryParse(bytes, InputFile.NameOf(file), out var cpu, out var fault))
             {
                 return cpu;
             }
@@ -109,9 +109,9 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             return null;
         }
 
-        private CpuCollateral? CollateralOf(CpuEvidence? cpu)
+        private ProcessorCollateral? CollateralOf(ProcessorEvidence? cpu)
         {
-            var path = parsed.GetValue(options.CpuCollateral);
+            var path = parsed.GetValue(options.ProcessorCollateral);
             if (path is null)
             {
                 return null;
@@ -125,7 +125,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             {
                 refuse("cli.file", $"--cpu-collateral: {path}: no such file or folder");
             }
-            else if (CpuCollateralFiles.TryRead(path, cpu, out var collateral, out var whyNot))
+            else if (ProcessorCollateralFiles.TryRead(path, cpu, out var collateral, out var whyNot))
             {
                 return collateral;
             }

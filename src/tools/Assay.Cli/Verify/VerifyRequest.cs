@@ -109,7 +109,7 @@ internal sealed class VerifyRequest : IDisposable
             var none = new MachineEvidence { Devices = [] };
             if (files.Length == 0 && report is null && chain is null)
             {
-                if (parsed.GetValue(options.Machine.CpuEvidence) is null)
+                if (parsed.GetValue(options.Machine.ProcessorEvidence) is null)
                 {
                     Refuse("cli.evidence", RequiredHere);
                 }

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
@@ -22,8 +22,8 @@ public sealed partial class ExplainTests
     private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
 
     /// <summary>Every question that is put to evidence, to reference values and to bundles of collateral. Those about time and revocation are the same for devices and processors.</summary>
-    public static IEnumerable<string> OfEvidence => SetAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(CpuAppraisal.CheckIds)
-        .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(CompositeAppraisal.CheckIds).Union(ReferenceValues.CheckIds).Union(BundleFault.CheckIds);
+    public static IEnumerable<string> OfEvidence => DevicesAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(ProcessorAppraisal.CheckIds)
+        .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(MachineJudgement.CheckIds).Union(ReferenceValues.CheckIds).Union(BundleFault.CheckIds);
 
     public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
 

@@ -1,6 +1,6 @@
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
@@ -52,7 +52,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var bundle = world.Accepted(world.Honest.Write(world.Site));
         Assert.True(Nonce.TryCreate(System.Security.Cryptography.SHA256.HashData("cache"u8), out var nonce));
-        var expected = new AppraisalExpectations { Nonce = nonce, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = nonce, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
 
         var verdict = DefaultPolicy.Decide(await new Appraiser(bundle, bundle, new VerifierCache()).AppraiseAsync(world.Evidence, expected, null, Cancellation));
 
@@ -65,7 +65,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var without = BundleForge.Of(world.Items.Where(item => item.Key != world.World.RimKey && item.Key != world.BromKey), BundleWorld.Now);
         var bundle = world.Accepted(without.Write(world.Site));
-        var expected = new AppraisalExpectations { Nonce = null, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = null, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
 
         var verdict = DefaultPolicy.Decide(await new Appraiser(bundle, bundle, new VerifierCache()).AppraiseAsync(world.Evidence, expected, null, Cancellation));
 
@@ -130,10 +130,10 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
         var (evidence, collateral) = Processor(technology);
         var verification = new ItemVerification(SimulatedCpu.Trust, new VerifierCache());
         var local = new LocalUpstream(null, null, new ScriptedUpstream(_ => Task.FromResult(Fetched.Absent("test", "404"))));
-        Assert.Null(local.Add(evidence, collateral, ProcessorCollateral.StandardChannel, "files"));
+        Assert.Null(local.Add(evidence, collateral, ProcessorNeeds.StandardChannel, "files"));
         await using var cache = new CollateralCache(verification, null, local, new CachePolicy(), new ManualTime(SimulatedCpu.Now), refreshes: false);
         var needs = new CollateralNeeds(cache, verification, [OcspHash.Sha1]);
-        Assert.Null(await needs.AddAsync(evidence, ProcessorCollateral.StandardChannel, Cancellation));
+        Assert.Null(await needs.AddAsync(evidence, ProcessorNeeds.StandardChannel, Cancellation));
         Assert.Empty(needs.Missing);
         using var key = world.Site.ToSigningKey();
         var (manifest, items) = needs.ToBundle(SimulatedCpu.Now, 1);
@@ -141,22 +141,22 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
 
         var expected = new BundleExpectations { Keys = JsonWebKeySet.Of(key.PublicKey), Threshold = 1, MinimumSequence = 0, Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System) };
         Assert.True(VerifiedBundle.TryVerify(file, expected, new ItemVerification(SimulatedCpu.Trust, new VerifierCache()), out var bundle, out var fault), fault?.ToString());
-        var result = CpuAppraisal.Appraise(evidence, ProcessorCollateral.Assemble(evidence, key => bundle.Find(key) is { } item ? new CollateralItem(item.Body, item.Chain) : null), Judging(), new VerifierCache());
+        var result = ProcessorAppraisal.Appraise(evidence, ProcessorNeeds.Assemble(evidence, key => bundle.Find(key) is { } item ? new CollateralItem(item.Body, item.Chain) : null), Judging(), new VerifierCache());
 
         Assert.Empty(result.Missing);
         Assert.DoesNotContain(result.Findings, finding => finding.State is CheckState.Failed);
         Assert.Contains(result.Findings, finding => finding.Id.EndsWith(".not-revoked", StringComparison.Ordinal) && finding.State is CheckState.Held);
     }
 
-    private static (CpuEvidence, CpuCollateral) Processor(string technology)
+    private static (ProcessorEvidence, ProcessorCollateral) Processor(string technology)
     {
         var (tdx, snp) = (SimulatedCpu.Tdx(5, true), SimulatedCpu.Snp(SnpLine.Genoa, 3, vlek: false));
-        var (bytes, collateral) = technology == "tdx" ? (tdx.Quote, new CpuCollateral { Tdx = tdx.Collateral }) : (snp.Report, new CpuCollateral { Snp = snp.Collateral });
-        Assert.True(CpuEvidence.TryParse(bytes, technology, out var evidence, out var fault), fault?.ToString());
+        var (bytes, collateral) = technology == "tdx" ? (tdx.Quote, new ProcessorCollateral { Tdx = tdx.Collateral }) : (snp.Report, new ProcessorCollateral { Snp = snp.Collateral });
+        Assert.True(ProcessorEvidence.TryParse(bytes, technology, out var evidence, out var fault), fault?.ToString());
         return (evidence, collateral);
     }
 
-    private static CpuExpectations Judging() => new()
+    private static ProcessorExpectations Judging() => new()
     {
         Key = null,
         AdditionalEvidence = "",

@@ -61,7 +61,7 @@ public sealed record ChainStatus
 internal sealed record RevocationOutcomes(ChainStatus Status, Outcome NotRevoked, Outcome StatusCurrent, Outcome NotHeld);
 
 /// <summary>Judges a path at a time: validity of its certificates, and the revocation status of those that NVIDIA's responder knows.</summary>
-internal sealed class ChainJudge(AppraisalExpectations expected, CollateralSet collateral, VerifierCache cache)
+internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral collateral, VerifierCache cache)
 {
     /// <summary>A device's own leaf is made by its firmware and known to no responder; RIM signers are asked about from the leaf up.</summary>
     public static int FirstAsked(DeviceModel? device) => device?.FirstAskedOfOcsp ?? 0;

@@ -43,7 +43,7 @@ internal static class DeviceAppraisal
     /// <summary>The ids of the questions that follow those about RIMs.</summary>
     public static IEnumerable<string> MeasurementCheckIds => s_gpuMeasurements.Concat(s_switchMeasurements).Select(check => check.Id);
 
-    public static DeviceResult Appraise(DeviceResult authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    public static DeviceResult Appraise(DeviceResult authenticated, MachineCollateral collateral, DeviceExpectations expected, VerifierCache cache)
     {
         if (authenticated.Device is not { } device)
         {
@@ -171,10 +171,10 @@ internal static class DeviceAppraisal
         var match => Outcome.Held($"{match.Compared} of {match.Compared}"),
     };
 
-    private sealed class Candidate(AuthenticDevice device, CollateralSet collateral, ChainJudge judge)
+    private sealed class Candidate(AuthenticDevice device, MachineCollateral collateral, ChainJudge judge)
     {
         public AuthenticDevice Device => device;
-        public CollateralSet Collateral => collateral;
+        public MachineCollateral Collateral => collateral;
         public ChainJudge Judge => judge;
         public required ImmutableArray<RimResult> Rims { get; init; }
         public RevocationOutcomes? Revocation { get; set; }

@@ -26,7 +26,7 @@ public sealed record DeviceResult
     public AuthenticDevice? Device { get; init; }
 
     /// <summary>What it was authenticated with: nothing else may be asked of it afterwards.</summary>
-    internal AppraisalExpectations? Asked { get; init; }
+    internal DeviceExpectations? Asked { get; init; }
 
     /// <summary>Its own chain at the evaluation time.</summary>
     internal ChainStatus? Chain { get; init; }

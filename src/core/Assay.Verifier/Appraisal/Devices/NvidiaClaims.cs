@@ -103,7 +103,7 @@ public static class NvidiaClaims
     /// <c>x-nvidia-overall-att-result</c>: NVIDIA's formula over these claims and nothing else (S-14). It says nothing about freshness
     /// that the caller did not ask for, and is false wherever revocation was skipped or answered without the nonce.
     /// </summary>
-    public static bool OverallResult(AppraisalResult result)
+    public static bool OverallResult(DevicesResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
         return !result.Devices.IsEmpty && result.Devices.All(device =>

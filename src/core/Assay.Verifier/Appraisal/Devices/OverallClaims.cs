@@ -19,7 +19,7 @@ internal static class OverallClaims
     /// <param name="result">About what.</param>
     /// <param name="version">Of the device claims beside it.</param>
     /// <param name="issuer">Whose statement it will be; null leaves <c>iss</c> out.</param>
-    public static void Write(Utf8JsonWriter writer, AppraisalResult result, ClaimsVersion version, string? issuer)
+    public static void Write(Utf8JsonWriter writer, DevicesResult result, ClaimsVersion version, string? issuer)
     {
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(result);

@@ -64,7 +64,7 @@ internal static class RimAppraisal
     public static IEnumerable<string> CheckIds => [.. s_driverIds, .. s_vbiosIds, .. s_switchIds];
 
     public static RimResult Appraise(
-        RimRequirement requirement, DeviceIdentity device, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+        RimRequirement requirement, DeviceIdentity device, MachineCollateral collateral, DeviceExpectations expected, VerifierCache cache)
     {
         var candidate = new Candidate(requirement, device, collateral, expected, cache);
         var findings = ImmutableArray.CreateBuilder<Finding>(s_checks.Length);
@@ -188,12 +188,12 @@ internal static class RimAppraisal
     }
 
     private sealed class Candidate(
-        RimRequirement requirement, DeviceIdentity device, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+        RimRequirement requirement, DeviceIdentity device, MachineCollateral collateral, DeviceExpectations expected, VerifierCache cache)
     {
         public RimRequirement Requirement => requirement;
         public DeviceIdentity Device => device;
-        public CollateralSet Collateral => collateral;
-        public AppraisalExpectations Expected => expected;
+        public MachineCollateral Collateral => collateral;
+        public DeviceExpectations Expected => expected;
         public VerifierCache Cache => cache;
         public ChainJudge Judge { get; } = new(expected, collateral, cache);
         public ReadOnlyMemory<byte>? Bytes { get; set; }

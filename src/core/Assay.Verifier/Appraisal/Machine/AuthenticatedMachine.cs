@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
@@ -16,8 +16,8 @@ public sealed class AuthenticatedMachine
         (Evidence, Expected, Key) = (evidence, expected, key);
         OfDevices = expected.OfDevices(key);
         OfProcessor = expected.OfProcessor(key, AdditionalEvidence.Of(evidence.Devices));
-        Devices = SetAppraisal.Authenticate(evidence.Devices, OfDevices, cache);
-        Processor = evidence.Cpu is { } cpu ? CpuAppraisal.Authenticate(cpu, OfProcessor, cache) : null;
+        Devices = DevicesAppraisal.Authenticate(evidence.Devices, OfDevices, cache);
+        Processor = evidence.Cpu is { } cpu ? ProcessorAppraisal.Authenticate(cpu, OfProcessor, cache) : null;
     }
 
     /// <summary>What the machine shows.</summary>
@@ -31,9 +31,9 @@ public sealed class AuthenticatedMachine
 
     internal KeyBinding? Key { get; }
 
-    internal AppraisalExpectations OfDevices { get; }
+    internal DeviceExpectations OfDevices { get; }
 
-    internal CpuExpectations OfProcessor { get; }
+    internal ProcessorExpectations OfProcessor { get; }
 
     internal AuthenticatedProcessor? Processor { get; }
 

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
 using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
@@ -69,10 +69,10 @@ public static class MachineAppraisal
     /// Second: what is needed, given what is at hand. Ask again after fetching: a RIM brings signers whose revocation is a question too.
     /// What is not authentic needs nothing; of an SNP report, which only what it needs can prove, the chip and TCB that it names are asked for.
     /// </summary>
-    public static RequiredCollateral RequiredCollateral(AuthenticatedMachine machine, CollateralSet collateral, VerifierCache cache)
+    public static RequiredCollateral RequiredCollateral(AuthenticatedMachine machine, MachineCollateral collateral, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        return SetAppraisal.RequiredCollateral(machine.Devices, collateral, machine.OfDevices, cache) with { Processor = machine.Processor?.Needed ?? [] };
+        return DevicesAppraisal.RequiredCollateral(machine.Devices, collateral, machine.OfDevices, cache) with { Processor = machine.Processor?.Needed ?? [] };
     }
 
     /// <summary>Third: all questions that remain.</summary>
@@ -80,11 +80,11 @@ public static class MachineAppraisal
     /// <param name="collateral">What was fetched.</param>
     /// <param name="given">Collateral of the processor that was given by hand: it counts before what was fetched.</param>
     /// <param name="cache">What verified before.</param>
-    internal static CompositeParts Appraise(AuthenticatedMachine machine, CollateralSet collateral, CpuCollateral given, VerifierCache cache)
+    internal static MachineParts Appraise(AuthenticatedMachine machine, MachineCollateral collateral, ProcessorCollateral given, VerifierCache cache)
     {
-        var devices = machine.Evidence.Devices.IsEmpty ? null : SetAppraisal.Appraise(machine.Devices, collateral, machine.OfDevices, cache);
+        var devices = machine.Evidence.Devices.IsEmpty ? null : DevicesAppraisal.Appraise(machine.Devices, collateral, machine.OfDevices, cache);
         var processor = machine.Processor is { } authenticated
-            ? CpuAppraisal.Appraise(authenticated, given.Or(ProcessorCollateral.Assemble(authenticated.Needed, collateral.Processor.GetValueOrDefault)), cache).Explained(collateral.ProcessorFaults)
+            ? ProcessorAppraisal.Appraise(authenticated, given.Or(ProcessorNeeds.Assemble(authenticated.Needed, collateral.Processor.GetValueOrDefault)), cache).Explained(collateral.ProcessorFaults)
             : null;
         return Join(devices, processor, machine.Logs, machine.OfProcessor, machine.Expected.OfBoot);
     }
@@ -97,15 +97,15 @@ public static class MachineAppraisal
     /// <param name="expected">What is expected of the processor, with the key.</param>
     /// <param name="boot">What is expected of the log. The devices of the gate are taken from <paramref name="devices"/>.</param>
     /// <param name="cache">Shared with the devices' appraisal.</param>
-    public static CompositeParts Join(
-        AppraisalResult? devices, CpuEvidence? cpu, ImmutableArray<ReadOnlyMemory<byte>> logs, CpuCollateral collateral, CpuExpectations expected, BootExpectations boot, VerifierCache cache)
+    public static MachineParts Join(
+        DevicesResult? devices, ProcessorEvidence? cpu, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorCollateral collateral, ProcessorExpectations expected, BootExpectations boot, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(boot);
-        return Join(devices, cpu is null ? null : CpuAppraisal.Appraise(cpu, collateral, expected, cache), logs, expected, boot);
+        return Join(devices, cpu is null ? null : ProcessorAppraisal.Appraise(cpu, collateral, expected, cache), logs, expected, boot);
     }
 
-    private static CompositeParts Join(AppraisalResult? devices, CpuResult? processor, ImmutableArray<ReadOnlyMemory<byte>> logs, CpuExpectations expected, BootExpectations boot) => new()
+    private static MachineParts Join(DevicesResult? devices, ProcessorResult? processor, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorExpectations expected, BootExpectations boot) => new()
     {
         Devices = devices,
         Cpu = processor,
@@ -121,13 +121,13 @@ public static class MachineAppraisal
     };
 
     // The key is not among them: a bundle brings one along.
-    private static Statements Stated(CpuExpectations expected, BootExpectations boot)
+    private static Statements Stated(ProcessorExpectations expected, BootExpectations boot)
     {
         var processor = boot.IsStated || expected is { ReportData: not null } or { TdxReferences: not null } or { SnpReferences: not null } or { SnpMinimumTcb: not null } or { TpmReferences: not null };
         return (processor ? Statements.Processor : 0) | (boot.IsStated ? Statements.Boot : 0) | (boot.Gate is not null ? Statements.Gate : 0);
     }
 
-    private static BootResult JudgeLog(ImmutableArray<ReadOnlyMemory<byte>> logs, CpuResult? cpu, AppraisalResult? devices, BootExpectations boot)
+    private static BootResult JudgeLog(ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorResult? cpu, DevicesResult? devices, BootExpectations boot)
     {
         // Of a vTPM that nobody named nothing is believed, its registers included: a log of them proves as little (S-9a).
         if (cpu is { Registers: null, Tpm: { Quote: null } vtpm } && vtpm.Findings.IsPassed())

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Evidence.EventLogs;
@@ -104,7 +104,7 @@ public sealed record MachineExpectations
     /// <summary>Whether anything but devices is asked about.</summary>
     internal bool IsAboutMoreThanDevices => StatesProcessor || Gpus is not null || Switches is not null || DangerouslyAcceptedBinding is not null;
 
-    internal AppraisalExpectations OfDevices(KeyBinding? key) => new()
+    internal DeviceExpectations OfDevices(KeyBinding? key) => new()
     {
         // With a key devices answer another nonce than the challenge: the one that follows from both.
         Nonce = key is null ? Nonce : Challenge is null ? null : key.DeviceNonce(),
@@ -116,7 +116,7 @@ public sealed record MachineExpectations
         MaximumOcspAge = MaximumOcspAge,
     };
 
-    internal CpuExpectations OfProcessor(KeyBinding? key, string additionalEvidence) => new()
+    internal ProcessorExpectations OfProcessor(KeyBinding? key, string additionalEvidence) => new()
     {
         Key = key,
         AdditionalEvidence = additionalEvidence,
@@ -151,7 +151,7 @@ public sealed record MachineExpectations
 
     // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
     // demanded, whether the evidence has one or not, and the verdict's weakenings say so (S-10a).
-    internal CompositeExpectations OfTheWhole(KeyBinding? key) => new()
+    internal MachineDemands OfTheWhole(KeyBinding? key) => new()
     {
         Gpus = Gpus,
         Switches = Switches,

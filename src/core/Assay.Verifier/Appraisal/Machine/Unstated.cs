@@ -13,7 +13,7 @@ internal static class Unstated
     public static IEnumerable<string> OfDevicesAlone { get; } = [Weakening.BootNotExpected.Name, Weakening.DevicesNotExpected.Name, Weakening.GpuBindingNone.Name, Weakening.NoCpuTee.Name, Weakening.ProcessorNotExpected.Name];
 
     /// <summary>Of a verdict about a machine.</summary>
-    public static IEnumerable<string> Names(Statements stated, bool statesProcessor, CompositeExpectations expected, GpuBinding binding, bool hasDevices)
+    public static IEnumerable<string> Names(Statements stated, bool statesProcessor, MachineDemands expected, GpuBinding binding, bool hasDevices)
     {
         // Where no device belongs to the machine, its image is all that there is to boot.
         var isWithoutDevices = expected.StatesNoDevice && !hasDevices;

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Processors;
 using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Checks;

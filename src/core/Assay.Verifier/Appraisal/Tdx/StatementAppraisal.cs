@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Assay.Appraisal.Cpu;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Reference.Intel;

@@ -16,7 +16,7 @@ public sealed record MachineEvidence
     public required ImmutableArray<DeviceEvidence> Devices { get; init; }
 
     /// <summary>The processor's evidence; null where none is shown.</summary>
-    public CpuEvidence? Cpu { get; init; }
+    public ProcessorEvidence? Cpu { get; init; }
 
     /// <summary>Boot logs that are shown by themselves, firmware's first: they count in place of the one that came with <see cref="Cpu"/>.</summary>
     public ImmutableArray<ReadOnlyMemory<byte>> EventLogs { get; init; } = [];
@@ -77,22 +77,22 @@ public sealed record MachineEvidence
         return evidence is not null;
     }
 
-    private static CpuEvidence? ReadCpu(JsonElement element, string name, out ParseFault? fault)
+    private static ProcessorEvidence? ReadCpu(JsonElement element, string name, out ParseFault? fault)
     {
         var unknown = element.ValueKind is not JsonValueKind.Object ? "cpu" : element.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member is not ("tee" or "quote" or "eventLog"));
         var expected = StrictJson.Text(element, "tee") switch
         {
-            "tdx" => CpuEvidenceKind.TdxQuote,
-            "snp" => CpuEvidenceKind.SnpReport,
-            "az-vtpm" => CpuEvidenceKind.AzureVtpm,
-            _ => CpuEvidenceKind.None,
+            "tdx" => ProcessorEvidenceKind.TdxQuote,
+            "snp" => ProcessorEvidenceKind.SnpReport,
+            "az-vtpm" => ProcessorEvidenceKind.AzureVtpm,
+            _ => ProcessorEvidenceKind.None,
         };
         fault = unknown is not null ? new ParseFault(unknown, 0, unknown is "cpu" ? "an object is expected" : "unknown member of \"cpu\"")
-            : expected is CpuEvidenceKind.None ? new ParseFault("cpu.tee", 0, "\"tdx\", \"snp\" or \"az-vtpm\" is expected; a TPM outside a TEE is no processor's evidence")
+            : expected is ProcessorEvidenceKind.None ? new ParseFault("cpu.tee", 0, "\"tdx\", \"snp\" or \"az-vtpm\" is expected; a TPM outside a TEE is no processor's evidence")
             : null;
         var quote = Base64(element, "quote", required: true, ref fault);
         var log = Base64(element, "eventLog", required: false, ref fault);
-        if (fault is not null || !CpuEvidence.TryParse(quote, name, out var cpu, out fault))
+        if (fault is not null || !ProcessorEvidence.TryParse(quote, name, out var cpu, out fault))
         {
             return null;
         }

@@ -7,7 +7,7 @@ using Assay.Reference.Manifest;
 namespace Assay.Cli.Demo;
 
 /// <summary>The demonstration's confidential VM as files: what a guest would send in one bundle, and what its relying party has.</summary>
-internal static class DemoCvmFiles
+internal static class DemoMachineFiles
 {
     public const string Bundle = "machine.json";
     public const string Anchors = "machine_anchors.json";
@@ -17,13 +17,13 @@ internal static class DemoCvmFiles
     private static readonly JsonSerializerOptions s_options = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes them into a folder that exists.</summary>
-    public static void Write(string folder, DemoCvm cvm, byte[] anchors)
+    public static void Write(string folder, DemoMachine cvm, byte[] anchors)
     {
         var (quote, collateral, log) = cvm.Shown();
         var bundle = new JsonObject
         {
             ["version"] = 1,
-            ["nonce"] = DemoCvm.Challenge,
+            ["nonce"] = DemoMachine.Challenge,
             ["gpus"] = Devices(cvm, DeviceKind.Gpu),
             ["switches"] = Devices(cvm, DeviceKind.Switch),
             ["cpu"] = new JsonObject { ["tee"] = "tdx", ["quote"] = Convert.ToBase64String(quote), ["eventLog"] = Convert.ToBase64String(log) },
@@ -44,7 +44,7 @@ internal static class DemoCvmFiles
         }.ToCanonicalJson());
     }
 
-    private static JsonArray Devices(DemoCvm cvm, DeviceKind kind) =>
+    private static JsonArray Devices(DemoMachine cvm, DeviceKind kind) =>
     [
         .. cvm.Evidence.Where(device => device.Kind == kind).Select(device => new JsonObject
         {

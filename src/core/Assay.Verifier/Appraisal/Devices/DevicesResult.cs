@@ -12,7 +12,7 @@ namespace Assay.Appraisal.Devices;
 public sealed record MissingItem(string Kind, string Id, string Reason, int DeviceIndex);
 
 /// <summary>The answers about a set of devices. It states no verdict: the Policy room does.</summary>
-public sealed record AppraisalResult
+public sealed record DevicesResult
 {
     /// <summary>In the order of the evidence.</summary>
     public required ImmutableArray<DeviceResult> Devices { get; init; }

@@ -6,7 +6,7 @@ using Assay.Evidence.Files;
 using Assay.Evidence.Tpm;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Cpu;
+namespace Assay.Appraisal.Processors;
 
 /// <summary>
 /// A processor's evidence after the first step. A TDX quote brings all that proves it, so it is authentic or worth no fetching; an SNP
@@ -14,10 +14,10 @@ namespace Assay.Appraisal.Cpu;
 /// </summary>
 internal sealed record AuthenticatedProcessor
 {
-    public required CpuEvidence Evidence { get; init; }
+    public required ProcessorEvidence Evidence { get; init; }
 
     /// <summary>What it was authenticated with: nothing else may be asked of it afterwards.</summary>
-    public required CpuExpectations Asked { get; init; }
+    public required ProcessorExpectations Asked { get; init; }
 
     /// <summary>The container's own fault, where it could not even be opened.</summary>
     public ImmutableArray<Finding> ContainerFindings { get; init; } = [];

@@ -7,7 +7,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Devices;
 
 /// <summary>What the relying party expects. All of it is stated: there is no "skip if unset".</summary>
-public sealed record AppraisalExpectations
+public sealed record DeviceExpectations
 {
     /// <summary>The challenge that every report must answer. Null: freshness is not proven, and the verdict says so.</summary>
     public required Nonce? Nonce { get; init; }

@@ -15,10 +15,10 @@ using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Cpu;
+namespace Assay.Appraisal.Processors;
 
 /// <summary>What the relying party expects of a processor, whichever it turns out to be. All of it is stated: there is no "skip if unset".</summary>
-public sealed record CpuExpectations
+public sealed record ProcessorExpectations
 {
     /// <summary>Challenge and key that must be bound. Null: <see cref="ReportData"/> decides.</summary>
     public required KeyBinding? Key { get; init; }
@@ -71,10 +71,10 @@ public sealed record CpuExpectations
 }
 
 /// <summary>The answers about a processor.</summary>
-public sealed record CpuResult
+public sealed record ProcessorResult
 {
     /// <summary>What was judged.</summary>
-    public required CpuEvidence Evidence { get; init; }
+    public required ProcessorEvidence Evidence { get; init; }
 
     /// <summary>The TD quote; null for another TEE.</summary>
     public TdxResult? Tdx { get; init; }
@@ -102,7 +102,7 @@ public sealed record CpuResult
 
     /// <summary>The same, where what is missing says what came of fetching it.</summary>
     /// <param name="faults">Where each item was asked for, and what came back; empty text where nobody was asked.</param>
-    internal CpuResult Explained(ImmutableDictionary<CollateralKey, string> faults)
+    internal ProcessorResult Explained(ImmutableDictionary<CollateralKey, string> faults)
     {
         string? Why(params ReadOnlySpan<CollateralKind> kinds)
         {

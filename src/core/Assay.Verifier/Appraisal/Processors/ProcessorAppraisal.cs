@@ -12,10 +12,10 @@ using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Cpu;
+namespace Assay.Appraisal.Processors;
 
 /// <summary>The verifier of processors: chooses by the evidence's kind, and puts the questions of each technology with the same expectations.</summary>
-internal static class CpuAppraisal
+internal static class ProcessorAppraisal
 {
     /// <summary>Azure's container could not be read: no other question has been put.</summary>
     internal const string AzureIsWellFormed = Checks.CheckIds.CpuEvidenceWellformed;
@@ -24,7 +24,7 @@ internal static class CpuAppraisal
     public static IEnumerable<string> CheckIds => [AzureIsWellFormed];
 
     /// <summary>Judges the evidence in one call, with all that it needs at hand.</summary>
-    public static CpuResult Appraise(CpuEvidence evidence, CpuCollateral collateral, CpuExpectations expected, VerifierCache cache)
+    public static ProcessorResult Appraise(ProcessorEvidence evidence, ProcessorCollateral collateral, ProcessorExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(collateral);
@@ -34,22 +34,22 @@ internal static class CpuAppraisal
     }
 
     /// <summary>First: who speaks, and what is needed to go on. Needs no collateral.</summary>
-    internal static AuthenticatedProcessor Authenticate(CpuEvidence evidence, CpuExpectations expected, VerifierCache cache)
+    internal static AuthenticatedProcessor Authenticate(ProcessorEvidence evidence, ProcessorExpectations expected, VerifierCache cache)
     {
         var result = new AuthenticatedProcessor { Evidence = evidence, Asked = expected, ReportData = expected.ExpectedReportData };
         return evidence.Kind switch
         {
-            CpuEvidenceKind.TdxQuote => OfQuote(result, evidence.Bytes, cache),
-            CpuEvidenceKind.SnpReport => OfReport(result, evidence.Bytes, vcek: null),
-            CpuEvidenceKind.AzureVtpm => OfAzure(result, cache),
+            ProcessorEvidenceKind.TdxQuote => OfQuote(result, evidence.Bytes, cache),
+            ProcessorEvidenceKind.SnpReport => OfReport(result, evidence.Bytes, vcek: null),
+            ProcessorEvidenceKind.AzureVtpm => OfAzure(result, cache),
             _ => throw new ArgumentException("the evidence is of no kind", nameof(evidence)),
         };
     }
 
     /// <summary>Second: all questions that remain.</summary>
-    internal static CpuResult Appraise(AuthenticatedProcessor processor, CpuCollateral collateral, VerifierCache cache)
+    internal static ProcessorResult Appraise(AuthenticatedProcessor processor, ProcessorCollateral collateral, VerifierCache cache)
     {
-        var result = new CpuResult { Evidence = processor.Evidence, ContainerFindings = processor.ContainerFindings };
+        var result = new ProcessorResult { Evidence = processor.Evidence, ContainerFindings = processor.ContainerFindings };
         if (!processor.ContainerFindings.IsEmpty)
         {
             return result;
@@ -64,7 +64,7 @@ internal static class CpuAppraisal
     private static AuthenticatedProcessor OfQuote(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, VerifierCache cache)
     {
         var quote = TdxAppraisal.Authenticate(bytes, Tdx(processor), cache);
-        return processor with { Tdx = quote, Needed = quote.Quote is { } authentic ? ProcessorCollateral.Of(authentic, ProcessorCollateral.StandardChannel, processor.Asked.Revocation) : [] };
+        return processor with { Tdx = quote, Needed = quote.Quote is { } authentic ? ProcessorNeeds.Of(authentic, ProcessorNeeds.StandardChannel, processor.Asked.Revocation) : [] };
     }
 
     private static AuthenticatedProcessor OfReport(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte>? vcek)
@@ -72,7 +72,7 @@ internal static class CpuAppraisal
         ImmutableArray<CollateralKey> needed = [];
         if (SnpReport.TryParse(bytes.Span, out var report, out _))
         {
-            _ = ProcessorCollateral.WhyNotNamed(report, vcek, processor.Asked.Revocation, out needed);
+            _ = ProcessorNeeds.WhyNotNamed(report, vcek, processor.Asked.Revocation, out needed);
         }
 
         return processor with { Snp = bytes, Needed = needed };
@@ -95,7 +95,7 @@ internal static class CpuAppraisal
         return azure.TdQuote is { } quote ? OfQuote(processor, quote, cache) : OfReport(processor, hcl.HardwareReport, azure.Vcek);
     }
 
-    private static TpmResult Vtpm(AzureVtpmEvidence azure, CpuResult result, CpuExpectations expected, VerifierCache cache)
+    private static TpmResult Vtpm(AzureVtpmEvidence azure, ProcessorResult result, ProcessorExpectations expected, VerifierCache cache)
     {
         if (result.Snp is { LacksCertificates: true })
         {

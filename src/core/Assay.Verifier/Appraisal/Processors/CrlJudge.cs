@@ -4,7 +4,7 @@ using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Cpu;
+namespace Assay.Appraisal.Processors;
 
 /// <summary>A certificate whose status a revocation list tells.</summary>
 /// <param name="Subject">The certificate.</param>

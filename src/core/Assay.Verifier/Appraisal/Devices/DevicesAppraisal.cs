@@ -15,7 +15,7 @@ namespace Assay.Appraisal.Devices;
 /// The verifier: evidence, collateral, expectations and time in, findings out. No network, disk, clock or log. Every program calls the
 /// three methods in this order; what lies between them is fetching.
 /// </summary>
-public static class SetAppraisal
+public static class DevicesAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
@@ -43,7 +43,7 @@ public static class SetAppraisal
     ];
 
     /// <summary>First: who speaks. Needs no collateral.</summary>
-    public static ImmutableArray<DeviceResult> Authenticate(IReadOnlyList<DeviceEvidence> evidence, AppraisalExpectations expected, VerifierCache cache)
+    public static ImmutableArray<DeviceResult> Authenticate(IReadOnlyList<DeviceEvidence> evidence, DeviceExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(expected);
@@ -61,7 +61,7 @@ public static class SetAppraisal
     /// Only authentic devices and authentic RIMs need anything.
     /// </summary>
     public static RequiredCollateral RequiredCollateral(
-        ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+        ImmutableArray<DeviceResult> authenticated, MachineCollateral collateral, DeviceExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
@@ -84,8 +84,8 @@ public static class SetAppraisal
     /// <exception cref="ArgumentException">
     /// The devices were authenticated with another nonce, trust set or FWID rule: the verdict would state what nobody asked. A mistake of the caller.
     /// </exception>
-    public static AppraisalResult Appraise(
-        ImmutableArray<DeviceResult> authenticated, CollateralSet collateral, AppraisalExpectations expected, VerifierCache cache)
+    public static DevicesResult Appraise(
+        ImmutableArray<DeviceResult> authenticated, MachineCollateral collateral, DeviceExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
@@ -100,7 +100,7 @@ public static class SetAppraisal
         ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
         var fresh = expected.Nonce is not null && !devices.IsEmpty
             && devices.All(device => device.Device is not null && device.Findings.Any(finding => finding is { Id: Checks.CheckIds.ReportNonceMatch, State: CheckState.Held }));
-        return new AppraisalResult
+        return new DevicesResult
         {
             Devices = devices,
             Findings = findings,
@@ -113,7 +113,7 @@ public static class SetAppraisal
     }
 
     // What authentication uses. Time and revocation are asked about only here.
-    private static bool WereAskedAlike(AppraisalExpectations asked, AppraisalExpectations expected) =>
+    private static bool WereAskedAlike(DeviceExpectations asked, DeviceExpectations expected) =>
         Equals(asked.Nonce, expected.Nonce) && asked.Trust.Identity == expected.Trust.Identity && asked.RequireFwid == expected.RequireFwid;
 
     private static Outcome DevicesAreDistinct(Candidate candidate)
@@ -166,7 +166,7 @@ public static class SetAppraisal
             : Outcome.Failed("the clock is behind what has already happened: set it", Utc.Text(time.Instant), $"at least {Utc.Text(floor)}");
     }
 
-    private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)
+    private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, DeviceExpectations expected)
     {
         var held = devices.SelectMany(device => device.Rims).Any(rim => rim.Findings.Any(finding => finding.Id == rim.Requirement.IdOf(RimRequirement.NotHeld) && finding.Cause is NotCheckedCause.Waived));
         return Weakening.NamesOf(
@@ -206,10 +206,10 @@ public static class SetAppraisal
         return [.. results];
     }
 
-    private sealed class Candidate(ImmutableArray<DeviceResult> devices, AppraisalExpectations expected)
+    private sealed class Candidate(ImmutableArray<DeviceResult> devices, DeviceExpectations expected)
     {
         public ImmutableArray<DeviceResult> Devices => devices;
-        public AppraisalExpectations Expected => expected;
+        public DeviceExpectations Expected => expected;
 
         /// <summary>What held among the authentic devices says nothing about the others.</summary>
         public Outcome OfAll(Outcome among) =>

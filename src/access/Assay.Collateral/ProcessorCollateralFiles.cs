@@ -19,7 +19,7 @@ namespace Assay.Collateral;
 /// (<see cref="TdxCollateral.TryParse"/>), bodies of Intel's service beside their issuer chains in PEM, revocation lists, and certificates
 /// of AMD, DER or PEM. Files that are none of these are passed over. Nothing is believed: the verifier checks each of them.
 /// </summary>
-public sealed class CpuCollateralFiles
+public sealed class ProcessorCollateralFiles
 {
     private const int MostFiles = 256;
     private const string ListLabel = "X509 CRL";
@@ -30,7 +30,7 @@ public sealed class CpuCollateralFiles
     private readonly List<ReadOnlyMemory<byte>> _amd = [];
     private TdxCollateral? _whole;
 
-    private CpuCollateralFiles()
+    private ProcessorCollateralFiles()
     {
     }
 
@@ -39,11 +39,11 @@ public sealed class CpuCollateralFiles
     /// <param name="evidence">Which lists and certificates are meant.</param>
     /// <param name="collateral">What was found; what was not is missing to the verifier.</param>
     /// <param name="whyNot">The file, and what is wrong with it.</param>
-    public static bool TryRead(string path, CpuEvidence evidence, [NotNullWhen(true)] out CpuCollateral? collateral, [NotNullWhen(false)] out string? whyNot)
+    public static bool TryRead(string path, ProcessorEvidence evidence, [NotNullWhen(true)] out ProcessorCollateral? collateral, [NotNullWhen(false)] out string? whyNot)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         collateral = null;
-        var files = new CpuCollateralFiles();
+        var files = new ProcessorCollateralFiles();
         if (!TryList(path, out var names, out whyNot))
         {
             return false;
@@ -69,7 +69,7 @@ public sealed class CpuCollateralFiles
             return false;
         }
 
-        var found = new CpuCollateral { Snp = files.Snp(evidence, out whyNot) };
+        var found = new ProcessorCollateral { Snp = files.Snp(evidence, out whyNot) };
         if (whyNot is null)
         {
             found = found with { Tdx = files._whole ?? files.Tdx(evidence, out whyNot) };
@@ -169,7 +169,7 @@ public sealed class CpuCollateralFiles
     private static bool IsOfAmd(Certificate certificate) =>
         certificate.Subject.CommonName is { } name && (name.StartsWith("SEV-", StringComparison.Ordinal) || name.StartsWith("ARK-", StringComparison.Ordinal));
 
-    private SnpCollateral Snp(CpuEvidence evidence, out string? whyNot)
+    private SnpCollateral Snp(ProcessorEvidence evidence, out string? whyNot)
     {
         whyNot = null;
         var lists = _lists.Where(item => item.List.Issuer.CommonName?.StartsWith("ARK-", StringComparison.Ordinal) is true).ToArray();
@@ -179,7 +179,7 @@ public sealed class CpuCollateralFiles
         }
 
         // Two lists of one issuer, or of which product is not told: choosing would be guessing.
-        if (lists.Length > 1 && evidence.Kind is not CpuEvidenceKind.TdxQuote)
+        if (lists.Length > 1 && evidence.Kind is not ProcessorEvidenceKind.TdxQuote)
         {
             whyNot = $"{lists.Length} revocation lists of AMD's: {string.Join(", ", lists.Select(item => item.List.Issuer.CommonName))}; keep the one that is meant";
         }
@@ -187,19 +187,19 @@ public sealed class CpuCollateralFiles
         return new SnpCollateral { Certificates = [.. _amd], Crl = lists.Length == 1 ? lists[0].Der : (ReadOnlyMemory<byte>?)null };
     }
 
-    private static string? ProductOf(CpuEvidence evidence)
+    private static string? ProductOf(ProcessorEvidence evidence)
     {
-        var report = evidence.Kind is CpuEvidenceKind.SnpReport ? evidence.Bytes
-            : evidence.Kind is CpuEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && HclReport.TryParse(azure.HclReport.Span, out var hcl, out _) && hcl.Tee is HclTee.Snp ? hcl.HardwareReport
+        var report = evidence.Kind is ProcessorEvidenceKind.SnpReport ? evidence.Bytes
+            : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && HclReport.TryParse(azure.HclReport.Span, out var hcl, out _) && hcl.Tee is HclTee.Snp ? hcl.HardwareReport
             : default;
         return SnpReport.TryParse(report.Span, out var parsed, out _) && parsed.Product is not SnpProduct.None ? parsed.Product.ToString() : null;
     }
 
-    private TdxCollateral Tdx(CpuEvidence evidence, out string? whyNot)
+    private TdxCollateral Tdx(ProcessorEvidence evidence, out string? whyNot)
     {
         whyNot = null;
-        var quote = evidence.Kind is CpuEvidenceKind.TdxQuote ? evidence.Bytes
-            : evidence.Kind is CpuEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && azure.TdQuote is { } inside ? inside
+        var quote = evidence.Kind is ProcessorEvidenceKind.TdxQuote ? evidence.Bytes
+            : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && azure.TdQuote is { } inside ? inside
             : default;
         if (!TdxQuote.TryParse(quote.Span, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
             || !Certificate.TryParse(chain[0].Span, out var leaf, out _) || !Certificate.TryParse(chain[1].Span, out var authority, out _))

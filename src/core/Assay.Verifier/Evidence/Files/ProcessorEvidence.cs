@@ -11,7 +11,7 @@ using Assay.Wire;
 namespace Assay.Evidence.Files;
 
 /// <summary>What a processor's evidence is. The default is none.</summary>
-public enum CpuEvidenceKind
+public enum ProcessorEvidenceKind
 {
     /// <summary>Not told.</summary>
     None,
@@ -27,7 +27,7 @@ public enum CpuEvidenceKind
 }
 
 /// <summary>A processor's evidence as bytes, out of whatever it came in. Nothing of it is believed.</summary>
-public sealed record CpuEvidence
+public sealed record ProcessorEvidence
 {
     private const int TdxTeeType = 0x81;
     private const int LongestText = 4 * Limits.AzureEvidenceBytes;
@@ -39,7 +39,7 @@ public sealed record CpuEvidence
     public required string Source { get; init; }
 
     /// <summary>What it is.</summary>
-    public required CpuEvidenceKind Kind { get; init; }
+    public required ProcessorEvidenceKind Kind { get; init; }
 
     /// <summary>The quote or report, binary; Azure's evidence as its JSON.</summary>
     public required ReadOnlyMemory<byte> Bytes { get; init; }
@@ -55,7 +55,7 @@ public sealed record CpuEvidence
     /// <param name="name">Its name, for messages.</param>
     /// <param name="evidence">What it holds.</param>
     /// <param name="fault">Why it is none of them.</param>
-    public static bool TryParse(ReadOnlySpan<byte> file, string name, [NotNullWhen(true)] out CpuEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
+    public static bool TryParse(ReadOnlySpan<byte> file, string name, [NotNullWhen(true)] out ProcessorEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
     {
         evidence = null;
         fault = file.IsEmpty ? new ParseFault("CPU evidence", 0, "the file is empty")
@@ -74,7 +74,7 @@ public sealed record CpuEvidence
 
         byte[]? bytes = file.ToArray();
         var kind = KindOf(bytes);
-        if (kind is CpuEvidenceKind.None && TryDecode(text, out var decoded))
+        if (kind is ProcessorEvidenceKind.None && TryDecode(text, out var decoded))
         {
             (bytes, kind) = (decoded, KindOf(decoded));
         }
@@ -90,9 +90,9 @@ public sealed record CpuEvidence
     }
 
     private static bool TryMake(
-        byte[] bytes, CpuEvidenceKind kind, ReadOnlyMemory<byte>? log, string name, [NotNullWhen(true)] out CpuEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
+        byte[] bytes, ProcessorEvidenceKind kind, ReadOnlyMemory<byte>? log, string name, [NotNullWhen(true)] out ProcessorEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
     {
-        evidence = kind is CpuEvidenceKind.None ? null : new CpuEvidence { Source = name, Kind = kind, Bytes = bytes, EventLog = log };
+        evidence = kind is ProcessorEvidenceKind.None ? null : new ProcessorEvidence { Source = name, Kind = kind, Bytes = bytes, EventLog = log };
         fault = evidence is null ? WhyNone(bytes) : null;
         return evidence is not null;
     }
@@ -105,12 +105,12 @@ public sealed record CpuEvidence
     /// <summary>
     /// By the first bytes. TDX: version 4 or 5, key type, TEE type 0x81. SNP: exactly 1,184 bytes, whose first is a version below 16.
     /// </summary>
-    private static CpuEvidenceKind KindOf(ReadOnlySpan<byte> bytes) =>
-        bytes.Length >= 8 && bytes[0] is 4 or 5 && bytes[1] == 0 && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) == TdxTeeType ? CpuEvidenceKind.TdxQuote
-        : bytes.Length == SnpReport.Size && BinaryPrimitives.ReadUInt32LittleEndian(bytes) is > 0 and < 16 ? CpuEvidenceKind.SnpReport
-        : CpuEvidenceKind.None;
+    private static ProcessorEvidenceKind KindOf(ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= 8 && bytes[0] is 4 or 5 && bytes[1] == 0 && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) == TdxTeeType ? ProcessorEvidenceKind.TdxQuote
+        : bytes.Length == SnpReport.Size && BinaryPrimitives.ReadUInt32LittleEndian(bytes) is > 0 and < 16 ? ProcessorEvidenceKind.SnpReport
+        : ProcessorEvidenceKind.None;
 
-    private static bool TryReadJson(ReadOnlySpan<byte> json, string name, [NotNullWhen(true)] out CpuEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
+    private static bool TryReadJson(ReadOnlySpan<byte> json, string name, [NotNullWhen(true)] out ProcessorEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
     {
         evidence = null;
         using var document = StrictJson.Read(json, out fault);
@@ -123,7 +123,7 @@ public sealed record CpuEvidence
         var root = document.RootElement;
         if (root.TryGetProperty("hcl_report", out _))
         {
-            return TryMake(json.ToArray(), CpuEvidenceKind.AzureVtpm, null, name, out evidence, out fault);
+            return TryMake(json.ToArray(), ProcessorEvidenceKind.AzureVtpm, null, name, out evidence, out fault);
         }
 
         byte[]? quote = null;

@@ -19,7 +19,7 @@ namespace Assay.Appraisal.Machine;
 /// The questions that no part can answer alone: are CPU, boot, devices and key of one machine, and of this session? A GPU-less VM can have
 /// another machine's GPU answer a nonce over its own key (the copy attack); only the boot event of a measured gate tells the two apart (S-1).
 /// </summary>
-internal static class CompositeAppraisal
+internal static class MachineJudgement
 {
     internal const string PartsPassedId = Checks.CheckIds.CompositePartsPassed;
 
@@ -44,13 +44,13 @@ internal static class CompositeAppraisal
     public static IEnumerable<string> CheckIds => s_checks.Select(check => check.Id);
 
     /// <summary>Judges the whole.</summary>
-    public static CompositeResult Appraise(CompositeParts parts, CompositeExpectations expected)
+    public static MachineResult Appraise(MachineParts parts, MachineDemands expected)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(expected);
         var candidate = new Candidate(parts, expected);
         ImmutableArray<Finding> findings = [.. s_checks.Select(check => check.Ask(candidate))];
-        return new CompositeResult
+        return new MachineResult
         {
             Parts = parts,
             Findings = findings,
@@ -63,7 +63,7 @@ internal static class CompositeAppraisal
 
     // What a report was made for is asked about its own bytes; on Azure the challenge stands in the vTPM's quote instead. Where nothing is
     // shown nothing answers, and what could not be read has not answered either.
-    private static bool IsBound(CompositeParts parts)
+    private static bool IsBound(MachineParts parts)
     {
         var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && tdx.Findings.Holds(Checks.CheckIds.TdxReportDataMatch)
             : parts.Snp is { } snp ? snp.Report is not null && snp.Findings.Holds(Checks.CheckIds.SnpReportDataMatch)
@@ -104,7 +104,7 @@ internal static class CompositeAppraisal
         static string Names((string Name, IEnumerable<Finding>? Findings, bool Passed)[] parts) => string.Join(", ", parts.Select(part => part.Name));
     }
 
-    private static bool Holds(AppraisalResult devices) =>
+    private static bool Holds(DevicesResult devices) =>
         !devices.Devices.IsDefaultOrEmpty && devices.Findings.IsPassed() && devices.Devices.All(device => device.Findings.IsPassed());
 
     // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
@@ -208,7 +208,7 @@ internal static class CompositeAppraisal
 
     // The register shows what some guest wrote; only a known image shows that it was our gate. An image of the attacker's own writes what it
     // likes, and a TPM's registers are worth no more than the paravisor that keeps them (S-1, S-6).
-    private static string? WhyNoKnownGate(CompositeParts parts, RegisterKind kind)
+    private static string? WhyNoKnownGate(MachineParts parts, RegisterKind kind)
     {
         var image = parts.Tdx is { } tdx ? tdx.Findings.Holds(Checks.CheckIds.TdxMeasurementsMatch) : parts.Snp is { } snp && snp.Findings.Holds(Checks.CheckIds.SnpMeasurementMatch);
         var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
@@ -325,10 +325,10 @@ internal static class CompositeAppraisal
 
     private static string Brief(IEnumerable<string> ids) => string.Join(", ", ids.Select(id => id.Length > 16 ? id[..16] + "…" : id));
 
-    private sealed class Candidate(CompositeParts parts, CompositeExpectations expected)
+    private sealed class Candidate(MachineParts parts, MachineDemands expected)
     {
-        public CompositeParts Parts => parts;
-        public CompositeExpectations Expected => expected;
+        public MachineParts Parts => parts;
+        public MachineDemands Expected => expected;
 
         // A boot result that was judged with a gate says that one was demanded, whoever joined the parts.
         public Statements Stated { get; } = parts.Stated | (parts.Boot?.Record is not null ? Statements.Gate | Statements.Boot | Statements.Processor : 0);

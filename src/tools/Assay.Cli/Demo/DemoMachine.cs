@@ -4,9 +4,9 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Endorsements;
@@ -25,18 +25,18 @@ namespace Assay.Cli.Demo;
 /// The confidential VM of the demonstration, on simulated TDX: its key, what devices and processor sign for the key, and the log of a gate
 /// that verified the devices when it booted. The relying party's side is the verifier, as for everybody.
 /// </summary>
-internal sealed class DemoCvm
+internal sealed class DemoMachine
 {
     public const string Challenge = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=";
 
     private readonly SimulatedIntel _intel;
     private readonly TrustSet _trust;
-    private readonly AppraisalResult _devices;
+    private readonly DevicesResult _devices;
     private readonly ImmutableArray<DeviceEvidence> _evidence;
     private readonly VerifierCache _cache;
     private readonly byte[] _policy;
 
-    private DemoCvm(SimulatedIntel intel, TrustSet trust, AppraisalResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache)
+    private DemoMachine(SimulatedIntel intel, TrustSet trust, DevicesResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache)
     {
         (_intel, _trust, _devices, _evidence, Key, _cache) = (intel, trust, devices, evidence, key, cache);
         _policy = new GateExpectation
@@ -99,7 +99,7 @@ internal sealed class DemoCvm
         return KeyBinding.TryCreate(Challenge, Encoding.ASCII.GetBytes(jwk), out var binding, out var fault) ? binding : throw new InvalidOperationException($"{fault}");
     }
 
-    public static DemoCvm Create(SimulatedIntel intel, TrustSet trust, AppraisalResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache) =>
+    public static DemoMachine Create(SimulatedIntel intel, TrustSet trust, DevicesResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache) =>
         new(intel, trust, devices, evidence, key, cache);
 
     /// <summary>This machine, booted with a fault of the simulator.</summary>
@@ -166,7 +166,7 @@ internal sealed class DemoCvm
         return Judge(made.Quote, made.Collateral, [log ?? boot.JsonLog()], Expectations(claimed), register: 3, gpus);
     }
 
-    private CpuExpectations Expectations(KeyBinding claimed) => new()
+    private ProcessorExpectations Expectations(KeyBinding claimed) => new()
     {
         Key = claimed,
         AdditionalEvidence = AdditionalEvidence.Of(_evidence),
@@ -179,17 +179,17 @@ internal sealed class DemoCvm
         Revocation = RevocationChecking.Required,
     };
 
-    private Verdict Judge(byte[] shown, byte[] statements, ImmutableArray<ReadOnlyMemory<byte>> logs, CpuExpectations processor, int register, int? gpus = DemoStage.Gpus, bool isShown = true)
+    private Verdict Judge(byte[] shown, byte[] statements, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorExpectations processor, int register, int? gpus = DemoStage.Gpus, bool isShown = true)
     {
-        var cpu = CpuEvidence.TryParse(shown, "the VM's evidence", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
+        var cpu = ProcessorEvidence.TryParse(shown, "the VM's evidence", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
         var collateral = TdxCollateral.TryParse(statements, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
         var gate = new BootExpectations
         {
             RequireSecureBoot = true,
             Gate = new GateRequirement { Phase = BootPhase.Run, Register = register, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
         };
-        var parts = MachineAppraisal.Join(isShown ? _devices : null, cpu, logs, new CpuCollateral { Tdx = collateral }, processor, gate, _cache);
-        var whole = new CompositeExpectations { Gpus = gpus, Switches = DemoStage.Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
+        var parts = MachineAppraisal.Join(isShown ? _devices : null, cpu, logs, new ProcessorCollateral { Tdx = collateral }, processor, gate, _cache);
+        var whole = new MachineDemands { Gpus = gpus, Switches = DemoStage.Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
         return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V3);
     }
 }

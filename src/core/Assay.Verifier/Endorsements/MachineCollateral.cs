@@ -12,10 +12,10 @@ namespace Assay.Endorsements;
 public sealed record CollateralItem(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Chain = default, ReadOnlyMemory<byte> NonceSent = default);
 
 /// <summary>Bytes that were fetched for a verification, believed by nobody: the verifier checks every one of them.</summary>
-public sealed record CollateralSet
+public sealed record MachineCollateral
 {
     /// <summary>Nothing at hand.</summary>
-    public static CollateralSet Empty { get; } = new();
+    public static MachineCollateral Empty { get; } = new();
 
     /// <summary>RIM files by id.</summary>
     public ImmutableDictionary<string, ReadOnlyMemory<byte>> Rims { get; init; } = ImmutableDictionary<string, ReadOnlyMemory<byte>>.Empty;
@@ -57,7 +57,7 @@ public sealed record RequiredCollateral(ImmutableArray<string> RimIds, Immutable
     public ImmutableArray<CollateralKey> Processor { get; init; } = [];
 
     /// <summary>Whether <paramref name="collateral"/> has an answer, or a reason for having none, to everything.</summary>
-    public RequiredCollateral Without(CollateralSet collateral)
+    public RequiredCollateral Without(MachineCollateral collateral)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         if (RimIds.IsDefault || Revocation.IsDefault || Processor.IsDefault)

@@ -3,7 +3,7 @@ using Assay.Checks;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Appraisal.Cpu;
+namespace Assay.Appraisal.Processors;
 
 /// <summary>What a judgement rests on whatever it is about: a clock that was chosen, and is not behind what verified (S-13).</summary>
 /// <param name="Time">By which clock.</param>

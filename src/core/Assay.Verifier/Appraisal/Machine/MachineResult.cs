@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Boot;
-using Assay.Appraisal.Cpu;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
@@ -12,12 +12,12 @@ namespace Assay.Appraisal.Machine;
 
 /// <summary>
 /// What was answered about each part, and the key that is to tie them. Each part was judged on its own; whether they are of one machine is
-/// what <see cref="CompositeAppraisal"/> asks.
+/// what <see cref="MachineJudgement"/> asks.
 /// </summary>
-public sealed record CompositeParts
+public sealed record MachineParts
 {
     /// <summary>GPUs and switches; null when none gave evidence.</summary>
-    public required AppraisalResult? Devices { get; init; }
+    public required DevicesResult? Devices { get; init; }
 
     /// <summary>
     /// The relying party's policy allows what these devices failed in, and says so in the verdict: they count as passed. Only
@@ -29,7 +29,7 @@ public sealed record CompositeParts
     internal Statements Stated { get; init; }
 
     /// <summary>The processor's evidence with the answers about it; null where the parts below were judged one by one.</summary>
-    public CpuResult? Cpu { get; init; }
+    public ProcessorResult? Cpu { get; init; }
 
     /// <summary>The TD quote; null for another TEE.</summary>
     public TdxResult? Tdx { get; init; }
@@ -54,10 +54,10 @@ public sealed record CompositeParts
 }
 
 /// <summary>The answers about the whole.</summary>
-public sealed record CompositeResult
+public sealed record MachineResult
 {
     /// <summary>What was judged.</summary>
-    public required CompositeParts Parts { get; init; }
+    public required MachineParts Parts { get; init; }
 
     /// <summary>In the order of the checks. None of them is ever left out.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
@@ -75,5 +75,5 @@ public sealed record CompositeResult
     public required bool Passed { get; init; }
 
     /// <summary>The word of <c>x-assay-gpu-binding</c>.</summary>
-    public string BindingWord => CompositeAppraisal.Word(Binding);
+    public string BindingWord => MachineJudgement.Word(Binding);
 }
