@@ -1,11 +1,11 @@
 using System.Buffers;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Endorsements;
 using Assay.Reference;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;
@@ -127,5 +127,5 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string Text(DateTimeOffset time) => Utc.Text(time);
 }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Endorsements;
+using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -138,5 +139,5 @@ internal sealed class StatusEndpoints(CollateralCache cache, ItemVerification ve
         return ItemAnswers.WriteAsync(context, text);
     }
 
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string Text(DateTimeOffset time) => Utc.Text(time);
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Assay.Wire;
 
 namespace Assay.Cli;
 
@@ -20,5 +21,5 @@ internal static class Instant
     }
 
     /// <summary>The same in the one form that is printed: UTC, whole seconds.</summary>
-    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Text(DateTimeOffset time) => Utc.Text(time);
 }

@@ -200,7 +200,7 @@ internal sealed class TokenVerifyCommand
         if (verified is not null)
         {
             Row("issuer", verified.Issuer);
-            Row("valid", $"{verified.IssuedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'} to {verified.ExpiresAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}");
+            Row("valid", $"{Utc.Text(verified.IssuedAt)} to {Utc.Text(verified.ExpiresAt)}");
             Row("nonce", verified.Nonce.ToString());
             foreach (var name in (string[])["x-assay-verdict", "x-assay-freshness", "x-assay-anchors", "x-assay-gpu-binding", "x-assay-evaluated-at", "x-assay-time-source"])
             {
