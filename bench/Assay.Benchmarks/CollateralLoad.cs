@@ -8,16 +8,12 @@ using System.Text.RegularExpressions;
 using Assay.Collateral;
 using Assay.Collateral.Proxy;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
-using Assay.Trust.Revocation;
-using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OcspRequest = Assay.Trust.Revocation.OcspRequest;
 

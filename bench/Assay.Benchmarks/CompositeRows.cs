@@ -9,7 +9,6 @@ using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Reference.Manifest;

@@ -6,7 +6,6 @@ using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Wire;

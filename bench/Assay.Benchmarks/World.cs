@@ -5,7 +5,6 @@ using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
-using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Trust.Revocation;

@@ -1,10 +1,8 @@
-using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Collateral;
 using Assay.Evidence.Files;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests;
 

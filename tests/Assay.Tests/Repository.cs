@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Assay.Tests;
 
 /// <summary>The checkout that the tests run in.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Assay.Endorsements;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 

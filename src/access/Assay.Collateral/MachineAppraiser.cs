@@ -1,23 +1,21 @@
-using System.Collections.Immutable;
 using Assay.Appraisal.Machine;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
-using Assay.Reference;
 using Assay.Trust;
 
 namespace Assay.Collateral;
 
 /// <summary>How far an appraisal has come.</summary>
-/// <param name="Done">Items had.</param>
+/// <param name="Done">Items that were answered.</param>
 /// <param name="Total">Items needed, as far as is known.</param>
 /// <param name="Item">What is being fetched.</param>
 public readonly record struct AppraisalProgress(int Done, int Total, string Item);
 
 /// <summary>
 /// Evidence → what it needs → fetch → verify → verdict: the one road that every program takes, for a GPU alone and for a whole machine.
-/// What is not authentic has nothing fetched for it, so that forged evidence sends nobody anywhere; of an SNP report, which only its chip's
-/// certificate proves, AMD is asked for the chip and TCB that it names.
+/// Nothing is fetched for evidence that is not authentic, so forged evidence causes no requests. An SNP report is the exception: only its chip's
+/// certificate proves it, and AMD is asked for the chip and TCB that it names.
 /// </summary>
 /// <param name="source">Where collateral comes from: <see cref="CollateralSources"/>, a bundle, or a cache.</param>
 /// <param name="cache">What verified before; a fresh one remembers nothing.</param>
@@ -37,7 +35,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     /// <param name="evidence">What it shows.</param>
     /// <param name="expected">What the relying party expects.</param>
     /// <param name="terms">Who decides; null: everything must hold.</param>
-    /// <param name="progress">Told of what is fetched; null for nobody.</param>
+    /// <param name="progress">Told of what is fetched; null: no progress is told.</param>
     /// <param name="cancellation">Ends the fetching.</param>
     /// <exception cref="ArgumentException">The key or the challenge is malformed, or one comes without the other: ask <see cref="MachineAppraisal.TryAuthenticate"/> first where these are foreign.</exception>
     public async Task<Verdict> AppraiseAsync(
@@ -54,7 +52,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
 
     /// <summary>Everything that a machine needs and the source has. Throws only when cancelled.</summary>
     /// <param name="machine">Authenticated.</param>
-    /// <param name="progress">Told of what is fetched; null for nobody.</param>
+    /// <param name="progress">Told of what is fetched; null: no progress is told.</param>
     /// <param name="cancellation">Ends the fetching.</param>
     public async Task<MachineCollateral> FetchAsync(AuthenticatedMachine machine, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
@@ -111,9 +109,9 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             Ocsp = have.Ocsp.AddRange(Had(statusAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Items))),
             OcspFaults = have.OcspFaults.AddRange(Faults(statusAnswers)),
             Processor = have.Processor.AddRange(Had(processorAnswers).Select(item => KeyValuePair.Create(item.Key, item.Answer.Item!))),
-            // Where nobody was asked, there is nothing to tell beyond that it is missing.
+            // Without a source for it there is nothing to say but that it is missing.
             ProcessorFaults = have.ProcessorFaults.AddRange(processorAnswers.Where(item => item.Answer.Item is null)
-                .Select(item => KeyValuePair.Create(item.Key, item.Answer.Source.Length == 0 ? "" : $"{item.Answer.Source}: {item.Answer.WhyNot}"))),
+                .Select(item => KeyValuePair.Create(item.Key, item.Answer.WasAsked ? $"{item.Answer.Source}: {item.Answer.WhyNot}" : ""))),
         };
     }
 

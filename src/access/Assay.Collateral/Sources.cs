@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
 using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;
@@ -26,7 +25,7 @@ public sealed record CollateralQuestion(CollateralKey Key)
     }
 }
 
-/// <summary>What a source answered: items that nobody believes yet, or why there are none. An outage is an answer too.</summary>
+/// <summary>What a source answered: items that are not verified yet, or why there are none. An outage is an answer too.</summary>
 public sealed record Fetched<T>
     where T : class
 {
@@ -51,12 +50,15 @@ public sealed record Fetched<T>
 
     /// <summary>How long the source asks to wait; null where it does not say.</summary>
     public TimeSpan? RetryAfter { get; internal init; }
+
+    /// <summary>Whether anything was asked: false where no source is configured for it.</summary>
+    public bool WasAsked { get; internal init; } = true;
 }
 
 /// <summary>Makes answers of a source.</summary>
 public static class Fetched
 {
-    /// <summary>These items were had.</summary>
+    /// <summary>The source has these items.</summary>
     public static Fetched<T> Of<T>(string source, params ImmutableArray<T> items)
         where T : class
     {
@@ -64,13 +66,13 @@ public static class Fetched
         return new() { Source = source, Items = items };
     }
 
-    /// <summary>This item was had.</summary>
+    /// <summary>The source has this item.</summary>
     public static Fetched<CollateralItem> Item(string source, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain = default) => Of(source, new CollateralItem(body, chain));
 
     /// <summary>There is no such item.</summary>
     public static Fetched<CollateralItem> Absent(string source, string whyNot) => new() { Source = source, WhyNot = whyNot, IsAbsent = true };
 
-    /// <summary>Nothing was had.</summary>
+    /// <summary>The source could not be asked, or did not answer.</summary>
     public static Fetched<CollateralItem> Failed(string source, string whyNot, TimeSpan? retryAfter = null) => new() { Source = source, WhyNot = whyNot, RetryAfter = retryAfter };
 }
 
@@ -111,7 +113,7 @@ public sealed class CollateralSources : ICollateralSource, IDisposable
     public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(question);
-        return Of(question.Key.Kind)?.FetchAsync(question, cancellation) ?? Task.FromResult(Fetched.Failed("", WhyNotAsked(question.Key.Kind)));
+        return Of(question.Key.Kind)?.FetchAsync(question, cancellation) ?? Task.FromResult(new Fetched<CollateralItem> { WhyNot = WhyNotAsked(question.Key.Kind), WasAsked = false });
     }
 
     /// <inheritdoc/>

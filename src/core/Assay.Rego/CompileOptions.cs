@@ -1,5 +1,4 @@
 using Assay.Rego.Builtins;
-using Assay.Rego.Syntax;
 
 namespace Assay.Rego;
 

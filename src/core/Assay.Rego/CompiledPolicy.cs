@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Rego.Builtins;
 using Assay.Rego.Compilation;
 using Assay.Rego.Diagnostics;
 using Assay.Rego.Evaluation;

@@ -32,7 +32,7 @@ public sealed partial class CollateralProxy : IAsyncDisposable
     /// <summary>Starts it. Throws <see cref="IOException"/> when an address is taken.</summary>
     /// <param name="options">Where, and how much.</param>
     /// <param name="cache">What it serves; the caller's to dispose, afterwards.</param>
-    /// <param name="upstream">Whom it forwards to; null for nobody.</param>
+    /// <param name="upstream">Where it forwards requests to; null for nowhere.</param>
     /// <param name="verification">The verifier of the cache.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Ends the start.</param>

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
-using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Collateral.Proxy;

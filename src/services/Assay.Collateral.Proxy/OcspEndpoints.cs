@@ -1,7 +1,6 @@
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;

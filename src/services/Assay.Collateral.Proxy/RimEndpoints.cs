@@ -71,7 +71,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         return ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray());
     }
 
-    /// <summary>What is held, and what the upstream lists: a hint for people, signed by nobody and asked for at most every ten minutes.</summary>
+    /// <summary>What is held, and what the upstream lists: a hint for people, unsigned, and asked for at most every ten minutes.</summary>
     public async Task ListAsync(HttpContext context)
     {
         var now = time.GetUtcNow();

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 
 namespace Assay.Cli;
 

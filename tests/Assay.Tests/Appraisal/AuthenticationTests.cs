@@ -2,7 +2,6 @@ using Assay.Appraisal.Devices;
 using Assay.Authentication;
 using Assay.Checks;
 using Assay.Evidence.Files;
-using Assay.Evidence.Spdm;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;

@@ -4,11 +4,9 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
-using Assay.Evidence.Spdm;
 using Assay.Tests.Properties;
 using Assay.Tests.Trust;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 

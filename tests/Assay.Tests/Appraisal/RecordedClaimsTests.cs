@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Assay.Appraisal.Devices;
-using Assay.Policy;
 
 namespace Assay.Tests.Appraisal;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
-using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 

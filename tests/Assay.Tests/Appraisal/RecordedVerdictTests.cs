@@ -5,7 +5,6 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Appraisal;
 

@@ -3,7 +3,6 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
-using Assay.Simulator;
 using Assay.Tests.Appraisal;
 using Assay.Trust;
 

@@ -6,7 +6,6 @@ using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Attacks;
 

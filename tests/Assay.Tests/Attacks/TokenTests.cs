@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Assay.Checks;
 using Assay.Tests.Tokens;
 using Assay.Tokens;
 

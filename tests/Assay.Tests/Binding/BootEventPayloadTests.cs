@@ -1,6 +1,5 @@
 using System.Text;
 using Assay.Binding;
-using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Wire;

@@ -1,5 +1,4 @@
 using Assay.Appraisal.Boot;
-using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Evidence.EventLogs;

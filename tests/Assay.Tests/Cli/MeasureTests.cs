@@ -1,5 +1,4 @@
 using System.Text;
-using Assay.Appraisal.Machine;
 using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli;

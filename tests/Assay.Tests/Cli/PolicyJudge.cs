@@ -1,9 +1,7 @@
-using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Cli.Policies;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;

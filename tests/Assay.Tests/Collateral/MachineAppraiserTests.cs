@@ -1,12 +1,9 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
-using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
-using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Tests.Cli;
 using Assay.Trust;

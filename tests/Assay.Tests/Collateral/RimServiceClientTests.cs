@@ -6,7 +6,6 @@ using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Wire;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Assay.Tests.Collateral;
 

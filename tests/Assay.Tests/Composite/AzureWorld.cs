@@ -5,7 +5,6 @@ using Assay.Appraisal.Machine;
 using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Policy;

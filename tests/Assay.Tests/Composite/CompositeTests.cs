@@ -1,8 +1,6 @@
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Simulator;
-using Assay.Tests.Boot;
-using Assay.Trust;
 
 namespace Assay.Tests.Composite;
 

@@ -10,7 +10,6 @@ using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Reference.Manifest;
 using Assay.Simulator;

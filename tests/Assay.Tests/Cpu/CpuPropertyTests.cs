@@ -6,7 +6,6 @@ using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Tests.Fuzz;
 using Assay.Tests.Properties;
-using Assay.Trust.Tpm;
 
 namespace Assay.Tests.Cpu;
 

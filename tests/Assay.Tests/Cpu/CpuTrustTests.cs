@@ -6,8 +6,6 @@ using Assay.Evidence.Tdx;
 using Assay.Simulator;
 using Assay.Tests.Properties;
 using Assay.Trust;
-using Assay.Trust.Amd;
-using Assay.Trust.Intel;
 
 namespace Assay.Tests.Cpu;
 

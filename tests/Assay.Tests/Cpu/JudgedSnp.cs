@@ -5,7 +5,6 @@ using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Cpu;
 

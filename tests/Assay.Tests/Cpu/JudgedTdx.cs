@@ -1,10 +1,8 @@
-using System.Collections.Immutable;
 using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Cpu;
 

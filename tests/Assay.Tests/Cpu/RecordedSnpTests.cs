@@ -3,12 +3,10 @@ using System.Formats.Asn1;
 using System.Numerics;
 using System.Security.Cryptography;
 using Assay.Appraisal.Snp;
-using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Trust;
-using Assay.Trust.Amd;
 
 namespace Assay.Tests.Cpu;
 

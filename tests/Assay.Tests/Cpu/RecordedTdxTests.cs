@@ -1,9 +1,7 @@
 using Assay.Appraisal.Tdx;
-using Assay.Checks;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
 using Assay.Trust;
-using Assay.Trust.Intel;
 
 namespace Assay.Tests.Cpu;
 

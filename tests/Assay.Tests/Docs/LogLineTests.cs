@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Assay.Tests.Docs;
 
-/// <summary>The log lines of cache and proxy, as the manual lists them for whoever writes alerts.</summary>
+/// <summary>The log lines of cache and proxy, as the manual lists them for writers of alerts.</summary>
 public sealed partial class LogLineTests
 {
     private const BindingFlags Any = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;

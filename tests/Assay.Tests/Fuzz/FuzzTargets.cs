@@ -1,14 +1,10 @@
 using System.Collections.Immutable;
 using System.Text;
-using Assay.Binding;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
 using Assay.Evidence.Tdx;
-using Assay.Evidence.Tpm;
-using Assay.Policy;
 using Assay.Reference;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;

@@ -1,7 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Assay.Evidence.Files;
-using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Tests.Fuzz;

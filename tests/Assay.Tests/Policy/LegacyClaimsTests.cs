@@ -1,14 +1,10 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Policy;
 using Assay.Simulator;
-using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Policy;
 

@@ -5,7 +5,6 @@ using Assay.Checks;
 using Assay.Policy;
 using Assay.Tests.Appraisal;
 using Assay.Tests.Tokens;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 

@@ -10,7 +10,6 @@ using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 using SimulatedStatus = Assay.Simulator.CertificateStatus;
 
 namespace Assay.Tests.Policy;

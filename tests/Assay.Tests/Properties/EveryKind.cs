@@ -3,7 +3,6 @@ using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Tests.Simulator;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Properties;
 

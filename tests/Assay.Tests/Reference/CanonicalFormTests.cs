@@ -5,7 +5,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Assay.Reference;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Reference;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Assay.Checks;
 using Assay.Reference;
 using Assay.Trust;
 using Assay.Wire;

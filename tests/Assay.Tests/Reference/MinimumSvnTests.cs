@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Assay.Checks;
 using Assay.Reference;
 
 namespace Assay.Tests.Reference;

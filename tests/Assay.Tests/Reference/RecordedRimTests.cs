@@ -1,7 +1,6 @@
 using System.Globalization;
 using Assay.Reference;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Reference;
 

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Assay.Rego;
 using Assay.Rego.Builtins;
-using Assay.Rego.Compilation;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
 

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Assay.Evidence.Files;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
-using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

@@ -10,7 +10,6 @@ using Assay.Tests.Composite;
 using Assay.Tests.Cpu;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Assay.Policy;
 using Assay.Tests.Policy;
-using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

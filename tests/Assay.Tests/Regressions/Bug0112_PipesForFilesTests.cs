@@ -1,6 +1,5 @@
 using Assay.Collateral;
 using Assay.Endorsements;
-using Assay.Evidence.Files;
 using Assay.Tests.Cli;
 using Assay.Tests.Collateral;
 

@@ -6,7 +6,6 @@ using Assay.Evidence.EventLogs;
 using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cli;
-using Assay.Wire;
 
 namespace Assay.Tests.Regressions;
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Assay.Appraisal.Machine;
 using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
@@ -15,7 +14,6 @@ using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Trust.Tpm;
 using Assay.Wire;
-using Xunit;
 
 namespace Assay.Tests.Simulator;
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Assay.Simulator;
-using Xunit;
 
 namespace Assay.Tests.Simulator;
 

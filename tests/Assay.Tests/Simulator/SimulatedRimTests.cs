@@ -1,6 +1,5 @@
 using System.Text;
 using Assay.Simulator;
-using Xunit;
 
 namespace Assay.Tests.Simulator;
 

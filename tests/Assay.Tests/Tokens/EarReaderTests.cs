@@ -7,7 +7,6 @@ using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
 using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

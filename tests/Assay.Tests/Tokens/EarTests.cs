@@ -1,10 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Checks;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

@@ -1,15 +1,10 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

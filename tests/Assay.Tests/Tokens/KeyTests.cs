@@ -3,9 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Assay.Trust;
 using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

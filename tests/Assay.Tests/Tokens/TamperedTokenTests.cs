@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Assay.Checks;
-using Assay.Wire;
 
 namespace Assay.Tests.Tokens;
 

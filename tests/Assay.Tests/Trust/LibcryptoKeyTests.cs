@@ -5,7 +5,6 @@ using System.Text.Json;
 using Assay.Tests.Cpu;
 using Assay.Tests.Speed;
 using Assay.Trust;
-using Assay.Wire;
 using Road = System.Func<System.ReadOnlyMemory<byte>, System.Security.Cryptography.AsymmetricAlgorithm?>;
 
 namespace Assay.Tests.Trust;

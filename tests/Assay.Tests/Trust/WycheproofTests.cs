@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Trust;
 

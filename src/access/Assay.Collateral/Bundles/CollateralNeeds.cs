@@ -3,7 +3,6 @@ using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
-using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
 using Assay.Trust.Revocation;
 
 namespace Assay.Collateral;

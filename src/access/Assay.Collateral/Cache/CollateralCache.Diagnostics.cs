@@ -73,7 +73,7 @@ public sealed partial class CollateralCache
         }
     }
 
-    // Null where nobody was asked: what is not configured is no outage.
+    // Null where no upstream is configured: that is not an outage.
     private static string? HostOf(string source) =>
         Uri.TryCreate(source, UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http" ? uri.IsDefaultPort ? uri.IdnHost : $"{uri.IdnHost}:{uri.Port}" : null;
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 

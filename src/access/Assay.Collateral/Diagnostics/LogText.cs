@@ -5,7 +5,7 @@ namespace Assay.Collateral;
 
 /// <summary>
 /// Text of strangers in log lines: host names, paths, what a service said. A line break would forge a line of ours, a control character would
-/// act on the terminal of whoever reads the log.
+/// act on the terminal of a reader of the log.
 /// </summary>
 internal static class LogText
 {

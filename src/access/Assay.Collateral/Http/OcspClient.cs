@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Assay.Endorsements;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 

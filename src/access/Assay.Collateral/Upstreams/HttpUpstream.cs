@@ -3,8 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 

@@ -1,4 +1,3 @@
-using Assay.Rego.Builtins;
 using Assay.Rego.Evaluation;
 using Assay.Rego.Values;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Rego.Builtins;
 using Assay.Rego.Syntax;
-using Assay.Rego.Values;
 
 namespace Assay.Rego.Compilation;
 

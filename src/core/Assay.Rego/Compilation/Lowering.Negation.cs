@@ -1,4 +1,3 @@
-using Assay.Rego.Builtins;
 using Assay.Rego.Syntax;
 
 namespace Assay.Rego.Compilation;

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Assay.Rego.Builtins;
 using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;

@@ -1,5 +1,3 @@
-using Assay.Rego.Values;
-
 namespace Assay.Rego.Compilation;
 
 /// <summary>

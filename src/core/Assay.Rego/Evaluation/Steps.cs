@@ -1,4 +1,3 @@
-using Assay.Rego.Builtins;
 using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 

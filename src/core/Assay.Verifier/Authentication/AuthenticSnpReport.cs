@@ -4,8 +4,6 @@ using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Trust;
 using Assay.Trust.Amd;
-using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Authentication;
 
@@ -54,23 +52,32 @@ public sealed class AuthenticSnpReport
     internal static IEnumerable<string> CheckIds => s_parsing.Concat(s_authenticity).Select(check => check.Id);
 
     /// <summary>From hostile bytes to an authentic report.</summary>
+    /// <param name="report">The bytes.</param>
+    /// <param name="read">What was read of them already, to tell which certificates it needs; null where nothing was.</param>
+    /// <param name="certificates">Those that were had.</param>
+    /// <param name="question">What is asked.</param>
+    /// <param name="cache">What verified before.</param>
     internal static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(
-        ReadOnlyMemory<byte> report, ImmutableArray<ReadOnlyMemory<byte>> certificates, ProcessorQuestion question, VerifierCache cache)
+        ReadOnlyMemory<byte> report, SnpReport? read, ImmutableArray<ReadOnlyMemory<byte>> certificates, ProcessorQuestion question, VerifierCache cache)
     {
-        var candidate = new Candidate(report, certificates, question, cache);
+        var candidate = new Candidate(report, certificates, question, cache) { Report = read };
         var findings = Stage.Authenticate(candidate, s_parsing, s_authenticity, "the report could not be read", out var authentic, out var parsed);
         return (authentic ? new AuthenticSnpReport(candidate.Report!, candidate.Path!, candidate.Endorsement!) : null, findings, !parsed);
     }
 
     private static Outcome ReportIsWellFormed(Candidate candidate)
     {
-        if (!SnpReport.TryParse(candidate.Bytes.Span, out var report, out var fault))
+        if (candidate.Report is null)
         {
-            return Outcome.Failed(fault.ToString());
+            if (!SnpReport.TryParse(candidate.Bytes.Span, out var report, out var fault))
+            {
+                return Outcome.Failed(fault.ToString());
+            }
+
+            candidate.Report = report;
         }
 
-        candidate.Report = report;
-        return Outcome.Held($"version {report.Version}");
+        return Outcome.Held($"version {candidate.Report.Version}");
     }
 
     // A bag of certificates, as hosts and AMD's service hand them out: the leaf is the key that the report names, and each issuer is

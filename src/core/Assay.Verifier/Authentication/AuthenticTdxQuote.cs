@@ -4,7 +4,6 @@ using Assay.Checks;
 using Assay.Evidence.Tdx;
 using Assay.Trust;
 using Assay.Trust.Intel;
-using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Authentication;

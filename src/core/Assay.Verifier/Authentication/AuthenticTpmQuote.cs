@@ -33,7 +33,7 @@ internal sealed record TpmAuthentication
     /// <summary>Azure: the HCL report; null elsewhere and when it could not be read.</summary>
     public required HclReport? Hcl { get; init; }
 
-    /// <summary>Values that have the digest which was quoted, whoever quoted it; null where they have another.</summary>
+    /// <summary>Values whose digest is the quoted one, whether or not the quote is authentic; null where they have another.</summary>
     public required QuotedRegisters? Matching { get; init; }
 }
 

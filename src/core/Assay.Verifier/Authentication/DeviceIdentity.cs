@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;

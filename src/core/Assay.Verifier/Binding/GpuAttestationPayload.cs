@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Security.Cryptography;
-using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Wire;
 

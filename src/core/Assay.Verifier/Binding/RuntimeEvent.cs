@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 

@@ -8,7 +8,7 @@ internal static class Stage
     /// <summary>Whether every question was accepted. Nothing asked is nothing answered: an empty list is no pass.</summary>
     public static bool IsPassed(this ImmutableArray<Finding> findings) => !findings.IsDefaultOrEmpty && findings.All(finding => finding.IsAccepted);
 
-    /// <summary>The same of findings that stand in no array.</summary>
+    /// <summary>The same of any sequence of findings.</summary>
     public static bool ArePassed(this IEnumerable<Finding> findings)
     {
         var any = false;

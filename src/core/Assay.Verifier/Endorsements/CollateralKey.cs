@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Assay.Reference.Intel;
 
 namespace Assay.Endorsements;
 

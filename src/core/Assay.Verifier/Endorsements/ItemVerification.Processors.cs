@@ -6,8 +6,6 @@ using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Trust.Amd;
 using Assay.Trust.Intel;
-using Assay.Trust.Tpm;
-using Assay.Wire;
 
 namespace Assay.Endorsements;
 

@@ -1,11 +1,10 @@
 using System.Collections.Immutable;
-using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 
 namespace Assay.Endorsements;
 
-/// <summary>An item as it was fetched, believed by nobody.</summary>
+/// <summary>An item as it was fetched, not verified yet.</summary>
 /// <param name="Body">In the form of its service.</param>
 /// <param name="Chain">PEM of the chain that came beside it; empty for kinds without.</param>
 /// <param name="NonceSent">Of an OCSP response: the nonce of the request; empty when none was sent, as for stored responses.</param>

@@ -1,5 +1,3 @@
-using Assay.Reference.Intel;
-
 namespace Assay.Endorsements;
 
 /// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
@@ -23,9 +21,9 @@ public sealed record ProcessorCollateral
             QeIdentity = Tdx.QeIdentity ?? other.Tdx.QeIdentity,
             PckCrl = Tdx.PckCrl ?? other.Tdx.PckCrl,
             RootCrl = Tdx.RootCrl ?? other.Tdx.RootCrl,
-            OtherPckCrl = other.Tdx.PckCrl,
-            OtherRootCrl = other.Tdx.RootCrl,
+            OtherPckCrl = Tdx.PckCrl is null ? null : other.Tdx.PckCrl,
+            OtherRootCrl = Tdx.RootCrl is null ? null : other.Tdx.RootCrl,
         },
-        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrl = other.Snp.Crl },
+        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrl = Snp.Crl is null ? null : other.Snp.Crl },
     };
 }

@@ -9,7 +9,6 @@ using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Trust.Amd;
 using Assay.Trust.Intel;
-using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
@@ -48,17 +47,15 @@ public static class ProcessorNeeds
     internal static ImmutableArray<CollateralKey> Of(AuthenticTdxQuote quote, string channel, RevocationChecking revocation) =>
         NamesOf(quote.Platform, ItemVerification.PckAuthorityOf(quote.Path.Leaf.Issuer.CommonName) ?? "", channel, revocation);
 
-    /// <summary>What a report needs, by its own unproven words: only what it needs can prove it. Why that cannot be told; null when it can.</summary>
+    /// <summary>
+    /// What a report needs, by its own unproven words: only what it needs can prove it. Nothing where it does not tell its product, as before
+    /// version 3, and no certificate came along.
+    /// </summary>
     /// <param name="report">The report.</param>
     /// <param name="vcek">The certificate that came along; null for none.</param>
     /// <param name="revocation">Whether the list is needed too.</param>
-    /// <param name="keys">What it needs.</param>
-    internal static string? WhyNotNamed(SnpReport report, ReadOnlyMemory<byte>? vcek, RevocationChecking revocation, out ImmutableArray<CollateralKey> keys)
-    {
-        _ = TryNameSnp(report, vcek, out var all, out var whyNot);
-        keys = [.. all.Where(key => key.Kind is not CollateralKind.AmdCrl || revocation is RevocationChecking.Required)];
-        return whyNot;
-    }
+    internal static ImmutableArray<CollateralKey> Of(SnpReport report, ReadOnlyMemory<byte>? vcek, RevocationChecking revocation) =>
+        TryNameSnp(report, vcek, out var keys, out _) ? [.. keys.Where(key => key.Kind is not CollateralKind.AmdCrl || revocation is RevocationChecking.Required)] : [];
 
     /// <summary>The collateral of the evidence out of items. What is not found is missing to the verifier.</summary>
     public static ProcessorCollateral Assemble(ProcessorEvidence evidence, Func<CollateralKey, CollateralItem?> find)

@@ -4,10 +4,7 @@ using Assay.Appraisal.Machine;
 using Assay.Appraisal.Processors;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
-using Assay.Evidence.Snp;
-using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
-using Assay.Wire;
 
 namespace Assay.Policy;
 

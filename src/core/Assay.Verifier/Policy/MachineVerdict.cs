@@ -3,7 +3,6 @@ using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Trust;
 
 namespace Assay.Policy;

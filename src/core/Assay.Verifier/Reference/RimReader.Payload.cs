@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Text;
-using Assay.Evidence.Spdm;
 using Assay.Wire;
 
 namespace Assay.Reference;

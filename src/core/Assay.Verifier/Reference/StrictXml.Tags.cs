@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Assay.Wire;
 
 namespace Assay.Reference;

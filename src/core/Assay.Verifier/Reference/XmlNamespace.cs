@@ -1,5 +1,3 @@
-using Assay.Evidence.Spdm;
-
 namespace Assay.Reference;
 
 /// <summary>

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 using Assay.Trust;
 using Assay.Trust.Jose;
 using Assay.Wire;

@@ -1,6 +1,5 @@
 using System.Text;
 using Assay.Appraisal.Devices;
-using Assay.Checks;
 using Assay.Wire;
 
 namespace Assay.Tokens;

@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Trust.Amd;
-using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Trust;

@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Assay.Trust.Amd;
-using Assay.Trust.Intel;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 

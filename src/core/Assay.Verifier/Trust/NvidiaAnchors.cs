@@ -1,4 +1,3 @@
-using Assay.Authentication;
 using Assay.Wire;
 
 namespace Assay.Trust;

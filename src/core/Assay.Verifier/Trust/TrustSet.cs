@@ -1,9 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Assay.Authentication;
-using Assay.Trust.Amd;
-using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Trust;

@@ -1,6 +1,3 @@
-using Assay.Evidence.Spdm;
-using Assay.Trust;
-
 namespace Assay.Wire;
 
 /// <summary>Every bound on foreign input, in one place, with what it is measured against.</summary>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics.CodeAnalysis;
 using Assay.Checks;
 using Assay.Cli.Collateral;
 using Assay.Collateral;

@@ -1,7 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Endorsements;
-using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Bundles;

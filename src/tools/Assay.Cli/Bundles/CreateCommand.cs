@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.CommandLine;
 using Assay.Checks;
 using Assay.Cli.Collateral;

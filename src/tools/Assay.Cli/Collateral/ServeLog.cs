@@ -12,7 +12,7 @@ internal static class ServeLog
 {
     public static ILoggerFactory Create() => LoggerFactory.Create(logging => logging
         .SetMinimumLevel(Console.IsErrorRedirected ? LogLevel.Information : LogLevel.Warning)
-        // The server warns of each connection beyond its bound: whoever makes them would fill the disk.
+        // The server warns of each connection beyond its bound: a flood of them would fill the disk.
         .AddFilter("Microsoft", LogLevel.Error)
         // It would write a line for each probe of a server whose clock is wrong; the check of the clock itself writes one each minute.
         .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)

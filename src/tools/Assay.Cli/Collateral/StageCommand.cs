@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Reference;

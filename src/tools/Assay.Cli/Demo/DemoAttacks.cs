@@ -5,7 +5,6 @@ using Assay.Policy;
 using Assay.Simulator;
 using Assay.Tokens;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Cli.Demo;
 

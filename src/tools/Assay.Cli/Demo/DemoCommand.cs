@@ -7,7 +7,6 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
-using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Demo;

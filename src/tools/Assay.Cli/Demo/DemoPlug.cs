@@ -6,7 +6,6 @@ using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Trust;
-using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 
 namespace Assay.Cli.Demo;

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Simulator;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 
 namespace Assay.Cli.Demo;

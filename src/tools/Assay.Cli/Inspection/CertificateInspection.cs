@@ -2,8 +2,6 @@ using System.Collections.Immutable;
 using System.Formats.Asn1;
 using System.Security.Cryptography;
 using Assay.Trust;
-using Assay.Trust.Amd;
-using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;

@@ -1,6 +1,4 @@
-using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

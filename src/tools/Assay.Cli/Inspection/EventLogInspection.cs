@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Binding;
-using Assay.Checks;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 

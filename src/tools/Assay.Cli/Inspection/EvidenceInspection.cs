@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Assay.Binding;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 
 namespace Assay.Cli.Inspection;

@@ -2,7 +2,6 @@ using System.Formats.Asn1;
 using System.Globalization;
 using System.Text;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,13 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
-using Assay.Evidence.Snp;
-using Assay.Evidence.Tdx;
-using Assay.Evidence.Tpm;
-using Assay.Reference.Manifest;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;

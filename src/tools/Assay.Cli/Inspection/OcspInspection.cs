@@ -1,7 +1,5 @@
 using System.Numerics;
-using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using Assay.Evidence.Spdm;
-using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

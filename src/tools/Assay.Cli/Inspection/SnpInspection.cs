@@ -1,6 +1,4 @@
 using Assay.Evidence.Snp;
-using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -1,10 +1,7 @@
 using System.Collections.Immutable;
-using System.Text;
 using Assay.Endorsements;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
-using Assay.Trust.Tpm;
-using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 

@@ -3,8 +3,6 @@ using System.Security.Cryptography;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
-using Assay.Trust;
-using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;

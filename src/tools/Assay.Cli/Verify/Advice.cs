@@ -2,8 +2,6 @@ using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Policy;
-using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 

@@ -2,9 +2,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Evidence.EventLogs;
-using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
-using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Verify;

@@ -3,14 +3,12 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Text;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Collateral;
 using Assay.Endorsements;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
@@ -45,10 +43,10 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
         {
             var cpu = Cpu();
             var logs = Logs();
-            var (jwk, key) = Key();
+            var (jwk, isBound) = Key();
             // With a key the challenge is text, whatever becomes of the key.
             var isText = shown.Key is not null || parsed.GetValue(options.TeePubkey) is not null;
-            var reportData = ReportDataOf(jwk is not null && key is not null);
+            var reportData = ReportDataOf(isBound);
             var references = References(common.Time);
             // A nonce that nothing is asked about would look as if it had been answered.
             if (cpu is not null && jwk is null && nonce is not null && shown.Devices.IsEmpty)
@@ -156,8 +154,8 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             return logs.ToImmutable();
         }
 
-        // The key as it is bound, and whether it can be: the verifier binds it again, from the same characters.
-        private (ReadOnlyMemory<byte>? Jwk, KeyBinding? Key) Key()
+        // The key, and whether it can be bound: said here with the option's name, and done by the verifier.
+        private (ReadOnlyMemory<byte>? Jwk, bool IsBound) Key()
         {
             ReadOnlyMemory<byte>? jwk = shown.Key;
             if (parsed.GetValue(options.TeePubkey) is { } file)
@@ -165,7 +163,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
                 if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
                 {
                     refuse("cli.file", whyNot);
-                    return (null, null);
+                    return (null, false);
                 }
 
                 jwk = bytes;
@@ -173,23 +171,23 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
 
             if (jwk is not { } key)
             {
-                return (null, null);
+                return (null, false);
             }
 
             if ((nonce ?? shown.StatedNonce) is not { } challenge)
             {
                 refuse("cli.nonce", "a key is bound together with a challenge: give --nonce CHALLENGE, as the guest received it");
             }
-            else if (KeyBinding.TryCreate(challenge, key.Span, out var binding, out var fault))
+            else if (KeyBinding.TryCreate(challenge, key.Span, out _, out var fault))
             {
-                return (key, binding);
+                return (key, true);
             }
             else
             {
                 refuse("cli.tee-pubkey", $"--tee-pubkey: {fault}");
             }
 
-            return (key, null);
+            return (key, false);
         }
 
         private Nonce? ReadNonce()
@@ -354,13 +352,10 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
                 return null;
             }
 
-            return new GateRequirement
+            return GateRequirement.Of(policies.ToImmutable(), gpus, switches) with
             {
                 Phase = parsed.GetValue(options.BootPhase) == "boot" ? BootPhase.Boot : BootPhase.Run,
-                Register = register ?? 3,
-                Policies = policies.ToImmutable(),
-                Outcome = gpus is 0 && switches is 0 or null ? GateOutcome.NoGpu : GateOutcome.Attested,
-                Devices = null,
+                Register = register ?? GateRequirement.Rtmr,
             };
         }
     }

@@ -1,9 +1,7 @@
-using System.Globalization;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Evidence.Devices;
 using Assay.Policy;
-using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Verify;

@@ -41,7 +41,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> CollateralUrl { get; } = new("--collateral-url") { Description = "one proxy for all that no other option names (assay collateral serve)", HelpName = "URL" };
 
-    /// <summary>Those that name somebody to ask.</summary>
+    /// <summary>Those that name a service to ask.</summary>
     public IEnumerable<Option<string?>> Urls => [RimUrl, OcspUrl, IntelUrl, AmdUrl, CollateralUrl];
 
     public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };

@@ -215,7 +215,7 @@ internal sealed class VerifyRequest : IDisposable
         public ImmutableArray<string>? FailOnWeakened() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
             : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, Refuse) : [];
 
-        /// <summary>Whom to ask for what: nobody, unless a folder, a bundle or a URL is given.</summary>
+        /// <summary>The source of each kind: a folder, a bundle or a URL that was given, and none otherwise.</summary>
         public CollateralSources Sources(VerifiedBundle? bundle)
         {
             var one = parsed.GetValue(options.CollateralUrl) is { } url ? ReadUrl("--collateral-url", url, null, null) : null;
@@ -234,13 +234,7 @@ internal sealed class VerifyRequest : IDisposable
                 Ocsp = Ocsp(one) ?? bundle,
                 Intel = processors.Intel is null ? bundle : upstream,
                 Amd = processors.Amd is null ? bundle : upstream,
-                WhyNotAsked = kind => kind switch
-                {
-                    CollateralKind.Rim => "no RIM source was asked; give --rim-store DIR or --rim-url URL",
-                    CollateralKind.Ocsp => "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
-                    CollateralKind.Vcek or CollateralKind.AmdChain or CollateralKind.AmdCrl => "AMD was not asked; give --amd-url URL or --cpu-collateral DIR",
-                    _ => "Intel was not asked; give --intel-url URL or --cpu-collateral FILE",
-                },
+                WhyNotAsked = kind => kind is CollateralKind.Rim ? "no RIM source was asked; give --rim-store DIR or --rim-url URL" : "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
             };
         }
 

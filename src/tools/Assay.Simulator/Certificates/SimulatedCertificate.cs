@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Formats.Asn1;
 using System.Security.Cryptography;
 
 namespace Assay.Simulator;

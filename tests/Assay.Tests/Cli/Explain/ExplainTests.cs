@@ -7,7 +7,6 @@ using Assay.Appraisal.Processors;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
-using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral;
 using Assay.Reference.Manifest;

@@ -1,7 +1,4 @@
-using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Assay.Cli.Inspection;
 using Assay.Evidence.Tdx;
 using Assay.Simulator;
 using Assay.Tests.Boot;

@@ -1,10 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Assay.Cli.Inspection;
 using Assay.Simulator;
 using Assay.Tests.Trust.Revocation;
-using Spectre.Console;
 using static Assay.Tests.Cli.Inspection.Inspections;
 using Single = Assay.Tests.Trust.Revocation.Single;
 

@@ -1,5 +1,4 @@
 using Assay.Appraisal.Devices;
-using Assay.Appraisal.Machine;
 using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Collateral;

@@ -1,11 +1,8 @@
 using System.Text;
 using Assay.Collateral;
 using Assay.Endorsements;
-using Assay.Evidence.Files;
-using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Tests.Collateral;
 

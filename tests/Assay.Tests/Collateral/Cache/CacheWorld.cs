@@ -8,7 +8,6 @@ using Assay.Reference.Intel;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 using OcspCertId = Assay.Trust.Revocation.OcspCertId;
 
 namespace Assay.Tests.Collateral;

@@ -2,8 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Assay.Collateral;
-using Assay.Evidence.Snp;
-using Assay.Trust;
 using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Collateral;

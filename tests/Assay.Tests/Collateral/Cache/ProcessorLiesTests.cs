@@ -1,9 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Assay.Evidence.Snp;
 using Assay.Simulator;
-using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Tests.Collateral;

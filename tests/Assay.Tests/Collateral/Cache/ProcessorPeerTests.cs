@@ -1,6 +1,5 @@
 using System.Text;
 using Assay.Endorsements;
-using Assay.Reference.Intel;
 using Assay.Tests.Cpu;
 
 namespace Assay.Tests.Collateral;

@@ -1,11 +1,6 @@
 using System.Text;
-using Assay.Collateral;
 using Assay.Endorsements;
-using Assay.Evidence.Snp;
-using Assay.Reference.Intel;
 using Assay.Simulator;
-using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Collateral;
 

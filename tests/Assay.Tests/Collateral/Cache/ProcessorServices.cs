@@ -3,7 +3,6 @@ using Assay.Checks;
 using Assay.Collateral;
 using Assay.Simulator;
 using Assay.Trust;
-using Assay.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Assay.Tests.Collateral;

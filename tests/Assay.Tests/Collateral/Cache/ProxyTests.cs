@@ -9,8 +9,6 @@ using Assay.Policy;
 using Assay.Simulator;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
-using Microsoft.AspNetCore.Http;
 using OcspRequest = Assay.Trust.Revocation.OcspRequest;
 
 namespace Assay.Tests.Collateral;

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Assay.Reference.Manifest;
-using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Tests.Reference.Manifest;

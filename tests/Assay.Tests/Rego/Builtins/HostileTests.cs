@@ -1,4 +1,3 @@
-using Assay.Rego;
 using Assay.Rego.Builtins;
 
 namespace Assay.Tests.Rego.Builtins;

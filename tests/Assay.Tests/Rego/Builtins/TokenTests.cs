@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Assay.Rego;
 using Assay.Rego.Builtins;
 
 namespace Assay.Tests.Rego.Builtins;

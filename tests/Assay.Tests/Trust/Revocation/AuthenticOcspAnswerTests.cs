@@ -1,7 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Trust.Revocation;
 

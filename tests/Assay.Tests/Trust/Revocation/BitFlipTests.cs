@@ -1,8 +1,6 @@
 using System.Globalization;
-using Assay.Checks;
 using Assay.Trust;
 using Assay.Trust.Revocation;
-using Assay.Wire;
 
 namespace Assay.Tests.Trust.Revocation;
 

@@ -1,4 +1,3 @@
-using Assay.Policy;
 using Assay.Trust;
 using Assay.Wire;
 

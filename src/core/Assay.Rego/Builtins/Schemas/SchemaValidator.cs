@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics;
-using Assay.Rego.Builtins.Patterns;
 using Assay.Rego.Diagnostics;
 using Assay.Rego.Values;
 

@@ -39,6 +39,22 @@ public enum GateOutcome
 /// <summary>What our gate must have written before the boundary (S-4 to S-7).</summary>
 public sealed record GateRequirement
 {
+    /// <summary>The RTMR that the gate writes.</summary>
+    public const int Rtmr = 3;
+
+    /// <summary>A gate that ran to its end, with these policies, on a machine of so many devices.</summary>
+    /// <param name="policies">Accepted digests of <c>gpu-policy</c>; at least one.</param>
+    /// <param name="gpus">How many GPUs are expected; null: not stated.</param>
+    /// <param name="switches">How many switches; null: any number.</param>
+    public static GateRequirement Of(ImmutableArray<Digest> policies, int? gpus, int? switches) => new()
+    {
+        Phase = BootPhase.Run,
+        Register = Rtmr,
+        Policies = policies,
+        Outcome = gpus is 0 && switches is 0 or null ? GateOutcome.NoGpu : GateOutcome.Attested,
+        Devices = null,
+    };
+
     /// <summary>Boot phase or run phase.</summary>
     public required BootPhase Phase { get; init; }
 
@@ -66,7 +82,7 @@ public sealed record GateRequirement
     /// </summary>
     internal static string? WhyNotRegister(RegisterKind kind, int register) => kind switch
     {
-        RegisterKind.Rtmr => register == 3 ? null : "the gate writes RTMR 3",
+        RegisterKind.Rtmr => register == Rtmr ? null : "the gate writes RTMR 3",
         RegisterKind.Pcr => register is >= 8 and <= 15 ? null : $"PCR {register} is reset by software or belongs to firmware; 8 to 15 are expected",
         _ => "no registers were quoted",
     };

@@ -4,7 +4,6 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
-using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;

@@ -3,7 +3,6 @@ using Assay.Checks;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using Assay.Checks;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
-using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
-using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
 

@@ -5,7 +5,6 @@ using Assay.Endorsements;
 using Assay.Evidence.Devices;
 using Assay.Reference;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
 

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Processors;
 using Assay.Binding;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Trust;
 
@@ -15,7 +14,8 @@ public sealed class AuthenticatedMachine
     {
         (Evidence, Expected, Key) = (evidence, expected, key);
         OfDevices = expected.OfDevices(key);
-        OfProcessor = expected.OfProcessor(key, AdditionalEvidence.Of(evidence.Devices));
+        // Only a key is bound together with the devices' evidence, which is long: without one it is not put together.
+        OfProcessor = expected.OfProcessor(key, key is null ? "" : AdditionalEvidence.Of(evidence.Devices));
         Devices = DevicesAppraisal.Authenticate(evidence.Devices, OfDevices, cache);
         Processor = evidence.Cpu is { } cpu ? ProcessorAppraisal.Authenticate(cpu, OfProcessor, cache) : null;
     }

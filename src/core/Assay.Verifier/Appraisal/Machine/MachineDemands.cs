@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Assay.Evidence.EventLogs;
 
 namespace Assay.Appraisal.Machine;
 

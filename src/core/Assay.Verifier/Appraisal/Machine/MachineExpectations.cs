@@ -4,7 +4,6 @@ using Assay.Appraisal.Devices;
 using Assay.Appraisal.Processors;
 using Assay.Binding;
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
@@ -19,9 +18,6 @@ namespace Assay.Appraisal.Machine;
 /// </summary>
 public sealed record MachineExpectations
 {
-    // The gate writes RTMR3; what it writes of a TPM is a PCR that must be quoted.
-    private const int GateRtmr = 3;
-
     /// <summary>The instant of judgement, and by which clock.</summary>
     public required EvaluationTime Time { get; init; }
 
@@ -125,29 +121,21 @@ public sealed record MachineExpectations
         SnpReferences = References?.Snp,
         SnpMinimumTcb = References?.MinimumTcb,
         TpmReferences = References?.Tpm,
-        Registers = GateOrDefault is { Register: var register and not GateRtmr } ? [register] : [],
+        // What the gate writes of a TPM is a PCR, which must be quoted.
+        Registers = GateOrDefault is { Register: var register and not GateRequirement.Rtmr } ? [register] : [],
         Time = Time,
         Trust = Trust,
         Revocation = Revocation,
         AcceptVlek = AcceptVlek,
         DangerouslyAcceptDebug = DangerouslyAcceptDebug,
         DangerouslyAcceptSeptVe = DangerouslyAcceptSeptVe,
-        DangerouslyAcceptedTcbStatuses = DangerouslyAcceptedTcbStatuses,
+        DangerouslyAcceptedTcbStatuses = DangerouslyAcceptedTcbStatuses.IsDefault ? [] : DangerouslyAcceptedTcbStatuses,
     };
 
     internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = GateOrDefault };
 
     // Who states which policies the gate may have expects that it ran.
-    private GateRequirement? GateOrDefault => Gate ?? (References is { GpuPolicies: { IsEmpty: false } policies }
-        ? new GateRequirement
-        {
-            Phase = BootPhase.Run,
-            Register = GateRtmr,
-            Policies = policies,
-            Outcome = Gpus is 0 && Switches is 0 or null ? GateOutcome.NoGpu : GateOutcome.Attested,
-            Devices = null,
-        }
-        : null);
+    private GateRequirement? GateOrDefault => Gate ?? (References is { GpuPolicies: { IsEmpty: false } policies } ? GateRequirement.Of(policies, Gpus, Switches) : null);
 
     // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
     // demanded, whether the evidence has one or not, and the verdict's weakenings say so (S-10a).

@@ -1,5 +1,4 @@
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 
 namespace Assay.Appraisal.Machine;
 

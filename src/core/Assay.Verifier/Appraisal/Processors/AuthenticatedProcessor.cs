@@ -3,6 +3,7 @@ using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
+using Assay.Evidence.Snp;
 using Assay.Evidence.Tpm;
 using Assay.Wire;
 
@@ -30,6 +31,9 @@ internal sealed record AuthenticatedProcessor
 
     /// <summary>The SNP report; null for another TEE.</summary>
     public ReadOnlyMemory<byte>? Snp { get; init; }
+
+    /// <summary>The SNP report as it was read, unproven; null where it could not be read.</summary>
+    public SnpReport? SnpRead { get; init; }
 
     /// <summary>The container with a vTPM; null for others.</summary>
     public AzureVtpmEvidence? Azure { get; init; }

@@ -63,7 +63,7 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
             return answer;
         }
 
-        // One that is not authentic says nothing: whoever sends it must not be able to spoil the list that is at hand.
+        // One that is not authentic says nothing: its sender must not be able to spoil the list that is at hand.
         var second = Ask(query with { List = other });
         return second.Judgement is not null && second.ThisUpdate > answer.ThisUpdate ? second : answer;
     }

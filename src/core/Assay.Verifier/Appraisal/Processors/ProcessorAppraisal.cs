@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
@@ -6,7 +5,6 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
-using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
 using Assay.Reference.Intel;
 using Assay.Trust;
@@ -57,7 +55,7 @@ internal static class ProcessorAppraisal
 
         result = processor.Tdx is { } quote
             ? result with { Tdx = TdxAppraisal.Appraise(quote, collateral.Tdx, Tdx(processor), cache) }
-            : result with { Snp = SnpAppraisal.Appraise(processor.Snp!.Value, WithChip(collateral.Snp, processor.Azure?.Vcek), Snp(processor), cache) };
+            : result with { Snp = SnpAppraisal.Appraise(processor.Snp!.Value, processor.SnpRead, WithChip(collateral.Snp, processor.Azure?.Vcek), Snp(processor), cache) };
         return processor.Azure is { } azure ? result with { Tpm = Vtpm(azure, result, processor.Asked, cache) } : result;
     }
 
@@ -69,13 +67,9 @@ internal static class ProcessorAppraisal
 
     private static AuthenticatedProcessor OfReport(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte>? vcek)
     {
-        ImmutableArray<CollateralKey> needed = [];
-        if (SnpReport.TryParse(bytes.Span, out var report, out _))
-        {
-            _ = ProcessorNeeds.WhyNotNamed(report, vcek, processor.Asked.Revocation, out needed);
-        }
-
-        return processor with { Snp = bytes, Needed = needed };
+        // What is malformed is said where the report is judged.
+        _ = SnpReport.TryParse(bytes.Span, out var report, out _);
+        return processor with { Snp = bytes, SnpRead = report, Needed = report is null ? [] : ProcessorNeeds.Of(report, vcek, processor.Asked.Revocation) };
     }
 
     // The paravisor's hardware report names the vTPM's key; the challenge is in the vTPM's quote. Each is worth nothing without the other.

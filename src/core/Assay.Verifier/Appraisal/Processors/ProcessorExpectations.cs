@@ -97,51 +97,42 @@ public sealed record ProcessorResult
     /// <summary>What could not be had, by permanent names.</summary>
     public ImmutableArray<string> Missing => [.. (Tdx?.Missing ?? []).Concat(Snp?.Missing ?? [])];
 
-    /// <summary>Why items could not be fetched, by the permanent names of <see cref="Missing"/>; empty where nobody was asked.</summary>
+    /// <summary>Why items could not be fetched, by the permanent names of <see cref="Missing"/>; empty where nothing was asked for.</summary>
     internal ImmutableSortedDictionary<string, string> MissingReasons { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>The same, where what is missing says what came of fetching it.</summary>
-    /// <param name="faults">Where each item was asked for, and what came back; empty text where nobody was asked.</param>
+    /// <param name="faults">Where each item was asked for, and what came back; empty text where it was not asked for.</param>
     internal ProcessorResult Explained(ImmutableDictionary<CollateralKey, string> faults)
     {
-        string? Why(params ReadOnlySpan<CollateralKind> kinds)
+        var reasons = faults.Where(fault => fault.Value.Length > 0).GroupBy(fault => MissingName(fault.Key.Kind), fault => fault.Value)
+            .ToImmutableSortedDictionary(group => group.Key, group => $"asked for at {string.Join("; ", group.Distinct().Order(StringComparer.Ordinal))}", StringComparer.Ordinal);
+        Finding Of(Finding finding) => finding.Cause is NotCheckedCause.Missing
+            ? finding with { Reason = string.Join("; ", MissingNames(finding.Id).Select(reasons.GetValueOrDefault).OfType<string>().Prepend(finding.Reason)) }
+            : finding;
+        return reasons.IsEmpty ? this : this with
         {
-            var found = new List<string>();
-            foreach (var kind in kinds)
-            {
-                found.AddRange(faults.Where(fault => fault.Key.Kind == kind && fault.Value.Length > 0).Select(fault => fault.Value));
-            }
-
-            return found.Count == 0 ? null : string.Join("; ", found.Distinct());
-        }
-
-        string? WhyOf(string id) => id switch
-        {
-            TdxAppraisal.TcbInfoAvailable => Why(CollateralKind.TcbInfo),
-            TdxAppraisal.QeIdentityAvailable => Why(CollateralKind.QeIdentity),
-            TdxAppraisal.TcbInfoNotRevoked or TdxAppraisal.QeIdentityNotRevoked => Why(CollateralKind.RootCrl),
-            CheckIds.TdxChainNotRevoked => Why(CollateralKind.PckCrl, CollateralKind.RootCrl),
-            CheckIds.SnpChainAvailable => Why(CollateralKind.AmdChain, CollateralKind.Vcek),
-            CheckIds.SnpChainNotRevoked => Why(CollateralKind.AmdCrl),
-            _ => null,
-        };
-
-        ImmutableArray<Finding> Of(ImmutableArray<Finding> findings) =>
-            [.. findings.Select(finding => finding.Cause is NotCheckedCause.Missing && WhyOf(finding.Id) is { } why ? finding with { Reason = $"{finding.Reason}; asked for at {why}" } : finding)];
-        (string Name, string? Why)[] reasons =
-        [
-            ("amd-crl", Why(CollateralKind.AmdCrl)), ("pck-crl", Why(CollateralKind.PckCrl)), ("qe-identity", Why(CollateralKind.QeIdentity)), ("root-crl", Why(CollateralKind.RootCrl)),
-            ("snp-certificates", Why(CollateralKind.AmdChain, CollateralKind.Vcek)), ("tcb-info", Why(CollateralKind.TcbInfo)),
-        ];
-        return this with
-        {
-            Tdx = Tdx is null ? null : Tdx with { Findings = Of(Tdx.Findings) },
-            Snp = Snp is null ? null : Snp with { Findings = Of(Snp.Findings) },
-            MissingReasons = reasons.Where(item => item.Why is not null).ToImmutableSortedDictionary(item => item.Name, item => $"asked for at {item.Why}"),
+            Tdx = Tdx is null ? null : Tdx with { Findings = [.. Tdx.Findings.Select(Of)] },
+            Snp = Snp is null ? null : Snp with { Findings = [.. Snp.Findings.Select(Of)] },
+            MissingReasons = reasons,
         };
     }
 
-    /// <summary>Where an item was asked for, and what came back; null where nobody was asked.</summary>
+    // A chain and the certificate below it are missing as one.
+    private static string MissingName(CollateralKind kind) => kind is CollateralKind.AmdChain or CollateralKind.Vcek ? SnpResult.Certificates : CollateralKinds.NameOf(kind);
+
+    /// <summary>What a question lacks, by the names of <see cref="Missing"/>, where its answer is that something is missing.</summary>
+    private static string[] MissingNames(string id) => id switch
+    {
+        TdxAppraisal.TcbInfoAvailable => [MissingName(CollateralKind.TcbInfo)],
+        TdxAppraisal.QeIdentityAvailable => [MissingName(CollateralKind.QeIdentity)],
+        TdxAppraisal.TcbInfoNotRevoked or TdxAppraisal.QeIdentityNotRevoked => [MissingName(CollateralKind.RootCrl)],
+        CheckIds.TdxChainNotRevoked => [MissingName(CollateralKind.PckCrl), MissingName(CollateralKind.RootCrl)],
+        CheckIds.SnpChainAvailable => [SnpResult.Certificates],
+        CheckIds.SnpChainNotRevoked => [MissingName(CollateralKind.AmdCrl)],
+        _ => [],
+    };
+
+    /// <summary>Where an item was asked for, and what came back; null where it was not asked for.</summary>
     /// <param name="name">One of <see cref="Missing"/>.</param>
     public string? WhyNotFetched(string name) => MissingReasons.GetValueOrDefault(name);
 

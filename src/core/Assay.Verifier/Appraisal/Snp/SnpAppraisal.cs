@@ -45,12 +45,16 @@ internal static class SnpAppraisal
         [.. AuthenticSnpReport.CheckIds, .. s_checks.Select(check => check.Id), .. TimeGround.Checks.Select(check => check.Id)];
 
     /// <summary>All questions.</summary>
-    public static SnpResult Appraise(ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
+    public static SnpResult Appraise(ReadOnlyMemory<byte> report, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache) =>
+        Appraise(report, null, collateral, expected, cache);
+
+    /// <summary>The same, where the report was read before.</summary>
+    internal static SnpResult Appraise(ReadOnlyMemory<byte> report, SnpReport? read, SnpCollateral collateral, SnpExpectations expected, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Trust, expected.AcceptedSigningKeys), cache);
+        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, read, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Trust, expected.AcceptedSigningKeys), cache);
         var result = new SnpResult
         {
             Findings = findings,
@@ -85,7 +89,7 @@ internal static class SnpAppraisal
     {
         var chain = findings.Any(finding => finding is { Id: Checks.CheckIds.SnpChainAvailable, Cause: NotCheckedCause.Missing });
         var list = expected.Revocation is RevocationChecking.Required && collateral.Crl is null;
-        return [.. new[] { list ? "amd-crl" : null, chain ? "snp-certificates" : null }.OfType<string>()];
+        return [.. new[] { list ? "amd-crl" : null, chain ? SnpResult.Certificates : null }.OfType<string>()];
     }
 
     // Only what was used weakens: an allowance that nothing needed does not.

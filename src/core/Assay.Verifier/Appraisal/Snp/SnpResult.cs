@@ -6,14 +6,15 @@ using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.Jose;
-using Assay.Wire;
 
 namespace Assay.Appraisal.Snp;
 
 /// <summary>Everything that was asked about one SNP report, and the answers.</summary>
 public sealed record SnpResult
 {
+    /// <summary>The name under which certificates are missing.</summary>
+    internal const string Certificates = "snp-certificates";
+
     /// <summary>In check order. None of them is ever left out.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
 

@@ -4,7 +4,6 @@ using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Checks;
 using Assay.Endorsements;
-using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;

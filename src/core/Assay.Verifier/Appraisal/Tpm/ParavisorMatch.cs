@@ -1,7 +1,6 @@
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Trust;
-using Assay.Wire;
 
 namespace Assay.Appraisal.Tpm;
 

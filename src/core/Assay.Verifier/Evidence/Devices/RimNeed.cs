@@ -21,7 +21,7 @@ public enum RimRole
 /// <summary>A reference manifest that a model is compared with: it has an id, or a reason why no manifest of a readable form exists.</summary>
 /// <param name="Role">What it describes.</param>
 /// <param name="Id">How its id is made; null when the reference values are published as CoRIM only.</param>
-/// <param name="WhyCorimOnly">Why there is no id; <c>{version}</c> stands for the version that the report names.</param>
+/// <param name="WhyCorimOnly">Why there is no id; <c>{version}</c> is replaced by the version that the report names.</param>
 public sealed record RimNeed(RimRole Role, RimIdPattern? Id, string? WhyCorimOnly)
 {
     /// <summary>A manifest in the form that is read.</summary>
@@ -58,7 +58,7 @@ internal enum RimIdField
 
 /// <summary>One part of a RIM's id, between underscores.</summary>
 /// <param name="Field">Where it comes from.</param>
-/// <param name="Word">Without a field, the word itself; with one, what stands there when the report lacks it; null when it must not lack it.</param>
+/// <param name="Word">Without a field, the word itself; with one, the word to use when the report lacks it; null when the report must have it.</param>
 internal sealed record RimIdPart(RimIdField Field, string? Word);
 
 /// <summary>
@@ -83,7 +83,7 @@ public sealed record RimIdPattern
     /// <summary>The parts, the version last.</summary>
     internal ImmutableArray<RimIdPart> Parts { get; }
 
-    /// <summary>A pattern of words before <paramref name="fields"/>; a field may carry what stands there when the report lacks it.</summary>
+    /// <summary>A pattern of words before <paramref name="fields"/>; a field may carry the word to use when the report lacks it.</summary>
     internal static RimIdPattern Make(RimRole role, string? product, string words, params ReadOnlySpan<RimIdPart> fields) =>
         new(role, product, [.. words.Split('_').Select(word => new RimIdPart(RimIdField.None, word)), .. fields]);
 

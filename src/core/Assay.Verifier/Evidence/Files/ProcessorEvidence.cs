@@ -3,9 +3,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using Assay.Evidence.EventLogs;
 using Assay.Evidence.Snp;
-using Assay.Evidence.Tdx;
 using Assay.Wire;
 
 namespace Assay.Evidence.Files;

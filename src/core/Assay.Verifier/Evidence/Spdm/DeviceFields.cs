@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Evidence.Spdm;

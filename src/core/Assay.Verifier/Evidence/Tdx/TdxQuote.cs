@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Evidence.Tdx;

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Assay.Trust.Tpm;
 using Assay.Wire;
 
 namespace Assay.Evidence.Tpm;

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Text;
-using System.Text.Json;
 using Assay.Checks;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
-using Assay.Wire;
 
 namespace Assay.Trust.Revocation;
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Assay.Wire;
 
 namespace Assay.Trust.Revocation;
