@@ -113,9 +113,7 @@ internal sealed class CompositeRows
             TdxReferences = [new TdxReference { Name = "bench", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [Register(0), Register(1), Register(2), null] }],
             SnpReferences = null,
             SnpMinimumTcb = null,
-            Time = devices.Time,
-            Trust = _trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(devices.Basis.Time, _trust, RevocationChecking.Required),
         };
         var gate = new BootExpectations
         {
@@ -133,7 +131,7 @@ internal sealed class CompositeRows
 
     private Digest Register(int index) => new(_boot.Rtmrs[index].Span);
 
-    private DeviceExpectations Expected(RevocationChecking revocation) => _world.Skipping with { Trust = _trust, Revocation = revocation };
+    private DeviceExpectations Expected(RevocationChecking revocation) => _world.Skipping with { Basis = _world.Skipping.Basis with { Trust = _trust, Revocation = revocation } };
 
     private static KeyBinding NewKey()
     {

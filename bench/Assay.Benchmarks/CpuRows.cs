@@ -32,9 +32,7 @@ internal static class CpuRows
         {
             ReportData = reportData,
             References = null,
-            Time = time,
-            Trust = trust!,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(time, trust!, RevocationChecking.Required),
             RequireSeptVeDisable = true,
             RefuseMigratable = true,
             AcceptedServiceTds = [],
@@ -54,9 +52,7 @@ internal static class CpuRows
             AcceptedSigningKeys = [SnpSigningKey.Vcek],
             AcceptedVmpls = [0],
             RefuseMigrationAgent = true,
-            Time = time,
-            Trust = trust!,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(time, trust!, RevocationChecking.Required),
         };
         Action<VerifierCache> verifySnp = cache => Require(SnpAppraisal.Appraise(snp.Report, snpCollateral, snpExpected, cache).Passed);
         var (p384, rsa) = (Bare(ECCurve.NamedCurves.nistP384, HashAlgorithmName.SHA384), BareRsa());

@@ -46,9 +46,7 @@ internal sealed class World : ICollateralSource
         Skipping = new DeviceExpectations
         {
             Nonce = parsed,
-            Time = new EvaluationTime(now, TimeSource.System),
-            Trust = trust!,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(now, TimeSource.System), trust!, RevocationChecking.DangerouslySkipped),
         };
     }
 
@@ -73,14 +71,14 @@ internal sealed class World : ICollateralSource
     /// <summary>Expectations without revocation; the product's default asks for it.</summary>
     public DeviceExpectations Skipping { get; }
 
-    public DeviceExpectations WithOcsp => Skipping with { Revocation = RevocationChecking.Required };
+    public DeviceExpectations WithOcsp => Skipping with { Basis = Skipping.Basis with { Revocation = RevocationChecking.Required } };
 
     public DevicesResult Verify(DeviceEvidence[] evidence, DeviceExpectations expected, VerifierCache cache)
     {
         var appraiser = new MachineAppraiser(new CollateralSources { Rims = this, Ocsp = this }, cache);
-        var asked = new MachineExpectations { Nonce = expected.Nonce, Time = expected.Time, Trust = expected.Trust, Revocation = expected.Revocation };
+        var asked = new MachineExpectations { Nonce = expected.Nonce, Basis = expected.Basis };
         var result = appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, asked).GetAwaiter().GetResult().Appraisal;
-        return Policy.DefaultPolicy.Decide(result).Kind is Policy.VerdictKind.Pass
+        return Policy.Verdict.Of(result, Policy.RelyingPartyPolicy.Default, Assay.Appraisal.Devices.ClaimsVersion.V4).Kind is Policy.VerdictKind.Pass
             ? result
             : throw new InvalidOperationException("the benchmark's own evidence was refused: " + string.Join("; ", result.AllFindings.Where(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing).Select(finding => $"{finding.Id}: {finding.Reason}")));
     }

@@ -18,9 +18,7 @@ internal sealed class Appraiser(ICollateralSource? rims, ICollateralSource? ocsp
     private static MachineExpectations Of(DeviceExpectations expected) => new()
     {
         Nonce = expected.Nonce,
-        Time = expected.Time,
-        Trust = expected.Trust,
-        Revocation = expected.Revocation,
+        Basis = expected.Basis,
         DangerouslyAcceptHeldRimSigner = expected.DangerouslyAcceptHeldRimSigner,
         RequireFwid = expected.RequireFwid,
         MaximumOcspAge = expected.MaximumOcspAge,

@@ -108,26 +108,24 @@ public sealed class RegoPolicy
     public RelyingPartyPolicy Named(string id) => new(id, Digest, Decide);
 
     /// <summary>Asks the rule. What is undefined, no boolean, false, in error or over budget refuses, with its reason.</summary>
-    public PolicyDecision Decide(PolicyInput input)
+    public PolicyDecision Decide(ClaimsView view)
     {
-        ArgumentNullException.ThrowIfNull(input);
-        var appraisal = input.Appraisal;
+        ArgumentNullException.ThrowIfNull(view);
         // "every device in []" is true: no policy is asked about no device (NVIDIA's permissive ones would accept).
         // A rule for Trustee may be about a processor alone, which is then in its EAR.
-        var isWhole = input.Machine?.Parts.Cpu is not null && Rule != NvidiaRule;
-        if ((appraisal.Devices.IsDefaultOrEmpty && !isWhole) || appraisal.Devices.Any(device => device.Device is null))
+        if (view.WhyNoDevices is { } whyNot && !(view.Devices.IsEmpty && view.HasProcessor && Rule != NvidiaRule))
         {
-            return Refused(appraisal.Devices.IsDefaultOrEmpty ? "there is no device" : "a device is not authentic");
+            return Refused(whyNot);
         }
 
-        var document = InputOf(input);
-        var result = Evaluate(_query, document, appraisal);
+        var document = InputOf(view);
+        var result = Evaluate(_query, document, view.At);
         return result switch
         {
             { Error: { } error } => Refused(Printable.Of(error.ToString())),
-            { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(appraisal)}" },
-            { Value: null } => Refused($"{Rule} is undefined{Why(document, appraisal)}"),
-            { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, appraisal)}"),
+            { IsTrue: true } => new PolicyDecision { Allowed = true, Reason = $"{Rule} is true over {Subject} of {Count(view.Devices.Length)}" },
+            { Value: null } => Refused($"{Rule} is undefined{Why(document, view.At)}"),
+            { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, view.At)}"),
             // Not the whole document: a policy may make one that takes a gigabyte to write.
             { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocument.KindOf(result.Value)} and no boolean"),
             _ => Refused(Printable.Of($"{Rule} is {PolicyDocument.KindOf(result.Value!)} and no boolean: {Shown(result.Value!)}")),
@@ -135,7 +133,7 @@ public sealed class RegoPolicy
     }
 
     /// <summary>The document that the rule sees.</summary>
-    internal RegoValue InputOf(PolicyInput input)
+    internal RegoValue InputOf(ClaimsView view)
     {
         var buffer = new ArrayBufferWriter<byte>(16 * 1024);
         using (var writer = new Utf8JsonWriter(buffer))
@@ -143,16 +141,16 @@ public sealed class RegoPolicy
             if (Rule == NvidiaRule)
             {
                 writer.WriteStartArray();
-                foreach (var device in input.Appraisal.Devices)
+                foreach (var device in view.Devices)
                 {
-                    NvidiaClaims.Write(writer, device, input.Claims);
+                    ClaimsView.WriteDevice(writer, device, view.Version);
                 }
 
                 writer.WriteEndArray();
             }
             else
             {
-                TrusteeEar.WriteClaims(writer, Verdict.Before(input), input.Claims);
+                TrusteeEar.WriteClaims(writer, view.Judged, view.Version);
             }
         }
 
@@ -163,27 +161,27 @@ public sealed class RegoPolicy
 
     private static PolicyDecision Refused(string reason) => new() { Allowed = false, Reason = reason };
 
-    private static string Count(DevicesResult appraisal) => appraisal.Devices.Length == 1 ? "1 device" : $"{appraisal.Devices.Length} devices";
+    private static string Count(int devices) => devices == 1 ? "1 device" : $"{devices} devices";
 
-    private static EvaluationResult Evaluate(PreparedQuery query, RegoValue document, DevicesResult appraisal)
+    private static EvaluationResult Evaluate(PreparedQuery query, RegoValue document, DateTimeOffset at)
     {
         using var patience = new CancellationTokenSource(s_patience);
         // The policy's clock is the instant of judgement: neither it nor the evidence chooses another.
-        var environment = new EvaluationEnvironment { Clock = new FixedClock(appraisal.Time.Instant) };
+        var environment = new EvaluationEnvironment { Clock = new FixedClock(at) };
         return query.Evaluate(document, new EvaluationOptions { Environment = environment }, patience.Token);
     }
 
     private static bool IsPath(string rule) => rule.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
 
     // Evaluated again with a record of every statement: a refusal is rare, and may take its time to say why.
-    private string Why(RegoValue document, DevicesResult appraisal)
+    private string Why(RegoValue document, DateTimeOffset at)
     {
         if (!TryPrepare(_module, _data, Rule, explain: true, out var query, out _))
         {
             return "";
         }
 
-        var stopped = Evaluate(query, document, appraisal).Explanation.Where(statement => statement.Stopped && statement.Location.File == _module.File).ToArray();
+        var stopped = Evaluate(query, document, at).Explanation.Where(statement => statement.Stopped && statement.Location.File == _module.File).ToArray();
         // A comparison tells why; that the calls above it ended there too follows from it.
         var comparisons = stopped.Where(statement => Scalars(statement).Any()).ToArray();
         var shown = (comparisons.Length > 0 ? comparisons : stopped).Take(MostShown).Select(Explained);

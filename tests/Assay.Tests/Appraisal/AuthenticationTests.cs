@@ -56,9 +56,7 @@ public class AuthenticationTests
     internal static DeviceExpectations Expect(string? nonce, string at = "2026-11-01T00:00:00Z") => new()
     {
         Nonce = nonce is not null && Nonce.TryParse(nonce, out var parsed, out _) ? parsed : null,
-        Time = new EvaluationTime(DateTimeOffset.ParseExact(at, "yyyy-MM-dd'T'HH:mm:ssZ", null, System.Globalization.DateTimeStyles.AssumeUniversal), TimeSource.Stated),
-        Trust = TrustSet.Nvidia,
-        Revocation = RevocationChecking.DangerouslySkipped,
+        Basis = new TrustBasis(new EvaluationTime(DateTimeOffset.ParseExact(at, "yyyy-MM-dd'T'HH:mm:ssZ", null, System.Globalization.DateTimeStyles.AssumeUniversal), TimeSource.Stated), TrustSet.Nvidia, RevocationChecking.DangerouslySkipped),
     };
 
     internal static DeviceEvidence Load(string evidence, string? chain)

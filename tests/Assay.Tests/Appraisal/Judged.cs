@@ -46,9 +46,7 @@ internal sealed record Judged
     public DeviceExpectations Expectations() => new()
     {
         Nonce = Nonce is not null && Assay.Wire.Nonce.TryParse(Nonce, out var parsed, out _) ? parsed : null,
-        Time = new EvaluationTime(DateTimeOffset.ParseExact(At, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal), TimeSource.Stated),
-        Trust = Trust,
-        Revocation = RevocationChecking.DangerouslySkipped,
+        Basis = new TrustBasis(new EvaluationTime(DateTimeOffset.ParseExact(At, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal), TimeSource.Stated), Trust, RevocationChecking.DangerouslySkipped),
     };
 
     /// <summary>A container of devices, or a report with its chain.</summary>

@@ -255,9 +255,7 @@ public class RecordedVerdictTests
         var expected = new DeviceExpectations
         {
             Nonce = null,
-            Time = new EvaluationTime(EvaluationTime.ReleaseDate, TimeSource.None),
-            Trust = TrustSet.Nvidia,
-            Revocation = RevocationChecking.None,
+            Basis = new TrustBasis(new EvaluationTime(EvaluationTime.ReleaseDate, TimeSource.None), TrustSet.Nvidia, RevocationChecking.None),
         };
         var cache = new VerifierCache();
         var result = DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(Judged.Load(S1), expected, cache), new MachineCollateral { Rims = Switch.Rims }, expected, cache);

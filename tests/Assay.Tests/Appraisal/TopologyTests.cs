@@ -26,7 +26,7 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
     {
         var appraiser = new Appraiser(new DirectoryRimStore(Path.Combine(_machines.Folder, "rims")), new DirectoryOcspStore(Path.Combine(_machines.Folder, "ocsp")), new VerifierCache());
 
-        var result = await appraiser.AppraiseAsync(_machines.One, _machines.Expected with { Revocation = RevocationChecking.Required }, null, TestContext.Current.CancellationToken);
+        var result = await appraiser.AppraiseAsync(_machines.One, _machines.Expected with { Basis = _machines.Expected.Basis with { Revocation = RevocationChecking.Required } }, null, TestContext.Current.CancellationToken);
 
         Assert.Equal(VerdictKind.Pass, DefaultPolicy.Decide(result).Kind);
         Assert.Equal(CheckState.Held, State(result, Gpus));
@@ -67,7 +67,7 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
     [Fact]
     public void Every_device_that_lacks_an_answer_is_missing_by_a_name_of_its_own()
     {
-        var expected = _machines.Expected with { Revocation = RevocationChecking.Required };
+        var expected = _machines.Expected with { Basis = _machines.Expected.Basis with { Revocation = RevocationChecking.Required } };
         var cache = new VerifierCache();
 
         var result = DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(_machines.One, expected, cache), MachineCollateral.Empty, expected, cache);
@@ -108,9 +108,7 @@ public sealed class TopologyTests : IClassFixture<TopologyTests.Machines>
             Expected = new DeviceExpectations
             {
                 Nonce = parsed,
-                Time = new EvaluationTime(now, TimeSource.System),
-                Trust = trust,
-                Revocation = RevocationChecking.DangerouslySkipped,
+                Basis = new TrustBasis(new EvaluationTime(now, TimeSource.System), trust, RevocationChecking.DangerouslySkipped),
             };
         }
 

@@ -45,7 +45,7 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
     [Fact]
     public void A_report_with_any_byte_replaced_never_passes_and_throws_nothing()
     {
-        var expected = nvidia.Expectations with { Revocation = RevocationChecking.DangerouslySkipped };
+        var expected = nvidia.Expectations with { Basis = nvidia.Expectations.Basis with { Revocation = RevocationChecking.DangerouslySkipped } };
         var cache = new VerifierCache();
         var evidence = nvidia.Evidence[0];
         var copy = evidence.Report.ToArray();
@@ -108,11 +108,8 @@ public sealed class HostileBytesTests(NvidiaServices nvidia) : IClassFixture<Nvi
         var real = TrustSet.Nvidia;
         await Parallel.ForEachAsync(Enumerable.Range(0, 64), TestContext.Current.CancellationToken, (number, _) =>
         {
-            var expected = nvidia.Expectations with
-            {
-                Revocation = number % 4 < 2 ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
-                Trust = number % 2 == 0 ? nvidia.Expectations.Trust : real,
-            };
+            var basis = nvidia.Expectations.Basis with { Revocation = number % 4 < 2 ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required };
+            var expected = nvidia.Expectations with { Basis = number % 2 == 0 ? basis : basis with { Trust = real } };
             var rims = nvidia.Set.Rims.Aggregate(MachineCollateral.Empty, (set, rim) => set with { Rims = set.Rims.Add(rim.Id, rim.Xml) });
             var verdict = DefaultPolicy.Decide(DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate(nvidia.Evidence, expected, cache), rims, expected, cache));
 

@@ -212,8 +212,8 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
             () => JudgeAsync(new MachineEvidence { Devices = [], EventLogs = default }, Expected, World),
             () => JudgeAsync(new MachineEvidence { Devices = [], Key = s_jwk, StatedNonce = "" }, Expected, World),
             () => JudgeAsync(new MachineEvidence { Devices = [], Key = default(ReadOnlyMemory<byte>), StatedNonce = "x" }, Expected, World),
-            () => JudgeAsync(new MachineEvidence { Devices = Devices(s_mine) }, Expected with { Trust = null! }, World),
-            () => JudgeAsync(new MachineEvidence { Devices = Devices(s_mine) }, Expected with { Time = default! }, World),
+            () => JudgeAsync(new MachineEvidence { Devices = Devices(s_mine) }, Expected with { Basis = Expected.Basis with { Trust = null! } }, World),
+            () => JudgeAsync(new MachineEvidence { Devices = Devices(s_mine) }, Expected with { Basis = Expected.Basis with { Time = default! } }, World),
             () => JudgeAsync(new MachineEvidence { Devices = [], Cpu = Cpu(services.Tdx.Quote) }, OfProcessors with { DangerouslyAcceptedTcbStatuses = default }, World),
             () => JudgeAsync(new MachineEvidence { Devices = Devices(s_mine) }, Expected, null!),
             () => new MachineAppraiser(World, null!).AppraiseAsync(new MachineEvidence { Devices = [] }, Expected, cancellation: Cancellation),
@@ -285,13 +285,11 @@ public sealed class OneRoadTests(LeftOutTests.Honest honest, ProcessorServices s
         Assert.True(bad.Count == 0, string.Join('\n', bad));
     }
 
-    private MachineExpectations Expected => new() { Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System), Trust = honest.Trust, Revocation = RevocationChecking.Required };
+    private MachineExpectations Expected => new() { Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), honest.Trust, RevocationChecking.Required) };
 
     private MachineExpectations OfProcessors => new()
     {
-        Time = new EvaluationTime(ProcessorServices.Now, TimeSource.System),
-        Trust = services.Trust,
-        Revocation = RevocationChecking.Required,
+        Basis = new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), services.Trust, RevocationChecking.Required),
         ReportData = ReportData.TryCreate(services.ReportData, out var data) ? data : null,
     };
 

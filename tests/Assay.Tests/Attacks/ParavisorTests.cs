@@ -38,7 +38,7 @@ public sealed class ParavisorTests : IDisposable
         Assert.Equal("not-proven", forged.Freshness);
         Assert.Contains(check, AzureWorld.Failed(forged));
         Assert.Contains("binding.cpu.devices", AzureWorld.Failed(forged));
-        Assert.Null(forged.Machine!.Parts.Tpm!.Quote);
+        Assert.Null(forged.Machine!.Parts.Cpu!.Tpm!.Quote);
     }
 
     [Theory]
@@ -148,9 +148,9 @@ public sealed class ParavisorTests : IDisposable
         // The quote, the log and the TEE around them are genuine, and another machine's.
         using var cvm = new SimulatedCvm();
         var (mine, theirs) = (cvm.Parts(), _world.Judge(isTdx: true, poses: false).Machine!.Parts);
-        Assert.Equal(TpmRoot.InTee, theirs.Tpm!.Quote!.Key.Root);
+        Assert.Equal(TpmRoot.InTee, theirs.Cpu!.Tpm!.Quote!.Key.Root);
 
-        var result = MachineJudgement.Appraise(mine with { Boot = theirs.Boot, Tpm = theirs.Tpm }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(mine with { Boot = theirs.Boot, Cpu = mine.Cpu! with { Tpm = theirs.Cpu.Tpm } }, SimulatedCvm.Expected);
 
         Assert.Contains("another VM's TEE", result.Findings.Single(finding => finding.Id == "binding.boot.event").Reason, StringComparison.Ordinal);
         Assert.NotEqual("boot-event", result.BindingWord);

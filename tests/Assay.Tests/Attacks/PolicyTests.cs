@@ -41,7 +41,7 @@ public sealed class PolicyTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
 
         // The verdict would not list nonce-not-given, and under the built-in set not say simulated.
         Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations, cache));
-        Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations with { Nonce = null, Trust = TrustSet.Nvidia }, cache));
+        Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations with { Nonce = null, Basis = nvidia.Expectations.Basis with { Trust = TrustSet.Nvidia } }, cache));
         Assert.Throws<ArgumentException>(() => DevicesAppraisal.Appraise(authenticated, MachineCollateral.Empty, nvidia.Expectations with { Nonce = null, RequireFwid = true }, cache));
     }
 
@@ -85,7 +85,7 @@ public sealed class PolicyTests(NvidiaServices nvidia) : IClassFixture<NvidiaSer
         var cache = new VerifierCache();
         var known = await AppraiseAsync(NvidiaServices.Good, nvidia.Expectations, cache);
 
-        var foreign = await AppraiseAsync(NvidiaServices.Good, nvidia.Expectations with { Trust = TrustSet.Nvidia }, cache);
+        var foreign = await AppraiseAsync(NvidiaServices.Good, nvidia.Expectations with { Basis = nvidia.Expectations.Basis with { Trust = TrustSet.Nvidia } }, cache);
 
         Assert.Equal(VerdictKind.Pass, DefaultPolicy.Decide(known).Kind);
         Assert.Equal(VerdictKind.Fail, DefaultPolicy.Decide(foreign).Kind);

@@ -27,7 +27,7 @@ public sealed class TerminalTests(NvidiaServices nvidia) : IClassFixture<NvidiaS
     [Fact]
     public void The_fault_of_a_RIM_source_draws_nothing()
     {
-        var expected = nvidia.Expectations with { Revocation = RevocationChecking.DangerouslySkipped };
+        var expected = nvidia.Expectations with { Basis = nvidia.Expectations.Basis with { Revocation = RevocationChecking.DangerouslySkipped } };
         var cache = new VerifierCache();
         var authenticated = DevicesAppraisal.Authenticate(nvidia.Evidence, expected, cache);
         var faults = nvidia.Set.Rims.ToImmutableDictionary(rim => rim.Id, _ => Drawing);
@@ -55,7 +55,7 @@ public sealed class TerminalTests(NvidiaServices nvidia) : IClassFixture<NvidiaS
 
     private string Print(DeviceEvidence evidence)
     {
-        var expected = nvidia.Expectations with { Revocation = RevocationChecking.DangerouslySkipped };
+        var expected = nvidia.Expectations with { Basis = nvidia.Expectations.Basis with { Revocation = RevocationChecking.DangerouslySkipped } };
         var cache = new VerifierCache();
         return Print(DevicesAppraisal.Appraise(DevicesAppraisal.Authenticate([evidence], expected, cache), MachineCollateral.Empty, expected, cache));
     }

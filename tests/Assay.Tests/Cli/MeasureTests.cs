@@ -84,9 +84,7 @@ public sealed class MeasureTests : IDisposable
             SnpReferences = values.Snp,
             SnpMinimumTcb = null,
             TpmReferences = values.Tpm,
-            Time = new EvaluationTime(new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSource.Stated),
-            Trust = TrustSet.BuiltIn,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(new DateTimeOffset(2025, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSource.Stated), TrustSet.BuiltIn, RevocationChecking.DangerouslySkipped),
             DangerouslyAcceptedTcbStatuses = [TcbStatus.OutOfDate],
         };
         var collateral = new ProcessorCollateral { Snp = new SnpCollateral { Certificates = JudgedSnp.Read("roots/ask_ark_milan.pem") } };

@@ -55,9 +55,7 @@ internal sealed class PolicyJudge(string name, byte[] source, string? data, stri
         var expected = new DeviceExpectations
         {
             Nonce = nonce,
-            Time = new EvaluationTime(world.Now, TimeSource.System),
-            Trust = trust,
-            Revocation = answers is Answers.Skipped ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(world.Now, TimeSource.System), trust, answers is Answers.Skipped ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
         };
         var appraisal = await appraiser.AppraiseAsync(devices, expected, progress: null, TestContext.Current.CancellationToken);
         var named = _policy.Named("test.rego");

@@ -178,9 +178,7 @@ public sealed class MachineAppraiserTests(ProcessorServices services) : IClassFi
 
     private MachineExpectations Expected(RevocationChecking revocation) => new()
     {
-        Time = new EvaluationTime(ProcessorServices.Now, TimeSource.System),
-        Trust = services.Trust,
-        Revocation = revocation,
+        Basis = new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), services.Trust, revocation),
         ReportData = ReportData.TryCreate(services.ReportData, out var data) ? data : null,
     };
 }

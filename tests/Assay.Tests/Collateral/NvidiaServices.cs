@@ -30,7 +30,7 @@ public sealed class NvidiaServices : IDisposable
         Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(_authority, "tests"), out var trust, out fault), fault?.ToString());
         Assert.True(Nonce.TryCreate(_nonce, out var nonce));
         Evidence = devices;
-        Expectations = new DeviceExpectations { Nonce = nonce, Time = new EvaluationTime(Now, TimeSource.System), Trust = trust, Revocation = RevocationChecking.Required };
+        Expectations = new DeviceExpectations { Nonce = nonce, Basis = new TrustBasis(new EvaluationTime(Now, TimeSource.System), trust, RevocationChecking.Required) };
         Known = [.. Set.Ocsp.Keys];
     }
 

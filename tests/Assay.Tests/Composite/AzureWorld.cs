@@ -75,9 +75,7 @@ internal sealed class AzureWorld : IDisposable
             SnpMinimumTcb = ImmutableDictionary<SnpProduct, SnpTcbParts>.Empty.Add(SnpProduct.Milan, new SnpTcbParts(0, 4, 1, 24, 213)),
             TpmReferences = [Pcrs()],
             Registers = [SimulatedBoot.GatePcr],
-            Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-            Trust = SimulatedCvm.Trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), SimulatedCvm.Trust, RevocationChecking.Required),
         };
         var boot = new BootExpectations { RequireSecureBoot = withGate, Gate = withGate ? SimulatedCvm.Gate(SimulatedBoot.GatePcr, null) : null };
         ImmutableArray<ReadOnlyMemory<byte>> logs = withGate ? [_boot.TcgLog(), _boot.JsonPcrLog()] : [];

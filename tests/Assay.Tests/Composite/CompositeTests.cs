@@ -1,4 +1,5 @@
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Simulator;
 
@@ -39,7 +40,7 @@ public sealed class CompositeTests : IDisposable
         var devices = SimulatedCvm.Judge(borrowed, mine);
 
         var result = MachineJudgement.Appraise(
-            new MachineParts { Devices = devices, Tdx = quote, Boot = SimulatedCvm.JudgeBoot(boot.JsonLog(), quote, devices), Key = mine, AdditionalEvidence = additional }, SimulatedCvm.Expected);
+            new MachineParts { Basis = SimulatedCvm.Basis, Devices = devices, Cpu = SimulatedCvm.Cpu(quote), Boot = SimulatedCvm.JudgeBoot(boot.JsonLog(), quote, devices), Key = mine, AdditionalEvidence = additional }, SimulatedCvm.Expected);
 
         Assert.Equal(["composite.parts.passed", "binding.boot.event", "binding.level.met"], Failed(result));
         // Every signature is genuine and every hash is right: this is why an evidence hash is no binding to a VM.
@@ -53,7 +54,7 @@ public sealed class CompositeTests : IDisposable
         var borrowed = _other.Evidence(mine);
         var additional = AdditionalEvidence.Of(borrowed);
         var quote = SimulatedCvm.Quote(_one.Boot(), mine, additional);
-        var parts = new MachineParts { Devices = SimulatedCvm.Judge(borrowed, mine), Tdx = quote, Key = mine, AdditionalEvidence = additional };
+        var parts = new MachineParts { Basis = SimulatedCvm.Basis, Devices = SimulatedCvm.Judge(borrowed, mine), Cpu = SimulatedCvm.Cpu(quote), Key = mine, AdditionalEvidence = additional };
 
         Assert.Equal(["binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
         var accepted = MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptedBinding = GpuBinding.EvidenceHash });
@@ -65,7 +66,7 @@ public sealed class CompositeTests : IDisposable
     public void Copy_attack_with_anothers_event_log_does_not_explain_ones_own_registers()
     {
         var parts = _one.Parts();
-        var foreign = SimulatedCvm.JudgeBoot(_other.Boot().JsonLog(), parts.Tdx!, parts.Devices);
+        var foreign = SimulatedCvm.JudgeBoot(_other.Boot().JsonLog(), Tdx(parts), parts.Devices);
 
         Assert.Contains(foreign.Findings, finding => finding is { Id: "boot.log.replayed", State: CheckState.Failed });
         var result = MachineJudgement.Appraise(parts with { Boot = foreign }, SimulatedCvm.Expected);
@@ -95,8 +96,9 @@ public sealed class CompositeTests : IDisposable
         var result = MachineJudgement.Appraise(
             new MachineParts
             {
+                Basis = SimulatedCvm.Basis,
                 Devices = SimulatedCvm.Judge(swapped, _one.Binding),
-                Tdx = quote,
+                Cpu = SimulatedCvm.Cpu(quote),
                 Boot = SimulatedCvm.JudgeBoot(boot.JsonLog(), quote, devices: null),
                 Key = mine.Key,
                 AdditionalEvidence = additional,
@@ -152,19 +154,17 @@ public sealed class CompositeTests : IDisposable
     }
 
     [Fact]
-    public void A_real_cpu_lends_simulated_gpus_no_word()
+    public void Anchors_and_clock_that_nothing_chose_are_refused_for_all_parts_at_once()
     {
-        var parts = _one.Parts();
+        var unchosen = SimulatedCvm.Basis with { Time = SimulatedCvm.Basis.Time with { Source = TimeSource.None } };
 
-        var result = MachineJudgement.Appraise(parts with { Tdx = parts.Tdx! with { Anchors = Assay.Trust.TrustSetKind.BuiltIn } }, SimulatedCvm.Expected);
-
-        Assert.Equal(["composite.anchors.same"], Failed(result));
+        Assert.Equal(["composite.time.same"], Failed(MachineJudgement.Appraise(_one.Parts() with { Basis = unchosen }, SimulatedCvm.Expected)));
     }
 
     [Fact]
     public void Gpus_without_a_cpu_tee_are_refused_unless_that_tier_is_accepted_by_name()
     {
-        var parts = _one.Parts() with { Tdx = null, Boot = null };
+        var parts = _one.Parts() with { Cpu = null, Boot = null };
 
         Assert.Equal(["composite.cpu.present", "binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
         var accepted = MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { DangerouslyAcceptNoCpuTee = true, DangerouslyAcceptedBinding = GpuBinding.None });
@@ -176,7 +176,7 @@ public sealed class CompositeTests : IDisposable
     public void Nothing_at_all_passes_nothing()
     {
         var result = MachineJudgement.Appraise(
-            new MachineParts { Devices = null, Key = null, AdditionalEvidence = "" },
+            new MachineParts { Basis = SimulatedCvm.Basis, Devices = null, Key = null, AdditionalEvidence = "" },
             new MachineDemands { Gpus = null, Switches = null, DangerouslyAcceptedBinding = GpuBinding.None, DangerouslyAcceptNoCpuTee = true });
 
         Assert.False(result.Passed);
@@ -187,7 +187,7 @@ public sealed class CompositeTests : IDisposable
     {
         var boot = _one.Boot();
         var quote = SimulatedCvm.Quote(boot, _one.Binding, "");
-        var parts = new MachineParts { Devices = null, Tdx = quote, Key = _one.Binding, AdditionalEvidence = "" };
+        var parts = new MachineParts { Basis = SimulatedCvm.Basis, Devices = null, Cpu = SimulatedCvm.Cpu(quote), Key = _one.Binding, AdditionalEvidence = "" };
 
         Assert.Equal(["composite.gpus.count", "composite.switches.count", "binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected)));
         Assert.Equal(["binding.level.met"], Failed(MachineJudgement.Appraise(parts, SimulatedCvm.Expected with { Gpus = null, Switches = null, RequiredBinding = GpuBinding.EvidenceHash })));
@@ -207,7 +207,7 @@ public sealed class CompositeTests : IDisposable
         foreach (var silent in new[]
         {
             parts with { Boot = parts.Boot! with { Findings = [] } },
-            parts with { Tdx = parts.Tdx! with { Findings = [] } },
+            parts with { Cpu = SimulatedCvm.Cpu(Tdx(parts) with { Findings = [] }) },
             parts with { Devices = parts.Devices! with { Findings = [] } },
             parts with { Devices = parts.Devices! with { Devices = [.. parts.Devices.Devices.Select(device => device with { Findings = [] })] } },
         })
@@ -220,13 +220,16 @@ public sealed class CompositeTests : IDisposable
     public void Reference_values_of_the_firmware_alone_let_any_kernel_write_the_gates_events()
     {
         var parts = _one.Parts();
-        var firmware = parts.Tdx!.Image! with { Rtmr = [parts.Tdx.Image.Rtmr[0], null, parts.Tdx.Image.Rtmr[2], null] };
+        var image = Tdx(parts).Image!;
+        var firmware = image with { Rtmr = [image.Rtmr[0], null, image.Rtmr[2], null] };
 
-        var result = MachineJudgement.Appraise(parts with { Tdx = parts.Tdx with { Image = firmware } }, SimulatedCvm.Expected);
+        var result = MachineJudgement.Appraise(parts with { Cpu = SimulatedCvm.Cpu(Tdx(parts) with { Image = firmware }) }, SimulatedCvm.Expected);
 
         Assert.Equal(["binding.boot.event", "binding.level.met"], Failed(result));
         Assert.Contains("RTMR1 and RTMR2", Finding(result, "binding.boot.event").Reason, StringComparison.Ordinal);
     }
+
+    private static TdxResult Tdx(MachineParts parts) => (TdxResult)parts.Cpu!.Tee!;
 
     private static string[] Failed(MachineResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
 

@@ -5,6 +5,7 @@ using System.Text;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Appraisal.Tdx;
 using Assay.Authentication;
 using Assay.Binding;
@@ -31,10 +32,17 @@ internal sealed class SimulatedCvm : IDisposable
     private static readonly SimulatedAuthority s_authority = SimulatedAuthority.Create(SimulatedCpu.Now);
     private static readonly byte[] s_policy = SHA384.HashData("two GPUs and two switches"u8);
 
+    private static readonly ProcessorEvidence s_quote = ProcessorEvidence.TryParse(SimulatedCpu.Tdx(5, true).Quote, "quote", out var quote, out var fault) ? quote : throw new InvalidOperationException($"{fault}");
+
     private readonly SimulatedMachine _machine = SimulatedMachine.Create(s_authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10, gpus: 2, switches: 2);
 
     public static TrustSet Trust { get; } =
         TrustSet.TryParse(CpuAnchors.ToJson("simulated machines", SimulatedCpu.Intel, SimulatedCpu.Amd, s_authority), out var trust, out var fault) ? trust : throw new InvalidOperationException(fault.ToString());
+
+    public static TrustBasis Basis { get; } = new(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), Trust, RevocationChecking.Required);
+
+    /// <summary>A quote that was judged, as a processor's answers.</summary>
+    public static ProcessorResult Cpu(TdxResult quote) => new() { Evidence = s_quote, Tee = quote };
 
     /// <summary>The guest's own key for this session.</summary>
     public byte[] Key { get; } = NewKey();
@@ -58,9 +66,7 @@ internal sealed class SimulatedCvm : IDisposable
         var expected = new DeviceExpectations
         {
             Nonce = key.DeviceNonce(),
-            Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-            Trust = Trust,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), Trust, RevocationChecking.DangerouslySkipped),
         };
         var cache = new VerifierCache();
         var rims = new[] { DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10 }
@@ -95,7 +101,7 @@ internal sealed class SimulatedCvm : IDisposable
             With = expected => expected with
             {
                 ReportData = ReportData.TryCreate(data, out var bound) ? bound : null,
-                Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
+                Basis = Basis,
                 References = [new TdxReference { Name = "the image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [.. boot.Rtmrs.Take(3).Select(register => (Digest?)new Digest(register.Span)), null] }],
             },
         }.Result();
@@ -125,7 +131,7 @@ internal sealed class SimulatedCvm : IDisposable
         var devices = Judge(evidence, Binding);
         var boot = Boot(fault, cc);
         var quote = Quote(boot, Binding, additional);
-        return new MachineParts { Devices = devices, Tdx = quote, Boot = JudgeBoot(boot.JsonLog(), quote, devices), Key = Binding, AdditionalEvidence = additional };
+        return new MachineParts { Basis = Basis, Devices = devices, Cpu = Cpu(quote), Boot = JudgeBoot(boot.JsonLog(), quote, devices), Key = Binding, AdditionalEvidence = additional };
     }
 
     public static MachineDemands Expected { get; } = new() { Gpus = 2, Switches = 2, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };

@@ -26,7 +26,7 @@ internal sealed record JudgedSnp
         Report = ReportOf(name),
         At = DateTimeOffset.Parse(at, System.Globalization.CultureInfo.InvariantCulture),
         Collateral = new SnpCollateral { Certificates = CertificatesOf(name) },
-        With = expected => expected with { Revocation = RevocationChecking.DangerouslySkipped },
+        With = expected => expected with { Basis = expected.Basis with { Revocation = RevocationChecking.DangerouslySkipped } },
     };
 
     public static byte[] ReportOf(string name) => name switch
@@ -54,9 +54,7 @@ internal sealed record JudgedSnp
         AcceptedSigningKeys = [SnpSigningKey.Vcek],
         AcceptedVmpls = [0],
         RefuseMigrationAgent = true,
-        Time = new EvaluationTime(At, TimeSource.Stated),
-        Trust = Trust,
-        Revocation = RevocationChecking.Required,
+        Basis = new TrustBasis(new EvaluationTime(At, TimeSource.Stated), Trust, RevocationChecking.Required),
     });
 
     public SnpResult Result() => SnpAppraisal.Appraise(Report, Collateral, Expectations(), Cache);

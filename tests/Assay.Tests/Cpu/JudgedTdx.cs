@@ -39,9 +39,7 @@ internal sealed record JudgedTdx
     {
         ReportData = null,
         References = null,
-        Time = new EvaluationTime(At, TimeSource.Stated),
-        Trust = Trust,
-        Revocation = RevocationChecking.Required,
+        Basis = new TrustBasis(new EvaluationTime(At, TimeSource.Stated), Trust, RevocationChecking.Required),
         RequireSeptVeDisable = true,
         RefuseMigratable = true,
         AcceptedServiceTds = [],

@@ -35,7 +35,7 @@ internal static class SimulatedCpu
             With = expected => expected with
             {
                 ReportData = ReportData.TryCreate(Data, out var data) ? data : null,
-                Time = new EvaluationTime(Now, TimeSource.System),
+                Basis = expected.Basis with { Time = new EvaluationTime(Now, TimeSource.System) },
                 MinimumEvaluationDataNumber = SimulatedTdx.EvaluationDataNumber,
                 References = [new TdxReference { Name = "good", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [.. SimulatedTdx.GoodRtmr.Select(register => (Digest?)new Digest(register))] }],
             },
@@ -55,7 +55,7 @@ internal static class SimulatedCpu
             With = expected => expected with
             {
                 ReportData = ReportData.TryCreate(Data, out var data) ? data : null,
-                Time = new EvaluationTime(Now, TimeSource.System),
+                Basis = expected.Basis with { Time = new EvaluationTime(Now, TimeSource.System) },
                 AcceptedSigningKeys = [vlek ? SnpSigningKey.Vlek : SnpSigningKey.Vcek],
                 MinimumTcb = ImmutableDictionary<SnpProduct, SnpTcbParts>.Empty.Add(Enum.Parse<SnpProduct>($"{line}"), minimum),
                 References = [new SnpReference { Name = "good", Measurement = new Digest(SimulatedSnp.GoodMeasurement), HostData = new Digest(SimulatedSnp.GoodHostData) }],

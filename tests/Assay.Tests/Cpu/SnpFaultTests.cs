@@ -107,9 +107,9 @@ public class SnpFaultTests
         Assert.Equal(["snp.signing-key.match"], Under(expected => expected with { AcceptedSigningKeys = [SnpSigningKey.Vlek] }));
         Assert.Equal(["snp.vmpl.accepted"], Under(expected => expected with { AcceptedVmpls = [] }));
         Assert.Equal(["snp.measurement.match"], Under(expected => expected with { References = [] }));
-        Assert.Equal(["time.source.chosen"], Under(expected => expected with { Time = expected.Time with { Source = TimeSource.None } }));
-        Assert.Equal(["revocation.chosen"], Under(expected => expected with { Revocation = RevocationChecking.None }));
-        Assert.Equal(["time.floor.respected"], Under(expected => expected with { Time = new EvaluationTime(EvaluationTime.ReleaseDate.AddDays(-1), TimeSource.System) }));
+        Assert.Equal(["time.source.chosen"], Under(expected => expected with { Basis = expected.Basis with { Time = expected.Basis.Time with { Source = TimeSource.None } } }));
+        Assert.Equal(["revocation.chosen"], Under(expected => expected with { Basis = expected.Basis with { Revocation = RevocationChecking.None } }));
+        Assert.Equal(["time.floor.respected"], Under(expected => expected with { Basis = expected.Basis with { Time = new EvaluationTime(EvaluationTime.ReleaseDate.AddDays(-1), TimeSource.System) } }));
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public class TdxFaultTests
         Assert.Equal(fault is TdxFault.None, result.Passed);
         Assert.Equal(TdxAppraisal.CheckIds, result.Findings.Select(finding => finding.Id));
         Assert.All(result.Findings.Where(finding => finding.State is CheckState.Failed), finding => Assert.NotNull(finding.Reason));
-        Assert.Equal(TrustSetKind.Simulated, result.Anchors);
+        Assert.Equal(TrustSetKind.Simulated, result.Basis.Trust.Kind);
     }
 
     [Fact]
@@ -150,11 +150,11 @@ public class TdxFaultTests
         var judged = SimulatedCpu.Tdx(4, false);
         string[] Under(Func<TdxExpectations, TdxExpectations> with) => JudgedTdx.Failed((judged with { With = expected => with(judged.With(expected)) }).Result().Findings);
 
-        Assert.Equal(["time.source.chosen"], Under(expected => expected with { Time = expected.Time with { Source = TimeSource.None } }));
-        Assert.Equal(["revocation.chosen"], Under(expected => expected with { Revocation = RevocationChecking.None }));
+        Assert.Equal(["time.source.chosen"], Under(expected => expected with { Basis = expected.Basis with { Time = expected.Basis.Time with { Source = TimeSource.None } } }));
+        Assert.Equal(["revocation.chosen"], Under(expected => expected with { Basis = expected.Basis with { Revocation = RevocationChecking.None } }));
         Assert.Equal(["tdx.measurements.match"], Under(expected => expected with { References = [] }));
         // A day before the release of this software, which no honest clock shows, and still inside every window.
-        Assert.Equal(["time.floor.respected"], Under(expected => expected with { Time = new EvaluationTime(EvaluationTime.ReleaseDate.AddDays(-1), TimeSource.System) }));
+        Assert.Equal(["time.floor.respected"], Under(expected => expected with { Basis = expected.Basis with { Time = new EvaluationTime(EvaluationTime.ReleaseDate.AddDays(-1), TimeSource.System) } }));
     }
 
     [Fact]
@@ -195,6 +195,6 @@ public class TdxFaultTests
         var authenticated = TdxAppraisal.Authenticate(judged.Quote, expected, judged.Cache);
 
         Assert.Throws<ArgumentException>(() => TdxAppraisal.Appraise(authenticated, judged.Collateral, expected with { ReportData = null }, judged.Cache));
-        Assert.Throws<ArgumentException>(() => TdxAppraisal.Appraise(authenticated, judged.Collateral, expected with { Trust = TrustSet.BuiltIn }, judged.Cache));
+        Assert.Throws<ArgumentException>(() => TdxAppraisal.Appraise(authenticated, judged.Collateral, expected with { Basis = expected.Basis with { Trust = TrustSet.BuiltIn } }, judged.Cache));
     }
 }

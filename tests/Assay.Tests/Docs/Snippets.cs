@@ -42,9 +42,7 @@ public class Snippets
         var expected = new DeviceExpectations
         {
             Nonce = null, // better: the challenge that you chose, Nonce.TryParse(…)
-            Time = new EvaluationTime(now, TimeSource.Stated),
-            Trust = TrustSet.Nvidia,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(now, TimeSource.Stated), TrustSet.Nvidia, RevocationChecking.DangerouslySkipped),
         };
         var cache = new VerifierCache();
         var devices = DevicesAppraisal.Authenticate(evidence, expected, cache);
@@ -131,9 +129,7 @@ public class Snippets
         var expected = new MachineExpectations
         {
             Nonce = nonce,
-            Time = new EvaluationTime(clock.GetUtcNow(), TimeSource.System),
-            Trust = TrustSet.Nvidia,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(clock.GetUtcNow(), TimeSource.System), TrustSet.Nvidia, RevocationChecking.Required),
         };
         var sources = new CollateralSources { Rims = new DirectoryRimStore("rims"), Ocsp = new DirectoryOcspStore("ocsp") };
         var verdict = await new MachineAppraiser(sources, new VerifierCache()).AppraiseAsync(evidence, expected, cancellation: cancellation);
@@ -167,7 +163,7 @@ public class Snippets
             throw new InvalidDataException(folder);
         }
 
-        var expected = new MachineExpectations { Challenge = challenge, Time = time, Trust = trust, Revocation = RevocationChecking.Required, References = references, Gpus = 8, Switches = 4 };
+        var expected = new MachineExpectations { Challenge = challenge, Basis = new TrustBasis(time, trust, RevocationChecking.Required), References = references, Gpus = 8, Switches = 4 };
         var sources = new CollateralSources { Rims = new DirectoryRimStore(Path.Combine(folder, "rims")), Ocsp = new DirectoryOcspStore(Path.Combine(folder, "ocsp")) };
         var appraiser = new MachineAppraiser(sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } };
         var verdict = await appraiser.AppraiseAsync(evidence, expected);

@@ -124,9 +124,7 @@ internal sealed record PolicyScene
         var expected = new DeviceExpectations
         {
             Nonce = Nonce is not null && Assay.Wire.Nonce.TryCreate(Nonce, out var nonce) ? nonce : null,
-            Time = new EvaluationTime(PolicyWorld.Now, TimeSource.System),
-            Trust = trust,
-            Revocation = Revocation,
+            Basis = new TrustBasis(new EvaluationTime(PolicyWorld.Now, TimeSource.System), trust, Revocation),
         };
         var cache = new VerifierCache();
         var authenticated = DevicesAppraisal.Authenticate(devices, expected, cache);
@@ -165,7 +163,7 @@ internal static class Policies
         Read("{\"version\":\"4.0\",\"authorization-rules\":{\"type\":\"JWT\",\"overall-claims\":{" + overall + "},\"detached-claims\":{" + detached + "}}}");
 
     public static PolicyDecision Decide(JsonPolicy policy, DevicesResult appraisal, ClaimsVersion claims = ClaimsVersion.V4, string? issuer = null) =>
-        policy.Decide(new PolicyInput { Appraisal = appraisal, Claims = claims, Issuer = issuer });
+        policy.Decide(new ClaimsView(DefaultPolicy.Decide(appraisal), claims, issuer));
 
     public static string[] Paths(PolicyDecision decision) => [.. decision.Differences.Select(difference => difference.Path)];
 

@@ -138,7 +138,7 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
 
     private async Task<DevicesResult?> DevicesAsync(SimulatedWorld world, ImmutableArray<DeviceEvidence> evidence)
     {
-        var expected = new DeviceExpectations { Nonce = s_key.DeviceNonce(), Time = new EvaluationTime(world.Now, TimeSource.System), Trust = honest.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = s_key.DeviceNonce(), Basis = new TrustBasis(new EvaluationTime(world.Now, TimeSource.System), honest.Trust, RevocationChecking.Required) };
         return evidence.IsEmpty ? null : await new Appraiser(new WorldRims(world), new WorldOcsp(world), honest.Cache).AppraiseAsync(evidence, expected, null, TestContext.Current.CancellationToken);
     }
 
@@ -167,9 +167,7 @@ public sealed class LeftOutTests(LeftOutTests.Honest honest) : IClassFixture<Lef
             TdxReferences = [new TdxReference { Name = "image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [.. good.Rtmrs.Take(3).Select(register => (Digest?)new Digest(register.Span)), null] }],
             SnpReferences = [],
             SnpMinimumTcb = null,
-            Time = new EvaluationTime(world.Now, TimeSource.System),
-            Trust = honest.Trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(world.Now, TimeSource.System), honest.Trust, RevocationChecking.Required),
         };
         var gate = new BootExpectations
         {

@@ -42,7 +42,7 @@ public class Bug0009_AHoldHidesAStolenKeyTests
             Assert.True(Nonce.TryCreate(bytes, out var nonce));
             Assert.True(TrustSet.TryParse(SimulatedAnchors.ToJson(authority, "hold"), out var trust, out _));
             Assert.True(EvidenceFile.TryParse(SimulatedEvidence.ToJson(set.Evidence), "evidence", out var devices, out _));
-            var expectations = new DeviceExpectations { Nonce = nonce, Time = new EvaluationTime(now, TimeSource.System), Trust = trust, Revocation = RevocationChecking.Required };
+            var expectations = new DeviceExpectations { Nonce = nonce, Basis = new TrustBasis(new EvaluationTime(now, TimeSource.System), trust, RevocationChecking.Required) };
             var appraiser = new Appraiser(new DirectoryRimStore(Path.Combine(folder, "rims")), new DirectoryOcspStore(Path.Combine(folder, "ocsp")), new VerifierCache());
             var appraisal = await appraiser.AppraiseAsync(devices, expectations, null, TestContext.Current.CancellationToken);
             var asked = false;

@@ -1,4 +1,5 @@
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Tests.Composite;
 
@@ -38,8 +39,9 @@ public sealed class Bug0060_BootEventsOfUnknownImagesTests : IDisposable
     private MachineParts WithImage(Outcome outcome)
     {
         var parts = _machine.Parts();
-        var findings = parts.Tdx!.Findings.Select(finding => finding.Id == "tdx.measurements.match" ? outcome.Named(finding.Id) : finding);
-        return parts with { Tdx = parts.Tdx with { Findings = [.. findings] } };
+        var quote = (TdxResult)parts.Cpu!.Tee!;
+        var findings = quote.Findings.Select(finding => finding.Id == "tdx.measurements.match" ? outcome.Named(finding.Id) : finding);
+        return parts with { Cpu = SimulatedCvm.Cpu(quote with { Findings = [.. findings] }) };
     }
 
     private static string[] Failed(MachineResult result) => [.. result.Findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];

@@ -28,7 +28,7 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
 
     [Fact]
     public void Nothing_answers_no_challenge() =>
-        Assert.False(MachineJudgement.Appraise(new MachineParts { Devices = null, Key = null, AdditionalEvidence = "" }, s_lenient).FreshnessProven);
+        Assert.False(MachineJudgement.Appraise(new MachineParts { Basis = SimulatedCvm.Basis, Devices = null, Key = null, AdditionalEvidence = "" }, s_lenient).FreshnessProven);
 
     [Fact]
     public void A_processor_that_cannot_be_read_is_neither_fresh_nor_absent()
@@ -45,9 +45,7 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
             TdxReferences = null,
             SnpReferences = null,
             SnpMinimumTcb = null,
-            Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-            Trust = SimulatedCvm.Trust,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), SimulatedCvm.Trust, RevocationChecking.DangerouslySkipped),
         };
         var parts = MachineAppraisal.Join(devices, cpu, [], ProcessorCollateral.Empty, expected, new BootExpectations { RequireSecureBoot = false, Gate = null }, new VerifierCache());
 
@@ -62,7 +60,7 @@ public sealed class Bug0061_FreshnessOfNothingTests : IDisposable
     public void A_key_bound_to_the_challenge_of_the_bundle_itself_is_a_weakening()
     {
         var quote = SimulatedCvm.Quote(_machine.Boot(), _machine.Binding, "");
-        var parts = new MachineParts { Devices = null, Tdx = quote, Key = _machine.Binding, AdditionalEvidence = "" };
+        var parts = new MachineParts { Basis = SimulatedCvm.Basis, Devices = null, Cpu = SimulatedCvm.Cpu(quote), Key = _machine.Binding, AdditionalEvidence = "" };
         var expected = SimulatedCvm.Expected with { Gpus = 0, Switches = 0 };
 
         Assert.Contains("nonce-not-given", MachineJudgement.Appraise(parts, expected with { Challenged = false }).Weakened);

@@ -118,5 +118,5 @@ public sealed class Bug0114_MalformedBodiesTests(NvidiaServices nvidia) : IClass
     }
 
     private Task<ServedProxy> ServedAsync(Loopback upstream) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
+        nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
 }

@@ -16,7 +16,7 @@ public sealed class Bug0151_MethodsOfProbesTests(NvidiaServices nvidia) : IClass
     public async Task Probes_and_metrics_are_read_and_nothing_else(string method, int status)
     {
         await using var upstream = await Loopback.StartAsync(nvidia.AnswerAsync);
-        await using var proxy = await ServedProxy.StartAsync(nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address });
+        await using var proxy = await ServedProxy.StartAsync(nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address });
         foreach (var path in (string[])["/healthz", "/readyz", "/metrics"])
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), path);

@@ -171,9 +171,7 @@ public sealed class FaultTests(FaultTests.Authority authority) : IClassFixture<F
                 var expected = new DeviceExpectations
                 {
                     Nonce = nonce,
-                    Time = new EvaluationTime(world.Now, TimeSource.System),
-                    Trust = trust,
-                    Revocation = RevocationChecking.Required,
+                    Basis = new TrustBasis(new EvaluationTime(world.Now, TimeSource.System), trust, RevocationChecking.Required),
                 };
                 return DefaultPolicy.Decide(await appraiser.AppraiseAsync(devices, expected, progress: null, TestContext.Current.CancellationToken));
             }

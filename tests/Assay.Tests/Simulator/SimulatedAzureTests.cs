@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Appraisal.Processors;
+using Assay.Appraisal.Snp;
+using Assay.Appraisal.Tdx;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
@@ -43,8 +45,8 @@ public class SimulatedAzureTests
         Assert.Equal((HclTee.Snp, false), (hcl.Tee, evidence.TdQuote.HasValue));
         Assert.Equal(made.Snp.Report, hcl.HardwareReport.ToArray());
         Passes(result);
-        Assert.Equal(5u, result.Snp!.Report!.Report.GuestSvn);
-        Assert.False(result.Snp.Report.Report.AuthorKeyEnabled);
+        Assert.Equal(5u, ((SnpResult)result.Tee!).Report!.Report.GuestSvn);
+        Assert.False(((SnpResult)result.Tee).Report!.Report.AuthorKeyEnabled);
     }
 
     [Fact]
@@ -58,8 +60,8 @@ public class SimulatedAzureTests
         Assert.Equal(made.Tdx!.Quote, evidence.TdQuote!.Value.ToArray());
         Assert.Equal((HclTee.Tdx, false), (hcl.Tee, evidence.Vcek.HasValue));
         Passes(result);
-        Assert.Equal(hcl.ReportData.ToArray(), result.Tdx!.Quote!.Quote.Body.ReportData.Bytes.ToArray());
-        Assert.False(result.Tdx.Quote.Quote.Body.Attributes.SeptVeDisable);
+        Assert.Equal(hcl.ReportData.ToArray(), ((TdxResult)result.Tee!).Quote!.Quote.Body.ReportData.Bytes.ToArray());
+        Assert.False(((TdxResult)result.Tee).Quote!.Quote.Body.Attributes.SeptVeDisable);
     }
 
     [Fact]
@@ -181,9 +183,7 @@ public class SimulatedAzureTests
             SnpReferences = snp is null ? [] : [snp with { IsParavisor = true }],
             SnpMinimumTcb = Enum.GetValues<SnpLine>().ToImmutableDictionary(line => Enum.Parse<SnpProduct>($"{line}"), line => new SnpTcbParts((byte)(line is SnpLine.Turin ? 2 : 0), 4, 1, 24, 213)),
             TpmReferences = [new TpmReference { Name = "boot", Paravisor = (snp?.Name ?? tdx?.Name)!, Bank = TcgHash.Sha256, Values = registers.ToImmutableSortedDictionary(item => item.Index, item => new Digest(item.Item.Span)) }],
-            Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-            Trust = SimulatedCpu.Trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), SimulatedCpu.Trust, RevocationChecking.Required),
         }, new VerifierCache());
     }
 
@@ -198,7 +198,7 @@ public class SimulatedAzureTests
     private static void Passes(ProcessorResult result)
     {
         Assert.Empty(JudgedTdx.Failed(result.Findings));
-        Assert.True(result.Snp?.Passed ?? result.Tdx!.Passed);
+        Assert.True(result.Tee!.Passed);
         Assert.Equal(TpmRoot.InTee, result.Tpm!.Root);
         Assert.NotNull(result.Registers);
         Assert.Empty(result.Missing);

@@ -49,7 +49,7 @@ public sealed class OperationCountTests : IDisposable
     public async Task Revocation_costs_a_signature_for_each_answer_and_responder_once()
     {
         var (first, expected) = Make();
-        var required = expected with { Revocation = RevocationChecking.Required };
+        var required = expected with { Basis = expected.Basis with { Revocation = RevocationChecking.Required } };
         var cache = new VerifierCache();
         var cold = await CostAsync(first, required, cache);
         var again = await CostAsync(first, required, cache);
@@ -134,9 +134,7 @@ public sealed class OperationCountTests : IDisposable
         return (devices[0], new DeviceExpectations
         {
             Nonce = nonce,
-            Time = new EvaluationTime(s_now, TimeSource.System),
-            Trust = trust,
-            Revocation = RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(s_now, TimeSource.System), trust, RevocationChecking.DangerouslySkipped),
         });
     }
 

@@ -82,9 +82,7 @@ public sealed class TokenFixture : IDisposable
         var expected = new DeviceExpectations
         {
             Nonce = nonce ? Nonce : null,
-            Time = new EvaluationTime(Now, TimeSource.System),
-            Trust = Trust,
-            Revocation = revocation ? RevocationChecking.Required : RevocationChecking.DangerouslySkipped,
+            Basis = new TrustBasis(new EvaluationTime(Now, TimeSource.System), Trust, revocation ? RevocationChecking.Required : RevocationChecking.DangerouslySkipped),
         };
         var appraiser = new Appraiser(rims ? new DirectoryRimStore(Path.Combine(_folder, "rims")) : null, new DirectoryOcspStore(Path.Combine(_folder, "ocsp")), new VerifierCache());
         return DefaultPolicy.Decide(appraiser.AppraiseAsync(evidence, expected, null, CancellationToken.None).GetAwaiter().GetResult());

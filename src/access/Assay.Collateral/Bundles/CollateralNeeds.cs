@@ -43,7 +43,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
     {
         ArgumentNullException.ThrowIfNull(evidence);
         // No nonce: old evidence of a device needs the same collateral as new.
-        var expected = new DeviceExpectations { Nonce = null, Time = time, Trust = verification.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = null, Basis = new TrustBasis(time, verification.Trust, RevocationChecking.Required) };
         var devices = DevicesAppraisal.Authenticate(evidence, expected, _verifier);
         if (devices.FirstOrDefault(device => device.Device is null) is { } bad)
         {

@@ -82,29 +82,28 @@ public sealed class JsonPolicy
     public RelyingPartyPolicy Named(string id) => new(id, Digest, Decide);
 
     /// <summary>Compares every rule with the overall claims, or with the claims of each device. No device: refused.</summary>
-    public PolicyDecision Decide(PolicyInput input)
+    public PolicyDecision Decide(ClaimsView view)
     {
-        ArgumentNullException.ThrowIfNull(input);
-        var appraisal = input.Appraisal;
-        if (appraisal.Devices.IsDefaultOrEmpty || appraisal.Devices.Any(device => device.Device is null))
+        ArgumentNullException.ThrowIfNull(view);
+        if (view.WhyNoDevices is { } whyNot)
         {
-            return new PolicyDecision { Allowed = false, Reason = appraisal.Devices.IsDefaultOrEmpty ? "there is no device" : "a device is not authentic" };
+            return new PolicyDecision { Allowed = false, Reason = whyNot };
         }
 
-        var version = _writtenFor ?? input.Claims;
+        var version = _writtenFor ?? view.Version;
         var comparison = new Comparison(version);
-        using (var overall = Json(writer => OverallClaims.Write(writer, appraisal, version, input.Issuer)))
+        using (var overall = Json(writer => view.WriteOverall(writer, version)))
         {
             comparison.Compare(_rules.Where(rule => rule.IsOverall), overall.RootElement, null);
         }
 
-        foreach (var device in appraisal.Devices)
+        foreach (var device in view.Devices)
         {
-            using var claims = Json(writer => NvidiaClaims.Write(writer, device, version, withSchemaValidated: version is ClaimsVersion.V3 or ClaimsVersion.V4));
+            using var claims = Json(writer => ClaimsView.WriteDevice(writer, device, version, withSchemaValidated: version is ClaimsVersion.V3 or ClaimsVersion.V4));
             comparison.Compare(_rules.Where(rule => !rule.IsOverall), claims.RootElement, device);
         }
 
-        var devices = appraisal.Devices.Length == 1 ? "1 device" : $"{appraisal.Devices.Length} devices";
+        var devices = view.Devices.Length == 1 ? "1 device" : $"{view.Devices.Length} devices";
         return comparison.Count == 0
             ? new PolicyDecision { Allowed = true, Reason = $"{_rules.Length} rules over claims {PolicyVersion.Word(version)} of {devices}" }
             : new PolicyDecision

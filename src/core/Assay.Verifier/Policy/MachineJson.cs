@@ -41,22 +41,15 @@ public static partial class VerdictJson
         }
     }
 
-    /// <summary>The word of a processor's TEE: <c>tdx</c>, <c>snp</c>, or null where it is not known.</summary>
-    public static string? TeeWord(ProcessorResult cpu)
-    {
-        ArgumentNullException.ThrowIfNull(cpu);
-        return cpu.Tdx is not null ? "tdx" : cpu.Snp is not null ? "snp" : null;
-    }
-
     private static void WriteCpu(Utf8JsonWriter writer, ProcessorResult cpu)
     {
-        var status = cpu.Tdx?.Tcb?.Status ?? cpu.Snp?.TcbStatus ?? TcbStatus.None;
+        var status = cpu.Tee?.TcbStatus ?? TcbStatus.None;
         writer.WriteStartObject("cpu");
         writer.WriteString("source", cpu.Evidence.Source);
         writer.WriteString("evidence", cpu.Evidence.Kind switch { ProcessorEvidenceKind.TdxQuote => "tdx-quote", ProcessorEvidenceKind.SnpReport => "snp-report", _ => "azure-vtpm" });
-        writer.WriteString("tee", TeeWord(cpu));
+        writer.WriteString("tee", cpu.Tee?.Word);
         writer.WriteString("tcbStatus", status is TcbStatus.None ? null : status.ToString());
-        WriteStrings(writer, "advisoryIds", cpu.Tdx?.Tcb?.AdvisoryIds ?? []);
+        WriteStrings(writer, "advisoryIds", cpu.Tee?.AdvisoryIds ?? []);
         writer.WritePropertyName("claims");
         WriteCpuClaims(writer, cpu);
         if (cpu.Tpm is { } tpm)
@@ -71,13 +64,9 @@ public static partial class VerdictJson
     /// <summary>What may be said about the processor, as one object; null where it is not authentic.</summary>
     internal static void WriteCpuClaims(Utf8JsonWriter writer, ProcessorResult cpu)
     {
-        if (cpu.Tdx?.Claims is { } tdx)
+        if (cpu.Tee?.Claims is { } claims)
         {
-            tdx.Write(writer);
-        }
-        else if (cpu.Snp?.Claims is { } snp)
-        {
-            snp.Write(writer);
+            claims.Write(writer);
         }
         else
         {

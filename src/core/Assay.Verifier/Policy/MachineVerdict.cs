@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
+using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Trust;
@@ -35,19 +36,12 @@ public sealed partial record Verdict
     /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>. It decides about devices, where there are some.</param>
     /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
     /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
-    public static Verdict Of(MachineParts parts, MachineDemands expected, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    internal static Verdict Of(MachineParts parts, MachineDemands expected, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(policy);
-        var machine = MachineJudgement.Appraise(parts, expected);
-        var devices = parts.Devices is { } appraisal ? Of(appraisal, machine, policy, claims, issuer) : WithoutDevices(parts, machine, policy, claims, issuer);
-        if (!devices.AllowedAlthough.IsEmpty)
-        {
-            machine = MachineJudgement.Appraise(parts with { DevicesAreAllowed = true }, expected);
-        }
-
-        return devices.With(machine);
+        return Of(parts.Devices ?? DevicesResult.None(parts.Basis), MachineJudgement.Appraise(parts, expected), policy, claims, issuer);
     }
 
     /// <summary>
@@ -71,26 +65,6 @@ public sealed partial record Verdict
             : Of(devices, terms.Policy, terms.Claims, terms.Issuer);
     }
 
-    /// <summary>The verdict as a policy finds it before it has decided: the default one, about the same evidence.</summary>
-    public static Verdict Before(PolicyInput input)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        var devices = input.Appraisal.Devices.IsDefaultOrEmpty && input.Machine is { } whole
-            ? WithoutDevices(whole.Parts, whole, RelyingPartyPolicy.Default, input.Claims, input.Issuer)
-            : Of(input.Appraisal, input.Machine, RelyingPartyPolicy.Default, input.Claims, input.Issuer);
-        return input.Machine is { } machine ? devices.With(machine) : devices;
-    }
-
-    private Verdict With(MachineResult machine) => this with
-    {
-        Kind = Worst(Kind, KindOf(machine)),
-        Machine = machine,
-        Binding = machine.BindingWord,
-        IsFresh = machine.FreshnessProven,
-        Proven = [.. Proven, .. MachineAssurance.Proven(machine)],
-        NotProven = [.. MachineAssurance.NotProven(machine), .. NotProven],
-    };
-
     private static VerdictKind Worst(VerdictKind one, VerdictKind other) => one < other ? one : other;
 
     // The enumeration's order is from the worst to the best.
@@ -102,35 +76,6 @@ public sealed partial record Verdict
             : all.Any(finding => finding.State is CheckState.Failed) || !missing ? VerdictKind.Fail
             : VerdictKind.Incomplete;
     }
-
-    // Nobody's devices are judged, so there is nothing that fails; whether devices were expected is a question about the whole.
-    private static Verdict WithoutDevices(MachineParts parts, MachineResult machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
-    {
-        var none = new DevicesResult
-        {
-            Devices = [],
-            Findings = [],
-            Missing = [],
-            Time = parts.Tdx?.Time ?? parts.Snp?.Time ?? new EvaluationTime(default, Assay.Checks.TimeSource.None),
-            Anchors = parts.Tdx?.Anchors ?? parts.Snp?.Anchors ?? Trust.TrustSetKind.None,
-            FreshnessProven = false,
-            Weakened = [],
-        };
-        var whyNotAsked = PolicyGate.WhyNotAsked(machine) ?? (machine.Passed ? null : "a policy is asked about authentic evidence only");
-        var decision = whyNotAsked is null && policy.IsBrought ? policy.Decide(new PolicyInput { Appraisal = none, Machine = machine, Claims = claims, Issuer = issuer }) : null;
-        var allowed = !policy.IsBrought || decision is { Allowed: true, Differences.IsEmpty: true };
-        return new Verdict
-        {
-            Kind = allowed ? VerdictKind.Pass : whyNotAsked is null ? VerdictKind.Fail : KindOf(machine),
-            Appraisal = none,
-            Binding = "none",
-            NvidiaOverallResult = false,
-            Proven = [],
-            NotProven = [],
-            Policy = policy,
-            PolicyFindings = policy.IsBrought ? FindingsOf(decision, allowed, whyNotAsked) : [],
-        };
-    }
 }
 
 /// <summary>What a verdict about a whole machine says in sentences.</summary>
@@ -138,11 +83,10 @@ internal static class MachineAssurance
 {
     public static ImmutableArray<string> Proven(MachineResult machine)
     {
-        var (parts, devices) = (machine.Parts, machine.Parts.Devices is { Devices.IsDefaultOrEmpty: false });
+        var (parts, tee, devices) = (machine.Parts, machine.Parts.Cpu?.Tee, machine.Parts.Devices is { Devices.IsDefaultOrEmpty: false });
         (bool Applies, string Sentence)[] all =
         [
-            (parts.Tdx is { Quote: not null } && Unrevoked(CheckIds.TdxChainNotRevoked, parts.Tdx.Findings), $"{Whose(parts.Tdx?.Anchors, "An Intel TDX platform", "A simulated TDX platform")} signed the quote of this confidential VM."),
-            (parts.Snp is { Report: not null } && Unrevoked(CheckIds.SnpChainNotRevoked, parts.Snp.Findings), $"{Whose(parts.Snp?.Anchors, "An AMD SEV-SNP platform", "A simulated SEV-SNP platform")} signed the report of this confidential VM."),
+            (tee is { IsAuthentic: true } && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), tee?.Technology.Proven(tee.Basis.Trust.Kind) ?? ""),
             (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, CheckIds.BootLogReplayed), "The digests in the boot log are those that were measured into the registers."),
             (Held(machine.Findings, CheckIds.BindingCpuDevices), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
             (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured gate verified when it booted."),
@@ -157,12 +101,12 @@ internal static class MachineAssurance
         (bool Applies, string Sentence)[] all =
         [
             (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it answers no challenge of yours."),
-            (machine.Weakened.Any(name => name == Weakening.TdxNoReferenceValues.Name || name == Weakening.SnpNoReferenceValues.Name || name == Weakening.TpmNoReferenceValues.Name), "That the VM runs an image that you know: no reference values were given."),
+            (TeeTechnology.All.Select(technology => technology.WithoutReferences.Name).Append(Weakening.TpmNoReferenceValues.Name).Any(machine.Weakened.Contains), "That the VM runs an image that you know: no reference values were given."),
             (machine.Weakened.Contains(Weakening.ReferenceValuesUnsigned.Name), "That the reference values are their publisher's: nobody signed them, and whoever can write the file chooses them."),
-            (!devices && (machine.Weakened.Contains(Weakening.TdxRevocationSkipped.Name) || machine.Weakened.Contains(Weakening.SnpRevocationSkipped.Name)), "That no certificate was revoked: revocation was skipped."),
+            (!devices && TeeTechnology.All.Any(technology => machine.Weakened.Contains(technology.WithoutRevocation.Name)), "That no certificate was revoked: revocation was skipped."),
             (!devices && machine.Weakened.Contains(Weakening.TimeStated.Name), "That certificates and collateral are valid today: they were judged at the time that you stated."),
             (machine.Weakened.Contains(Weakening.SnpNoMinimumTcb.Name), "That the firmware is new enough: AMD states no status, and you stated no minimum TCB."),
-            (!devices && (parts.Tdx?.Anchors ?? parts.Snp?.Anchors) is Trust.TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
+            (!devices && parts.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
             (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: some have another digest than a name and payload, so none of their names is believed, nor where the boundary is."),
             (machine.Weakened.Contains(Weakening.ParavisorNotNamed.Name), "That the vTPM is this VM's, or anything that it says, its PCRs and its answer to a challenge included: no reference value names its paravisor."),
             (parts.Cpu is null && devices, "That a confidential VM uses these devices: no processor vouches for one, and the host can read what the VM reads."),
@@ -174,8 +118,6 @@ internal static class MachineAssurance
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
-
-    private static string Whose(Trust.TrustSetKind? anchors, string real, string simulated) => anchors is Trust.TrustSetKind.Simulated ? simulated : real;
 
     private static bool Held(IEnumerable<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
 

@@ -1,28 +1,49 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using Assay.Appraisal.Devices;
-using Assay.Appraisal.Machine;
 using Assay.Wire;
 
 namespace Assay.Policy;
 
-/// <summary>What a policy is asked about: authentic devices only, with nothing missing (see <see cref="PolicyGate"/>).</summary>
-public sealed record PolicyInput
+/// <summary>
+/// What a policy sees: claims about authentic evidence with nothing missing (see <see cref="PolicyGate"/>), as they were judged without any
+/// policy. JSON policies and Rego see the same.
+/// </summary>
+public sealed class ClaimsView
 {
-    /// <summary>The answers.</summary>
-    public required DevicesResult Appraisal { get; init; }
+    internal ClaimsView(Verdict judged, ClaimsVersion version, string? issuer) => (Judged, Version, Issuer) = (judged, version, issuer);
 
-    /// <summary>The whole machine, as it was judged without any policy; null where only devices were shown.</summary>
-    public MachineResult? Machine { get; init; }
+    /// <summary>The verdict without a policy: what is claimed, and how it was judged.</summary>
+    public Verdict Judged { get; }
 
-    /// <summary>The version of the claims that a policy sees which does not itself say for which it was written.</summary>
-    public required ClaimsVersion Claims { get; init; }
+    /// <summary>The version of NVIDIA's claims for a policy that does not itself say for which it was written.</summary>
+    public ClaimsVersion Version { get; }
 
     /// <summary>Whose statement the overall claims are; null where no token is made.</summary>
-    public string? Issuer { get; init; }
+    public string? Issuer { get; }
+
+    /// <summary>GPUs and switches, in their order; empty where none is shown.</summary>
+    public ImmutableArray<DeviceResult> Devices => Judged.Appraisal.Devices.IsDefault ? [] : Judged.Appraisal.Devices;
+
+    /// <summary>Whether a processor's evidence is part of it.</summary>
+    public bool HasProcessor => Judged.Machine?.Parts.Cpu is not null;
+
+    /// <summary>The instant of judgement: the clock of a policy.</summary>
+    public DateTimeOffset At => Judged.Appraisal.Basis.Time.Instant;
+
+    /// <summary>Why a policy about devices has nothing to decide about; null where it has.</summary>
+    public string? WhyNoDevices => Devices.IsEmpty ? "there is no device" : Devices.Any(device => device.Device is null) ? "a device is not authentic" : null;
+
+    /// <summary>Writes the overall claims as one object.</summary>
+    public void WriteOverall(Utf8JsonWriter writer, ClaimsVersion version) => OverallClaims.Write(writer, Judged.Appraisal, version, Issuer);
+
+    /// <summary>Writes the claims about one device as one object.</summary>
+    public static void WriteDevice(Utf8JsonWriter writer, DeviceResult device, ClaimsVersion version, bool withSchemaValidated = false) =>
+        NvidiaClaims.Write(writer, device, version, withSchemaValidated);
 }
 
-/// <summary>The question that every policy answers: the default one, a JSON policy, and engines to come.</summary>
-public delegate PolicyDecision Decide(PolicyInput input);
+/// <summary>The question that every policy answers: a JSON policy, Rego, and engines to come.</summary>
+public delegate PolicyDecision Decide(ClaimsView view);
 
 /// <summary>A rule that is not satisfied.</summary>
 /// <param name="Rule">Its number in the policy, from 1.</param>
@@ -53,7 +74,7 @@ public sealed record PolicyDecision
 public sealed record RelyingPartyPolicy(string Id, Digest? Digest, Decide Decide)
 {
     /// <summary>Everything held, nothing expired or revoked.</summary>
-    public static RelyingPartyPolicy Default { get; } = new("default", null, DefaultPolicy.Decide);
+    public static RelyingPartyPolicy Default { get; } = new("default", null, _ => new PolicyDecision { Allowed = false, Reason = "the default policy is the verdict itself" });
 
     /// <summary>Whether the relying party brought it.</summary>
     public bool IsBrought => Decide != Default.Decide;

@@ -102,7 +102,7 @@ public sealed partial record Verdict
     };
 
     /// <summary><c>built-in</c>, <c>custom</c> or <c>simulated</c>.</summary>
-    public string Anchors => Appraisal.Anchors switch
+    public string Anchors => Appraisal.Basis.Trust.Kind switch
     {
         TrustSetKind.BuiltIn => "built-in",
         TrustSetKind.Custom => "custom",
@@ -111,7 +111,7 @@ public sealed partial record Verdict
     };
 
     /// <summary><c>system</c> or <c>stated</c>.</summary>
-    public string TimeSource => Appraisal.Time.Source switch
+    public string TimeSource => Appraisal.Basis.Time.Source switch
     {
         Assay.Checks.TimeSource.System => "system",
         Assay.Checks.TimeSource.Stated => "stated",
@@ -133,26 +133,70 @@ public sealed partial record Verdict
         return Of(appraisal, null, policy, claims, issuer);
     }
 
-    internal static Verdict Of(DevicesResult appraisal, MachineResult? machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
+    // Without a policy, first: what is claimed is the same whoever decides. The policy then says yes or no about that.
+    private static Verdict Of(DevicesResult devices, MachineResult? machine, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer)
     {
-        var whyNotAsked = PolicyGate.WhyNotAsked(appraisal) ?? PolicyGate.WhyNotAsked(machine);
-        var decision = whyNotAsked is null ? policy.Decide(new PolicyInput { Appraisal = appraisal, Machine = machine, Claims = claims, Issuer = issuer }) : null;
-        var allowed = decision is { Allowed: true, Differences.IsEmpty: true };
-        ImmutableArray<AllowedFinding> although = allowed ? AllFailed(appraisal) : [];
-        return new Verdict
+        var judged = Judge(devices, machine);
+        return policy.IsBrought ? judged.Under(policy, new ClaimsView(judged, claims, issuer)) : judged;
+    }
+
+    private static Verdict Judge(DevicesResult devices, MachineResult? machine)
+    {
+        var ofDevices = new Verdict
         {
-            Kind = decision is null ? WithoutPolicy(appraisal) : allowed ? VerdictKind.Pass : VerdictKind.Fail,
-            Appraisal = appraisal,
-            IsFresh = appraisal.FreshnessProven,
+            Kind = KindOf(devices, machine),
+            Appraisal = devices,
+            IsFresh = devices.FreshnessProven,
             Binding = "none",
-            NvidiaOverallResult = NvidiaClaims.OverallResult(appraisal),
-            Proven = Assurance.Proven(appraisal),
-            NotProven = Assurance.NotProven(appraisal, although, machine),
+            NvidiaOverallResult = HasDevices(devices) && NvidiaClaims.OverallResult(devices),
+            Proven = HasDevices(devices) ? Assurance.Proven(devices) : [],
+            NotProven = Unproven(devices, [], machine),
+        };
+        return machine is null ? ofDevices : ofDevices with
+        {
+            Kind = Worst(ofDevices.Kind, KindOf(machine)),
+            Machine = machine,
+            Binding = machine.BindingWord,
+            IsFresh = machine.FreshnessProven,
+            Proven = [.. ofDevices.Proven, .. MachineAssurance.Proven(machine)],
+        };
+    }
+
+    // The policy is asked only about authentic evidence with nothing missing and no failure that claims do not show; for the rest fail and
+    // incomplete stay as they are. Where it allows what devices failed in, one answer about the whole changes with it.
+    private Verdict Under(RelyingPartyPolicy policy, ClaimsView view)
+    {
+        var whyNotAsked = (HasDevices(Appraisal) || Machine is null ? PolicyGate.WhyNotAsked(Appraisal) : null) ?? PolicyGate.WhyNotAsked(Machine)
+            ?? (HasDevices(Appraisal) || Machine is null or { Passed: true } ? null : "a policy is asked about authentic evidence only");
+        var decision = whyNotAsked is null ? policy.Decide(view) : null;
+        var allowed = decision is { Allowed: true, Differences.IsEmpty: true };
+        ImmutableArray<AllowedFinding> although = allowed ? AllFailed(Appraisal) : [];
+        var machine = although.IsEmpty || Machine is null ? Machine : MachineJudgement.Allowing(Machine);
+        var kind = allowed ? VerdictKind.Pass : whyNotAsked is null ? VerdictKind.Fail : HasDevices(Appraisal) || Machine is null ? WithoutPolicy(Appraisal) : VerdictKind.Pass;
+        return this with
+        {
+            Kind = machine is null ? kind : Worst(kind, KindOf(machine)),
+            Machine = machine,
+            NotProven = Unproven(Appraisal, although, machine),
             Policy = policy,
-            PolicyFindings = policy.IsBrought ? FindingsOf(decision, allowed, whyNotAsked) : [],
+            PolicyFindings = FindingsOf(decision, allowed, whyNotAsked),
             AllowedAlthough = although,
         };
     }
+
+    private static bool HasDevices(DevicesResult devices) => !devices.Devices.IsDefaultOrEmpty;
+
+    private static ImmutableArray<string> Unproven(DevicesResult devices, ImmutableArray<AllowedFinding> although, MachineResult? machine) =>
+    [
+        .. machine is null ? [] : MachineAssurance.NotProven(machine),
+        .. HasDevices(devices) || machine is null ? Assurance.NotProven(devices, although, machine) : [],
+    ];
+
+    // Where no device is shown beside a processor there is nothing of devices that could fail: whether some were expected is a question about
+    // the whole.
+    private static VerdictKind KindOf(DevicesResult devices, MachineResult? machine) =>
+        (!HasDevices(devices) && machine is not null) || (PolicyGate.WhyNotAsked(devices) is null && PolicyGate.WhyNotAsked(machine) is null && devices.AllFindings.All(finding => finding.State is not CheckState.Failed)) ? VerdictKind.Pass
+        : WithoutPolicy(devices);
 
     // A policy that was not asked has excused nothing, so this can be no pass.
     private static VerdictKind WithoutPolicy(DevicesResult appraisal) =>
@@ -195,24 +239,6 @@ public sealed partial record Verdict
 /// <param name="Finding">The check.</param>
 public sealed record AllowedFinding(int DeviceIndex, Finding Finding);
 
-/// <summary>The policy where the relying party brings none: everything held, nothing expired or revoked.</summary>
-internal static class DefaultPolicy
-{
-    /// <summary>
-    /// Fails when any finding failed or there is none; is incomplete when anything is missing; passes otherwise. What the relying party
-    /// waived by name does not count, and stands among the weakenings.
-    /// </summary>
-    public static Verdict Decide(DevicesResult appraisal) => Verdict.Of(appraisal, RelyingPartyPolicy.Default, ClaimsVersion.V4);
-
-    /// <summary>Allows what has no failed check.</summary>
-    public static PolicyDecision Decide(PolicyInput input)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        var failed = input.Appraisal.AllFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-        return new PolicyDecision { Allowed = failed is null, Reason = failed is null ? "every check held" : $"{failed.Id} failed" };
-    }
-}
-
 /// <summary>What a verdict says in sentences.</summary>
 internal static class Assurance
 {
@@ -230,7 +256,7 @@ internal static class Assurance
 
         // A manifest that is expired or revoked says nothing that may be repeated here.
         var matched = authentic.Where(HasKnownFirmware).ToArray();
-        var whose = appraisal.Anchors is TrustSetKind.Simulated ? "a simulator" : appraisal.Anchors is TrustSetKind.Custom ? "roots that you named" : "NVIDIA";
+        var whose = appraisal.Basis.Trust.Kind is TrustSetKind.Simulated ? "a simulator" : appraisal.Basis.Trust.Kind is TrustSetKind.Custom ? "roots that you named" : "NVIDIA";
         (bool Applies, string Sentence)[] all =
         [
             (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
@@ -250,7 +276,7 @@ internal static class Assurance
             (!appraisal.FreshnessProven && !appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: not every one of them is authentic and answers your nonce."),
             (appraisal.Weakened.Contains(Weakening.RevocationSkipped.Name), "That no certificate was revoked: revocation was skipped."),
             (appraisal.Weakened.Contains(Weakening.HeldRimSignerAccepted.Name), "That the manifests are released: the signer of one is on hold, and you tolerate that."),
-            (appraisal.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
+            (appraisal.Basis.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
             (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
@@ -259,7 +285,7 @@ internal static class Assurance
             (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: CheckIds.TopologyGpusMatch, State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
             (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
-            (appraisal.Anchors is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
+            (appraisal.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }

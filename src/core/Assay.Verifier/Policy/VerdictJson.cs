@@ -65,7 +65,7 @@ public static partial class VerdictJson
         writer.WriteString("binding", verdict.Binding);
         WriteStrings(writer, "weakened", verdict.Weakened);
         writer.WriteString("anchors", verdict.Anchors);
-        writer.WriteString("evaluatedAt", Utc.Text(appraisal.Time.Instant));
+        writer.WriteString("evaluatedAt", Utc.Text(appraisal.Basis.Time.Instant));
         writer.WriteString("timeSource", verdict.TimeSource);
         WritePolicy(writer, verdict);
         writer.WriteBoolean("x-nvidia-overall-att-result", verdict.NvidiaOverallResult);

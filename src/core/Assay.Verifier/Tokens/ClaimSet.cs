@@ -69,7 +69,7 @@ internal sealed class ClaimSet
             .Add("x-assay-freshness", verdict.Freshness)
             .Add("x-assay-anchors", verdict.Anchors)
             .Add("x-assay-gpu-binding", verdict.Binding)
-            .Add("x-assay-evaluated-at", Utc.Text(appraisal.Time.Instant))
+            .Add("x-assay-evaluated-at", Utc.Text(appraisal.Basis.Time.Instant))
             .Add("x-assay-time-source", verdict.TimeSource)
             .With("x-assay-policy", writer =>
             {
@@ -190,8 +190,8 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
             nonces = [key.DeviceNonce()];
         }
 
-        fault = verdict.Appraisal.Anchors is TrustSetKind.Simulated && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
-            : verdict.Appraisal.Anchors is TrustSetKind.None ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
+        fault = verdict.Appraisal.Basis.Trust.Kind is TrustSetKind.Simulated && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
+            : verdict.Appraisal.Basis.Trust.Kind is TrustSetKind.None ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
             : nonces.Length == 0 ? new("devices", 0, "none is authentic, and no processor vouches for a key: there is nobody to write a token about")
             : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, a token has one")
             : null;

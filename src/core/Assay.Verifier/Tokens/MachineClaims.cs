@@ -24,9 +24,7 @@ internal static class MachineClaims
     }
 
     /// <summary>What the processor signed; null where its evidence is not authentic.</summary>
-    public static ReportData? ReportData(ProcessorResult cpu) => cpu.Tdx is { Claims: not null, Quote: { } quote } ? quote.Quote.Body.ReportData
-        : cpu.Snp is { Claims: not null, Report: { } report } ? report.Report.ReportData
-        : null;
+    public static ReportData? ReportData(ProcessorResult cpu) => cpu.Tee is { Claims: not null } tee ? tee.ReportData : null;
 
     public static ClaimSet OfProcessor(ProcessorResult cpu)
     {

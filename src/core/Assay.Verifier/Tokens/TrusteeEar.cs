@@ -104,9 +104,9 @@ public static class TrusteeEar
     // Where nothing names the image, AR4SI has no claim about executables; a policy that wants one then refuses.
     private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, ProcessorResult cpu, ReportData data, PolicyIdentity policy)
     {
-        var passed = cpu.Tdx?.Passed ?? cpu.Snp!.Passed;
+        var passed = cpu.Tee!.Passed;
         var hardware = passed ? GenuineHardware : cpu.Findings.Any(finding => finding.State is CheckState.Failed) ? UnrecognisedHardware : NoClaim;
-        var image = cpu.Findings.First(finding => finding.Id is CheckIds.TdxMeasurementsMatch or CheckIds.SnpMeasurementMatch);
+        var image = cpu.Findings.First(finding => finding.Id == cpu.Tee.Technology.MeasurementCheck);
         var executables = image.State switch { CheckState.Held => ApprovedBoot, CheckState.Failed => Contraindicated, _ => NoClaim };
         new ClaimSet()
             .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), image.State is CheckState.Failed ? Tier(executables) : "affirming"))
@@ -116,7 +116,7 @@ public static class TrusteeEar
             {
                 evidence.WriteStartObject();
                 evidence.WriteString("report_data", data.ToString());
-                evidence.WritePropertyName(VerdictJson.TeeWord(cpu)!);
+                evidence.WritePropertyName(cpu.Tee.Word);
                 MachineClaims.OfProcessor(cpu).Write(evidence);
                 if (verdict.Machine!.Parts.Boot is { } boot)
                 {

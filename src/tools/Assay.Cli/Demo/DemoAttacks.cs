@@ -33,7 +33,7 @@ internal static class DemoAttacks
         OnEvidence("one GPU counted twice", "set.devices.distinct", stage => stage.WithFault("gpu-twice")),
         OnEvidence("a switch of another machine", "topology.gpus.match", stage => stage.WithFault("foreign-switch")),
         OnEvidence("the clock set back, with collateral of that time", "time.floor.respected", stage => stage.WithFault("clock-set-back")),
-        OnEvidence("simulated devices where real ones are expected", "device.chain.trusted", stage => stage.Honest with { Expected = stage.Honest.Expected with { Trust = TrustSet.Nvidia } }),
+        OnEvidence("simulated devices where real ones are expected", "device.chain.trusted", stage => stage.Honest with { Expected = stage.Honest.Expected with { Basis = stage.Honest.Expected.Basis with { Trust = TrustSet.Nvidia } } }),
         new("a token shown for another challenge", "token.nonce.match", (stage, cancellation) => OnTokenAsync(stage, "token.nonce.match", token => token, stage.ExpectToken(DemoStage.FreshNonce()), cancellation)),
         new("a device's part of a token altered", "token.signature.valid", (stage, cancellation) => OnTokenAsync(stage, "token.signature.valid", Altered, stage.ExpectToken(stage.Nonce), cancellation)),
     ];
@@ -41,22 +41,23 @@ internal static class DemoAttacks
     /// <summary>On a confidential VM: what binds devices, processor, boot and key to one another.</summary>
     public static ImmutableArray<Attack> OnMachine { get; } =
     [
-        OnCvm("a VM without a GPU shows what another machine's GPUs answered to its key", "boot.gpu.attested", cvm => cvm.WithoutGpu()),
-        OnCvm("the same VM, with the other machine's event log", "boot.log.replayed", cvm => cvm.WithAnothersLog()),
-        OnCvm("a GPU swapped after the boot", "binding.boot.devices", cvm => cvm.Judge(BootFault.SwappedDevice)),
-        OnCvm("the evidence shown for another key", "tdx.report-data.match", cvm => cvm.WithAnothersKey()),
-        OnCvm("the gate's event written after the boundary", "boot.events.in-time", cvm => cvm.Judge(BootFault.LateEvent)),
-        OnCvm("the gate's event written twice", "boot.events.once", cvm => cvm.Judge(BootFault.DoubleEvent)),
-        OnCvm("a gate that never wrote its event", "boot.gate.complete", cvm => cvm.Judge(BootFault.MissingEvent)),
-        OnCvm("GPUs in DEVTOOLS mode", "boot.gpu.cc.on", cvm => cvm.Judge(BootFault.DevTools)),
-        OnCvm("the VM without a GPU poses as a cloud's guest, with a vTPM of its own making", "tdx.measurements.match", cvm => cvm.PosingAsParavisor()),
-        OnCvm("the VM without a GPU shows neither its boot log nor any device", "boot.log.replayed", cvm => cvm.LeavingOut()),
-        OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.Judge(BootFault.None, gpus: DemoStage.Gpus + 1)),
+        OnCvm("a VM without a GPU shows what another machine's GPUs answered to its key", "boot.gpu.attested", cvm => cvm.WithoutGpuAsync()),
+        OnCvm("the same VM, with the other machine's event log", "boot.log.replayed", cvm => cvm.WithAnothersLogAsync()),
+        OnCvm("a GPU swapped after the boot", "binding.boot.devices", cvm => cvm.JudgeAsync(BootFault.SwappedDevice)),
+        OnCvm("the evidence shown for another key", "tdx.report-data.match", cvm => cvm.WithAnothersKeyAsync()),
+        OnCvm("the gate's event written after the boundary", "boot.events.in-time", cvm => cvm.JudgeAsync(BootFault.LateEvent)),
+        OnCvm("the gate's event written twice", "boot.events.once", cvm => cvm.JudgeAsync(BootFault.DoubleEvent)),
+        OnCvm("a gate that never wrote its event", "boot.gate.complete", cvm => cvm.JudgeAsync(BootFault.MissingEvent)),
+        OnCvm("GPUs in DEVTOOLS mode", "boot.gpu.cc.on", cvm => cvm.JudgeAsync(BootFault.DevTools)),
+        OnCvm("the VM without a GPU poses as a cloud's guest, with a vTPM of its own making", "tdx.measurements.match", cvm => cvm.PosingAsParavisorAsync()),
+        OnCvm("the VM without a GPU shows neither its boot log nor any device", "boot.log.replayed", cvm => cvm.LeavingOutAsync()),
+        OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.JudgeAsync(BootFault.None, gpus: DemoStage.Gpus + 1)),
     ];
 
-    private static Attack OnCvm(string title, string finding, Func<DemoMachine, Verdict> judge) => new(title, finding, async (stage, cancellation) =>
+    private static Attack OnCvm(string title, string finding, Func<DemoMachine, Task<Verdict>> judge) => new(title, finding, async (stage, cancellation) =>
     {
-        var verdict = judge(await stage.CvmAsync(cancellation).ConfigureAwait(false));
+        var cvm = await stage.CvmAsync(cancellation).ConfigureAwait(false);
+        var verdict = await judge(cvm).ConfigureAwait(false);
         var parts = verdict.Machine!.Parts;
         var caught = parts.ProcessorFindings.Concat(parts.Boot!.Findings).Concat(verdict.Machine.Findings).FirstOrDefault(item => item.Id == finding && item.State is CheckState.Failed);
         return new DemoAnswer(verdict.Kind is VerdictKind.Fail && caught is not null, caught?.Reason);

@@ -100,7 +100,8 @@ internal static class DemoCommand
     {
         console.WriteLine();
         console.MarkupLine("[bold]The confidential VM that uses them: TDX quote, boot log, devices and its key as one[/]");
-        var verdict = (await stage.CvmAsync(cancellation).ConfigureAwait(false)).Honest;
+        var cvm = await stage.CvmAsync(cancellation).ConfigureAwait(false);
+        var verdict = await cvm.HonestAsync().ConfigureAwait(false);
         var asExpected = verdict is { Kind: VerdictKind.Pass, Binding: "boot-event" };
         if (verbose || !asExpected)
         {
@@ -109,7 +110,7 @@ internal static class DemoCommand
         else
         {
             var machine = verdict.Machine!;
-            console.MarkupLineInterpolated($"  [bold green]{verdict.Word.ToUpperInvariant()}[/]  freshness: {verdict.Freshness}, binding to a CVM: {verdict.Binding}, TCB: {machine.Parts.Tdx!.Tcb!.Status}");
+            console.MarkupLineInterpolated($"  [bold green]{verdict.Word.ToUpperInvariant()}[/]  freshness: {verdict.Freshness}, binding to a CVM: {verdict.Binding}, TCB: {machine.Parts.Cpu!.Tee!.TcbStatus}");
             foreach (var finding in machine.Findings.Where(finding => finding.Id.StartsWith("binding.", StringComparison.Ordinal)))
             {
                 console.WriteLine(Folded.To($"    {finding.Id,-24} {Printable.Of(finding.Found ?? finding.Reason ?? "held")}", console.Profile.Width));
@@ -225,7 +226,8 @@ internal static class DemoCommand
         var honest = await stage.VerifyAsync(stage.Honest, cancellation).ConfigureAwait(false);
         var shipped = ShippedSet.TryFind() is { } scene ? await DemoStage.VerifyAsync(scene, new VerifierCache(), cancellation).ConfigureAwait(false) : null;
         var token = EatBundleReader.TryVerify(stage.Token(honest), stage.Keys, stage.ExpectToken(stage.Nonce), out _, out _);
-        var machine = (await stage.CvmAsync(cancellation).ConfigureAwait(false)).Honest;
+        var cvm = await stage.CvmAsync(cancellation).ConfigureAwait(false);
+        var machine = await cvm.HonestAsync().ConfigureAwait(false);
         var asExpected = token && machine is { Kind: VerdictKind.Pass, Binding: "boot-event" } && honest.Kind is VerdictKind.Pass && (shipped is null || shipped.Kind is VerdictKind.Pass);
         using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();

@@ -6,15 +6,14 @@ using System.Text;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
-using Assay.Appraisal.Processors;
 using Assay.Binding;
+using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Reference.Manifest;
 using Assay.Simulator;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Cli.Demo;
@@ -28,15 +27,22 @@ internal sealed class DemoMachine
     public const string Challenge = "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=";
 
     private readonly SimulatedIntel _intel;
-    private readonly TrustSet _trust;
-    private readonly DevicesResult _devices;
+    private readonly TrustBasis _basis;
+    private readonly ImmutableArray<DeviceResult> _devices;
     private readonly ImmutableArray<DeviceEvidence> _evidence;
+    private readonly ICollateralSource _source;
     private readonly VerifierCache _cache;
     private readonly byte[] _policy;
 
-    private DemoMachine(SimulatedIntel intel, TrustSet trust, DevicesResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache)
+    /// <param name="intel">Who signs its quotes.</param>
+    /// <param name="devices">Its devices as they answered the key.</param>
+    /// <param name="evidence">What they answered.</param>
+    /// <param name="key">Challenge and key of this session.</param>
+    /// <param name="source">Where the relying party has collateral of devices from.</param>
+    /// <param name="cache">What verified before.</param>
+    public DemoMachine(SimulatedIntel intel, DevicesResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, ICollateralSource source, VerifierCache cache)
     {
-        (_intel, _trust, _devices, _evidence, Key, _cache) = (intel, trust, devices, evidence, key, cache);
+        (_intel, _basis, _devices, _evidence, Key, _source, _cache) = (intel, devices.Basis, devices.Devices, evidence, key, source, cache);
         _policy = new GateExpectation
         {
             Gpus = DemoStage.Gpus,
@@ -46,17 +52,23 @@ internal sealed class DemoMachine
             BundleSigner = null,
             MinimumBundleSequence = 0,
         }.ToPayload().ToBytes();
-        Image = ImageOf(Boot(Plan(BootFault.None)));
+        References = new ReferenceManifest
+        {
+            ImageName = "demonstration",
+            ImageVersion = "1",
+            Sequence = 1,
+            NotBefore = intel.Now.AddDays(-1),
+            NotAfter = intel.Now.AddDays(365),
+            Tdx = [ImageOf(Boot(Plan(BootFault.None)))],
+            GpuPolicies = [new Digest(_policy)],
+        };
     }
 
     /// <summary>Challenge and key of this session.</summary>
     public KeyBinding Key { get; }
 
-    /// <summary>What its gate expects, as measured.</summary>
-    public Digest GatePolicy => new(_policy);
-
-    /// <summary>Its image, known to be good.</summary>
-    public TdxReference Image { get; }
+    /// <summary>Its image and its gate's policy, known to be good.</summary>
+    public ReferenceManifest References { get; }
 
     // RTMR3 is the boot's own: its events are judged one by one.
     private static TdxReference ImageOf(SimulatedBoot boot) => new()
@@ -66,11 +78,8 @@ internal sealed class DemoMachine
         Rtmr = [new Digest(boot.Rtmrs[0].Span), new Digest(boot.Rtmrs[1].Span), new Digest(boot.Rtmrs[2].Span), null],
     };
 
-    /// <summary>The instant of everything simulated.</summary>
-    public DateTimeOffset Now => _intel.Now;
-
     /// <summary>Its devices' evidence.</summary>
-    public IEnumerable<(DeviceKind Kind, DeviceEvidence Bytes)> Evidence => _devices.Devices.Select((device, index) => (device.Kind, _evidence[index]));
+    public IEnumerable<(DeviceKind Kind, DeviceEvidence Bytes)> Evidence => _devices.Select((device, index) => (device.Kind, _evidence[index]));
 
     /// <summary>Quote, collateral and log, as a guest and its relying party have them.</summary>
     public (byte[] Quote, byte[] Collateral, byte[] Log) Shown()
@@ -81,7 +90,7 @@ internal sealed class DemoMachine
     }
 
     /// <summary>The whole machine, honest.</summary>
-    public Verdict Honest => Judge(BootFault.None);
+    public Task<Verdict> HonestAsync() => JudgeAsync(BootFault.None);
 
     /// <summary>Anchors of the devices' authority and of a simulated Intel.</summary>
     public static TrustSet TrustOf(SimulatedAuthority authority, SimulatedIntel intel, string name) =>
@@ -97,26 +106,23 @@ internal sealed class DemoMachine
         return KeyBinding.TryCreate(Challenge, Encoding.ASCII.GetBytes(jwk), out var binding, out var fault) ? binding : throw new InvalidOperationException($"{fault}");
     }
 
-    public static DemoMachine Create(SimulatedIntel intel, TrustSet trust, DevicesResult devices, ImmutableArray<DeviceEvidence> evidence, KeyBinding key, VerifierCache cache) =>
-        new(intel, trust, devices, evidence, key, cache);
-
     /// <summary>This machine, booted with a fault of the simulator.</summary>
-    public Verdict Judge(BootFault fault, int? gpus = DemoStage.Gpus) => Judge(Boot(Plan(fault)), log: null, Key, gpus);
+    public Task<Verdict> JudgeAsync(BootFault fault, int? gpus = DemoStage.Gpus) => JudgeAsync(Boot(Plan(fault)), log: null, Key, gpus);
 
     /// <summary>A VM without a GPU: its own honest boot says so, and the devices answered its key on another machine.</summary>
-    public Verdict WithoutGpu() => Judge(Boot(Plan(BootFault.Skipped) with { Devices = [] }), log: null, Key);
+    public Task<Verdict> WithoutGpuAsync() => JudgeAsync(Boot(Plan(BootFault.Skipped) with { Devices = [] }), log: null, Key);
 
     /// <summary>The same VM, which shows the other machine's log instead of its own.</summary>
-    public Verdict WithAnothersLog() => Judge(Boot(Plan(BootFault.Skipped) with { Devices = [] }), Boot(Plan(BootFault.None)).JsonLog(), Key);
+    public Task<Verdict> WithAnothersLogAsync() => JudgeAsync(Boot(Plan(BootFault.Skipped) with { Devices = [] }), Boot(Plan(BootFault.None)).JsonLog(), Key);
 
     /// <summary>An honest machine's evidence, shown for a key that it never saw.</summary>
-    public Verdict WithAnothersKey() => Judge(Boot(Plan(BootFault.None)), log: null, NewKey());
+    public Task<Verdict> WithAnothersKeyAsync() => JudgeAsync(Boot(Plan(BootFault.None)), log: null, NewKey());
 
     /// <summary>
     /// The VM without a GPU again, now posing as a guest of a cloud's paravisor: any root process in it chooses REPORTDATA, so it names a
     /// "vTPM" of its own making, whose PCRs say what the relying party would like to read.
     /// </summary>
-    public Verdict PosingAsParavisor()
+    public Task<Verdict> PosingAsParavisorAsync()
     {
         var boot = Boot(Plan(BootFault.None));
         var additional = AdditionalEvidence.Of(_evidence);
@@ -129,15 +135,15 @@ internal sealed class DemoMachine
             Paravisor = "the cloud's paravisor",
             Values = s_bootRegisters.ToImmutableSortedDictionary(register => register, register => new Digest(boot.Pcrs[register].Span)),
         };
-        var expected = Expectations(Key) with { TdxReferences = [Image, s_paravisor], TpmReferences = [pcrs], Registers = [SimulatedBoot.GatePcr] };
-        return Judge(posed.Evidence, posed.Tdx!.Collateral, [boot.TcgLog(), boot.JsonPcrLog()], expected, SimulatedBoot.GatePcr);
+        var expected = Expected(Key, SimulatedBoot.GatePcr, References with { Version = 2, Tdx = [.. References.Tdx, s_paravisor], Pcrs = [pcrs] });
+        return JudgeAsync(posed.Evidence, posed.Tdx!.Collateral, [boot.TcgLog(), boot.JsonPcrLog()], expected);
     }
 
     /// <summary>The VM without a GPU, whose log would betray it: it shows neither the log nor any device.</summary>
-    public Verdict LeavingOut()
+    public Task<Verdict> LeavingOutAsync()
     {
         var made = SimulatedTdx.Create(_intel, 5, is15: true, Key.ReportData(""), rtmr: Boot(Plan(BootFault.Skipped) with { Devices = [] }).Rtmrs);
-        return Judge(made.Quote, made.Collateral, [], Expectations(Key) with { AdditionalEvidence = "" }, register: 3, isShown: false);
+        return JudgeAsync(made.Quote, made.Collateral, [], Expected(Key, GateRequirement.Rtmr, References), isShown: false);
     }
 
     private static readonly TdxReference s_paravisor = new() { Name = "the cloud's paravisor", MrTd = new Digest(SimulatedAzure.ParavisorMrTd), Rtmr = [null, null, null, null], IsParavisor = true };
@@ -151,43 +157,37 @@ internal sealed class DemoMachine
 
     private SimulatedBootPlan Plan(BootFault fault) => new()
     {
-        Devices = [.. _devices.Devices.Select(device => new SimulatedBootDevice(
+        Devices = [.. _devices.Select(device => new SimulatedBootDevice(
             device.Kind is DeviceKind.Switch ? "switch" : "gpu", device.Device!.Identity.Id.Bytes.ToArray(), device.Device.Identity.Ueid, SHA384.HashData("the evidence at boot"u8)))],
         Policy = _policy,
         Cc = "ppcie",
         Fault = fault,
     };
 
-    private Verdict Judge(SimulatedBoot boot, byte[]? log, KeyBinding claimed, int? gpus = DemoStage.Gpus)
+    private Task<Verdict> JudgeAsync(SimulatedBoot boot, byte[]? log, KeyBinding claimed, int? gpus = DemoStage.Gpus)
     {
         var made = Quote(boot);
-        return Judge(made.Quote, made.Collateral, [log ?? boot.JsonLog()], Expectations(claimed), register: 3, gpus);
+        return JudgeAsync(made.Quote, made.Collateral, [log ?? boot.JsonLog()], Expected(claimed, GateRequirement.Rtmr, References, gpus));
     }
 
-    private ProcessorExpectations Expectations(KeyBinding claimed) => new()
+    private MachineExpectations Expected(KeyBinding claimed, int register, ReferenceManifest references, int? gpus = DemoStage.Gpus) => new()
     {
-        Key = claimed,
-        AdditionalEvidence = AdditionalEvidence.Of(_evidence),
-        ReportData = null,
-        TdxReferences = [Image],
-        SnpReferences = null,
-        SnpMinimumTcb = null,
-        Time = _devices.Time,
-        Trust = _trust,
-        Revocation = RevocationChecking.Required,
+        Challenge = Challenge,
+        Key = Encoding.UTF8.GetBytes(claimed.Jwk),
+        Basis = _basis,
+        References = ReferenceValues.TryRead(references.ToCanonicalJson(), keys: null, _basis.Time, minimumSequence: 0, out var values, out _) ? values
+            : throw new InvalidOperationException("the demonstration's own reference values cannot be read"),
+        Gpus = gpus,
+        Switches = DemoStage.Switches,
+        RequireSecureBoot = true,
+        Gate = new GateRequirement { Phase = BootPhase.Run, Register = register, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
     };
 
-    private Verdict Judge(byte[] shown, byte[] statements, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorExpectations processor, int register, int? gpus = DemoStage.Gpus, bool isShown = true)
+    private Task<Verdict> JudgeAsync(byte[] shown, byte[] statements, ImmutableArray<ReadOnlyMemory<byte>> logs, MachineExpectations expected, bool isShown = true)
     {
         var cpu = ProcessorEvidence.TryParse(shown, "the VM's evidence", out var read, out var fault) ? read : throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
         var collateral = TdxCollateral.TryParse(statements, out var tdx, out fault) ? tdx : throw new InvalidOperationException($"the simulator's own collateral cannot be read: {fault}");
-        var gate = new BootExpectations
-        {
-            RequireSecureBoot = true,
-            Gate = new GateRequirement { Phase = BootPhase.Run, Register = register, Policies = [new Digest(_policy)], Outcome = GateOutcome.Attested, Devices = null },
-        };
-        var parts = MachineAppraisal.Join(isShown ? _devices : null, cpu, logs, new ProcessorCollateral { Tdx = collateral }, processor, gate, _cache);
-        var whole = new MachineDemands { Gpus = gpus, Switches = DemoStage.Switches, DangerouslyAcceptedBinding = GpuBinding.BootEvent, Challenged = true };
-        return Verdict.Of(parts, whole, RelyingPartyPolicy.Default, ClaimsVersion.V3);
+        var appraiser = new MachineAppraiser(_source, _cache) { Given = new ProcessorCollateral { Tdx = collateral } };
+        return appraiser.AppraiseAsync(new MachineEvidence { Devices = isShown ? _evidence : [], Cpu = cpu, EventLogs = logs }, expected);
     }
 }

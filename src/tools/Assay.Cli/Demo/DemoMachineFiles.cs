@@ -2,7 +2,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Assay.Evidence.Files;
-using Assay.Reference.Manifest;
 
 namespace Assay.Cli.Demo;
 
@@ -32,16 +31,7 @@ internal static class DemoMachineFiles
         File.WriteAllText(Path.Combine(folder, Bundle), bundle.ToJsonString(s_options) + "\n");
         File.WriteAllBytes(Path.Combine(folder, Collateral), collateral);
         File.WriteAllBytes(Path.Combine(folder, Anchors), anchors);
-        File.WriteAllBytes(Path.Combine(folder, References), new ReferenceManifest
-        {
-            ImageName = "demonstration",
-            ImageVersion = "1",
-            Sequence = 1,
-            NotBefore = cvm.Now.AddDays(-1),
-            NotAfter = cvm.Now.AddDays(365),
-            Tdx = [cvm.Image],
-            GpuPolicies = [cvm.GatePolicy],
-        }.ToCanonicalJson());
+        File.WriteAllBytes(Path.Combine(folder, References), cvm.References.ToCanonicalJson());
     }
 
     private static JsonArray Devices(DemoMachine cvm, DeviceKind kind) =>

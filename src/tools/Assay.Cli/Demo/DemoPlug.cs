@@ -33,7 +33,7 @@ internal sealed class DemoPlug
     private DemoPlug(DemoStage stage)
     {
         _stage = stage;
-        _verification = new ItemVerification(stage.Honest.Expected.Trust, new VerifierCache());
+        _verification = new ItemVerification(stage.Honest.Expected.Basis.Trust, new VerifierCache());
         _clock = new FixedClock(stage.World.Now);
     }
 
@@ -96,7 +96,7 @@ internal sealed class DemoPlug
     private async Task<byte[]> BundleAsync(CollateralCache cache, DeviceEvidence[] evidence, CancellationToken cancellation)
     {
         var needs = new CollateralNeeds(cache, _verification, [OcspHash.Sha1]);
-        var whyNot = await needs.AddAsync(evidence, _stage.Honest.Expected.Time, cancellation).ConfigureAwait(false) ?? (needs.Missing.IsEmpty ? null : $"{needs.Missing[0]}");
+        var whyNot = await needs.AddAsync(evidence, _stage.Honest.Expected.Basis.Time, cancellation).ConfigureAwait(false) ?? (needs.Missing.IsEmpty ? null : $"{needs.Missing[0]}");
         var (manifest, items) = whyNot is null ? needs.ToBundle(_stage.World.Now, sequence: 1) : throw new InvalidOperationException(whyNot);
         return CollateralBundle.Write(manifest, items, _stage.SigningKey);
     }

@@ -56,12 +56,10 @@ internal sealed class DemoStage : IDisposable
         return new DemoStage(authority, world, intel, DemoMachine.TrustOf(authority, intel, "demonstration"), FreshNonce(), NewKey());
     }
 
-    public static MachineExpectations Expect(Nonce nonce, TrustSet trust, DateTimeOffset now) => new()
+    public static MachineExpectations Expect(Nonce nonce, EvaluationTime time, TrustSet trust) => new()
     {
         Nonce = nonce,
-        Time = new EvaluationTime(now, TimeSource.System),
-        Trust = trust,
-        Revocation = RevocationChecking.Required,
+        Basis = new TrustBasis(time, trust, RevocationChecking.Required),
     };
 
     public static Nonce FreshNonce() =>
@@ -104,10 +102,10 @@ internal sealed class DemoStage : IDisposable
             throw new InvalidOperationException($"the simulator's own evidence cannot be read: {fault}");
         }
 
-        var expected = Expect(key.DeviceNonce(), _trust, _world.Now);
-        var appraiser = new MachineAppraiser(new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) }, _cache);
-        var verdict = await appraiser.AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, expected, cancellation: cancellation).ConfigureAwait(false);
-        return _cvm = DemoMachine.Create(_intel, _trust, verdict.Appraisal, evidence, key, _cache);
+        var expected = Expect(key.DeviceNonce(), new EvaluationTime(_world.Now, TimeSource.System), _trust);
+        var source = new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) };
+        var verdict = await new MachineAppraiser(source, _cache).AppraiseAsync(new MachineEvidence { Devices = [.. evidence] }, expected, cancellation: cancellation).ConfigureAwait(false);
+        return _cvm = new DemoMachine(_intel, verdict.Appraisal, evidence, key, source, _cache);
     }
 
     /// <summary>The verdict as a detached EAT bundle.</summary>
@@ -146,7 +144,7 @@ internal sealed class DemoStage : IDisposable
     }
 
     private DemoScene Scene(SimulatedWorld world) => new(
-        SimulatedEvidence.ToJson(world.Evidence(Nonce.Bytes.ToArray())), Expect(Nonce, _trust, world.Now), new WorldRims(world), new WorldOcsp(world));
+        SimulatedEvidence.ToJson(world.Evidence(Nonce.Bytes.ToArray())), Expect(Nonce, new EvaluationTime(world.Now, TimeSource.System), _trust), new WorldRims(world), new WorldOcsp(world));
 
     private static SimulatedWorld Machine(SimulatedAuthority authority, SimulatedFault fault, DateTimeOffset now) =>
         SimulatedWorld.TryCreateMachine(

@@ -34,7 +34,7 @@ internal static class ShippedSet
 
         return new DemoScene(
             File.ReadAllBytes(Path.Combine(set, "switch_evidence.json")),
-            DemoStage.Expect(nonce, trust, created) with { Time = new EvaluationTime(created, TimeSource.Stated) },
+            DemoStage.Expect(nonce, new EvaluationTime(created, TimeSource.Stated), trust),
             new DirectoryRimStore(Path.Combine(set, "rims")),
             new DirectoryOcspStore(Path.Combine(set, "ocsp")));
     }

@@ -1,6 +1,7 @@
 using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli.Explain;
+using Assay.Endorsements;
 using Assay.Policy;
 
 namespace Assay.Cli.Verify;
@@ -17,7 +18,7 @@ internal static class Advice
         var machine = verdict.Machine is { } whole ? whole.Parts.ProcessorFindings.Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != "composite.parts.passed")) : [];
         var failed = verdict.Appraisal.AllFindings.Concat(machine).Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed.Select(id => Explanations.Find(id)?.Cure).OfType<string>().Distinct().ToList();
-        var simulated = verdict.Appraisal.Anchors is Assay.Trust.TrustSetKind.Simulated;
+        var simulated = verdict.Appraisal.Basis.Trust.Kind is Assay.Trust.TrustSetKind.Simulated;
         foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
         {
             advice.Add(kind.Key switch
@@ -44,7 +45,7 @@ internal static class Advice
         return advice;
     }
 
-    private static string MissingOf(ProcessorResult cpu) => cpu.Tdx is not null
-        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Tdx.Quote?.Platform.Fmspc}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
+    private static string MissingOf(ProcessorResult cpu) => cpu.Tee is { Word: "tdx" }
+        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Needed.Where(item => item.Kind is CollateralKind.TcbInfo).Select(item => item.Id.Split('/')[1].ToLowerInvariant()).FirstOrDefault()}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
         : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put them into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
 }

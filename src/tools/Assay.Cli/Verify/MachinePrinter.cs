@@ -24,21 +24,15 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         }
 
         console.WriteLine();
-        var name = cpu switch
-        {
-            { Tdx.Quote.Quote.Body.Kind: var kind } => $"Intel TDX {(kind is Evidence.Tdx.TdReportKind.Td15 ? "1.5" : "1.0")}",
-            { Snp.Report: { } report } => $"AMD SEV-SNP {report.Endorsement.ProductName}",
-            _ => "not authentic",
-        };
+        var name = cpu.Tee is { IsAuthentic: true } tee ? tee.Title : "not authentic";
         console.MarkupLineInterpolated($"[bold]Processor[/] {Printable.Of(name)}  ({Printable.Of(cpu.Evidence.Source)})");
-        var status = cpu.Tdx?.Tcb?.Status ?? cpu.Snp?.TcbStatus ?? TcbStatus.None;
+        var status = cpu.Tee?.TcbStatus ?? TcbStatus.None;
         if (status is not TcbStatus.None)
         {
-            var advisories = cpu.Tdx?.Tcb?.AdvisoryIds ?? [];
+            var advisories = cpu.Tee?.AdvisoryIds ?? [];
             line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
         }
-
-        else if (cpu.Snp?.Report is not null)
+        else if (cpu.Tee is { IsAuthentic: true, Word: "snp" })
         {
             line("  TCB not judged: AMD states no status, and no minimum TCB was stated");
         }

@@ -47,7 +47,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             // With a key the challenge is text, whatever becomes of the key.
             var isText = shown.Key is not null || parsed.GetValue(options.TeePubkey) is not null;
             var reportData = ReportDataOf(isBound);
-            var references = References(common.Time);
+            var references = References(common.Basis.Time);
             // A nonce that nothing is asked about would look as if it had been answered.
             if (cpu is not null && jwk is null && nonce is not null && shown.Devices.IsEmpty)
             {

@@ -62,7 +62,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         };
         var weakened = verdict.Kind is VerdictKind.Pass && !verdict.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", verdict.Weakened)}[/]" : "";
         console.MarkupLine($"[bold {colour}]{word}[/]{weakened}");
-        var at = Instant.Text(appraisal.Time.Instant);
+        var at = Instant.Text(appraisal.Basis.Time.Instant);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
         Row("freshness", verdict.Freshness);

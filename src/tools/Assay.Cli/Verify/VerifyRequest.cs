@@ -57,7 +57,7 @@ internal sealed class VerifyRequest : IDisposable
         var sources = reader.Sources(bundle);
         var policy = reader.Policy();
         var failOn = reader.FailOnWeakened();
-        var token = reader.Token(expectations.Trust);
+        var token = reader.Token(expectations.Basis.Trust);
         faults = [.. reader.Faults];
         request = faults.IsEmpty
             ? new VerifyRequest
@@ -173,9 +173,7 @@ internal sealed class VerifyRequest : IDisposable
 
         public MachineExpectations Expectations(TimeProvider clock) => new()
         {
-            Time = ReadTime(clock),
-            Trust = AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse),
-            Revocation = parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required,
+            Basis = new TrustBasis(ReadTime(clock), AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse), parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
             DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
             RequireFwid = parsed.GetValue(options.RequireFwid),
         };
@@ -194,14 +192,14 @@ internal sealed class VerifyRequest : IDisposable
                 Refuse("cli.bundle", $"--bundle brings all collateral, and so does {other.Name}: give one of them");
             }
 
-            var expected = options.BundleTrust.Read(parsed, expectations.Time, Refuse);
+            var expected = options.BundleTrust.Read(parsed, expectations.Basis.Time, Refuse);
             if (!InputFile.TryRead(path, Limits.BundleBytes, out var file, out var whyNot))
             {
                 Refuse("cli.file", whyNot);
             }
             else if (expected is not null && Faults.Count == 0)
             {
-                if (VerifiedBundle.TryVerify(file, expected, new ItemVerification(expectations.Trust, cache), out var bundle, out var fault))
+                if (VerifiedBundle.TryVerify(file, expected, new ItemVerification(expectations.Basis.Trust, cache), out var bundle, out var fault))
                 {
                     return bundle;
                 }

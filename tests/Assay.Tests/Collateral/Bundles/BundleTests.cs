@@ -51,7 +51,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var bundle = world.Accepted(world.Honest.Write(world.Site));
         Assert.True(Nonce.TryCreate(System.Security.Cryptography.SHA256.HashData("cache"u8), out var nonce));
-        var expected = new DeviceExpectations { Nonce = nonce, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = nonce, Basis = new TrustBasis(new EvaluationTime(BundleWorld.Now, TimeSource.System), world.World.Trust, RevocationChecking.Required) };
 
         var verdict = DefaultPolicy.Decide(await new Appraiser(bundle, bundle, new VerifierCache()).AppraiseAsync(world.Evidence, expected, null, Cancellation));
 
@@ -64,7 +64,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
     {
         var without = BundleForge.Of(world.Items.Where(item => item.Key != world.World.RimKey && item.Key != world.BromKey), BundleWorld.Now);
         var bundle = world.Accepted(without.Write(world.Site));
-        var expected = new DeviceExpectations { Nonce = null, Time = new EvaluationTime(BundleWorld.Now, TimeSource.System), Trust = world.World.Trust, Revocation = RevocationChecking.Required };
+        var expected = new DeviceExpectations { Nonce = null, Basis = new TrustBasis(new EvaluationTime(BundleWorld.Now, TimeSource.System), world.World.Trust, RevocationChecking.Required) };
 
         var verdict = DefaultPolicy.Decide(await new Appraiser(bundle, bundle, new VerifierCache()).AppraiseAsync(world.Evidence, expected, null, Cancellation));
 
@@ -163,9 +163,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
         TdxReferences = null,
         SnpReferences = null,
         SnpMinimumTcb = null,
-        Time = new EvaluationTime(SimulatedCpu.Now, TimeSource.System),
-        Trust = SimulatedCpu.Trust,
-        Revocation = RevocationChecking.Required,
+        Basis = new TrustBasis(new EvaluationTime(SimulatedCpu.Now, TimeSource.System), SimulatedCpu.Trust, RevocationChecking.Required),
     };
 
     private static byte[] WithoutSignatures(byte[] file)

@@ -79,7 +79,7 @@ public sealed class ClientShapeTests(NvidiaServices nvidia, ProcessorServices pr
     }
 
     private Task<ServedProxy> ServedAsync(Loopback upstream) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
+        nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
 
     // Over a bare socket, so that no library of ours rewrites what the client sent.
     private static async Task<(int Status, byte[] Body)> ReplayAsync(ServedProxy proxy, string head, byte[] body)

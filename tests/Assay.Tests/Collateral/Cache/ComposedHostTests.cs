@@ -70,7 +70,7 @@ public sealed class ComposedHostTests(NvidiaServices nvidia) : IClassFixture<Nvi
     private async Task<Site> SiteAsync(Action<WebApplication> map)
     {
         var upstream = await Loopback.StartAsync(nvidia.AnswerAsync);
-        var verification = new ItemVerification(nvidia.Expectations.Trust, new VerifierCache());
+        var verification = new ItemVerification(nvidia.Expectations.Basis.Trust, new VerifierCache());
         var http = new HttpUpstream(new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address, Http = Loopback.Patient });
         var cache = new CollateralCache(verification, null, http, CacheWorld.Patient, new ManualTime(NvidiaServices.Now), refreshes: false);
         Assert.True(verification.TryVerifyAuthority(nvidia.Evidence[0].Chain, out var proof, out var fault), fault?.ToString());

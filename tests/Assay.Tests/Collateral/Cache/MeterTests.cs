@@ -94,5 +94,5 @@ public sealed class MeterTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     }
 
     private Task<ServedProxy> ServedAsync(Loopback upstream) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
+        nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
 }

@@ -144,5 +144,5 @@ public sealed class ProxyLimitTests(NvidiaServices nvidia) : IClassFixture<Nvidi
     }
 
     private Task<ServedProxy> ServedAsync(Loopback upstream, Func<ProxyOptions, ProxyOptions> with) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with);
+        nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with);
 }

@@ -23,7 +23,7 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
         var address = proxy.Address;
         await proxy.DisposeAsync();
 
-        Assert.Equal($"Serving collateral on {address} (pool canary with its staged sets); cache folder: {folder}; items: 3; anchors: {nvidia.Expectations.Trust.Name}", Assert.Single(logs.Of(EventIds.Started)));
+        Assert.Equal($"Serving collateral on {address} (pool canary with its staged sets); cache folder: {folder}; items: 3; anchors: {nvidia.Expectations.Basis.Trust.Name}", Assert.Single(logs.Of(EventIds.Started)));
         Assert.Equal([EventIds.Started, EventIds.Stopping, EventIds.Stopped], logs.All.Select(line => line.Id.Id));
     }
 
@@ -161,5 +161,5 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
         new(new ItemVerification(world.Trust, new VerifierCache()), null, upstream, CacheWorld.Patient, time, refreshes: false, logs.CreateLogger<CollateralCache>());
 
     private Task<ServedProxy> ServedAsync(Loopback upstream, LogLines logs, Func<ProxyOptions, ProxyOptions>? with = null, string? folder = null, ManualTime? time = null) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, time ?? new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with, folder, nvidia.Evidence[0].Chain, logs: logs);
+        nvidia.Expectations.Basis.Trust, time ?? new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with, folder, nvidia.Evidence[0].Chain, logs: logs);
 }

@@ -234,7 +234,7 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     [Fact]
     public async Task Simulated_anchors_are_served_on_loopback_alone()
     {
-        var verification = new ItemVerification(nvidia.Expectations.Trust, new VerifierCache());
+        var verification = new ItemVerification(nvidia.Expectations.Basis.Trust, new VerifierCache());
         await using var cache = new CollateralCache(verification, null, new ScriptedUpstream(_ => Task.FromResult(Fetched.Failed("", ""))), new CachePolicy(), new ManualTime(NvidiaServices.Now), refreshes: false);
 
         await Assert.ThrowsAsync<ArgumentException>(() => CollateralProxy.StartAsync(
@@ -242,6 +242,6 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
     }
 
     private Task<ServedProxy> ServedAsync(Loopback upstream, Func<ProxyOptions, ProxyOptions>? with = null, bool learns = true) => ServedProxy.StartAsync(
-        nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with,
+        nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, with,
         chain: learns ? nvidia.Evidence[0].Chain : default);
 }

@@ -22,7 +22,7 @@ public sealed class ProxyTranscriptTests(NvidiaServices nvidia) : IClassFixture<
     {
         await using var upstream = await Loopback.StartAsync(nvidia.AnswerAsync);
         await using var proxy = await ServedProxy.StartAsync(
-            nvidia.Expectations.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
+            nvidia.Expectations.Basis.Trust, new ManualTime(NvidiaServices.Now), new UpstreamOptions { Rim = upstream.Address, Ocsp = upstream.Address }, chain: nvidia.Evidence[0].Chain);
         var (found, lines) = (new StringBuilder(), await File.ReadAllLinesAsync(s_file, Cancellation));
         foreach (var line in lines)
         {

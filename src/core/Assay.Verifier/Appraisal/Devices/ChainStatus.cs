@@ -72,7 +72,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
             .Select(index => new RevocationQuery(path.Certificates[index], path.Certificates[index + 1]));
 
     public Outcome Current(CertificationPath path, bool isRim) =>
-        PathValidity.Judge(path, expected.Time.Instant, isRim
+        PathValidity.Judge(path, expected.Basis.Time.Instant, isRim
             ? "fetch the RIM again, NVIDIA signs the same id anew before its signer ends"
             : "the device's certificates cannot be renewed in the field, ask its manufacturer");
 
@@ -82,8 +82,8 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
     public RevocationOutcomes Revocation(CertificationPath path, DeviceModel? device)
     {
         var isDevice = device is not null;
-        var status = ChainStatus.Unasked(path, expected.Time.Instant);
-        if (expected.Revocation is not RevocationChecking.Required)
+        var status = ChainStatus.Unasked(path, expected.Basis.Time.Instant);
+        if (expected.Basis.Revocation is not RevocationChecking.Required)
         {
             var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
             return new RevocationOutcomes(status, waived, waived, waived);
@@ -177,7 +177,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
             return new Answer(name, "undefined", null, whyInvalid, null, false, DateTimeOffset.MinValue);
         }
 
-        var judgement = RevocationJudgement.Of(newest, expected.Time.Instant, expected.MaximumOcspAge);
+        var judgement = RevocationJudgement.Of(newest, expected.Basis.Time.Instant, expected.MaximumOcspAge);
         var nonceMatches = !newestItem!.NonceSent.IsEmpty && newest.CompareNonce(newestItem.NonceSent.Span) is NonceMatch.Matches;
         var statement = newest.ProducedAt > newest.ThisUpdate ? newest.ProducedAt : newest.ThisUpdate;
         return new Answer(name, Word(newest.Status), judgement, null, null, nonceMatches, statement);
@@ -185,7 +185,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
 
     private bool TryAuthenticate(RevocationQuery query, CollateralItem item, [NotNullWhen(true)] out AuthenticOcspAnswer? answer, [NotNullWhen(false)] out string? whyNot)
     {
-        var (certificate, issuer, kind) = (query.Certificate, query.Issuer, expected.Trust.Kind);
+        var (certificate, issuer, kind) = (query.Certificate, query.Issuer, expected.Basis.Trust.Kind);
         whyNot = null;
         if (AuthenticOcspAnswer.TryFromCache(item.Body.Span, certificate, issuer, kind, cache, out answer))
         {

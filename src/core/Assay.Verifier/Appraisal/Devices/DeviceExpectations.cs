@@ -1,7 +1,5 @@
 using Assay.Authentication;
-using Assay.Checks;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
@@ -12,14 +10,8 @@ public sealed record DeviceExpectations
     /// <summary>The challenge that every report must answer. Null: freshness is not proven, and the verdict says so.</summary>
     public required Nonce? Nonce { get; init; }
 
-    /// <summary>The instant of judgement.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>Whose roots are believed.</summary>
-    public required TrustSet Trust { get; init; }
-
-    /// <summary>Whether revocation is asked about.</summary>
-    public required RevocationChecking Revocation { get; init; }
+    /// <summary>Time, trust set and revocation, as of all parts of the machine.</summary>
+    public required TrustBasis Basis { get; init; }
 
     /// <summary>
     /// Tolerates certificateHold on RIM signers (never on device chains, S-19), which NVIDIA puts on pre-release drivers. A weakening.
@@ -32,5 +24,5 @@ public sealed record DeviceExpectations
     /// <summary>How old an OCSP answer may be even inside its window; null for the window alone.</summary>
     public TimeSpan? MaximumOcspAge { get; init; }
 
-    internal DeviceQuestion Question => new(Nonce, Trust, RequireFwid);
+    internal DeviceQuestion Question => new(Nonce, Basis.Trust, RequireFwid);
 }

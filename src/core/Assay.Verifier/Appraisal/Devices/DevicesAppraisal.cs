@@ -26,8 +26,8 @@ public static class DevicesAppraisal
         new(Checks.CheckIds.TopologySwitchesMatch, candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
         new(Checks.CheckIds.TimeSourceChosen, TimeIsChosen),
         new(Checks.CheckIds.TimeFloorRespected, TimeIsPlausible),
-        new(Checks.CheckIds.RevocationChosen, candidate => candidate.Expected.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
-            : candidate.Expected.Revocation is RevocationChecking.Required ? Outcome.Held()
+        new(Checks.CheckIds.RevocationChosen, candidate => candidate.Expected.Basis.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+            : candidate.Expected.Basis.Revocation is RevocationChecking.Required ? Outcome.Held()
             : Outcome.Waived("revocation was skipped, and that is accepted")),
     ];
 
@@ -67,13 +67,13 @@ public static class DevicesAppraisal
         ArgumentNullException.ThrowIfNull(cache);
         var devices = authenticated.Select(result => result.Device).OfType<AuthenticDevice>().ToArray();
         ImmutableArray<string> ids = [.. devices.SelectMany(device => ReferencePlan.For(device)).Select(need => need.Id).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
-        if (expected.Revocation is not RevocationChecking.Required)
+        if (expected.Basis.Revocation is not RevocationChecking.Required)
         {
             return new RequiredCollateral(ids, []);
         }
 
         var rims = ids.Where(collateral.Rims.ContainsKey)
-            .Select(id => RimAppraisal.TryAuthenticate(collateral.Rims[id].Span, expected.Trust, cache)).OfType<Reference.AuthenticRim>();
+            .Select(id => RimAppraisal.TryAuthenticate(collateral.Rims[id].Span, expected.Basis.Trust, cache)).OfType<Reference.AuthenticRim>();
         var queries = devices.SelectMany(device => ChainJudge.Queries(device.Path, device.Identity.Model))
             .Concat(rims.SelectMany(rim => ChainJudge.Queries(rim.Path, device: null)));
         return new RequiredCollateral(ids, [.. queries.DistinctBy(query => query.Subject)]);
@@ -104,8 +104,7 @@ public static class DevicesAppraisal
             Devices = devices,
             Findings = findings,
             Missing = MissingItems(devices),
-            Time = expected.Time,
-            Anchors = expected.Trust.Kind,
+            Basis = expected.Basis,
             FreshnessProven = fresh,
             Weakened = Weakenings(devices, expected),
         };
@@ -113,7 +112,7 @@ public static class DevicesAppraisal
 
     // What authentication uses. Time and revocation are asked about only here.
     private static bool WereAskedAlike(DeviceExpectations asked, DeviceExpectations expected) =>
-        Equals(asked.Nonce, expected.Nonce) && asked.Trust.Identity == expected.Trust.Identity && asked.RequireFwid == expected.RequireFwid;
+        Equals(asked.Nonce, expected.Nonce) && asked.Basis.Trust.Identity == expected.Basis.Trust.Identity && asked.RequireFwid == expected.RequireFwid;
 
     private static Outcome DevicesAreDistinct(Candidate candidate)
     {
@@ -148,7 +147,7 @@ public static class DevicesAppraisal
         };
     }
 
-    private static Outcome TimeIsChosen(Candidate candidate) => candidate.Expected.Time.Source switch
+    private static Outcome TimeIsChosen(Candidate candidate) => candidate.Expected.Basis.Time.Source switch
     {
         TimeSource.System => Outcome.Held("the system clock"),
         TimeSource.Stated => Outcome.Held("stated by the relying party"),
@@ -157,7 +156,7 @@ public static class DevicesAppraisal
 
     private static Outcome TimeIsPlausible(Candidate candidate)
     {
-        var time = candidate.Expected.Time;
+        var time = candidate.Expected.Basis.Time;
         var floor = candidate.Devices.SelectMany(device => device.Rims.Select(rim => rim.Chain).Append(device.Chain)).OfType<ChainStatus>()
             .Select(chain => chain.LatestStatement).Append(time.InitialFloor).Max();
         return floor - time.Instant <= RevocationJudgement.ClockSkewTolerance
@@ -169,10 +168,10 @@ public static class DevicesAppraisal
     {
         var held = devices.SelectMany(device => device.Rims).Any(rim => rim.Findings.Any(finding => finding.Id == rim.Requirement.IdOf(RimRequirement.NotHeld) && finding.Cause is NotCheckedCause.Waived));
         return Weakening.NamesOf(
-            (Weakening.HeldRimSignerAccepted, held && expected is { DangerouslyAcceptHeldRimSigner: true, Revocation: RevocationChecking.Required }),
+            (Weakening.HeldRimSignerAccepted, held && expected is { DangerouslyAcceptHeldRimSigner: true, Basis.Revocation: RevocationChecking.Required }),
             (Weakening.NonceNotGiven, expected.Nonce is null),
-            (Weakening.RevocationSkipped, expected.Revocation is RevocationChecking.DangerouslySkipped),
-            (Weakening.TimeStated, expected.Time.Source is TimeSource.Stated));
+            (Weakening.RevocationSkipped, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.TimeStated, expected.Basis.Time.Source is TimeSource.Stated));
     }
 
     private static ImmutableArray<MissingItem> MissingItems(ImmutableArray<DeviceResult> devices) =>

@@ -23,17 +23,17 @@ public sealed record DevicesResult
     /// <summary>What could not be had.</summary>
     public required ImmutableArray<MissingItem> Missing { get; init; }
 
-    /// <summary>By which clock, and when.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>Under whose anchors.</summary>
-    public required TrustSetKind Anchors { get; init; }
+    /// <summary>By which clock, under whose anchors.</summary>
+    public required TrustBasis Basis { get; init; }
 
     /// <summary>Whether every report answers the nonce that the relying party gave.</summary>
     public required bool FreshnessProven { get; init; }
 
     /// <summary>What was waived, by permanent names, sorted.</summary>
     public required ImmutableArray<string> Weakened { get; init; }
+
+    /// <summary>Where no device is shown.</summary>
+    internal static DevicesResult None(TrustBasis basis) => new() { Devices = [], Findings = [], Missing = [], Basis = basis, FreshnessProven = false, Weakened = [] };
 
     /// <summary>All findings: the set's, then each device's.</summary>
     public IEnumerable<Finding> AllFindings => Findings.Concat(Devices.SelectMany(device => device.Findings));

@@ -127,7 +127,7 @@ internal static class RimAppraisal
             return candidate.Stopped;
         }
 
-        var (trust, cache) = (candidate.Expected.Trust, candidate.Cache);
+        var (trust, cache) = (candidate.Expected.Basis.Trust, candidate.Cache);
         if (AuthenticRim.TryFromCache(bytes.Span, trust, cache, out var known))
         {
             candidate.Authentication = new RimAuthentication(known, known.Path, null, null, DocumentDigestDiffers: false);

@@ -32,8 +32,9 @@ public static class MachineAppraisal
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        ArgumentNullException.ThrowIfNull(expected.Trust);
-        ArgumentNullException.ThrowIfNull(expected.Time);
+        ArgumentNullException.ThrowIfNull(expected.Basis);
+        ArgumentNullException.ThrowIfNull(expected.Basis.Trust);
+        ArgumentNullException.ThrowIfNull(expected.Basis.Time);
         if (evidence.Devices.IsDefault || evidence.Devices.Contains(null!))
         {
             throw new ArgumentException("devices were never set: an empty array says that none is shown", nameof(evidence));
@@ -97,7 +98,7 @@ public static class MachineAppraisal
     /// <param name="expected">What is expected of the processor, with the key.</param>
     /// <param name="boot">What is expected of the log. The devices of the gate are taken from <paramref name="devices"/>.</param>
     /// <param name="cache">Shared with the devices' appraisal.</param>
-    public static MachineParts Join(
+    internal static MachineParts Join(
         DevicesResult? devices, ProcessorEvidence? cpu, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorCollateral collateral, ProcessorExpectations expected, BootExpectations boot, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(expected);
@@ -108,10 +109,8 @@ public static class MachineAppraisal
     private static MachineParts Join(DevicesResult? devices, ProcessorResult? processor, ImmutableArray<ReadOnlyMemory<byte>> logs, ProcessorExpectations expected, BootExpectations boot) => new()
     {
         Devices = devices,
+        Basis = expected.Basis,
         Cpu = processor,
-        Tdx = processor?.Tdx,
-        Snp = processor?.Snp,
-        Tpm = processor?.Tpm,
         Boot = !logs.IsDefaultOrEmpty ? JudgeLog(logs, processor, devices, boot)
             : boot.IsStated ? BootAppraisal.WithoutRegisters("a boot log is demanded, and none is shown", stopped: false)
             : null,
@@ -140,7 +139,7 @@ public static class MachineAppraisal
         if (cpu?.Registers is not { } registers)
         {
             return cpu is null ? BootAppraisal.WithoutRegisters("a boot log without a processor's evidence is a story: nobody signed the registers that it explains", stopped: false)
-                : cpu is { Snp: not null, Tpm: null } ? BootAppraisal.WithoutRegisters("an SNP report has no register that a boot log could explain: only a vTPM inside the TEE has some", stopped: false)
+                : cpu is { Tee.Technology.WhyNoRegisters: { } whyNone, Tpm: null } ? BootAppraisal.WithoutRegisters(whyNone, stopped: false)
                 : BootAppraisal.WithoutRegisters("the registers are not authentic", stopped: true);
         }
 
@@ -155,7 +154,7 @@ public static class MachineAppraisal
         }
 
         // On Azure's TDX registers of two kinds were signed; the log tells which of them it explains.
-        var rtmrs = log.Registers is RegisterKind.Rtmr && registers.Kind is not RegisterKind.Rtmr && cpu.Tdx?.Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan()) : registers;
+        var rtmrs = log.Registers is RegisterKind.Rtmr && registers.Kind is not RegisterKind.Rtmr && cpu.Tee?.Registers is { } own ? own : registers;
         return BootAppraisal.Appraise(log, rtmrs, expected);
     }
 

@@ -7,7 +7,6 @@ using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Machine;
@@ -18,14 +17,8 @@ namespace Assay.Appraisal.Machine;
 /// </summary>
 public sealed record MachineExpectations
 {
-    /// <summary>The instant of judgement, and by which clock.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>Whose roots are believed.</summary>
-    public required TrustSet Trust { get; init; }
-
-    /// <summary>Whether revocation is asked about.</summary>
-    public required RevocationChecking Revocation { get; init; }
+    /// <summary>Time, trust set and revocation, as of all parts of the machine.</summary>
+    public required TrustBasis Basis { get; init; }
 
     /// <summary>
     /// Where a key is bound: the challenge's own characters, as the guest received them. Null: what the evidence says that it answers is
@@ -104,9 +97,7 @@ public sealed record MachineExpectations
     {
         // With a key devices answer another nonce than the challenge: the one that follows from both.
         Nonce = key is null ? Nonce : Challenge is null ? null : key.DeviceNonce(),
-        Time = Time,
-        Trust = Trust,
-        Revocation = Revocation,
+        Basis = Basis,
         DangerouslyAcceptHeldRimSigner = DangerouslyAcceptHeldRimSigner,
         RequireFwid = RequireFwid,
         MaximumOcspAge = MaximumOcspAge,
@@ -123,9 +114,7 @@ public sealed record MachineExpectations
         TpmReferences = References?.Tpm,
         // What the gate writes of a TPM is a PCR, which must be quoted.
         Registers = GateOrDefault is { Register: var register and not GateRequirement.Rtmr } ? [register] : [],
-        Time = Time,
-        Trust = Trust,
-        Revocation = Revocation,
+        Basis = Basis,
         AcceptVlek = AcceptVlek,
         DangerouslyAcceptDebug = DangerouslyAcceptDebug,
         DangerouslyAcceptSeptVe = DangerouslyAcceptSeptVe,

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Appraisal.Devices;
+using Assay.Appraisal.Processors;
+using Assay.Appraisal.Tpm;
 using Assay.Authentication;
 using Assay.Binding;
 using Assay.Checks;
@@ -27,9 +29,9 @@ internal static class MachineJudgement
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new(Checks.CheckIds.CompositeCpuPresent, CpuIsPresent),
-        new(PartsPassedId, PartsPassed),
-        new(Checks.CheckIds.CompositeAnchorsSame, AnchorsAreOfOneKind),
-        new(Checks.CheckIds.CompositeTimeSame, TimeIsOne),
+        new(PartsPassedId, candidate => PartsPassed(candidate.Parts, devicesAreAllowed: false)),
+        new(Checks.CheckIds.CompositeAnchorsSame, AnchorsAreChosen),
+        new(Checks.CheckIds.CompositeTimeSame, TimeIsChosen),
         new(Checks.CheckIds.CompositeGpusCount, candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
         new(Checks.CheckIds.CompositeSwitchesCount, candidate => Count(candidate, DeviceKind.Switch, candidate.Expected.Switches)),
         new(Checks.CheckIds.BindingKeyDevices, KeyIsTheDevices),
@@ -40,8 +42,17 @@ internal static class MachineJudgement
         new(Checks.CheckIds.BindingLevelMet, LevelIsMet),
     ];
 
+    private static readonly int s_partsPassed = s_checks.Select(check => check.Id).ToList().IndexOf(PartsPassedId);
+
     /// <summary>Every id, in the order in which the checks run.</summary>
     public static IEnumerable<string> CheckIds => s_checks.Select(check => check.Id);
+
+    /// <summary>The same answers where the relying party's policy allows what devices failed in: the one question that this changes is put again.</summary>
+    public static MachineResult Allowing(MachineResult result)
+    {
+        var findings = result.Findings.SetItem(s_partsPassed, PartsPassed(result.Parts, devicesAreAllowed: true).Named(PartsPassedId));
+        return result with { Findings = findings, Passed = findings.IsPassed() };
+    }
 
     /// <summary>Judges the whole.</summary>
     public static MachineResult Appraise(MachineParts parts, MachineDemands expected)
@@ -65,31 +76,26 @@ internal static class MachineJudgement
     // shown nothing answers, and what could not be read has not answered either.
     private static bool IsBound(MachineParts parts)
     {
-        var processor = parts.Tdx is { } tdx ? tdx.Quote is not null && tdx.Findings.Holds(Checks.CheckIds.TdxReportDataMatch)
-            : parts.Snp is { } snp ? snp.Report is not null && snp.Findings.Holds(Checks.CheckIds.SnpReportDataMatch)
-            : parts.Cpu is null && parts.Devices is not null;
-        return processor && (parts.Tpm is not { } tpm || (tpm.Quote is not null && tpm.Findings.Holds(Checks.CheckIds.TpmQuoteNonceMatch)));
+        var processor = parts.Cpu?.Tee is { } tee ? tee.IsAuthentic && tee.Findings.Holds(tee.Technology.ReportDataCheck) : parts.Cpu is null && parts.Devices is not null;
+        return processor && (parts.Cpu?.Tpm is not { } tpm || (tpm.Quote is not null && tpm.Findings.Holds(Checks.CheckIds.TpmQuoteNonceMatch)));
     }
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
-        candidate.Parts is { Tdx: not null, Snp: not null } ? Outcome.Failed("two processors are given for one machine")
-        : candidate.Parts.Tdx is not null ? Outcome.Held("Intel TDX")
-        : candidate.Parts.Snp is not null ? Outcome.Held("AMD SEV-SNP")
+        candidate.Tee is { } tee ? Outcome.Held(tee.Technology.Name)
         : candidate.Parts.Cpu is not null ? Outcome.Failed("what is shown as a processor's evidence holds none that could be read")
         : candidate.StatesProcessor ? Outcome.Failed("something is demanded of a processor or of the boot, and no processor's evidence is shown: what is left out is missing", "none", "a TDX quote or an SNP report")
         : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and none was asked about: the host can read what the VM reads")
         : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
 
-    private static Outcome PartsPassed(Candidate candidate)
+    private static Outcome PartsPassed(MachineParts parts, bool devicesAreAllowed)
     {
-        var parts = candidate.Parts;
+        var (tee, tpm) = (parts.Cpu?.Tee, parts.Cpu?.Tpm);
         (string Name, IEnumerable<Finding>? Findings, bool Passed)[] all =
         [
-            ("the TDX quote", parts.Tdx?.Findings, parts.Tdx is { Passed: true }),
-            ("the SNP report", parts.Snp?.Findings, parts.Snp is { Passed: true }),
-            ("the TPM's quote", parts.Tpm?.Findings, parts.Tpm is not null && parts.Tpm.Findings.IsPassed()),
+            (tee?.Technology.EvidenceName ?? "", tee?.Findings, tee is { Passed: true }),
+            ("the TPM's quote", tpm?.Findings, tpm is not null && tpm.Findings.IsPassed()),
             ("the boot log", parts.Boot?.Findings, parts.Boot is not null && parts.Boot.Findings.IsPassed()),
-            ("the devices", parts.Devices?.AllFindings, parts.Devices is not null && (parts.DevicesAreAllowed || Holds(parts.Devices))),
+            ("the devices", parts.Devices?.AllFindings, parts.Devices is not null && (devicesAreAllowed || Holds(parts.Devices))),
         ];
         var given = all.Where(part => part.Findings is not null).ToArray();
         var open = given.Where(part => !part.Passed).ToArray();
@@ -107,18 +113,18 @@ internal static class MachineJudgement
     private static bool Holds(DevicesResult devices) =>
         !devices.Devices.IsDefaultOrEmpty && devices.Findings.IsPassed() && devices.Devices.All(device => device.Findings.IsPassed());
 
-    // A trust set is wholly real or wholly simulated (S-12): a real CPU with a simulated GPU would lend the one's word to the other.
-    private static Outcome AnchorsAreOfOneKind(Candidate candidate)
+    // A trust set is wholly real or wholly simulated (S-12), and all parts are judged under this one: a real CPU cannot lend a simulated GPU
+    // its word. What is left to ask is whether one was chosen.
+    private static Outcome AnchorsAreChosen(Candidate candidate) => candidate.Parts.Basis.Trust.Kind switch
     {
-        var kinds = new[] { candidate.Parts.Devices?.Anchors, candidate.Parts.Tdx?.Anchors, candidate.Parts.Snp?.Anchors }.OfType<TrustSetKind>().Distinct().ToArray();
-        return kinds is [not TrustSetKind.None] ? Outcome.Held(kinds[0] switch { TrustSetKind.BuiltIn => "built-in", TrustSetKind.Simulated => "simulated", _ => "custom" }) : Outcome.Failed("the parts were judged under anchors of different kinds", string.Join(", ", kinds), "one kind for all");
-    }
+        TrustSetKind.None => Outcome.Failed("nothing chosen is refused: say under whose anchors is judged"),
+        TrustSetKind.BuiltIn => Outcome.Held("built-in"),
+        TrustSetKind.Simulated => Outcome.Held("simulated"),
+        _ => Outcome.Held("custom"),
+    };
 
-    private static Outcome TimeIsOne(Candidate candidate)
-    {
-        var times = new[] { candidate.Parts.Devices?.Time, candidate.Parts.Tdx?.Time, candidate.Parts.Snp?.Time }.OfType<EvaluationTime>().Distinct().ToArray();
-        return times.Length == 1 ? Outcome.Held(Utc.Text(times[0].Instant)) : Outcome.Failed("the parts were judged at different instants, or by different clocks");
-    }
+    private static Outcome TimeIsChosen(Candidate candidate) => candidate.Parts.Basis.Time is { Source: not TimeSource.None } time ? Outcome.Held(Utc.Text(time.Instant))
+        : Outcome.Failed("nothing chosen is refused: say by which clock is judged");
 
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
     {
@@ -160,15 +166,15 @@ internal static class MachineJudgement
         }
 
         // On Azure the hardware report is the paravisor's, and names the vTPM's key; what the guest binds, that vTPM signs.
-        var byTpm = candidate.Parts.Tpm?.Hcl is not null;
-        if (byTpm && (candidate.Parts.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
+        var byTpm = candidate.Tpm?.Hcl is not null;
+        if (byTpm && (candidate.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
         {
-            return Outcome.Failed(candidate.Parts.Tpm!.Findings.IsPassed() && candidate.Parts.Tpm.Quote is null
+            return Outcome.Failed(candidate.Tpm!.Findings.IsPassed() && candidate.Tpm.Quote is null
                 ? "no reference value names the paravisor whose vTPM should vouch for the key: any root process of the guest could have made it up"
                 : "the vTPM that should vouch for the key is not in the TEE of this CPU's report");
         }
 
-        found = byTpm ? candidate.Parts.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
+        found = byTpm ? candidate.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
         var expected = byTpm ? key.QualifyingData(candidate.Parts.AdditionalEvidence) : key.ReportData(candidate.Parts.AdditionalEvidence);
         candidate.CpuBindsDevices = CryptographicOperations.FixedTimeEquals(found, expected);
         return candidate.CpuBindsDevices ? Outcome.Held("challenge, key and device evidence")
@@ -193,10 +199,10 @@ internal static class MachineJudgement
 
         var whyNot = log.Quoted.Kind switch
         {
-            RegisterKind.Rtmr => candidate.Parts.Tdx?.Quote is not { } quote ? "no TDX quote is authentic"
-                : log.Quoted.Values.All(item => item.Key < quote.Quote.Body.Rtmr.Length && quote.Quote.Body.Rtmr[item.Key] == item.Value) ? null
+            RegisterKind.Rtmr => candidate.Tee?.Registers is not { } signed ? "no TDX quote is authentic"
+                : log.Quoted.Values.All(item => signed.Values.TryGetValue(item.Key, out var value) && value == item.Value) ? null
                 : "the log was compared with the registers of another quote",
-            RegisterKind.Pcr => candidate.Parts.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
+            RegisterKind.Pcr => candidate.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
                 : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of one outside the TEE"
                 : IsOfTheCpu(candidate) ? null
                 : "the TPM is in another VM's TEE: the hardware report that vouches for its key is not the one of this CPU",
@@ -210,11 +216,12 @@ internal static class MachineJudgement
     // likes, and a TPM's registers are worth no more than the paravisor that keeps them (S-1, S-6).
     private static string? WhyNoKnownGate(MachineParts parts, RegisterKind kind)
     {
-        var image = parts.Tdx is { } tdx ? tdx.Findings.Holds(Checks.CheckIds.TdxMeasurementsMatch) : parts.Snp is { } snp && snp.Findings.Holds(Checks.CheckIds.SnpMeasurementMatch);
-        var boot = kind is not RegisterKind.Pcr || (parts.Tpm is { } tpm && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
-        var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(parts.Tpm?.Boot) : kind is not RegisterKind.Rtmr || (parts.Tdx?.Image is { Rtmr.Length: > 2 } td && Names(td.Rtmr[1]) && Names(td.Rtmr[2]));
+        var (tee, tpm) = (parts.Cpu?.Tee, parts.Cpu?.Tpm);
+        var image = tee is not null && tee.Findings.Holds(tee.Technology.MeasurementCheck);
+        var boot = kind is not RegisterKind.Pcr || (tpm is not null && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
+        var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(tpm?.Boot) : kind is not RegisterKind.Rtmr || tee?.Known is { NamesKernel: true };
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-        return kind is RegisterKind.Rtmr && parts.Tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
+        return kind is RegisterKind.Rtmr && tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
             : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
             : image && boot && !isWhole ? kind is RegisterKind.Pcr
                 ? "the reference values do not name what firmware loaded, its kernel and what that was given (PCR 4, and 9, or 11 with 12), and any other could have written the event"
@@ -224,8 +231,7 @@ internal static class MachineJudgement
             : null;
     }
 
-    // MRTD is firmware; what firmware loads, the gate included, is in RTMR1 and RTMR2, or in PCR 4 with 9 (GRUB's files, the EFI stub's command line
-    // and initrd), or with 11 and 12 (systemd-stub's sections, and what overrides its command line: nothing, mostly). A register of zeros names
+    // What firmware loads, the gate included, is in PCR 4 with 9 (GRUB's files, the EFI stub's command line and initrd), or with 11 and 12 (systemd-stub's sections, and what overrides its command line: nothing, mostly). A register of zeros names
     // nothing: it was never extended.
     private static bool NamesTheKernel(TpmReference? boot) =>
         Names(At(boot, 4)) && (Names(At(boot, 9)) || (Names(At(boot, 11)) && At(boot, 12) is not null));
@@ -239,7 +245,7 @@ internal static class MachineJudgement
 
     // Another VM's vTPM is in a TEE too. What names its key must be the very report that this CPU signed (S-9).
     private static bool IsOfTheCpu(Candidate candidate) =>
-        candidate is { Parts.Tpm.Hcl: { } hcl, ReportData: { } found } && CryptographicOperations.FixedTimeEquals(hcl.ReportData.Span, found);
+        candidate is { Parts.Cpu.Tpm.Hcl: { } hcl, ReportData: { } found } && CryptographicOperations.FixedTimeEquals(hcl.ReportData.Span, found);
 
     private static Outcome BootEventNamesFreshDevices(Candidate candidate)
     {
@@ -295,7 +301,7 @@ internal static class MachineJudgement
         // says so in its weakenings; what was demanded of them all the same is not met by leaving them out.
         return !hasDevices && expected.RequiredBinding is null && expected.StatesNoDevice ? Outcome.NotApplicable("no device is expected")
             : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device is shown, and none was asked about")
-            : candidate.Parts.Snp is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
+            : candidate.Tee is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
             : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor's evidence is shown, and no binding was demanded" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
             : Outcome.Failed(hasDevices ? "the devices are bound to the VM less than you demand" : "devices are demanded, and none is shown: what is left out is missing", hasDevices ? Word(candidate.Binding) : "no device", Word(wanted));
     }
@@ -305,13 +311,13 @@ internal static class MachineJudgement
         var parts = candidate.Parts;
         (string Name, bool Applies)[] own =
         [
-            (Weakening.NoCpuTee.Name, parts is { Tdx: null, Snp: null }),
+            (Weakening.NoCpuTee.Name, parts.Cpu?.Tee is null),
             (Weakening.NonceNotGiven.Name, parts.Key is not null && !candidate.Expected.Challenged),
         ];
         return
         [
             .. own.Where(item => item.Applies).Select(item => item.Name).Concat(Unstated.Names(candidate.Stated, candidate.StatesProcessor, candidate.Expected, candidate.Binding, candidate.Devices.Length > 0))
-                .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Tdx?.Weakened ?? []).Concat(parts.Snp?.Weakened ?? []).Concat(parts.Tpm?.Weakened ?? []).Concat(parts.Boot?.Weakened ?? [])
+                .Concat(candidate.Expected.Weakened).Concat(parts.Devices?.Weakened ?? []).Concat(parts.Cpu?.Tee?.Weakened ?? []).Concat(parts.Cpu?.Tpm?.Weakened ?? []).Concat(parts.Boot?.Weakened ?? [])
                 .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
         ];
     }
@@ -336,10 +342,12 @@ internal static class MachineJudgement
         public bool StatesProcessor => expected.RequireProcessor || expected.RequiredBinding is not null || Stated.HasFlag(Statements.Processor);
 
         /// <summary>The weakest tier: nothing was said of a processor, and none is shown.</summary>
-        public bool IsGpuOnly => parts is { Cpu: null, Tdx: null, Snp: null } && !StatesProcessor && expected.DangerouslyAcceptNoCpuTee;
+        public bool IsGpuOnly => parts.Cpu is null && !StatesProcessor && expected.DangerouslyAcceptNoCpuTee;
 
         public ImmutableArray<DeviceResult> Devices { get; } = parts.Devices is { Devices.IsDefault: false } ? parts.Devices.Devices : [];
-        public byte[]? ReportData { get; } = parts.Tdx?.Quote?.Quote.Body.ReportData.Bytes.ToArray() ?? parts.Snp?.Report?.Report.ReportData.Bytes.ToArray();
+        public TeeResult? Tee => parts.Cpu?.Tee;
+        public TpmResult? Tpm => parts.Cpu?.Tpm;
+        public byte[]? ReportData { get; } = parts.Cpu?.Tee?.ReportData?.Bytes.ToArray();
 
         public bool KeyBindsDevices { get; set; }
         public bool CpuBindsDevices { get; set; }

@@ -2,11 +2,9 @@ using System.Collections.Immutable;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Processors;
-using Assay.Appraisal.Snp;
-using Assay.Appraisal.Tdx;
-using Assay.Appraisal.Tpm;
 using Assay.Binding;
 using Assay.Checks;
+using Assay.Trust;
 
 namespace Assay.Appraisal.Machine;
 
@@ -19,29 +17,17 @@ public sealed record MachineParts
     /// <summary>GPUs and switches; null when none gave evidence.</summary>
     public required DevicesResult? Devices { get; init; }
 
-    /// <summary>
-    /// The relying party's policy allows what these devices failed in, and says so in the verdict: they count as passed. Only
-    /// <c>Verdict.Of</c> sets it, where the policy was asked.
-    /// </summary>
-    internal bool DevicesAreAllowed { get; init; }
-
     /// <summary>What the relying party stated, where <see cref="MachineAppraisal"/> put the questions.</summary>
     internal Statements Stated { get; init; }
 
-    /// <summary>The processor's evidence with the answers about it; null where the parts below were judged one by one.</summary>
+    /// <summary>By which clock and under whose anchors each part was judged.</summary>
+    public required TrustBasis Basis { get; init; }
+
+    /// <summary>The processor's evidence with the answers about it; null when there is none.</summary>
     public ProcessorResult? Cpu { get; init; }
 
-    /// <summary>The TD quote; null for another TEE.</summary>
-    public TdxResult? Tdx { get; init; }
-
-    /// <summary>The SNP report; null for another TEE.</summary>
-    public SnpResult? Snp { get; init; }
-
-    /// <summary>A TPM's quote, inside the TEE or not; null when there is none.</summary>
-    internal TpmResult? Tpm { get; init; }
-
     /// <summary>Everything that was asked about the processor and its TPM, in order.</summary>
-    public IEnumerable<Finding> ProcessorFindings => (Cpu?.ContainerFindings ?? []).Concat(Tdx?.Findings ?? []).Concat(Snp?.Findings ?? []).Concat(Tpm?.Findings ?? []);
+    public IEnumerable<Finding> ProcessorFindings => Cpu?.Findings ?? [];
 
     /// <summary>The boot log against the registers of one of them; null when there is none.</summary>
     public BootResult? Boot { get; init; }

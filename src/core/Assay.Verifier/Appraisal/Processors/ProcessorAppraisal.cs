@@ -1,24 +1,20 @@
-using Assay.Appraisal.Snp;
-using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
-using Assay.Evidence.Snp;
 using Assay.Evidence.Tpm;
-using Assay.Reference.Intel;
 using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Processors;
 
-/// <summary>The verifier of processors: chooses by the evidence's kind, and puts the questions of each technology with the same expectations.</summary>
+/// <summary>The verifier of processors: chooses from the table of technologies by the evidence's kind, and asks each with the same expectations.</summary>
 internal static class ProcessorAppraisal
 {
     /// <summary>Azure's container could not be read: no other question has been put.</summary>
     internal const string AzureIsWellFormed = Checks.CheckIds.CpuEvidenceWellformed;
 
-    /// <summary>Every id of its own; the rest are those of <see cref="TdxAppraisal"/>, <see cref="SnpAppraisal"/> and <see cref="TpmAppraisal"/>.</summary>
+    /// <summary>Every id of its own; the rest are those of the technologies and of <see cref="TpmAppraisal"/>.</summary>
     public static IEnumerable<string> CheckIds => [AzureIsWellFormed];
 
     /// <summary>Judges the evidence in one call, with all that it needs at hand.</summary>
@@ -34,43 +30,20 @@ internal static class ProcessorAppraisal
     /// <summary>First: who speaks, and what is needed to go on. Needs no collateral.</summary>
     internal static AuthenticatedProcessor Authenticate(ProcessorEvidence evidence, ProcessorExpectations expected, VerifierCache cache)
     {
-        var result = new AuthenticatedProcessor { Evidence = evidence, Asked = expected, ReportData = expected.ExpectedReportData };
-        return evidence.Kind switch
-        {
-            ProcessorEvidenceKind.TdxQuote => OfQuote(result, evidence.Bytes, cache),
-            ProcessorEvidenceKind.SnpReport => OfReport(result, evidence.Bytes, vcek: null),
-            ProcessorEvidenceKind.AzureVtpm => OfAzure(result, cache),
-            _ => throw new ArgumentException("the evidence is of no kind", nameof(evidence)),
-        };
+        var result = new AuthenticatedProcessor { Evidence = evidence, Asked = expected };
+        return evidence.Kind is ProcessorEvidenceKind.AzureVtpm ? OfAzure(result, cache)
+            : result with { Tee = Of(evidence.Kind).Authenticate(evidence.Bytes, new TeeQuestion(expected, expected.ExpectedReportData), cache) };
     }
 
     /// <summary>Second: all questions that remain.</summary>
     internal static ProcessorResult Appraise(AuthenticatedProcessor processor, ProcessorCollateral collateral, VerifierCache cache)
     {
-        var result = new ProcessorResult { Evidence = processor.Evidence, ContainerFindings = processor.ContainerFindings };
-        if (!processor.ContainerFindings.IsEmpty)
-        {
-            return result;
-        }
-
-        result = processor.Tdx is { } quote
-            ? result with { Tdx = TdxAppraisal.Appraise(quote, collateral.Tdx, Tdx(processor), cache) }
-            : result with { Snp = SnpAppraisal.Appraise(processor.Snp!.Value, processor.SnpRead, WithChip(collateral.Snp, processor.Azure?.Vcek), Snp(processor), cache) };
-        return processor.Azure is { } azure ? result with { Tpm = Vtpm(azure, result, processor.Asked, cache) } : result;
+        var result = new ProcessorResult { Evidence = processor.Evidence, Needed = processor.Needed, ContainerFindings = processor.ContainerFindings, Tee = processor.Tee?.Rest(collateral, cache) };
+        return processor.Azure is { } azure ? result with { Tpm = Vtpm(azure, result.Tee!, processor.Asked, cache) } : result;
     }
 
-    private static AuthenticatedProcessor OfQuote(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, VerifierCache cache)
-    {
-        var quote = TdxAppraisal.Authenticate(bytes, Tdx(processor), cache);
-        return processor with { Tdx = quote, Needed = quote.Quote is { } authentic ? ProcessorNeeds.Of(authentic, ProcessorNeeds.StandardChannel, processor.Asked.Revocation) : [] };
-    }
-
-    private static AuthenticatedProcessor OfReport(AuthenticatedProcessor processor, ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte>? vcek)
-    {
-        // What is malformed is said where the report is judged.
-        _ = SnpReport.TryParse(bytes.Span, out var report, out _);
-        return processor with { Snp = bytes, SnpRead = report, Needed = report is null ? [] : ProcessorNeeds.Of(report, vcek, processor.Asked.Revocation) };
-    }
+    private static TeeTechnology Of(ProcessorEvidenceKind kind) =>
+        TeeTechnology.All.FirstOrDefault(technology => technology.Kind == kind) ?? throw new ArgumentException("the evidence is of no known technology", nameof(kind));
 
     // The paravisor's hardware report names the vTPM's key; the challenge is in the vTPM's quote. Each is worth nothing without the other.
     private static AuthenticatedProcessor OfAzure(AuthenticatedProcessor processor, VerifierCache cache)
@@ -85,18 +58,18 @@ internal static class ProcessorAppraisal
             return processor with { ContainerFindings = [Outcome.Failed(fault?.ToString() ?? $"the HCL report is of {hcl!.Tee}, another TEE than what stands beside it").Named(AzureIsWellFormed)] };
         }
 
-        processor = processor with { Azure = azure, ReportData = ReportData.OfExactly(hcl.ExpectedReportData()) };
-        return azure.TdQuote is { } quote ? OfQuote(processor, quote, cache) : OfReport(processor, hcl.HardwareReport, azure.Vcek);
+        var question = new TeeQuestion(processor.Asked, ReportData.OfExactly(hcl.ExpectedReportData()), BesideVtpm: true, Leaf: azure.Vcek);
+        var (kind, bytes) = azure.TdQuote is { } quote ? (ProcessorEvidenceKind.TdxQuote, quote) : (ProcessorEvidenceKind.SnpReport, hcl.HardwareReport);
+        return processor with { Azure = azure, Tee = Of(kind).Authenticate(bytes, question, cache) };
     }
 
-    private static TpmResult Vtpm(AzureVtpmEvidence azure, ProcessorResult result, ProcessorExpectations expected, VerifierCache cache)
+    private static TpmResult Vtpm(AzureVtpmEvidence azure, TeeResult tee, ProcessorExpectations expected, VerifierCache cache)
     {
-        if (result.Snp is { LacksCertificates: true })
+        if (tee.LacksCertificates)
         {
             return TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing");
         }
 
-        var hardware = result.Tdx is { } td ? ParavisorMatch.Of(td) : ParavisorMatch.Of(result.Snp!);
         var tpm = new TpmExpectations
         {
             QualifyingData = expected.ExpectedQualifyingData,
@@ -104,50 +77,6 @@ internal static class ProcessorAppraisal
             Registers = expected.Registers.IsDefaultOrEmpty ? [0] : expected.Registers,
             References = expected.TpmReferences,
         };
-        return TpmAppraisal.AppraiseAzure(azure, hardware, tpm, cache.Meter);
+        return TpmAppraisal.AppraiseAzure(azure, ParavisorMatch.Of(tee), tpm, cache.Meter);
     }
-
-    private static TdxExpectations Tdx(AuthenticatedProcessor processor)
-    {
-        var expected = processor.Asked;
-        return new TdxExpectations
-        {
-            ReportData = processor.ReportData,
-            BesideVtpm = processor.Azure is not null,
-            References = expected.TdxReferences,
-            Time = expected.Time,
-            Trust = expected.Trust,
-            Revocation = expected.Revocation,
-            RequireSeptVeDisable = !expected.DangerouslyAcceptSeptVe,
-            RefuseMigratable = true,
-            AcceptedServiceTds = [],
-            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
-            DangerouslyAcceptedTcbStatuses = expected.DangerouslyAcceptedTcbStatuses,
-        };
-    }
-
-    private static SnpExpectations Snp(AuthenticatedProcessor processor)
-    {
-        var expected = processor.Asked;
-        return new SnpExpectations
-        {
-            ReportData = processor.ReportData,
-            BesideVtpm = processor.Azure is not null,
-            References = expected.SnpReferences,
-            MinimumTcb = expected.SnpMinimumTcb,
-            AcceptedSigningKeys = expected.AcceptVlek ? [SnpSigningKey.Vcek, SnpSigningKey.Vlek] : [SnpSigningKey.Vcek],
-            AcceptedVmpls = [0],
-            RefuseMigrationAgent = true,
-            Time = expected.Time,
-            Trust = expected.Trust,
-            Revocation = expected.Revocation,
-            DangerouslyAcceptDebug = expected.DangerouslyAcceptDebug,
-            DangerouslyAcceptOutOfDateTcb = expected.DangerouslyAcceptedTcbStatuses.Contains(TcbStatus.OutOfDate),
-        };
-    }
-
-    private static SnpCollateral WithChip(SnpCollateral collateral, ReadOnlyMemory<byte>? vcek) =>
-        vcek is { } certificate && !collateral.Certificates.Any(known => known.Span.SequenceEqual(certificate.Span))
-            ? collateral with { Certificates = [.. collateral.Certificates, certificate] }
-            : collateral;
 }

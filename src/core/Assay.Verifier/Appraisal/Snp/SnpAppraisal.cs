@@ -54,15 +54,14 @@ internal static class SnpAppraisal
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, read, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Trust, expected.AcceptedSigningKeys), cache);
+        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, read, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, expected.AcceptedSigningKeys), cache);
         var result = new SnpResult
         {
             Findings = findings,
             Unparsable = unparsable,
             Report = authentic,
             Missing = MissingItems(findings, collateral, expected),
-            Anchors = expected.Trust.Kind,
-            Time = expected.Time,
+            Basis = expected.Basis,
         };
         if (authentic is null)
         {
@@ -71,13 +70,12 @@ internal static class SnpAppraisal
             return result with { Findings = [.. findings, .. stopped] };
         }
 
-        var candidate = new Candidate(authentic, expected, collateral, new CrlJudge(expected.Time.Instant, expected.Trust, expected.Revocation, cache));
+        var candidate = new Candidate(authentic, expected, collateral, new CrlJudge(expected.Basis.Time.Instant, expected.Basis.Trust, expected.Basis.Revocation, cache));
         ImmutableArray<Finding> answers = [.. s_checks.Select(check => check.Ask(candidate))];
-        var ground = new TimeGround(expected.Time, expected.Revocation, candidate.Revocation.LatestStatement);
+        var ground = new TimeGround(expected.Basis.Time, expected.Basis.Revocation, candidate.Revocation.LatestStatement);
         return result with
         {
             Findings = [.. findings, .. answers, .. TimeGround.Checks.Select(check => check.Ask(ground))],
-            TcbStatus = candidate.TcbStatus,
             Image = candidate.Image,
             Claims = new SnpClaims { Authentic = authentic, TcbStatus = candidate.TcbStatus },
             Weakened = Weakenings(candidate),
@@ -88,7 +86,7 @@ internal static class SnpAppraisal
     private static ImmutableArray<string> MissingItems(ImmutableArray<Finding> findings, SnpCollateral collateral, SnpExpectations expected)
     {
         var chain = findings.Any(finding => finding is { Id: Checks.CheckIds.SnpChainAvailable, Cause: NotCheckedCause.Missing });
-        var list = expected.Revocation is RevocationChecking.Required && collateral.Crl is null;
+        var list = expected.Basis.Revocation is RevocationChecking.Required && collateral.Crl is null;
         return [.. new[] { list ? "amd-crl" : null, chain ? SnpResult.Certificates : null }.OfType<string>()];
     }
 
@@ -102,9 +100,9 @@ internal static class SnpAppraisal
             (Weakening.SnpNoMinimumTcb.Name, expected.MinimumTcb is null),
             (Weakening.SnpNoReferenceValues.Name, expected.References is null),
             (Weakening.SnpNoReportData.Name, expected.ReportData is null),
-            (Weakening.SnpRevocationSkipped.Name, expected.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.SnpRevocationSkipped.Name, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
             (Weakening.SnpTcbStatusAccepted.Name, expected.DangerouslyAcceptOutOfDateTcb && candidate.TcbStatus is TcbStatus.OutOfDate),
-            (Weakening.TimeStated.Name, expected.Time.Source is TimeSource.Stated),
+            (Weakening.TimeStated.Name, expected.Basis.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
     }

@@ -1,9 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Snp;
@@ -38,14 +36,8 @@ internal sealed record SnpExpectations
     /// <summary>Whether a guest that may have a migration agent is refused: its memory may move to another platform.</summary>
     public required bool RefuseMigrationAgent { get; init; }
 
-    /// <summary>The instant of judgement.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>Whose roots are believed.</summary>
-    public required TrustSet Trust { get; init; }
-
-    /// <summary>Whether revocation is asked about.</summary>
-    public required RevocationChecking Revocation { get; init; }
+    /// <summary>Time, trust set and revocation, as of all parts of the machine.</summary>
+    public required TrustBasis Basis { get; init; }
 
     /// <summary>Accepts a guest under debug, which its host reads. A weakening.</summary>
     public bool DangerouslyAcceptDebug { get; init; }

@@ -1,62 +1,40 @@
-using System.Collections.Immutable;
 using System.Text.Json;
+using Assay.Appraisal.Processors;
 using Assay.Authentication;
-using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
-using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Snp;
 
 /// <summary>Everything that was asked about one SNP report, and the answers.</summary>
-public sealed record SnpResult
+internal sealed record SnpResult : TeeResult
 {
     /// <summary>The name under which certificates are missing.</summary>
     internal const string Certificates = "snp-certificates";
 
-    /// <summary>In check order. None of them is ever left out.</summary>
-    public required ImmutableArray<Finding> Findings { get; init; }
-
-    /// <summary>Whether the bytes could not even be read.</summary>
-    public required bool Unparsable { get; init; }
-
     /// <summary>The proof; null when the report is not authentic, and then no claim is set.</summary>
     public required AuthenticSnpReport? Report { get; init; }
-
-    /// <summary>UpToDate or OutOfDate by the relying party's minimum TCB; None where it was not judged: AMD states no status.</summary>
-    public TcbStatus TcbStatus { get; init; }
 
     /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
     public SnpReference? Image { get; init; }
 
-    /// <summary>What may be said about the guest; null until it was appraised.</summary>
-    public SnpClaims? Claims { get; init; }
+    /// <inheritdoc/>
+    public override string Title => Report is { } report ? $"AMD SEV-SNP {report.Endorsement.ProductName}" : Technology.Name;
 
-    /// <summary>What could not be had, by permanent names: <c>amd-crl</c>, <c>snp-certificates</c>.</summary>
-    public required ImmutableArray<string> Missing { get; init; }
+    /// <summary>UpToDate or OutOfDate by the relying party's minimum TCB; None where it was not judged: AMD states no status.</summary>
+    public override TcbStatus TcbStatus => (Claims as SnpClaims)?.TcbStatus ?? TcbStatus.None;
 
-    /// <summary>What was waived, by permanent names, sorted.</summary>
-    public ImmutableArray<string> Weakened { get; init; } = [];
+    internal override TeeTechnology Technology { get; } = TeeTechnology.All.OfType<SnpTechnology>().Single();
 
-    /// <summary>Under whose anchors.</summary>
-    public required TrustSetKind Anchors { get; init; }
+    internal override ReportData? ReportData => Report?.Report.ReportData;
 
-    /// <summary>By which clock, and when.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>The latest date of an item that verified: no honest clock is earlier (S-13).</summary>
-    public DateTimeOffset LatestStatement { get; init; }
-
-    /// <summary>Whether nothing but missing certificates stands between the report and an answer.</summary>
-    internal bool LacksCertificates => Report is null && Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !Findings.Any(finding => finding.State is CheckState.Failed);
-
-    /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
-    public bool Passed => Claims is not null && Findings.IsPassed();
+    internal override KnownImage? Known => Image is { } image ? new KnownImage(image.Name, image.IsParavisor, NamesKernel: true) : null;
 }
 
-/// <summary>What may be said about one authentic guest. Names in JSON are the wire contract: docs/claims.md lists them.</summary>
-public sealed record SnpClaims
+/// <summary>What may be said about one authentic guest.</summary>
+internal sealed record SnpClaims : TeeClaims
 {
     /// <summary>The report and its certificates.</summary>
     public required AuthenticSnpReport Authentic { get; init; }
@@ -64,8 +42,8 @@ public sealed record SnpClaims
     /// <summary>UpToDate or OutOfDate, as the expectations have it.</summary>
     public required TcbStatus TcbStatus { get; init; }
 
-    /// <summary>Writes one JSON object.</summary>
-    public void Write(Utf8JsonWriter writer)
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);
         var (report, endorsement) = (Authentic.Report, Authentic.Endorsement);

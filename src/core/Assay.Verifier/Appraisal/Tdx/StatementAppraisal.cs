@@ -44,7 +44,7 @@ internal static class StatementAppraisal
         }
 
         Add(Outcome.Held());
-        var (authentic, chainFault, signatureFault) = AuthenticStatement.Authenticate(statement, expected.Trust, cache);
+        var (authentic, chainFault, signatureFault) = AuthenticStatement.Authenticate(statement, expected.Basis.Trust, cache);
         Add(chainFault is null ? Outcome.Held($"to {(authentic is null ? "a trusted root" : authentic.Path.Anchor.Label)}") : Outcome.Failed(chainFault));
         Add(chainFault is not null ? Outcome.Stopped("its signer's chain is not trusted") : signatureFault is null ? Outcome.Held("ECDSA P-256 with SHA-256") : Outcome.Failed(signatureFault));
         if (authentic is null)

@@ -77,14 +77,13 @@ internal static class TdxAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Trust, []), cache);
+        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, []), cache);
         return new TdxResult
         {
             Findings = findings,
             Unparsable = unparsable,
             Quote = authentic,
-            Anchors = expected.Trust.Kind,
-            Time = expected.Time,
+            Basis = expected.Basis,
             Asked = expected,
         };
     }
@@ -97,7 +96,7 @@ internal static class TdxAppraisal
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        if (authenticated.Asked is not { } asked || !Equals(asked.ReportData, expected.ReportData) || asked.Trust.Identity != expected.Trust.Identity)
+        if (authenticated.Asked is not { } asked || !Equals(asked.ReportData, expected.ReportData) || asked.Basis.Trust.Identity != expected.Basis.Trust.Identity)
         {
             throw new ArgumentException("the quote was authenticated under other expectations", nameof(expected));
         }
@@ -109,7 +108,7 @@ internal static class TdxAppraisal
             return authenticated with { Findings = [.. authenticated.Findings, .. stopped] };
         }
 
-        var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Time.Instant, expected.Trust, expected.Revocation, cache));
+        var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Basis.Time.Instant, expected.Basis.Trust, expected.Basis.Revocation, cache));
         ImmutableArray<Finding> chain = [.. s_chain.Select(check => check.Ask(candidate))];
         var info = StatementAppraisal.Appraise<TcbInfo>(
             TcbInfoPrefix, "TCB information", collateral.TcbInfo, TcbInfo.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
@@ -120,7 +119,7 @@ internal static class TdxAppraisal
         (candidate.Info, candidate.Identity) = (info.Value, identity.Value);
         ImmutableArray<Finding> answers = [.. s_platform.Concat(s_domain).Select(check => check.Ask(candidate))];
         DateTimeOffset[] dates = [candidate.Revocation.LatestStatement, info.LatestStatement, identity.LatestStatement];
-        var ground = new TimeGround(expected.Time, expected.Revocation, dates.Max());
+        var ground = new TimeGround(expected.Basis.Time, expected.Basis.Revocation, dates.Max());
         var tcb = candidate.ToTcb();
         return authenticated with
         {
@@ -136,7 +135,7 @@ internal static class TdxAppraisal
 
     private static ImmutableArray<string> MissingItems(TdxCollateral collateral, TdxExpectations expected)
     {
-        var asked = expected.Revocation is RevocationChecking.Required;
+        var asked = expected.Basis.Revocation is RevocationChecking.Required;
         (string Name, bool Missing)[] items =
         [
             ("pck-crl", asked && collateral.PckCrl is null), ("qe-identity", collateral.QeIdentity is null),
@@ -155,10 +154,10 @@ internal static class TdxAppraisal
             (Weakening.TdxDebugAccepted.Name, expected.DangerouslyAcceptDebug && candidate.Body.Attributes.Debug),
             (Weakening.TdxNoReferenceValues.Name, expected.References is null),
             (Weakening.TdxNoReportData.Name, expected.ReportData is null),
-            (Weakening.TdxRevocationSkipped.Name, expected.Revocation is RevocationChecking.DangerouslySkipped),
+            (Weakening.TdxRevocationSkipped.Name, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
             (Weakening.TdxSeptVeAccepted.Name, !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
             (Weakening.TdxTcbStatusAccepted.Name, tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
-            (Weakening.TimeStated.Name, expected.Time.Source is TimeSource.Stated),
+            (Weakening.TimeStated.Name, expected.Basis.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Assay.Appraisal.Processors;
 using Assay.Authentication;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
@@ -7,8 +8,8 @@ using Assay.Wire;
 
 namespace Assay.Appraisal.Tdx;
 
-/// <summary>What may be said about one authentic TD. Names in JSON are the wire contract: docs/claims.md lists them.</summary>
-public sealed record TdxClaims
+/// <summary>What may be said about one authentic TD.</summary>
+internal sealed record TdxClaims : TeeClaims
 {
     /// <summary>Version of the quote.</summary>
     public required int QuoteVersion { get; init; }
@@ -50,8 +51,8 @@ public sealed record TdxClaims
         AdvisoryIds = tcb.AdvisoryIds,
     };
 
-    /// <summary>Writes one JSON object.</summary>
-    public void Write(Utf8JsonWriter writer)
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);
         writer.WriteStartObject();

@@ -1,9 +1,7 @@
 using System.Collections.Immutable;
-using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Tdx;
@@ -23,14 +21,8 @@ internal sealed record TdxExpectations
     /// </summary>
     public bool BesideVtpm { get; init; }
 
-    /// <summary>The instant of judgement.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>Whose roots are believed.</summary>
-    public required TrustSet Trust { get; init; }
-
-    /// <summary>Whether revocation is asked about.</summary>
-    public required RevocationChecking Revocation { get; init; }
+    /// <summary>Time, trust set and revocation, as of all parts of the machine.</summary>
+    public required TrustBasis Basis { get; init; }
 
     /// <summary>
     /// Whether a TD without SEPT_VE_DISABLE is refused: its host can make it take #VE on its own pages. One that matches a paravisor is not

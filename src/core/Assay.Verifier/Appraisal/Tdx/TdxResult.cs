@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Processors;
 using Assay.Authentication;
-using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
-using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Tdx;
 
@@ -13,7 +13,7 @@ namespace Assay.Appraisal.Tdx;
 /// <param name="QuotingEnclave">Of the quoting enclave; null as above.</param>
 /// <param name="ModuleIsJudgedByPlatform">The module of TDX 1.0 has no levels of its own.</param>
 /// <param name="EvaluationDataNumber">tcbEvaluationDataNumber of the TCB information; null when it is missing.</param>
-public sealed record TdxTcb(TcbJudgement? Platform, TcbJudgement? Module, TcbJudgement? QuotingEnclave, bool ModuleIsJudgedByPlatform, int? EvaluationDataNumber)
+internal sealed record TdxTcb(TcbJudgement? Platform, TcbJudgement? Module, TcbJudgement? QuotingEnclave, bool ModuleIsJudgedByPlatform, int? EvaluationDataNumber)
 {
     /// <summary>The worst status; None when one of them is not known.</summary>
     public TcbStatus Status => Platform is null || QuotingEnclave is null || (Module is null && !ModuleIsJudgedByPlatform)
@@ -27,37 +27,13 @@ public sealed record TdxTcb(TcbJudgement? Platform, TcbJudgement? Module, TcbJud
 }
 
 /// <summary>Everything that was asked about one TDX quote, and the answers.</summary>
-public sealed record TdxResult
+internal sealed record TdxResult : TeeResult
 {
-    /// <summary>In check order. None of them is ever left out.</summary>
-    public required ImmutableArray<Finding> Findings { get; init; }
-
-    /// <summary>Whether the bytes could not even be read.</summary>
-    public required bool Unparsable { get; init; }
-
     /// <summary>The proof; null when the quote is not authentic, and then nothing below is set.</summary>
     public AuthenticTdxQuote? Quote { get; init; }
 
     /// <summary>The platform's TCB; null until it was appraised.</summary>
     public TdxTcb? Tcb { get; init; }
-
-    /// <summary>What may be said about the TD; null until it was appraised.</summary>
-    public TdxClaims? Claims { get; init; }
-
-    /// <summary>What could not be had, by permanent names: <c>tcb-info</c>, <c>qe-identity</c>, <c>pck-crl</c>, <c>root-crl</c>.</summary>
-    public ImmutableArray<string> Missing { get; init; } = [];
-
-    /// <summary>What was waived, by permanent names, sorted.</summary>
-    public ImmutableArray<string> Weakened { get; init; } = [];
-
-    /// <summary>Under whose anchors.</summary>
-    public required TrustSetKind Anchors { get; init; }
-
-    /// <summary>By which clock, and when.</summary>
-    public required EvaluationTime Time { get; init; }
-
-    /// <summary>The latest date of an item that verified: no honest clock is earlier (S-13).</summary>
-    public DateTimeOffset LatestStatement { get; init; }
 
     /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
     public TdxReference? Image { get; init; }
@@ -65,6 +41,23 @@ public sealed record TdxResult
     /// <summary>What it was authenticated with: nothing else may be asked of it afterwards.</summary>
     internal TdxExpectations? Asked { get; init; }
 
-    /// <summary>Whether every question was answered with yes, does not apply, or was waived by name.</summary>
-    public bool Passed => Tcb is not null && Findings.IsPassed();
+    /// <inheritdoc/>
+    public override string Title => Quote is { } quote ? $"Intel TDX {(quote.Quote.Body.Kind is Evidence.Tdx.TdReportKind.Td15 ? "1.5" : "1.0")}" : Technology.Name;
+
+    /// <inheritdoc/>
+    public override TcbStatus TcbStatus => Tcb?.Status ?? TcbStatus.None;
+
+    /// <inheritdoc/>
+    public override ImmutableArray<string> AdvisoryIds => Tcb?.AdvisoryIds ?? [];
+
+    internal override TeeTechnology Technology { get; } = TeeTechnology.All.OfType<TdxTechnology>().Single();
+
+    internal override ReportData? ReportData => Quote?.Quote.Body.ReportData;
+
+    internal override QuotedRegisters? Registers => Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan()) : null;
+
+    // MRTD is firmware; what firmware loads, a gate included, is in RTMR1 and RTMR2. A register of zeros names nothing: it was never extended.
+    internal override KnownImage? Known => Image is { } image ? new KnownImage(image.Name, image.IsParavisor, image.Rtmr.Length > 2 && Names(image.Rtmr[1]) && Names(image.Rtmr[2])) : null;
+
+    private static bool Names(Digest? value) => value is { } digest && digest.Bytes.ContainsAnyExcept((byte)0);
 }

@@ -1,5 +1,4 @@
-using Assay.Appraisal.Snp;
-using Assay.Appraisal.Tdx;
+using Assay.Appraisal.Processors;
 using Assay.Trust;
 
 namespace Assay.Appraisal.Tpm;
@@ -19,18 +18,11 @@ internal sealed class ParavisorMatch : TeeReportData
     /// <inheritdoc/>
     public override string? Paravisor { get; }
 
-    /// <summary>Of a TD quote; null where it is not authentic.</summary>
-    public static ParavisorMatch? Of(TdxResult result)
+    /// <summary>Of a quote or report; null where it is not authentic.</summary>
+    public static ParavisorMatch? Of(TeeResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return result.Quote is { } quote ? new ParavisorMatch(quote.Quote.Body.ReportData.Bytes.ToArray(), result.Image is { IsParavisor: true } image ? image.Name : null) : null;
-    }
-
-    /// <summary>Of an SNP report; null where it is not authentic.</summary>
-    public static ParavisorMatch? Of(SnpResult result)
-    {
-        ArgumentNullException.ThrowIfNull(result);
-        return result.Report is { } report ? new ParavisorMatch(report.Report.ReportData.Bytes.ToArray(), result.Image is { IsParavisor: true } image ? image.Name : null) : null;
+        return result.ReportData is { } data ? new ParavisorMatch(data.Bytes.ToArray(), result.Known is { IsParavisor: true } image ? image.Name : null) : null;
     }
 
     /// <summary>Why no reference value may match evidence of a shape.</summary>
