@@ -1,4 +1,4 @@
-using Assay.Cli.Inspection;
+using Assay.Inspection;
 using Assay.Simulator;
 using Assay.Tests.Cpu;
 

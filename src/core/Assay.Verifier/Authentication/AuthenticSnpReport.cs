@@ -11,7 +11,7 @@ namespace Assay.Authentication;
 /// A report that is proven a genuine processor's: the VCEK or VLEK certificate ends at AMD's root of its product, speaks of the TCB and
 /// the chip that the report names, and its key signed the report. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
-public sealed class AuthenticSnpReport
+internal sealed class AuthenticSnpReport
 {
     private AuthenticSnpReport(SnpReport report, CertificationPath path, SnpEndorsement endorsement)
     {

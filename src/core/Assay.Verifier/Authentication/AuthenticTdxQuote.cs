@@ -13,7 +13,7 @@ namespace Assay.Authentication;
 /// that report names the attestation key, and the attestation key signed the quote. Whether the platform's TCB is any good is asked
 /// later. The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
-public sealed class AuthenticTdxQuote
+internal sealed class AuthenticTdxQuote
 {
     private AuthenticTdxQuote(TdxQuote quote, CertificationPath path, PckPlatform platform)
     {

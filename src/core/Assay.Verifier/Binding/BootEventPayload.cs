@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Binding;
 
 /// <summary>The names of the events that our gate extends, in the order that the grammar of S-4 gives them.</summary>
-public static class BootEventName
+internal static class BootEventName
 {
     /// <summary>What the gate expects, before it collects anything (S-6).</summary>
     public const string GpuPolicy = "gpu-policy";
@@ -121,7 +121,7 @@ public sealed record GpuPolicyPayload(Digest Expectation) : BootEventPayload
 }
 
 /// <summary><c>gpu-none</c>: the expectation names no device. Empty.</summary>
-public sealed record GpuNonePayload : BootEventPayload
+internal sealed record GpuNonePayload : BootEventPayload
 {
     /// <inheritdoc/>
     public override string Name => BootEventName.GpuNone;
@@ -131,7 +131,7 @@ public sealed record GpuNonePayload : BootEventPayload
 }
 
 /// <summary><c>gpu-skipped</c>: devices were not verified. Never satisfies a policy that requires them. Empty.</summary>
-public sealed record GpuSkippedPayload : BootEventPayload
+internal sealed record GpuSkippedPayload : BootEventPayload
 {
     /// <inheritdoc/>
     public override string Name => BootEventName.GpuSkipped;
@@ -141,7 +141,7 @@ public sealed record GpuSkippedPayload : BootEventPayload
 }
 
 /// <summary><c>system-ready</c>: the boundary. Empty, as dstack's own.</summary>
-public sealed record SystemReadyPayload : BootEventPayload
+internal sealed record SystemReadyPayload : BootEventPayload
 {
     /// <inheritdoc/>
     public override string Name => BootEventName.SystemReady;
@@ -212,7 +212,7 @@ public sealed record WorkloadPayload(WorkloadKind Kind, Digest Digest) : BootEve
 
 /// <summary>dstack's <c>gpu-policy-hash</c>: SHA-256 of its own policy document, raw.</summary>
 /// <param name="Policy">32 bytes.</param>
-public sealed record DstackGpuPolicyPayload(Digest Policy) : BootEventPayload
+internal sealed record DstackGpuPolicyPayload(Digest Policy) : BootEventPayload
 {
     /// <inheritdoc/>
     public override string Name => BootEventName.DstackGpuPolicy;

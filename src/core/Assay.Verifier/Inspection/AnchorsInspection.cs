@@ -4,7 +4,7 @@ using System.Text.Json;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>An anchors file: the roots that a relying party chose.</summary>
 internal static class AnchorsInspection

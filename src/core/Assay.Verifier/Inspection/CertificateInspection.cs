@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using Assay.Trust;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>Certificates, alone and in chains.</summary>
 internal static class CertificateInspection

@@ -6,7 +6,7 @@ using Assay.Evidence.Files;
 using Assay.Reference.Manifest;
 using Assay.Wire;
 
-namespace Assay.Cli;
+namespace Assay.Inspection;
 
 /// <summary>What a file about processors, boots or reference values is.</summary>
 internal enum CpuFileKind

@@ -1,6 +1,6 @@
 using Assay.Trust.Revocation;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>A certificate revocation list (RFC 5280 §5).</summary>
 internal static class CrlInspection

@@ -5,7 +5,7 @@ using Assay.Binding;
 using Assay.Evidence.EventLogs;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>An event log in any of its forms: what replaying it would give, and every event with what it says of itself.</summary>
 internal static class EventLogInspection

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Assay.Binding;
 using Assay.Evidence.Files;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>An evidence file in any of its forms: each device's report and chain.</summary>
 internal static class EvidenceInspection

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Assay.Trust;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>X.509 extensions: name and meaning where known (RFC 5280 §4.2, TCG DICE), raw otherwise.</summary>
 internal static class ExtensionInspection

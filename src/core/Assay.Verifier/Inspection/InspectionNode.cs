@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>How a node stands in text and in JSON.</summary>
-internal enum NodeForm
+public enum NodeForm
 {
     /// <summary>A value: a JSON string.</summary>
     Text,
@@ -29,12 +30,13 @@ internal enum NodeForm
 /// <param name="Name">The JSON key, words joined by underscores; people see spaces. Heading only, inside a list.</param>
 /// <param name="Value">As it stands, in full; null when there are children instead.</param>
 /// <param name="Children">Members or elements.</param>
-internal sealed record InspectionNode(string Name, string? Value, ImmutableArray<InspectionNode> Children)
+public sealed record InspectionNode(string Name, string? Value, ImmutableArray<InspectionNode> Children)
 {
     // Bytes beyond this are cut for people: enough to compare two digests with the eye.
     private const int ShownBytes = 16;
     private const int ShownWholeBytes = 20;
 
+    /// <summary>How it stands in text and in JSON.</summary>
     public NodeForm Form { get; private init; }
 
     /// <summary>What people see in place of the value or, of a list, in place of its elements.</summary>
@@ -43,29 +45,29 @@ internal sealed record InspectionNode(string Name, string? Value, ImmutableArray
     /// <summary>Left out for people: it would repeat another field, or there is too much of it.</summary>
     public bool JsonOnly { get; init; }
 
-    public static InspectionNode Text(string name, string value, string? shown = null) => new(name, value, []) { Shown = shown };
+    internal static InspectionNode Text(string name, string value, string? shown = null) => new(name, value, []) { Shown = shown };
 
-    public static InspectionNode Number(string name, long value) =>
+    internal static InspectionNode Number(string name, long value) =>
         new(name, value.ToString(CultureInfo.InvariantCulture), []) { Form = NodeForm.Number };
 
-    public static InspectionNode Flag(string name, bool value) =>
+    internal static InspectionNode Flag(string name, bool value) =>
         new(name, value ? "true" : "false", []) { Form = NodeForm.Flag, Shown = value ? "yes" : "no" };
 
-    public static InspectionNode Time(string name, DateTimeOffset value) =>
-        Text(name, Instant.Text(value));
+    internal static InspectionNode Time(string name, DateTimeOffset value) =>
+        Text(name, Utc.Text(value));
 
     /// <summary>Bytes in lower-case hexadecimal, cut for people unless <paramref name="whole"/>.</summary>
-    public static InspectionNode Hex(string name, ReadOnlySpan<byte> value, bool whole = false) =>
+    internal static InspectionNode Hex(string name, ReadOnlySpan<byte> value, bool whole = false) =>
         Text(name, Convert.ToHexStringLower(value), whole ? null : Abbreviate(value));
 
-    public static InspectionNode Group(string name, params IEnumerable<InspectionNode?> children) =>
+    internal static InspectionNode Group(string name, params IEnumerable<InspectionNode?> children) =>
         new(name, null, [.. children.OfType<InspectionNode>()]) { Form = NodeForm.Group };
 
-    public static InspectionNode List(string name, params IEnumerable<InspectionNode> elements) => new(name, null, [.. elements]) { Form = NodeForm.List };
+    internal static InspectionNode List(string name, params IEnumerable<InspectionNode> elements) => new(name, null, [.. elements]) { Form = NodeForm.List };
 
-    public static InspectionNode Table(string name, params IEnumerable<InspectionNode> rows) => new(name, null, [.. rows]) { Form = NodeForm.Table };
+    internal static InspectionNode Table(string name, params IEnumerable<InspectionNode> rows) => new(name, null, [.. rows]) { Form = NodeForm.Table };
 
-    public static string Abbreviate(ReadOnlySpan<byte> bytes) => bytes.Length switch
+    internal static string Abbreviate(ReadOnlySpan<byte> bytes) => bytes.Length switch
     {
         0 => "(empty)",
         <= ShownWholeBytes => Convert.ToHexStringLower(bytes),

@@ -4,10 +4,10 @@ using System.Text.Json;
 using Assay.Evidence.Files;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>Tells a file's kind by its content and shows it. Names and endings of files say nothing.</summary>
-internal static class Inspector
+public static class Inspector
 {
     private const string Expected =
         "neither evidence (JSON), nor a report (SPDM 11 E0 …, hexadecimal or base64), nor PEM or DER certificates, nor a RIM (XML), nor an OCSP response, a CRL or anchors, nor a TDX quote, an SNP report, an event log, TPM or Azure vTPM evidence, TDX collateral or reference values";
@@ -19,9 +19,14 @@ internal static class Inspector
     private static ReadOnlySpan<byte> WhiteSpace => " \t\r\n"u8;
     private static ReadOnlySpan<byte> PemLine => "-----BEGIN "u8;
 
-    /// <summary>The file field by field; null when nothing of it can be told. Why is in <paramref name="faults"/>.</summary>
+    /// <summary>The file field by field, under the name of its kind; null when nothing of it can be told. Verifies nothing.</summary>
+    /// <param name="file">Its bytes.</param>
+    /// <param name="name">What it is called in messages.</param>
+    /// <param name="faults">What could not be read is added here.</param>
     public static InspectionNode? Inspect(byte[] file, string name, FaultLog faults)
     {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(faults);
         var (kind, parts) = ReadMachine(file, name, faults) ?? ReadCpuFile(file, name, faults) ?? ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
         return parts is null ? null : InspectionNode.Group(
             kind,
@@ -30,10 +35,7 @@ internal static class Inspector
                 InspectionNode.Text("file", name) with { JsonOnly = true },
                 InspectionNode.Text("note", "shown as it stands, nothing is verified") with { JsonOnly = true },
                 .. parts,
-            ]) with
-        {
-            Shown = $"{name}: {InspectionPrinter.Words(kind)}; shown as it stands, nothing is verified",
-        };
+            ]);
     }
 
     private static (string Kind, InspectionNode?[]? Parts)? ReadMachine(byte[] file, string name, FaultLog faults) =>

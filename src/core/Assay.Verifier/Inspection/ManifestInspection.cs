@@ -6,7 +6,7 @@ using Assay.Trust.Jose;
 using Assay.Trust.Tpm;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>Reference values, signed or not (format: <see cref="ReferenceManifest"/>).</summary>
 internal static class ManifestInspection

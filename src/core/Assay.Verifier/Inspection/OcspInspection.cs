@@ -1,7 +1,7 @@
 using System.Numerics;
 using Assay.Trust.Revocation;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>An OCSP response (RFC 6960).</summary>
 internal static class OcspInspection

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Assay.Evidence.Spdm;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>The vendor's part of a report: every field raw, and what it means where that is known (<see cref="OpaqueFields"/>).</summary>
 internal static class OpaqueInspection

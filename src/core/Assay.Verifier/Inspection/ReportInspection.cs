@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Assay.Evidence.Spdm;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>A report: request and response with every field (layout: <see cref="SpdmReport"/>).</summary>
 internal static class ReportInspection

@@ -1,7 +1,7 @@
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>A reference integrity manifest: what it is about, its golden values and floors, and who says that he signed it.</summary>
 internal static class RimInspection

@@ -1,6 +1,6 @@
 using Assay.Evidence.Snp;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>An SEV-SNP report (layout: <see cref="SnpReport"/>).</summary>
 internal static class SnpInspection

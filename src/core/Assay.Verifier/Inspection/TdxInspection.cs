@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Evidence.Tdx;
 using Assay.Reference.Intel;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>TDX quotes, and the collateral that goes with them (layout: <see cref="TdxQuote"/>, <see cref="TdxCollateral"/>).</summary>
 internal static class TdxInspection

@@ -5,7 +5,7 @@ using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
 using Assay.Wire;
 
-namespace Assay.Cli.Inspection;
+namespace Assay.Inspection;
 
 /// <summary>TPM quotes, Azure's HCL report, and the evidence that holds both.</summary>
 internal static class TpmInspection

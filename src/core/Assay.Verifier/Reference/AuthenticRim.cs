@@ -10,7 +10,7 @@ namespace Assay.Reference;
 /// A RIM whose signature verified under the leaf of a chain that ends at a RIM root. It says nothing about time or revocation.
 /// The only way to get one is <see cref="Authenticate"/>.
 /// </summary>
-public sealed class AuthenticRim
+internal sealed class AuthenticRim
 {
     private AuthenticRim(RimDocument document, CertificationPath path)
     {

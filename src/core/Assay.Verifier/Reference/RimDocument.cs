@@ -10,20 +10,20 @@ namespace Assay.Reference;
 /// <param name="Alternatives">1 to <see cref="Limits.RimAlternatives"/> values of <paramref name="Size"/> bytes; any of them matches.</param>
 /// <param name="Name">What is measured, in the manufacturer's words.</param>
 /// <param name="Size">Bytes of each value.</param>
-public sealed record GoldenMeasurement(int Index, bool Active, ImmutableArray<Digest> Alternatives, string Name, int Size);
+internal sealed record GoldenMeasurement(int Index, bool Active, ImmutableArray<Digest> Alternatives, string Name, int Size);
 
 /// <summary>A floor for a security version number that the report carries in its opaque data.</summary>
 /// <param name="FieldType">Type of the opaque data field: the record's index minus 0x1000.</param>
 /// <param name="Name">The claim's name.</param>
 /// <param name="Minimum">The least acceptable value, 0 to 65,535.</param>
 /// <param name="IncludeInResult">Whether the value that the report carries becomes an attester claim.</param>
-public sealed record MinimumSvn(int FieldType, string Name, int Minimum, bool IncludeInResult);
+internal sealed record MinimumSvn(int FieldType, string Name, int Minimum, bool IncludeInResult);
 
 /// <summary>
 /// A reference integrity manifest: a signed SWID tag (ISO/IEC 19770-2:2015) after the TCG RIM information model, as NVIDIA serves it.
 /// Well-formed, and believed by nobody yet: that is <see cref="AuthenticRim"/>.
 /// </summary>
-public sealed class RimDocument
+internal sealed class RimDocument
 {
     internal RimDocument()
     {

@@ -3,7 +3,7 @@ using Assay.Evidence.Devices;
 namespace Assay.Reference;
 
 /// <summary>The parts of a RIM's id. Made from a report or read from text, in both cases by <see cref="RimIds"/> and a pattern of <see cref="DeviceModels"/>.</summary>
-public sealed record RimId
+internal sealed record RimId
 {
     internal RimId(RimIdPattern pattern, string before, string version)
     {

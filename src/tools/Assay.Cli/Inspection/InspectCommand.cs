@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Assay.Inspection;
 using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
@@ -27,18 +28,18 @@ internal static class InspectCommand
         var shown = Inspector.Inspect(bytes, InputFile.NameOf(path), faults);
         if (shown is not null)
         {
-            Print(shown, json);
+            Print(shown, InputFile.NameOf(path), json);
         }
 
         foreach (var (id, message) in faults.Faults)
         {
-            Output.Error(id, message);
+            Output.Error(id, Printable.Of(message));
         }
 
         return faults.Faults.Count == 0 ? ExitCode.Verified : ExitCode.Unusable;
     }
 
-    private static void Print(InspectionNode shown, bool json)
+    private static void Print(InspectionNode shown, string name, bool json)
     {
         if (json)
         {
@@ -48,7 +49,7 @@ internal static class InspectCommand
         }
         else
         {
-            new InspectionPrinter(Output.Out).Print(shown);
+            new InspectionPrinter(Output.Out).Print(shown, name);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Assay.Inspection;
 
 namespace Assay.Cli.Inspection;
 

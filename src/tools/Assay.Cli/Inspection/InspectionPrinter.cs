@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Inspection;
 using Spectre.Console;
 
 namespace Assay.Cli.Inspection;
@@ -72,12 +73,14 @@ internal sealed class InspectionPrinter(IAnsiConsole console)
     /// <summary>A JSON key as people write it.</summary>
     public static string Words(string key) => string.Join(' ', key.Split('_').Select(word => s_words.GetValueOrDefault(word, word)));
 
-    public void Print(InspectionNode root)
+    /// <param name="root">The file.</param>
+    /// <param name="name">What it is called.</param>
+    public void Print(InspectionNode root, string name)
     {
         // A terminal folds long lines itself, and a digest that is copied out of it stays whole.
         var width = console.Profile.Width;
         console.Profile.Width = Unfolded;
-        console.MarkupLineInterpolated($"[bold]{Printable.Of(root.Shown ?? root.Name)}[/]");
+        console.MarkupLineInterpolated($"[bold]{Printable.Of($"{name}: {Words(root.Name)}; shown as it stands, nothing is verified")}[/]");
         PrintMembers(root.Children, 0);
         console.Profile.Width = width;
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Assay.Cli.Tokens;
+using Assay.Inspection;
 using Assay.Reference.Manifest;
 using Assay.Trust.Jose;
 using Assay.Wire;
@@ -53,7 +54,7 @@ internal sealed class MeasureCommand
             return ExitCode.Unusable;
         }
 
-        var measured = Measured.Read(parsed.GetValue(_from)!, choices, Refuse);
+        var measured = Measured.Read(ReadFiles(parsed.GetValue(_from)!), choices, message => Refuse("cli.measure", message));
         var manifest = measured.ToManifest(parsed.GetValue(_name)!, parsed.GetValue(_version)!, parsed.GetValue(_sequence), validity.From, validity.To);
         if (choices.MrTd is not null && !measured.MrTdIsUsed)
         {
@@ -73,6 +74,21 @@ internal sealed class MeasureCommand
 
         Tell(parsed.GetValue(_out)!, manifest, measured.Notes, signer);
         return ExitCode.Verified;
+    }
+
+    private IEnumerable<(string Name, byte[] Content)> ReadFiles(IEnumerable<string> paths)
+    {
+        foreach (var path in paths)
+        {
+            if (InputFile.TryRead(path, Limits.EventLogBytes, out var file, out var whyNot))
+            {
+                yield return (InputFile.NameOf(path), file);
+            }
+            else
+            {
+                Refuse("cli.file", whyNot);
+            }
+        }
     }
 
     private MeasureChoices? ReadChoices(ParseResult parsed)

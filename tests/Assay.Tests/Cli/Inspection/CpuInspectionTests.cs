@@ -1,3 +1,4 @@
+using Assay.Inspection;
 using System.Text;
 using Assay.Evidence.Tdx;
 using Assay.Simulator;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Cli.Inspection;
+using Assay.Inspection;
 using Assay.Simulator;
 using Assay.Tests.Trust.Revocation;
 using static Assay.Tests.Cli.Inspection.Inspections;

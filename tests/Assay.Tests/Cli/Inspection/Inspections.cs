@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Assay.Cli.Inspection;
+using Assay.Inspection;
 using Spectre.Console;
 
 namespace Assay.Tests.Cli.Inspection;
@@ -34,7 +35,7 @@ internal static class Inspections
     public static string Text(InspectionNode node)
     {
         using var writer = new StringWriter();
-        new InspectionPrinter(Unfolded(writer)).Print(node);
+        new InspectionPrinter(Unfolded(writer)).Print(node, "a file");
         return writer.ToString();
     }
 

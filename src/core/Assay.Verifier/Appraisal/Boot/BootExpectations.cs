@@ -8,7 +8,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Boot;
 
 /// <summary>What the relying party expects of a boot log.</summary>
-public sealed record BootExpectations
+internal sealed record BootExpectations
 {
     /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
     public required bool RequireSecureBoot { get; init; }

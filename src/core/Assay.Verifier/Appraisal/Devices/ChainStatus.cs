@@ -11,7 +11,7 @@ namespace Assay.Appraisal.Devices;
 /// <summary>
 /// What is known about a path at the evaluation time, in NVIDIA's words for the claim <c>…-cert-chain</c>, and in ours for the findings.
 /// </summary>
-public sealed record ChainStatus
+internal sealed record ChainStatus
 {
     /// <summary>Earliest notAfter of the path.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }

@@ -31,7 +31,7 @@ public enum ClaimsVersion
 /// name as its serializer does). What was not measured is <c>"not-run"</c> and false, never true. NVIDIA's values are kept where ours
 /// differ: a FWID that old firmware does not report counts there as a match; our finding says not-applicable.
 /// </summary>
-public static class NvidiaClaims
+internal static class NvidiaClaims
 {
     /// <summary>Writes one JSON object.</summary>
     /// <exception cref="ArgumentException">The device is not authentic: nothing may be claimed about it.</exception>

@@ -12,7 +12,7 @@ namespace Assay.Appraisal.Devices;
 /// <param name="Version">The version that it must be of, as the report says; null with the id.</param>
 /// <param name="WhyNoId">Why there is no id.</param>
 /// <param name="CorimOnly">Whether the reference values exist only in a form that this version does not read.</param>
-public sealed record RimRequirement(RimRole Role, string? Id, string? Version, string? WhyNoId = null, bool CorimOnly = false)
+internal sealed record RimRequirement(RimRole Role, string? Id, string? Version, string? WhyNoId = null, bool CorimOnly = false)
 {
     internal const string Available = ".available";
     internal const string NotHeld = ".chain.not-held";

@@ -9,7 +9,7 @@ using Assay.Trust;
 namespace Assay.Appraisal.Devices;
 
 /// <summary>What became of one RIM that a device needs.</summary>
-public sealed record RimResult
+internal sealed record RimResult
 {
     /// <summary>Which one.</summary>
     public required RimRequirement Requirement { get; init; }

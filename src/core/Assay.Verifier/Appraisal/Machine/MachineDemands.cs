@@ -18,7 +18,7 @@ public enum GpuBinding
 }
 
 /// <summary>What the relying party expects of CPU, devices and key together. All of it is stated: there is no "skip if unset".</summary>
-public sealed record MachineDemands
+internal sealed record MachineDemands
 {
     /// <summary>
     /// How many GPUs must answer; null: none was stated, the result says so, and a gate then fails. 0, with no switches, is what asks for no

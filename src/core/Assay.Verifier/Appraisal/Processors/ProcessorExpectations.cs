@@ -18,7 +18,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Processors;
 
 /// <summary>What the relying party expects of a processor, whichever it turns out to be. All of it is stated: there is no "skip if unset".</summary>
-public sealed record ProcessorExpectations
+internal sealed record ProcessorExpectations
 {
     /// <summary>Challenge and key that must be bound. Null: <see cref="ReportData"/> decides.</summary>
     public required KeyBinding? Key { get; init; }

@@ -50,7 +50,7 @@ public sealed record BootEvent
 }
 
 /// <summary>Event types (PC Client Platform Firmware Profile 1.06 §10.4.1) and dstack's own.</summary>
-public static class BootEventType
+internal static class BootEventType
 {
     /// <summary>EV_NO_ACTION: never extended.</summary>
     public const uint NoAction = 0x03;

@@ -9,7 +9,7 @@ namespace Assay.Evidence.EventLogs;
 /// UEFI_VARIABLE_DATA (PC Client Platform Firmware Profile 1.06 §10.4.3), little-endian:
 /// <code>variableName 16 (GUID) · unicodeNameLength 8 (UTF-16 characters) · variableDataLength 8 · name · data</code>
 /// </summary>
-public sealed class UefiVariable
+internal sealed class UefiVariable
 {
     private const int GuidSize = 16;
     private const int LongestName = 256;

@@ -5,7 +5,7 @@ using System.Text;
 namespace Assay.Evidence.Spdm;
 
 /// <summary>NVIDIA's numbers for the fields of opaque data, and their encodings.</summary>
-public static class OpaqueFields
+internal static class OpaqueFields
 {
     /// <summary>ASCII, GPUs only.</summary>
     public const ushort DriverVersion = 3;

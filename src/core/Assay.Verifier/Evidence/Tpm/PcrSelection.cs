@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Evidence.Tpm;
 
 /// <summary>Registers of one bank (TPMS_PCR_SELECTION, TPM 2.0 Library, Part 2 §10.6.2).</summary>
-public sealed record PcrSelection
+internal sealed record PcrSelection
 {
     private const int LargestBitmap = 4;
 

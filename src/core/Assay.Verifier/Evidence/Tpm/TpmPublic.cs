@@ -201,7 +201,7 @@ internal sealed class TpmPublic
 /// <summary>A signature or encryption scheme and its hash, by TCG's numbers.</summary>
 /// <param name="Algorithm">TPM_ALG_ID: 0x0014 RSASSA, 0x0016 RSAPSS, 0x0018 ECDSA, 0x0010 none.</param>
 /// <param name="Hash">Its hash; None where the scheme has none.</param>
-public readonly record struct TpmScheme(ushort Algorithm, TcgHash Hash)
+internal readonly record struct TpmScheme(ushort Algorithm, TcgHash Hash)
 {
     internal const ushort RsaSsa = 0x0014;
     internal const ushort RsaPss = 0x0016;

@@ -13,7 +13,7 @@ namespace Assay.Evidence.Tpm;
 /// </code>
 /// The magic and the type are part of what makes it a quote: a restricted key signs nothing that begins so but what its TPM wrote.
 /// </summary>
-public sealed class TpmQuote
+internal sealed class TpmQuote
 {
     private const uint GeneratedByTpm = 0xFF544347;
     private const ushort AttestQuote = 0x8018;
@@ -83,7 +83,7 @@ public sealed class TpmQuote
 /// <param name="ResetCount">TPM resets: one more for each boot. Obfuscated for keys outside the endorsement and platform hierarchies.</param>
 /// <param name="RestartCount">Resumptions since the last reset. Obfuscated likewise.</param>
 /// <param name="Safe">Whether the clock is known not to have run backwards.</param>
-public readonly record struct TpmClock(ulong Milliseconds, uint ResetCount, uint RestartCount, bool Safe)
+internal readonly record struct TpmClock(ulong Milliseconds, uint ResetCount, uint RestartCount, bool Safe)
 {
     internal static TpmClock Read(ref BigEndianReader wire)
     {

@@ -9,7 +9,7 @@ namespace Assay.Trust.Amd;
 /// What a VCEK or VLEK certificate says about the key's owner (AMD "VCEK Certificate and KDS Interface Specification", table 8, and the
 /// VLEK's; extensions 1.3.6.1.4.1.3704.1.*): product, TCB, and the chip or the cloud provider.
 /// </summary>
-public sealed record SnpEndorsement
+internal sealed record SnpEndorsement
 {
     /// <summary>VCEK or VLEK, by the subject's common name.</summary>
     public required SnpSigningKey Kind { get; init; }

@@ -8,7 +8,7 @@ namespace Assay.Trust.Intel;
 /// What a PCK certificate says about its platform (Intel SGX PCK Certificate and CRL Profile Specification 1.6, §1.3.5: extension
 /// 1.2.840.113741.1.13.1, a SEQUENCE of pairs of identifier and value). Each field once, in any order; unknown ones are refused.
 /// </summary>
-public sealed record PckPlatform
+internal sealed record PckPlatform
 {
     /// <summary>Components of a TCB.</summary>
     public const int Components = 16;

@@ -7,7 +7,7 @@ using Assay.Evidence.Tpm;
 using Assay.Reference.Manifest;
 using Assay.Wire;
 
-namespace Assay.Cli.Measure;
+namespace Assay.Inspection;
 
 /// <summary>What of the evidence becomes a reference value.</summary>
 /// <param name="Pcrs">Registers, ascending.</param>
@@ -15,13 +15,13 @@ namespace Assay.Cli.Measure;
 /// <param name="GpuPolicies">Digests of the gate's expectation.</param>
 /// <param name="Also">Fields that change from launch to launch unless one sees to it: taken when asked for.</param>
 /// <param name="MinimumTcb">Whether an SNP machine's TCB becomes the floor.</param>
-internal sealed record MeasureChoices(ImmutableArray<int> Pcrs, Digest? MrTd, ImmutableArray<Digest> GpuPolicies, ImmutableArray<string> Also, bool MinimumTcb);
+public sealed record MeasureChoices(ImmutableArray<int> Pcrs, Digest? MrTd, ImmutableArray<Digest> GpuPolicies, ImmutableArray<string> Also, bool MinimumTcb);
 
 /// <summary>Reference values as they are gathered, file by file, and what is to be said of each.</summary>
-internal sealed class Measured
+public sealed class Measured
 {
     private readonly MeasureChoices _choices;
-    private readonly Action<string, string> _refuse;
+    private readonly Action<string> _refuse;
     private readonly List<string> _notes = [];
     private readonly List<(string Name, TdReportBody Body)> _domains = [];
     private readonly List<(string Name, EventLog Log)> _logs = [];
@@ -31,7 +31,7 @@ internal sealed class Measured
     private readonly List<string> _marked = [];
     private readonly Dictionary<SnpProduct, SnpTcbParts> _minimums = [];
 
-    private Measured(MeasureChoices choices, Action<string, string> refuse) => (_choices, _refuse) = (choices, refuse);
+    private Measured(MeasureChoices choices, Action<string> refuse) => (_choices, _refuse) = (choices, refuse);
 
     /// <summary>What was taken from which file, and what was not.</summary>
     public IReadOnlyList<string> Notes => _notes;
@@ -39,12 +39,19 @@ internal sealed class Measured
     /// <summary>Whether a log needed the MRTD that was given.</summary>
     public bool MrTdIsUsed { get; private set; }
 
-    public static Measured Read(IEnumerable<string> paths, MeasureChoices choices, Action<string, string> refuse)
+    /// <summary>Takes what a known-good machine shows. Verifies nothing.</summary>
+    /// <param name="files">Quotes, reports, logs and Azure's evidence, each with the name that it has in messages and entries.</param>
+    /// <param name="choices">What of it becomes a reference value.</param>
+    /// <param name="refuse">Told what cannot be taken; then the values are of no use.</param>
+    public static Measured Read(IEnumerable<(string Name, byte[] Content)> files, MeasureChoices choices, Action<string> refuse)
     {
+        ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(choices);
+        ArgumentNullException.ThrowIfNull(refuse);
         var measured = new Measured(choices, refuse);
-        foreach (var path in paths)
+        foreach (var (name, content) in files)
         {
-            measured.ReadFile(path);
+            measured.ReadFile(name, content);
         }
 
         foreach (var (name, log) in measured._logs)
@@ -55,6 +62,7 @@ internal sealed class Measured
         return measured;
     }
 
+    /// <summary>The manifest that they make.</summary>
     public ReferenceManifest ToManifest(string name, string version, long sequence, DateTimeOffset notBefore, DateTimeOffset notAfter) => new()
     {
         Version = _marked.Count > 0 ? 2 : 1,
@@ -70,15 +78,8 @@ internal sealed class Measured
         GpuPolicies = _choices.GpuPolicies,
     };
 
-    private void ReadFile(string path)
+    private void ReadFile(string name, byte[] file)
     {
-        if (!InputFile.TryRead(path, Limits.EventLogBytes, out var file, out var whyNot))
-        {
-            _refuse("cli.file", whyNot);
-            return;
-        }
-
-        var name = InputFile.NameOf(path);
         var (kind, content, own) = CpuFile.Read(file);
         ParseFault? fault = null;
         if (own is not null && EventLog.TryParse(own, out var inside, out fault))
@@ -87,7 +88,7 @@ internal sealed class Measured
         }
         else if (own is not null)
         {
-            _refuse("cli.measure", $"{name}, its log: {fault}");
+            _refuse($"{name}, its log: {fault}");
         }
 
         switch (kind)
@@ -105,7 +106,7 @@ internal sealed class Measured
                 TakeAzure(name, evidence);
                 break;
             default:
-                _refuse("cli.measure", fault is not null ? $"{name}: {fault}" : $"{name}: neither a TDX quote, nor an SNP report, nor an event log, nor Azure vTPM evidence (assay inspect shows what it is)");
+                _refuse(fault is not null ? $"{name}: {fault}" : $"{name}: neither a TDX quote, nor an SNP report, nor an event log, nor Azure vTPM evidence");
                 break;
         }
     }
@@ -115,7 +116,7 @@ internal sealed class Measured
         _domains.Add((name, body));
         if (body.Attributes.Debug)
         {
-            _refuse("cli.measure", $"{name}: the TD is under debug (TDATTRIBUTES.DEBUG): its host writes its memory, so it is no known-good machine");
+            _refuse($"{name}: the TD is under debug (TDATTRIBUTES.DEBUG): its host writes its memory, so it is no known-good machine");
         }
 
         var withRtmr3 = _choices.Also.Contains("rtmr3");
@@ -135,7 +136,7 @@ internal sealed class Measured
     {
         if (report.Policy.Debug)
         {
-            _refuse("cli.measure", $"{name}: the guest is under debug (POLICY.DEBUG): its host writes its memory, so it is no known-good machine");
+            _refuse($"{name}: the guest is under debug (POLICY.DEBUG): its host writes its memory, so it is no known-good machine");
         }
 
         var withHostData = _choices.Also.Contains("host-data");
@@ -178,7 +179,7 @@ internal sealed class Measured
     {
         if (!HclReport.TryParse(evidence.HclReport.Span, out var hcl, out var fault))
         {
-            _refuse("cli.measure", $"{name}: {fault}");
+            _refuse($"{name}: {fault}");
             return;
         }
 
@@ -193,7 +194,7 @@ internal sealed class Measured
         }
         else
         {
-            _refuse("cli.measure", $"{name}: {fault}");
+            _refuse($"{name}: {fault}");
         }
 
         _marked.Add(name);
@@ -212,7 +213,7 @@ internal sealed class Measured
             }
             else
             {
-                _refuse("cli.measure", $"{name}: the log has neither a SHA-256 nor a SHA-384 bank");
+                _refuse($"{name}: the log has neither a SHA-256 nor a SHA-384 bank");
             }
 
             return;
@@ -230,11 +231,11 @@ internal sealed class Measured
         }
         else if (_domains.Count > 0)
         {
-            _refuse("cli.measure", $"{name}: replaying it does not give the registers of {string.Join(" or ", _domains.Select(domain => domain.Name))}: it is of another machine or boot, or incomplete");
+            _refuse($"{name}: replaying it does not give the registers of {string.Join(" or ", _domains.Select(domain => domain.Name))}: it is of another machine or boot, or incomplete");
         }
         else
         {
-            _refuse("cli.measure", $"{name}: MRTD stands in no log: give the machine's quote too, or --mrtd HEX");
+            _refuse($"{name}: MRTD stands in no log: give the machine's quote too, or its MRTD");
         }
     }
 
@@ -256,7 +257,7 @@ internal sealed class Measured
     {
         if (_marked.Count > 1)
         {
-            _refuse("cli.measure", $"{name}: the log does not say whose vTPM it is of, and {string.Join(", ", _marked)} are marked as paravisors: make one manifest for each");
+            _refuse($"{name}: the log does not say whose vTPM it is of, and {string.Join(", ", _marked)} are marked as paravisors: make one manifest for each");
         }
 
         return _marked.FirstOrDefault();
@@ -268,7 +269,7 @@ internal sealed class Measured
         var absent = _choices.Pcrs.Where(register => !taken.ContainsKey(register)).ToArray();
         if (taken.IsEmpty)
         {
-            _refuse("cli.measure", $"{name}: none of PCR {List(_choices.Pcrs)} is in it");
+            _refuse($"{name}: none of PCR {List(_choices.Pcrs)} is in it");
             return;
         }
 
