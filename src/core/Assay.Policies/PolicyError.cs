@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Assay.Rego.Diagnostics;
+using Assay.Wire;
 
 namespace Assay.Policies;
 

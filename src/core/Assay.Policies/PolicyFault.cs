@@ -1,3 +1,5 @@
+using Assay.Wire;
+
 namespace Assay.Policies;
 
 /// <summary>Why a policy cannot decide about verdicts.</summary>

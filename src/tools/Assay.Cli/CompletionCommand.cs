@@ -29,11 +29,21 @@ internal static class CompletionCommand
         complete -c assay -a '(assay "[suggest:"(commandline -C)"]" (commandline) 2>/dev/null)'
         """;
 
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
-        var command = new Command("completion", "Prints the completion script of a shell.") { shell };
+        var command = new DescribedCommand(
+            "completion",
+            "Prints the completion script of a shell.",
+            "0 printed · 2 unusable command line",
+            [
+                "source <(assay completion bash)",
+                "assay completion zsh > ~/.zfunc/_assay",
+            ])
+        {
+            shell,
+        };
         command.SetAction(parsed =>
         {
             Console.Out.WriteLine(parsed.GetValue(shell) switch { "zsh" => Zsh, "fish" => Fish, _ => Bash });

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Reflection;
 using System.Text.Json;
 using Assay.Checks;
@@ -10,10 +9,20 @@ internal static class VersionCommand
 {
     public static string Text => typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
 
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var format = Options.Format();
-        var command = new Command("version", "Shows the version and the release date, which no honest clock precedes.") { format };
+        var command = new DescribedCommand(
+            "version",
+            "Shows the version and the release date, which no honest clock precedes.",
+            "0 printed · 2 unusable command line",
+            [
+                "assay version",
+                "assay version --format json",
+            ])
+        {
+            format,
+        };
         command.SetAction(parsed =>
         {
             var released = EvaluationTime.ReleaseDate.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);

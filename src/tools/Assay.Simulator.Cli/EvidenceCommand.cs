@@ -71,7 +71,7 @@ internal sealed class EvidenceCommand
         Explain(world);
         if (world.Fault.SetsClock)
         {
-            Console.WriteLine($"  set this machine's clock to {WorldOptions.Text(world.Now)} first: with today's, the answers are stale instead");
+            Console.WriteLine($"  set this machine's clock to {SimulatedTime.Text(world.Now)} first: with today's, the answers are stale instead");
         }
 
         Console.WriteLine($"  {WorldOptions.Assay} verify --evidence {evidence} --anchors {At("anchors.json")} --rim-store {At("rims")} --ocsp-store {At("ocsp")} --nonce {nonce}");

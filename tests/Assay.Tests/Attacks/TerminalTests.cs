@@ -40,6 +40,8 @@ public sealed class TerminalTests(NvidiaServices nvidia) : IClassFixture<NvidiaS
     [InlineData("\u0085")]
     [InlineData("\u202e")]
     [InlineData("\u2028")]
+    [InlineData("\ue000")]
+    [InlineData("\uffff")]
     public void A_certificates_name_holds_nothing_that_moves_text(string harmful)
     {
         using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP384);

@@ -208,6 +208,6 @@ public sealed class BundleCommandTests(BundleCommandTests.Site site) : IClassFix
         var answer = s_assay.Says(1, ["collateral", "serve", "--listen", "127.0.0.1:0", "--offline", "--bundle", site.Bundle, "--bundle-keys", site.In("two.jwks"), .. site.Anchors]);
 
         Assert.Contains("bundle.signed", answer, StringComparison.Ordinal);
-        Assert.Contains("--offline asks nobody", s_assay.Says(2, ["collateral", "serve", "--listen", "127.0.0.1:0", "--offline", "--rim-url", "nvidia", .. site.Anchors]), StringComparison.Ordinal);
+        Assert.Contains("--offline asks no service", s_assay.Says(2, ["collateral", "serve", "--listen", "127.0.0.1:0", "--offline", "--rim-url", "nvidia", .. site.Anchors]), StringComparison.Ordinal);
     }
 }

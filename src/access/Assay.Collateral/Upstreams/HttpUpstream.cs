@@ -60,7 +60,7 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
             CollateralKind.QeIdentity when id.Split('/') is [var technology, var update] =>
                 await GetAsync(_options.Intel, $"/{technology}/certification/v4/qe/identity", $"update={update}", "SGX-Enclave-Identity-Issuer-Chain", Limits.IntelStatementBytes, cancellation).ConfigureAwait(false),
             CollateralKind.PckCrl => FromHexadecimal(await GetAsync(_options.Intel, $"{SgxPath}/pckcrl", $"ca={id}&encoding=der", "SGX-PCK-CRL-Issuer-Chain", MostListBytes, cancellation).ConfigureAwait(false)),
-            CollateralKind.RootCrl => FromHexadecimal(_options.IntelRootCrl is { } address
+            CollateralKind.RootCrl when !_options.OmitIntelRootCrl => FromHexadecimal(_options.IntelRootCrl is { } address
                 ? await GetAsync(address, "", null, null, MostListBytes, cancellation).ConfigureAwait(false)
                 : await GetAsync(_options.Intel, $"{SgxPath}/rootcacrl", null, null, MostListBytes, cancellation).ConfigureAwait(false)),
             CollateralKind.PckCertificate => await GetAsync(_options.Intel, $"{SgxPath}/pckcert", id, "SGX-PCK-Certificate-Issuer-Chain", Limits.ChainTextBytes, cancellation).ConfigureAwait(false),

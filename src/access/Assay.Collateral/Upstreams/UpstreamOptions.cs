@@ -20,6 +20,9 @@ public sealed record UpstreamOptions
     /// <summary>The revocation list of Intel's root, which Intel serves at an address of its own; null: <c>/sgx/certification/v4/rootcacrl</c> of <see cref="Intel"/>, as a PCCS has it.</summary>
     public ServiceAddress? IntelRootCrl { get; init; }
 
+    /// <summary>No service at all is asked for that list.</summary>
+    public bool OmitIntelRootCrl { get; init; }
+
     /// <summary>AMD's Key Distribution Service.</summary>
     public ServiceAddress? Amd { get; init; }
 

@@ -84,6 +84,9 @@ public sealed record Weakening
     /// <summary>The names of all, sorted.</summary>
     public static ImmutableSortedSet<string> Names { get; } = [.. s_all.Keys];
 
+    /// <summary>The names of those that every verdict about devices alone has: nothing was stated about the rest of the machine.</summary>
+    public static ImmutableArray<string> OfDevicesAlone { get; } = [BootNotExpected.Name, DevicesNotExpected.Name, GpuBindingNone.Name, NoCpuTee.Name, ProcessorNotExpected.Name];
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 

@@ -66,7 +66,7 @@ public sealed partial record Verdict
     /// <summary>What was waived or allowed, by permanent names, sorted: the appraisal's, and <c>policy-allowed</c>.</summary>
     public ImmutableArray<string> Weakened =>
     [
-        .. (Machine?.Weakened ?? Appraisal.Weakened.Concat(Unstated.OfDevicesAlone)).Concat(AllowedAlthough.IsEmpty ? [] : [Weakening.PolicyAllowed.Name])
+        .. (Machine?.Weakened ?? Appraisal.Weakened.Concat(Weakening.OfDevicesAlone)).Concat(AllowedAlthough.IsEmpty ? [] : [Weakening.PolicyAllowed.Name])
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
 

@@ -37,7 +37,7 @@ public static partial class VerdictJson
         var text = new StringBuilder(json.Length);
         foreach (var rune in Encoding.UTF8.GetString(json).EnumerateRunes())
         {
-            if (rune.IsAscii || !IsUnseen(rune))
+            if (rune.IsAscii || !Printable.IsHarmful(rune))
             {
                 text.Append(rune);
                 continue;
@@ -51,10 +51,6 @@ public static partial class VerdictJson
 
         return Encoding.UTF8.GetBytes(text.ToString());
     }
-
-    private static bool IsUnseen(Rune rune) => Rune.GetUnicodeCategory(rune)
-        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
-        or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned;
 
     private static void Write(Utf8JsonWriter writer, Verdict verdict, ClaimsVersion version)
     {

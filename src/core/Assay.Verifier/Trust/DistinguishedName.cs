@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Wire;
@@ -90,13 +89,9 @@ public sealed class DistinguishedName : IEquatable<DistinguishedName>
         }
 
         var text = known && System.Text.Unicode.Utf8.IsValid(value) ? Encoding.UTF8.GetString(value) : null;
-        return text is not null && text.EnumerateRunes().All(IsPrintable) ? text : null;
+        // A certificate must not draw on the reader's terminal, nor reverse what follows its name.
+        return text is not null && !text.EnumerateRunes().Any(Printable.IsHarmful) ? text : null;
     }
-
-    // A control character in a name would let a certificate draw on the reader's terminal, U+0080 to U+009F like those of ASCII; a
-    // format character would let it reverse what follows.
-    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune)
-        is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
     private static string Label(ReadOnlySpan<byte> type) => type switch
     {

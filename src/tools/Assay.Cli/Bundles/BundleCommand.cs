@@ -11,7 +11,16 @@ namespace Assay.Cli.Bundles;
 /// <summary><c>assay bundle</c>: collateral in one signed file, for places without a network.</summary>
 internal static class BundleCommand
 {
-    public static Command Create() => new("bundle", "Makes, checks and takes in collateral as one signed file, for places without a network.")
+    public static DescribedCommand Create() => new(
+        "bundle",
+        "Makes, checks and takes in collateral as one signed file, for places without a network.",
+        DescribedCommand.OfItsCommands,
+        [
+            "assay token keygen --out site.pem && assay token jwks --signing-key site.pem > site.jwks",
+            "assay bundle create --for gpu.json switch.json quote.bin --key site.pem --out rack7.bundle",
+            "assay bundle verify rack7.bundle --bundle-keys site.jwks",
+            "assay verify --evidence gpu.json --nonce $NONCE --bundle rack7.bundle --bundle-keys site.jwks",
+        ])
     {
         CreateCommand.Create(),
         Inspect(),
@@ -24,10 +33,19 @@ internal static class BundleCommand
 
     private static Option<bool> VerboseOption() => new("--verbose", "-v") { Description = "list every item" };
 
-    private static Command Inspect()
+    private static DescribedCommand Inspect()
     {
         var (file, verbose, format) = (FileArgument(), VerboseOption(), Options.Format());
-        var command = new Command("inspect", "Says what a bundle says of itself. Nothing is verified.") { file, verbose, format };
+        var command = new DescribedCommand(
+            "inspect",
+            "Says what a bundle says of itself. Nothing is verified.",
+            "0 shown · 2 unusable command line or file",
+            [
+                "assay bundle inspect rack7.bundle --verbose",
+            ])
+        {
+            file, verbose, format,
+        };
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
@@ -56,11 +74,21 @@ internal static class BundleCommand
         return command;
     }
 
-    private static Command Verify()
+    private static DescribedCommand Verify()
     {
         var (file, trust, anchors, verbose, format) = (FileArgument(), new BundleTrust(), AnchorsFile.Option(), VerboseOption(), Options.Format());
         var at = new Option<string?>("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
-        var command = new Command("verify", "Verifies a bundle: who signed it, until when it is good, and each item in it.") { file, anchors, at, verbose, format };
+        var command = new DescribedCommand(
+            "verify",
+            "Verifies a bundle: who signed it, until when it is good, and each item in it.",
+            "0 accepted · 1 refused · 2 unusable command line or file",
+            [
+                "assay bundle verify rack7.bundle --bundle-keys site.jwks",
+                "assay bundle verify rack7.bundle --bundle-keys one.jwks two.jwks three.jwks --bundle-threshold 2 --minimum-bundle-sequence 42",
+            ])
+        {
+            file, anchors, at, verbose, format,
+        };
         trust.All.ToList().ForEach(command.Options.Add);
         command.SetAction(parsed =>
         {
@@ -91,11 +119,20 @@ internal static class BundleCommand
         return command;
     }
 
-    private static Command Import()
+    private static DescribedCommand Import()
     {
         var (file, trust, anchors, format) = (FileArgument(), new BundleTrust(), AnchorsFile.Option(), Options.Format());
         var folder = new Option<string>("--cache") { Description = "the folder of the cache (assay collateral serve --cache)", HelpName = "DIR", Required = true };
-        var command = new Command("import", "Takes a bundle into a cache's folder. High-water marks are raised: what is older than the bundle is refused there from now on.") { file, folder, anchors, format };
+        var command = new DescribedCommand(
+            "import",
+            "Takes a bundle into a cache's folder. High-water marks are raised: what is older than the bundle is refused there from now on.",
+            "0 accepted · 1 refused · 2 unusable command line or file",
+            [
+                "assay bundle import rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay",
+            ])
+        {
+            file, folder, anchors, format,
+        };
         trust.All.ToList().ForEach(command.Options.Add);
         command.SetAction(async (parsed, _) =>
         {

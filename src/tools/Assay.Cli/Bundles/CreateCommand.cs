@@ -11,10 +11,18 @@ namespace Assay.Cli.Bundles;
 /// <summary><c>assay bundle create</c>.</summary>
 internal static class CreateCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var options = new CreateOptions();
-        var command = new Command("create", "Fetches all collateral that evidence needs, verifies it, and writes it as one signed file.");
+        var command = new DescribedCommand(
+            "create",
+            "Fetches all collateral that evidence needs, verifies it, and writes it as one signed file.",
+            "0 written · 1 evidence that is not authentic · 2 unusable command line, evidence or key, or the file exists · 3 something is missing, nothing was written",
+            [
+                "assay bundle create --for gpu.json switch.json quote.bin --key site.pem --out rack7.bundle",
+                "assay bundle create --for evidence/*.json --key one.pem two.pem --sequence 42 --cache /var/lib/assay --out rack7.bundle",
+                "assay bundle create --for gpu.json --rim-store rims --ocsp-store ocsp --offline --key site.pem --out rack7.bundle",
+            ]);
         foreach (var option in options.All)
         {
             command.Options.Add(option);

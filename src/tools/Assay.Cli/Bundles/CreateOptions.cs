@@ -62,6 +62,9 @@ internal sealed class CreateOptions
 
     public Option<string> Format { get; } = Options.Format();
 
+    /// <summary>Those that serve evidence of one kind alone.</summary>
+    public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence => [(RimStore, EvidenceKinds.Devices), (OcspStore, EvidenceKinds.Devices), (ProcessorCollateral, EvidenceKinds.Processor), .. Upstreams.ByEvidence];
+
     public IEnumerable<Option> All =>
         [For, Ids, Learn, Out, Keys, Created, Sequence, Cache, RimStore, OcspStore, ProcessorCollateral, Channel, CertIds, .. Upstreams.All, Anchors, Format];
 

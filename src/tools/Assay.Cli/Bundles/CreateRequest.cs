@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using Assay.Cli.Collateral;
 using Assay.Cli.Tokens;
 using Assay.Collateral;
 using Assay.Endorsements;
@@ -64,6 +65,11 @@ internal sealed class CreateRequest : IDisposable
         if (request._refused)
         {
             request.Dispose();
+        }
+        // Ids may name items of any kind.
+        else if (request.Ids.IsEmpty)
+        {
+            UnusedOptions.Tell(parsed, UnusedOptions.KindsOf(request.Evidence.Devices.Any(devices => !devices.IsEmpty), request.Evidence.Processors), options.ByEvidence);
         }
 
         return request._refused ? null : request;

@@ -21,12 +21,22 @@ internal sealed class PlanCommand
 
     private bool _refused;
 
-    public static Command Create() => new PlanCommand().ToCommand();
+    public static DescribedCommand Create() => new PlanCommand().ToCommand();
 
-    private Command ToCommand()
+    private DescribedCommand ToCommand()
     {
         _certIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
-        var command = new Command("plan", "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.") { _for, _bundle, _idsOut, _channel, _certIds, _anchors, _format };
+        var command = new DescribedCommand(
+            "plan",
+            "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.",
+            "0 nothing is missing · 1 evidence that is not authentic · 2 unusable input · 3 something is missing",
+            [
+                "assay bundle plan --for gpu.json --bundle rack7.bundle",
+                "assay bundle plan --for gpu.json --bundle rack7.bundle --ids-out missing.ids",
+            ])
+        {
+            _for, _bundle, _idsOut, _channel, _certIds, _anchors, _format,
+        };
         command.SetAction(RunAsync);
         return command;
     }

@@ -1,11 +1,15 @@
-using System.CommandLine;
-
 namespace Assay.Cli.Collateral;
 
 /// <summary><c>assay collateral</c>: what keeps and serves manifests, revocation answers and the processors' collateral.</summary>
 internal static class CollateralCommand
 {
-    public static Command Create() => new("collateral", "Keeps verified collateral and serves it where its services are out of reach.")
+    public static DescribedCommand Create() => new(
+        "collateral",
+        "Keeps verified collateral and serves it where its services are out of reach.",
+        DescribedCommand.OfItsCommands,
+        [
+            "assay collateral serve --cache /var/lib/assay --learn gpu.json",
+        ])
     {
         ServeCommand.Create(),
         StageCommand.Create(),

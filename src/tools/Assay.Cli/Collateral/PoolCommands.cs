@@ -9,24 +9,43 @@ internal static class PoolCommands
 {
     private delegate bool Step(RimPool before, string set, out RimPool? after, out string done, out string? whyNot);
 
-    public static Command Promote() => Changing("promote", "Serves a staged set to its pool, beside those that are promoted already.", static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
+    public static DescribedCommand Promote() => Changing(
+        "promote",
+        "Serves a staged set to its pool, beside those that are promoted already.",
+        "0 promoted · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
+        ["assay collateral promote --cache /var/lib/assay --pool canary --set 590.44"],
+        static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
     {
         var promoted = before.TryPromote(set, TimeProvider.System.GetUtcNow(), out after, out whyNot);
         done = $"pool {before.Name} is served set {set}";
         return promoted;
     });
 
-    public static Command Remove() => Changing("remove", "Removes a set. If it was promoted its RIMs are denied from then on, but for those of other promoted sets.", static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
+    public static DescribedCommand Remove() => Changing(
+        "remove",
+        "Removes a set. If it was promoted its RIMs are denied from then on, but for those of other promoted sets.",
+        "0 removed · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
+        ["assay collateral remove --cache /var/lib/assay --pool canary --set 580.82"],
+        static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
     {
         var removed = before.TryRemove(set, out after, out whyNot);
         done = $"removed set {set} from pool {before.Name}; {after?.Denied.Count ?? 0} RIMs are denied there";
         return removed;
     });
 
-    public static Command RollBack()
+    public static DescribedCommand RollBack()
     {
         var options = new PoolOptions();
-        var command = new Command("rollback", "Undoes the last promotion: its set is staged again. A removal is not undone.") { options.Cache, options.Pool };
+        var command = new DescribedCommand(
+            "rollback",
+            "Undoes the last promotion: its set is staged again. A removal is not undone.",
+            "0 rolled back · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
+            [
+                "assay collateral rollback --cache /var/lib/assay --pool canary",
+            ])
+        {
+            options.Cache, options.Pool,
+        };
         command.SetAction(parsed => Run(options, parsed, "", static (RimPool before, string _, out RimPool? after, out string done, out string? whyNot) =>
         {
             var undone = before.TryRollBack(out after, out var set, out whyNot);
@@ -36,10 +55,20 @@ internal static class PoolCommands
         return command;
     }
 
-    public static Command List()
+    public static DescribedCommand List()
     {
         var (options, format) = (new PoolOptions(), Options.Format());
-        var command = new Command("list", "Lists the pools of a cache, their sets and RIMs, and what is denied.") { options.Cache, format };
+        var command = new DescribedCommand(
+            "list",
+            "Lists the pools of a cache, their sets and RIMs, and what is denied.",
+            "0 listed · 2 unusable command line, or the folder cannot be read",
+            [
+                "assay collateral list --cache /var/lib/assay",
+                "assay collateral list --cache /var/lib/assay --format json",
+            ])
+        {
+            options.Cache, format,
+        };
         command.SetAction(parsed => PoolOptions.Guarded(() =>
         {
             var pools = options.Existing(parsed).All();
@@ -57,10 +86,10 @@ internal static class PoolCommands
         return command;
     }
 
-    private static Command Changing(string name, string description, Step step)
+    private static DescribedCommand Changing(string name, string description, string exitCodes, string[] examples, Step step)
     {
         var options = new PoolOptions();
-        var command = new Command(name, description) { options.Cache, options.Pool, options.Set };
+        var command = new DescribedCommand(name, description, exitCodes, examples) { options.Cache, options.Pool, options.Set };
         command.SetAction(parsed => Run(options, parsed, parsed.GetValue(options.Set)!, step));
         return command;
     }

@@ -11,12 +11,22 @@ namespace Assay.Cli.Collateral;
 /// <summary><c>assay collateral stage</c>.</summary>
 internal static class StageCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var options = new PoolOptions();
         var anchors = AnchorsFile.Option();
         var files = new Argument<string[]>("file") { Description = "RIMs, <id>.xml each, or folders of them", HelpName = "FILE", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("stage", "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.") { options.Cache, options.Pool, options.Set, anchors, files };
+        var command = new DescribedCommand(
+            "stage",
+            "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.",
+            "0 staged · 1 a RIM or the set is refused, nothing was staged · 2 unusable command line or file",
+            [
+                "assay collateral stage --cache /var/lib/assay --pool canary --set 590.44 rims/NV_GPU_DRIVER_GH100_590.44.xml",
+                "assay collateral serve --cache /var/lib/assay --listen 10.0.0.5:8093 10.0.0.5:8094=canary 10.0.0.5:8095=canary+staged",
+            ])
+        {
+            options.Cache, options.Pool, options.Set, anchors, files,
+        };
         command.SetAction(parsed => PoolOptions.Guarded(() =>
         {
             var isRefused = false;

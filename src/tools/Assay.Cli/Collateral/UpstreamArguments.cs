@@ -10,19 +10,19 @@ namespace Assay.Cli.Collateral;
 /// <summary>The options that say whom to ask for collateral, shared by every command that fetches some.</summary>
 internal sealed class UpstreamArguments
 {
-    public const string Nobody = "none";
+    private const string OfIntelUrl = "pccs";
 
-    public Option<string> RimUrl { get; } = Url("--rim-url", "RIM service", "nvidia");
+    public Option<string> RimUrl { get; } = ServiceWords.WithDefault("--rim-url", "RIM service", ServiceWords.Nvidia);
 
-    public Option<string> OcspUrl { get; } = Url("--ocsp-url", "OCSP responder", "nvidia");
+    public Option<string> OcspUrl { get; } = ServiceWords.WithDefault("--ocsp-url", "OCSP responder", ServiceWords.Nvidia);
 
-    public Option<string> CrlUrl { get; } = Url("--crl-url", "where NVIDIA's revocation lists are", "nvidia");
+    public Option<string> CrlUrl { get; } = ServiceWords.WithDefault("--crl-url", "where NVIDIA's revocation lists are", ServiceWords.Nvidia);
 
-    public Option<string> IntelUrl { get; } = Url("--intel-url", "Intel's PCS, or a PCCS", "intel");
+    public Option<string> IntelUrl { get; } = ServiceWords.WithDefault("--intel-url", "Intel's PCS, or a PCCS", ServiceWords.Intel);
 
-    public Option<string> IntelRootCrlUrl { get; } = Url("--intel-root-crl-url", "the list of Intel's root; pccs: that of --intel-url", "intel");
+    public Option<string> IntelRootCrlUrl { get; } = ServiceWords.WithDefault("--intel-root-crl-url", $"the list of Intel's root; {OfIntelUrl}: that of --intel-url", ServiceWords.Intel);
 
-    public Option<string> AmdUrl { get; } = Url("--amd-url", "AMD's KDS", "amd");
+    public Option<string> AmdUrl { get; } = ServiceWords.WithDefault("--amd-url", "AMD's KDS", ServiceWords.Amd);
 
     public Option<string[]> KeySets { get; } = new("--jwks")
     {
@@ -39,9 +39,16 @@ internal sealed class UpstreamArguments
 
     public Option<string?> Proxy { get; } = new("--proxy") { Description = "ask the upstreams through this proxy", HelpName = "URL" };
 
-    public Option<bool> Offline { get; } = new("--offline") { Description = "ask nobody: what is not at hand is missing" };
+    public Option<bool> Offline { get; } = new("--offline") { Description = "ask no service: what is not at hand is missing" };
 
     public IEnumerable<Option> All => [.. Addresses, KeySets, ServiceKey, IntelKey, CaFile, Proxy, Offline];
+
+    /// <summary>Those that serve evidence of one kind alone.</summary>
+    public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence =>
+    [
+        (RimUrl, EvidenceKinds.Devices), (OcspUrl, EvidenceKinds.Devices), (ServiceKey, EvidenceKinds.Devices),
+        (IntelUrl, EvidenceKinds.Tdx), (IntelRootCrlUrl, EvidenceKinds.Tdx), (IntelKey, EvidenceKinds.Tdx), (AmdUrl, EvidenceKinds.Snp),
+    ];
 
     private IEnumerable<Option<string>> Addresses => [RimUrl, OcspUrl, CrlUrl, IntelUrl, IntelRootCrlUrl, AmdUrl];
 
@@ -51,20 +58,13 @@ internal sealed class UpstreamArguments
     /// <param name="keys">Takes the secrets that were read, which the caller disposes.</param>
     public UpstreamOptions Read(ParseResult parsed, Action<string, string> refuse, List<SecretText> keys)
     {
-        if (parsed.GetValue(Offline) && Addresses.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } given)
+        if (parsed.GetValue(Offline) && Addresses.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false } && parsed.GetValue(option) is not ServiceWords.None) is { } given)
         {
-            refuse("cli.url", $"--offline asks nobody, and {given.Name} names somebody: give one of them");
+            refuse("cli.url", $"--offline asks no service, and {given.Name} names one: give one of them");
         }
 
         return new Reader(this, parsed, refuse, keys).Upstreams();
     }
-
-    private static Option<string> Url(string name, string what, string manufacturer) => new(name)
-    {
-        Description = $"{what}; {manufacturer} names the manufacturer's, none asks nobody",
-        HelpName = "URL",
-        DefaultValueFactory = _ => manufacturer,
-    };
 
     private sealed class Reader(UpstreamArguments options, ParseResult parsed, Action<string, string> refuse, List<SecretText> keys)
     {
@@ -77,33 +77,21 @@ internal sealed class UpstreamArguments
             var http = new CollateralHttpOptions { BreakAfter = known.Http.BreakAfter, TlsRoots = Roots(), Proxy = ProxyAddress(), ServiceKey = Key(options.ServiceKey) };
             return new UpstreamOptions
             {
-                Rim = Url(options.RimUrl, "nvidia", known.Rim),
-                Ocsp = Url(options.OcspUrl, "nvidia", known.Ocsp),
-                Crl = Url(options.CrlUrl, "nvidia", known.Crl),
-                Intel = Url(options.IntelUrl, "intel", known.Intel),
-                IntelRootCrl = rootCrl == "pccs" && !parsed.GetValue(options.Offline) ? null : Url(options.IntelRootCrlUrl, "intel", known.IntelRootCrl),
-                Amd = Url(options.AmdUrl, "amd", known.Amd),
+                Rim = Url(options.RimUrl, ServiceWords.Nvidia, known.Rim),
+                Ocsp = Url(options.OcspUrl, ServiceWords.Nvidia, known.Ocsp),
+                Crl = Url(options.CrlUrl, ServiceWords.Nvidia, known.Crl),
+                Intel = Url(options.IntelUrl, ServiceWords.Intel, known.Intel),
+                IntelRootCrl = rootCrl is OfIntelUrl ? null : Url(options.IntelRootCrlUrl, ServiceWords.Intel, known.IntelRootCrl),
+                OmitIntelRootCrl = rootCrl is ServiceWords.None,
+                Amd = Url(options.AmdUrl, ServiceWords.Amd, known.Amd),
                 KeySets = KeySets(),
                 Http = http,
                 IntelKey = Key(options.IntelKey),
             };
         }
 
-        private ServiceAddress? Url(Option<string> option, string word, ServiceAddress? manufacturer)
-        {
-            var text = parsed.GetValue(options.Offline) ? Nobody : parsed.GetValue(option)!;
-            if (text == word || text == Nobody)
-            {
-                return text == word ? manufacturer : null;
-            }
-
-            if (!ServiceAddress.TryParse(text, out var address, out var fault))
-            {
-                refuse("cli.url", $"{option.Name}: {fault.Problem}; {word} names the manufacturer's, {Nobody} asks nobody");
-            }
-
-            return address;
-        }
+        private ServiceAddress? Url(Option<string> option, string word, ServiceAddress? manufacturer) =>
+            parsed.GetValue(options.Offline) ? null : ServiceWords.Read(option.Name, parsed.GetValue(option)!, word, manufacturer, refuse);
 
         private ImmutableDictionary<string, ServiceAddress> KeySets()
         {

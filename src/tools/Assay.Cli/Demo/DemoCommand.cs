@@ -17,12 +17,22 @@ namespace Assay.Cli.Demo;
 /// </summary>
 internal static class DemoCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
-        var command = new Command("demo", "Verifies a simulated machine, writes and checks a token, then shows attacks refused. Needs no hardware and no network.") { output, verbose, format };
+        var command = new DescribedCommand(
+            "demo",
+            "Verifies a simulated machine, writes and checks a token, then shows attacks refused. Needs no hardware and no network.",
+            "0 the honest machine passed and every attack was refused · 1 one of them did not · 2 unusable command line or folder",
+            [
+                "assay demo",
+                "assay demo --out machine",
+            ])
+        {
+            output, verbose, format,
+        };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(output), parsed.GetValue(verbose), parsed.GetValue(format) == Options.Json, cancellation));
         return command;
     }

@@ -4,6 +4,7 @@ using Assay.Collateral;
 using Assay.Collateral.Proxy;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
+using Assay.Policies;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Trust.Revocation;
@@ -121,9 +122,4 @@ internal sealed class DemoPlug
     private static long Hits(CollateralCache cache) => cache.Meters.Read("hits", CollateralKind.Rim) + cache.Meters.Read("hits", CollateralKind.Ocsp);
 
     private static ServiceAddress Address(string text) => ServiceAddress.TryParse(text, out var address, out var fault) ? address : throw new InvalidOperationException($"{fault}");
-
-    private sealed class FixedClock(DateTimeOffset now) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => now;
-    }
 }

@@ -117,9 +117,6 @@ internal sealed class DemoStage : IDisposable
             : throw new InvalidOperationException($"the token cannot be written: {fault}");
     }
 
-    /// <summary>What devices alone leave open: whoever accepts a token about them does so by name.</summary>
-    public static IReadOnlyList<string> DevicesAlone { get; } = ["boot-not-expected", "devices-not-expected", "gpu-binding-none", "no-cpu-tee", "processor-not-expected"];
-
     public EatExpectations ExpectToken(Nonce nonce) => new()
     {
         Nonce = nonce,
@@ -127,7 +124,8 @@ internal sealed class DemoStage : IDisposable
         Audience = null,
         Time = new EvaluationTime(_world.Now, TimeSource.System),
         OtherAnchors = [TrustSetKind.Simulated],
-        DangerouslyAcceptedWeakenings = [.. DevicesAlone],
+        // What devices alone leave open: to accept a token about them is to accept it by name.
+        DangerouslyAcceptedWeakenings = Weakening.OfDevicesAlone,
     };
 
     public async Task WriteAsync(string folder, CancellationToken cancellation)

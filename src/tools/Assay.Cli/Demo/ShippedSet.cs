@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Assay.Checks;
 using Assay.Collateral;
@@ -25,8 +24,9 @@ internal static class ShippedSet
     private static DemoScene Load(string set)
     {
         using var about = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(set, "set.json")));
-        var created = DateTimeOffset.ParseExact(about.RootElement.GetProperty("created").GetString()!, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
-        if (!TrustSet.TryParse(File.ReadAllBytes(Path.Combine(set, "anchors.json")), out var trust, out var fault)
+        ParseFault? fault = null;
+        if (!Utc.TryParse(about.RootElement.GetProperty("created").GetString(), out var created)
+            || !TrustSet.TryParse(File.ReadAllBytes(Path.Combine(set, "anchors.json")), out var trust, out fault)
             || !Nonce.TryParse(about.RootElement.GetProperty("nonce").GetString(), out var nonce, out fault))
         {
             throw new InvalidDataException($"{set}: {fault}");

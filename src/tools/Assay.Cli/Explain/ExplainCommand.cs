@@ -7,12 +7,23 @@ namespace Assay.Cli.Explain;
 /// <summary><c>assay explain</c>: cause and cure of a finding, from the documents that are compiled in. It asks nobody.</summary>
 internal static class ExplainCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var id = new Argument<string?>("id") { Description = "the id of a finding; without one, all ids are listed", HelpName = "FINDING-ID", Arity = ArgumentArity.ZeroOrOne };
         id.CompletionSources.Add(_ => Explanations.All.Select(explanation => new System.CommandLine.Completions.CompletionItem(explanation.Id)));
         var format = Options.Format();
-        var command = new Command("explain", "Tells the cause of a finding and its cure, offline.") { id, format };
+        var command = new DescribedCommand(
+            "explain",
+            "Tells the cause of a finding and its cure, offline.",
+            "0 explained · 2 unusable command line, or no check has this id",
+            [
+                "assay explain",
+                "assay explain report.nonce.match",
+                "assay explain measurements.vbios.match --format json",
+            ])
+        {
+            id, format,
+        };
         command.SetAction(parsed => Run(parsed.GetValue(id), parsed.GetValue(format) == Options.Json));
         return command;
     }

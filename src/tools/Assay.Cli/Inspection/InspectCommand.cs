@@ -7,11 +7,22 @@ namespace Assay.Cli.Inspection;
 /// <summary><c>assay inspect</c>.</summary>
 internal static class InspectCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var file = new Argument<string>("file") { Description = "evidence of GPUs or processors, event log, certificates, RIM, collateral, OCSP response, CRL, anchors or reference values; - for standard input" };
         var format = Options.Format();
-        var command = new Command("inspect", "Shows evidence, a log, certificates, a RIM, collateral or reference values field by field. Verifies nothing.") { file, format };
+        var command = new DescribedCommand(
+            "inspect",
+            "Shows evidence, a log, certificates, a RIM, collateral or reference values field by field. Verifies nothing.",
+            "0 shown · 2 unusable command line, or a file that is not recognized or malformed",
+            [
+                "assay inspect gpu.json",
+                "assay inspect NV_GPU_DRIVER_GH100_550.144.03.xml --format json",
+                "assay inspect /sys/firmware/acpi/tables/data/CCEL",
+            ])
+        {
+            file, format,
+        };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(format) == Options.Json));
         return command;
     }

@@ -34,12 +34,19 @@ internal sealed class MeasureCommand
 
     private bool _refused;
 
-    public static Command Create() => new MeasureCommand().ToCommand();
+    public static DescribedCommand Create() => new MeasureCommand().ToCommand();
 
-    private Command ToCommand()
+    private DescribedCommand ToCommand()
     {
         _also.AcceptOnlyFromAmong("rtmr3", "mrconfigid", "host-data", "id-key-digest");
-        var command = new Command("measure", "Makes a manifest of reference values from a known-good machine. It reads what the machine says, and verifies nothing.")
+        var command = new DescribedCommand(
+            "measure",
+            "Makes a manifest of reference values from a known-good machine. It reads what the machine says, and verifies nothing.",
+            "0 written · 2 unusable command line, evidence or key, or the file exists",
+            [
+                "assay measure --from quote.bin ccel.bin --name trainer --image-version 2026.11.1 --sequence 7 --valid-for 90 --gpu-policy $POLICY --signing-key publisher.pem --out trainer.jws",
+                "assay measure --from snp-report.bin --name trainer --image-version 2026.11.1 --sequence 8 --valid-for 90 --out trainer.json",
+            ])
         {
             _from, _name, _version, _sequence, _validFor, _notBefore, _notAfter, _gpuPolicies, _mrTd, _pcrs, _also, _noMinimum, _out, _key,
         };
@@ -199,7 +206,7 @@ internal sealed class MeasureCommand
             Output.Out.WriteLine(Printable.Of(note));
         }
 
-        Output.Out.WriteLine(Printable.Of(string.Create(CultureInfo.InvariantCulture, $"{path}: {manifest.ImageName} {manifest.ImageVersion}, sequence {manifest.Sequence}, until {manifest.NotAfter:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
+        Output.Out.WriteLine(Printable.Of(string.Create(CultureInfo.InvariantCulture, $"{path}: {manifest.ImageName} {manifest.ImageVersion}, sequence {manifest.Sequence}, until {Instant.Text(manifest.NotAfter)}")));
         Output.Out.WriteLine(signer is null ? "It is not signed: whoever can write the file chooses the values. Sign it with --signing-key." : $"Signed {signer.AlgorithmName} by {signer.KeyId}.");
         Output.Out.WriteLine("Nothing was verified: the values are as good as the machine that the files came from.");
     }

@@ -6,13 +6,23 @@ namespace Assay.Cli.Policies;
 /// <summary><c>assay policy check</c>: parses and compiles files together, and shows every error at its place.</summary>
 internal static class PolicyCheckCommand
 {
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var files = new Argument<string[]>("file") { Description = "policies, compiled together; - for standard input", HelpName = "FILE", Arity = ArgumentArity.OneOrMore };
         var strict = new Option<bool>("--strict") { Description = "unused assignments and imports are errors as well" };
         var dialect = new DialectOptions();
         var format = Options.Format();
-        var command = new Command("check", "Parses and compiles policies, and shows all errors.") { files, strict, format };
+        var command = new DescribedCommand(
+            "check",
+            "Parses and compiles policies, and shows all errors.",
+            "0 all compile · 2 an error, or unusable input",
+            [
+                "assay policy check mine.rego",
+                "assay policy check mine.rego library.rego --strict --format json",
+            ])
+        {
+            files, strict, format,
+        };
         dialect.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(files)!, parsed.GetValue(strict), dialect.Of(parsed), parsed.GetValue(format) == Options.Json, cancellation)));
         return command;

@@ -24,10 +24,17 @@ internal sealed class PolicyEvalCommand
     private readonly Option<string> _format = Options.Format();
     private readonly DialectOptions _dialect = new();
 
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var options = new PolicyEvalCommand();
-        var command = new Command("eval", "Asks a policy a question and prints the answer as JSON.")
+        var command = new DescribedCommand(
+            "eval",
+            "Asks a policy a question and prints the answer as JSON.",
+            "0 defined · 1 undefined or false · 2 unusable input, an error of the policy, or over budget",
+            [
+                "assay policy eval --policy policies/strict.rego --input claims.json --explain",
+                "assay policy eval --policy mine.rego --input token.json --data limits.json --query data.policy.allow",
+            ])
         {
             options._policies, options._input, options._data, options._query, options._explain, options._at, options._timeout, options._format,
         };
@@ -168,7 +175,7 @@ internal sealed class PolicyEvalCommand
         }
 
         var read = Instant.TryRead(text, out var instant, out whyNot);
-        clock = new Stated(instant);
+        clock = new FixedClock(instant);
         whyNot = read ? null : $"--at: {whyNot}";
         return read;
     }
@@ -194,10 +201,5 @@ internal sealed class PolicyEvalCommand
         }
 
         return null;
-    }
-
-    private sealed class Stated(DateTimeOffset instant) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => instant;
     }
 }

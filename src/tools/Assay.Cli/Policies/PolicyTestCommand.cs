@@ -8,14 +8,24 @@ internal static class PolicyTestCommand
 {
     private const string JUnit = "junit";
 
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var folders = new Argument<string[]>("dir") { Description = "folders with policies and their tests, the rules test_…; each is compiled as one, with the folders in it, or, where its policies exclude each other, as pairs of NAME.rego and NAME_test.rego", HelpName = "DIR", Arity = ArgumentArity.OneOrMore };
         var timeout = PolicyPatience.Option();
         var dialect = new DialectOptions();
         var format = new Option<string>("--format") { Description = "text for people, json for programs, junit for build servers", DefaultValueFactory = _ => "text" };
         format.AcceptOnlyFromAmong("text", Options.Json, JUnit);
-        var command = new Command("test", "Runs the tests of policies, with coverage.") { folders, timeout, format };
+        var command = new DescribedCommand(
+            "test",
+            "Runs the tests of policies, with coverage.",
+            "0 all passed · 1 one failed · 2 unusable input, or nothing to run",
+            [
+                "assay policy test policies",
+                "assay policy test policies --format junit > policies.xml",
+            ])
+        {
+            folders, timeout, format,
+        };
         dialect.AddTo(command);
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(parsed.GetValue(folders)!, parsed.GetValue(timeout), dialect.Of(parsed), parsed.GetValue(format)!, cancellation)));
         return command;

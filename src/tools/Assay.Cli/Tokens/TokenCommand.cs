@@ -8,7 +8,16 @@ namespace Assay.Cli.Tokens;
 /// <summary><c>assay token</c>: what verifies, shows and signs tokens.</summary>
 internal static class TokenCommand
 {
-    public static Command Create() => new("token", "Verifies and shows tokens, and makes the keys that sign them.")
+    public static DescribedCommand Create() => new(
+        "token",
+        "Verifies and shows tokens, and makes the keys that sign them.",
+        DescribedCommand.OfItsCommands,
+        [
+            "assay token keygen --out issuer.pem && assay token jwks --signing-key issuer.pem > jwks.json",
+            "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE --eat-out eat.json --signing-key issuer.pem --issuer https://verifier.example",
+            "assay token verify eat.json --jwks jwks.json --nonce $NONCE --issuer https://verifier.example",
+            "assay token show eat.json",
+        ])
     {
         TokenVerifyCommand.Create(),
         Show(),
@@ -16,11 +25,21 @@ internal static class TokenCommand
         KeyGeneration(),
     };
 
-    private static Command Show()
+    private static DescribedCommand Show()
     {
         var file = new Argument<string>("file") { Description = "a bundle or a single token; - for standard input", HelpName = "FILE" };
         var format = Options.Format();
-        var command = new Command("show", "Takes a token apart. Nothing is verified.") { file, format };
+        var command = new DescribedCommand(
+            "show",
+            "Takes a token apart. Nothing is verified.",
+            "0 shown · 2 unusable command line or token",
+            [
+                "assay token show eat.json",
+                "assay token show eat.json --format json",
+            ])
+        {
+            file, format,
+        };
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
@@ -42,10 +61,19 @@ internal static class TokenCommand
         return command;
     }
 
-    private static Command KeySet()
+    private static DescribedCommand KeySet()
     {
         var file = new Option<string>("--signing-key") { Description = "the private key, PKCS#8 or SEC1 PEM", HelpName = "FILE", Required = true };
-        var command = new Command("jwks", "Prints the public key set to publish for a signing key.") { file };
+        var command = new DescribedCommand(
+            "jwks",
+            "Prints the public key set to publish for a signing key.",
+            "0 printed · 2 unusable command line or key",
+            [
+                "assay token jwks --signing-key issuer.pem > jwks.json",
+            ])
+        {
+            file,
+        };
         command.SetAction(parsed =>
         {
             if (!SigningKeyFile.TryRead(parsed.GetValue(file)!, out var key, out var whyNot))
@@ -65,10 +93,19 @@ internal static class TokenCommand
         return command;
     }
 
-    private static Command KeyGeneration()
+    private static DescribedCommand KeyGeneration()
     {
         var file = new Option<string>("--out") { Description = "where the private key goes; it must not exist", HelpName = "FILE", Required = true };
-        var command = new Command("keygen", "Makes a P-384 signing key, readable for its owner only.") { file };
+        var command = new DescribedCommand(
+            "keygen",
+            "Makes a P-384 signing key, readable for its owner only.",
+            "0 written · 2 unusable command line, or the file exists or cannot be written",
+            [
+                "assay token keygen --out issuer.pem",
+            ])
+        {
+            file,
+        };
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;

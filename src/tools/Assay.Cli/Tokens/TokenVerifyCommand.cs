@@ -35,10 +35,16 @@ internal sealed class TokenVerifyCommand
 
     private TokenVerifyCommand() => _anchors.AcceptOnlyFromAmong("custom", "simulated");
 
-    public static Command Create()
+    public static DescribedCommand Create()
     {
         var self = new TokenVerifyCommand();
-        var command = new Command("verify", "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.")
+        var command = new DescribedCommand(
+            "verify",
+            "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.",
+            "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable",
+            [
+                "assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example",
+            ])
         {
             self._file, self._keys, self._nonce, self._teePubkey, self._audience, self._issuer, self._binding, self._accepted, self._acceptWeakened, self._anchors, self._at, self._format,
         };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Assay.Checks;
+using Assay.Cli.Collateral;
 using Assay.Collateral;
 using Assay.Policy;
 using Spectre.Console;
@@ -9,10 +10,24 @@ namespace Assay.Cli.Verify;
 /// <summary><c>assay verify</c>.</summary>
 internal static class VerifyCommand
 {
-    public static Command Create()
+    /// <summary>What the help says of them.</summary>
+    public const string ExitCodes = "0 verified · 1 refused · 2 unusable input · 3 incomplete, collateral is missing";
+
+    public static DescribedCommand Create()
     {
         var options = new VerifyOptions();
-        var command = new Command("verify", "Verifies evidence of GPUs and switches, of a processor's TEE (TDX, SEV-SNP), its boot, or all of a machine. Nothing is fetched unless a URL is given.");
+        var command = new DescribedCommand(
+            "verify",
+            "Verifies evidence of GPUs and switches, of a processor's TEE (TDX, SEV-SNP), its boot, or all of a machine. Nothing is fetched unless a URL is given.",
+            ExitCodes,
+            [
+                "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
+                "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
+                "assay verify --evidence gpu.json --nonce $NONCE --bundle rack7.bundle --bundle-keys site.jwks",
+                "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
+                "assay verify --cpu-evidence quote.bin --cpu-collateral collateral --event-log eventlog.json --reference-values trainer.jws --reference-keys publisher.jwks --report-data $DATA",
+                "assay verify --evidence machine.json --nonce $CHALLENGE --cpu-collateral collateral --reference-values trainer.jws --reference-keys publisher.jwks --rim-url nvidia --ocsp-url nvidia --expect gpus=8,switches=4",
+            ]);
         foreach (var option in options.All)
         {
             command.Options.Add(option);
@@ -36,6 +51,8 @@ internal static class VerifyCommand
 
         using (request)
         {
+            var shown = request.Machine.Evidence;
+            UnusedOptions.Tell(parsed, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
             var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false);
             Print(verdict, request);
             var refused = CodeOf(verdict) == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];

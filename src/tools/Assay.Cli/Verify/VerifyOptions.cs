@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Assay.Cli.Bundles;
+using Assay.Cli.Collateral;
 
 namespace Assay.Cli.Verify;
 
@@ -29,20 +30,27 @@ internal sealed class VerifyOptions
 
     public Option<string?> RimStore { get; } = new("--rim-store") { Description = "folder with <id>.xml", HelpName = "DIR" };
 
-    public Option<string?> RimUrl { get; } = new("--rim-url") { Description = "RIM service; nvidia names NVIDIA's", HelpName = "URL" };
+    public Option<string?> RimUrl { get; } = ServiceWords.Optional("--rim-url", "RIM service", ServiceWords.Nvidia);
 
-    public Option<string?> OcspUrl { get; } = new("--ocsp-url") { Description = "OCSP responder; nvidia names NVIDIA's", HelpName = "URL" };
+    public Option<string?> OcspUrl { get; } = ServiceWords.Optional("--ocsp-url", "OCSP responder", ServiceWords.Nvidia);
 
     public Option<string?> OcspStore { get; } = new("--ocsp-store") { Description = "folder with OCSP responses in DER, found by CertID", HelpName = "DIR" };
 
-    public Option<string?> IntelUrl { get; } = new("--intel-url") { Description = "Intel's PCS or a PCCS, for a TDX quote's collateral; intel names Intel's", HelpName = "URL" };
+    public Option<string?> IntelUrl { get; } = ServiceWords.Optional("--intel-url", "Intel's PCS or a PCCS, for a TDX quote's collateral", ServiceWords.Intel);
 
-    public Option<string?> AmdUrl { get; } = new("--amd-url") { Description = "AMD's KDS, for an SNP report's collateral; amd names AMD's", HelpName = "URL" };
+    public Option<string?> AmdUrl { get; } = ServiceWords.Optional("--amd-url", "AMD's KDS, for an SNP report's collateral", ServiceWords.Amd);
 
     public Option<string?> CollateralUrl { get; } = new("--collateral-url") { Description = "one proxy for all that no other option names (assay collateral serve)", HelpName = "URL" };
 
     /// <summary>Those that name a service to ask.</summary>
     public IEnumerable<Option<string?>> Urls => [RimUrl, OcspUrl, IntelUrl, AmdUrl, CollateralUrl];
+
+    /// <summary>Those that serve evidence of one kind alone.</summary>
+    public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence =>
+    [
+        (RimStore, EvidenceKinds.Devices), (RimUrl, EvidenceKinds.Devices), (OcspStore, EvidenceKinds.Devices), (OcspUrl, EvidenceKinds.Devices), (AcceptHeld, EvidenceKinds.Devices), (RequireFwid, EvidenceKinds.Devices),
+        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp),
+    ];
 
     public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };
 

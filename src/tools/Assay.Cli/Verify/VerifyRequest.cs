@@ -4,12 +4,11 @@ using System.Diagnostics.CodeAnalysis;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
-using Assay.Cli.Policies;
+using Assay.Cli.Collateral;
 using Assay.Cli.Tokens;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
-using Assay.Policies;
 using Assay.Policy;
 using Assay.Trust;
 using Assay.Trust.Revocation;
@@ -20,8 +19,6 @@ namespace Assay.Cli.Verify;
 /// <summary>A command line that makes sense, with its files read. All of its faults are found before one is reported.</summary>
 internal sealed class VerifyRequest : IDisposable
 {
-    private const string RequiredHere = "give evidence: --evidence FILE…, --report FILE with --chain FILE, or --cpu-evidence FILE";
-
     private VerifyRequest()
     {
     }
@@ -49,13 +46,13 @@ internal sealed class VerifyRequest : IDisposable
         VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults)
     {
         var reader = new Reader(options, parsed);
-        var shown = reader.Evidence();
+        var shown = new EvidenceFiles(options, parsed, reader.Refuse).Read();
         var expectations = reader.Expectations(clock);
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, cache);
         var machine = reader.Machine(shown, expectations);
-        var sources = reader.Sources(bundle);
-        var policy = reader.Policy();
+        var sources = new SourcesRequest(options, parsed, reader.Refuse).Read(bundle);
+        var policy = new PolicyRequest(options, parsed, reader.Refuse).Read();
         var failOn = reader.FailOnWeakened();
         var token = reader.Token(expectations.Basis.Trust);
         faults = [.. reader.Faults];
@@ -66,7 +63,7 @@ internal sealed class VerifyRequest : IDisposable
                 Bundle = bundle,
                 Cache = cache,
                 Sources = sources,
-                UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not null),
+                UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not (null or ServiceWords.None)),
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
                 FailOnWeakened = failOn,
@@ -102,72 +99,6 @@ internal sealed class VerifyRequest : IDisposable
     {
         public List<(string Id, string Message)> Faults { get; } = [];
 
-        public MachineEvidence Evidence()
-        {
-            var files = parsed.GetValue(options.Evidence) ?? [];
-            var (report, chain) = (parsed.GetValue(options.Report), parsed.GetValue(options.Chain));
-            var none = new MachineEvidence { Devices = [] };
-            if (files.Length == 0 && report is null && chain is null)
-            {
-                if (parsed.GetValue(options.Machine.ProcessorEvidence) is null)
-                {
-                    Refuse("cli.evidence", RequiredHere);
-                }
-
-                return none;
-            }
-
-            if ((report is null) != (chain is null))
-            {
-                Refuse("cli.evidence", "--report and --chain belong together");
-                return none;
-            }
-
-            var devices = ImmutableArray.CreateBuilder<DeviceEvidence>();
-            MachineEvidence? whole = null;
-            foreach (var file in files)
-            {
-                if (InputFile.TryRead(file, Limits.EvidenceFileBytes, out var bytes, out var whyNot) is false)
-                {
-                    Refuse("cli.file", whyNot);
-                }
-                else if (!MachineEvidence.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
-                {
-                    var isJson = bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..];
-                    Refuse("evidence.malformed", isJson
-                        ? $"{InputFile.NameOf(file)}: {fault}"
-                        : $"{InputFile.NameOf(file)}: not JSON; a report alone is given as --report FILE with --chain FILE, a TDX quote or SNP report as --cpu-evidence FILE");
-                }
-                else
-                {
-                    devices.AddRange(read.Devices);
-                    if (read.Cpu is null && read.Key is null)
-                    {
-                        continue;
-                    }
-
-                    if (whole is not null)
-                    {
-                        Refuse("cli.evidence", $"{InputFile.NameOf(file)}: a second bundle with a processor or a key: one machine is judged in one call");
-                    }
-
-                    whole = read;
-                }
-            }
-
-            if (report is not null && Alone(report, chain!) is { } alone)
-            {
-                devices.Add(alone);
-            }
-
-            if (devices.Count > Limits.Devices)
-            {
-                Refuse("cli.evidence", $"{devices.Count} devices are given, at most {Limits.Devices} are judged in one call");
-            }
-
-            return (whole ?? none) with { Devices = devices.ToImmutable() };
-        }
-
         public MachineRequest Machine(MachineEvidence shown, MachineExpectations common) =>
             MachineRequest.Read(options.Machine, parsed, shown, parsed.GetValue(options.Nonce), common, Refuse);
 
@@ -187,7 +118,7 @@ internal sealed class VerifyRequest : IDisposable
                 return null;
             }
 
-            if (new Option[] { options.RimStore, options.OcspStore }.Concat(options.Urls).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+            if (new Option[] { options.RimStore, options.OcspStore }.Concat(options.Urls.Where(url => parsed.GetValue(url) is not ServiceWords.None)).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
             {
                 Refuse("cli.bundle", $"--bundle brings all collateral, and so does {other.Name}: give one of them");
             }
@@ -213,167 +144,7 @@ internal sealed class VerifyRequest : IDisposable
         public ImmutableArray<string>? FailOnWeakened() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
             : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, Refuse) : [];
 
-        /// <summary>The source of each kind: a folder, a bundle or a URL that was given, and none otherwise.</summary>
-        public CollateralSources Sources(VerifiedBundle? bundle)
-        {
-            var one = parsed.GetValue(options.CollateralUrl) is { } url ? ReadUrl("--collateral-url", url, null, null) : null;
-            var processors = new UpstreamOptions
-            {
-                Intel = Manufacturer("--intel-url", options.IntelUrl, "intel", UpstreamOptions.Manufacturers.Intel) ?? one,
-                IntelRootCrl = parsed.GetValue(options.IntelUrl) is "intel" ? UpstreamOptions.Manufacturers.IntelRootCrl : null,
-                Amd = Manufacturer("--amd-url", options.AmdUrl, "amd", UpstreamOptions.Manufacturers.Amd) ?? one,
-                // One command asks a few times and ends: a breaker would hide why the first request failed.
-                Http = new CollateralHttpOptions(),
-            };
-            var upstream = processors is { Intel: null, Amd: null } ? null : new HttpUpstream(processors);
-            return new CollateralSources
-            {
-                Rims = Rims(one) ?? bundle,
-                Ocsp = Ocsp(one) ?? bundle,
-                Intel = processors.Intel is null ? bundle : upstream,
-                Amd = processors.Amd is null ? bundle : upstream,
-                WhyNotAsked = kind => kind is CollateralKind.Rim ? "no RIM source was asked; give --rim-store DIR or --rim-url URL" : "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
-            };
-        }
-
-        private ICollateralSource? Rims(ServiceAddress? one)
-        {
-            var (folder, url) = (parsed.GetValue(options.RimStore), parsed.GetValue(options.RimUrl));
-            if (folder is not null && url is not null)
-            {
-                Refuse("cli.rim", "give --rim-store or --rim-url, not both");
-                return null;
-            }
-
-            var address = url is null ? one : ReadUrl("--rim-url", url, "nvidia", RimServiceClient.NvidiaBaseAddress);
-            return folder is not null ? new DirectoryRimStore(RequireFolder("--rim-store", folder))
-                : address is not null ? new RimServiceClient(address, new CollateralHttpOptions())
-                : null;
-        }
-
-        private ICollateralSource? Ocsp(ServiceAddress? one)
-        {
-            var (folder, url) = (parsed.GetValue(options.OcspStore), parsed.GetValue(options.OcspUrl));
-            var skipped = parsed.GetValue(options.SkipRevocation);
-            if ((folder is null ? 0 : 1) + (url is null ? 0 : 1) + (skipped ? 1 : 0) > 1)
-            {
-                Refuse("cli.ocsp", "give one of --ocsp-url, --ocsp-store and --dangerously-skip-revocation");
-                return null;
-            }
-
-            var address = url is not null ? ReadUrl("--ocsp-url", url, "nvidia", OcspClient.NvidiaAddress) : skipped ? null : one;
-            return folder is not null ? new DirectoryOcspStore(RequireFolder("--ocsp-store", folder))
-                : address is not null ? new OcspClient(address, new CollateralHttpOptions())
-                : null;
-        }
-
-        private ServiceAddress? Manufacturer(string option, Option<string?> value, string word, ServiceAddress? known) =>
-            parsed.GetValue(value) is { } text ? ReadUrl(option, text, word, known) : null;
-
-        public RelyingPartyPolicy Policy()
-        {
-            var file = parsed.GetValue(options.Policy);
-            if (file is null)
-            {
-                // Passed over, they would leave the default policy to decide in the place of the one that was meant.
-                if ((parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
-                {
-                    Refuse("cli.policy", "--query and --policy-data belong to a policy in Rego: name it with --policy");
-                }
-
-                return RelyingPartyPolicy.Default;
-            }
-
-            var isRego = Path.GetExtension(file) is ".rego";
-            if (!isRego && (parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
-            {
-                Refuse("cli.policy", "--query and --policy-data belong to a policy in Rego");
-            }
-
-            if (isRego)
-            {
-                return ReadRego(file);
-            }
-
-            // Told by the name alone, so that a policy in another language is not called malformed JSON.
-            if (Path.GetExtension(file) is not (".json" or ".plc"))
-            {
-                Refuse("cli.policy", $"--policy: a .rego file, or a .json or .plc file with authorization-rules, is expected, found {file}");
-            }
-            else if (!InputFile.TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-            }
-            else if (JsonPolicy.TryParse(bytes, out var policy, out var fault))
-            {
-                return policy.Named(InputFile.NameOf(file));
-            }
-            else
-            {
-                Refuse("policy.malformed", $"{file}: {fault}");
-            }
-
-            return RelyingPartyPolicy.Default;
-        }
-
-        private RelyingPartyPolicy ReadRego(string file)
-        {
-            PolicyDocument? data = null;
-            if (parsed.GetValue(options.PolicyData) is { } dataFile)
-            {
-                if (!InputFile.TryRead(dataFile, RegoPolicy.MostBytes, out var json, out var whyNoData))
-                {
-                    Refuse("cli.file", whyNoData);
-                }
-                else if (!PolicyDocument.TryParse(json, out var value, out var problem))
-                {
-                    Refuse("policy.malformed", $"{dataFile}: {problem}");
-                }
-                else if (!value.IsObject)
-                {
-                    Refuse("policy.malformed", PolicyFaults.NoObject(dataFile, value));
-                }
-                else
-                {
-                    data = value;
-                }
-            }
-
-            if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
-            {
-                Refuse("cli.file", whyNot);
-            }
-            else if (RegoPolicy.TryParse(InputFile.NameOf(file), source, data, parsed.GetValue(options.Query), out var policy, out var fault))
-            {
-                return policy.Named(InputFile.NameOf(file));
-            }
-            else
-            {
-                Refuse("policy.malformed", PolicyFaults.Of(fault));
-            }
-
-            return RelyingPartyPolicy.Default;
-        }
-
         public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, Refuse);
-
-        private DeviceEvidence? Alone(string report, string chain)
-        {
-            if (!InputFile.TryRead(report, 2 * Limits.ReportBytes, out var reportFile, out var whyNot)
-                | !InputFile.TryRead(chain, Limits.ChainTextBytes, out var chainFile, out var whyNotChain))
-            {
-                Refuse("cli.file", whyNot ?? whyNotChain!);
-                return null;
-            }
-
-            if (!EvidenceText.TryReadReport(reportFile, out var bytes, out var fault))
-            {
-                Refuse("report.malformed", $"{report}: {fault}");
-                return null;
-            }
-
-            return new DeviceEvidence { Source = InputFile.NameOf(report), Report = bytes, Chain = chainFile };
-        }
 
         private EvaluationTime ReadTime(TimeProvider clock)
         {
@@ -392,33 +163,6 @@ internal sealed class VerifyRequest : IDisposable
             return new EvaluationTime(at, TimeSource.Stated);
         }
 
-        private string RequireFolder(string option, string folder)
-        {
-            if (!Directory.Exists(folder))
-            {
-                Refuse("cli.folder", File.Exists(folder) ? $"{option}: {folder} is a file, a folder is expected" : $"{option}: the folder {folder} does not exist");
-            }
-
-            return folder;
-        }
-
-        private ServiceAddress? ReadUrl(string option, string text, string? word, ServiceAddress? known)
-        {
-            if (text == word)
-            {
-                return known;
-            }
-
-            if (!ServiceAddress.TryParse(text, out var address, out var fault))
-            {
-                Refuse("cli.url", word is null ? $"{option}: {fault.Problem}" : $"{option}: {fault.Problem}; {word} names {Whose(word)}");
-            }
-
-            return address;
-        }
-
-        private static string Whose(string word) => word switch { "intel" => "Intel's", "amd" => "AMD's", _ => "NVIDIA's" };
-
-        private void Refuse(string id, string message) => Faults.Add((id, message));
+        public void Refuse(string id, string message) => Faults.Add((id, message));
     }
 }

@@ -89,7 +89,7 @@ public sealed partial class SimulatedTdx
         + ",\"mrsigner\":\"" + Convert.ToHexString(SHA256.HashData("simulated quoting enclave"u8)) + "\",\"isvprodid\":2,\"tcbLevels\":[" + IsvLevel(6, "UpToDate") + "," + IsvLevel(4, "OutOfDate", "INTEL-SA-01099") + "]}";
 
     private string Window(bool expired) =>
-        $",\"issueDate\":\"{Text(_intel.Now.AddDays(-12))}\",\"nextUpdate\":\"{Text(expired ? _intel.Now.AddHours(-1) : _intel.Now.AddDays(18))}\"";
+        $",\"issueDate\":\"{SimulatedTime.Text(_intel.Now.AddDays(-12))}\",\"nextUpdate\":\"{SimulatedTime.Text(expired ? _intel.Now.AddHours(-1) : _intel.Now.AddDays(18))}\"";
 
     private static string Number(int number, bool older) => string.Create(CultureInfo.InvariantCulture, $",\"tcbEvaluationDataNumber\":{(older ? number - 1 : number)}");
 
@@ -106,6 +106,4 @@ public sealed partial class SimulatedTdx
         $",\"tcbDate\":\"2024-11-13T00:00:00Z\",\"tcbStatus\":\"{status}\"" + (advisories.Length == 0 ? "" : $",\"advisoryIDs\":[{string.Join(',', advisories.Select(id => $"\"{id}\""))}]");
 
     private static string Components(byte[] levels) => string.Join(',', levels.Select(level => string.Create(CultureInfo.InvariantCulture, $$"""{"svn":{{level}}}""")));
-
-    private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text;
 
 namespace Assay.Simulator;
@@ -70,7 +69,7 @@ public sealed class SimulatedSet
         WriteEvidence(Path.Combine(folder, "gpu_evidence.json"), [.. Evidence.Where(entry => entry.Arch != switchArch)]);
         WriteEvidence(Path.Combine(folder, "switch_evidence.json"), [.. Evidence.Where(entry => entry.Arch == switchArch)]);
         WriteNew(Path.Combine(folder, "anchors.json"), _world.Anchors);
-        var created = _world.Now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var created = SimulatedTime.Text(_world.Now);
         WriteNew(Path.Combine(folder, "set.json"), Encoding.UTF8.GetBytes($$"""{"created":"{{created}}","nonce":"{{Convert.ToHexStringLower(_nonce.Span)}}"}""" + "\n"));
         foreach (var rim in Rims)
         {

@@ -8,9 +8,6 @@ namespace Assay.Appraisal.Machine;
 /// </summary>
 internal static class Unstated
 {
-    /// <summary>Of a verdict about devices alone: nothing was said of anything else.</summary>
-    public static IEnumerable<string> OfDevicesAlone { get; } = [Weakening.BootNotExpected.Name, Weakening.DevicesNotExpected.Name, Weakening.GpuBindingNone.Name, Weakening.NoCpuTee.Name, Weakening.ProcessorNotExpected.Name];
-
     /// <summary>Of a verdict about a machine.</summary>
     public static IEnumerable<string> Names(Statements stated, bool statesProcessor, MachineDemands expected, GpuBinding binding, bool hasDevices)
     {

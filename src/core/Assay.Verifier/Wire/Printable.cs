@@ -1,15 +1,15 @@
 using System.Globalization;
 using System.Text;
 
-namespace Assay.Policies;
+namespace Assay.Wire;
 
 /// <summary>
 /// Text from a file of unknown origin, made harmless to a terminal: control characters, which move the cursor or recolour, and format
-/// characters, which reverse the direction of what follows, are written as \u{…}.
+/// characters, which reverse the direction of what follows or show nothing, are written as \u{…}. The one list of such characters.
 /// </summary>
 public static class Printable
 {
-    /// <summary>The text on one line, fit to print: names, reasons and messages about policies repeat what strangers wrote.</summary>
+    /// <summary>The text on one line, fit to print: names, reasons and messages repeat what strangers wrote.</summary>
     public static string Of(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -29,7 +29,8 @@ public static class Printable
         return harmless.ToString();
     }
 
-    private static bool IsHarmful(Rune rune) => Rune.GetUnicodeCategory(rune)
+    /// <summary>Whether a character acts on what shows it, shows nothing, or shows something else on every machine.</summary>
+    internal static bool IsHarmful(Rune rune) => Rune.GetUnicodeCategory(rune)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
         or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned;
 }

@@ -1,0 +1,100 @@
+using System.Reflection;
+using Assay.Cli;
+
+namespace Assay.Tests.Architecture;
+
+/// <summary>The command line parses arguments and prints: what it may name of the libraries, room by room, and that it decides nothing itself.</summary>
+public class CliWallTests
+{
+    /// <summary>The namespaces of core, access and services that all of it may use: bytes in, text out.</summary>
+    private static readonly string[] s_everywhere = ["Assay.Wire", "Assay.Checks", "Assay.Evidence.Files", "Assay.Trust", "Assay.Trust.Jose", "Assay.Trust.Revocation", "Assay.Collateral", "Assay.Endorsements"];
+
+    /// <summary>What each of its rooms may use beside them. A room that is not here fails.</summary>
+    private static readonly Dictionary<string, string[]> s_rooms = new(StringComparer.Ordinal)
+    {
+        // How strong a verdict must be, as options say it.
+        [""] = ["Assay.Appraisal.Machine", "Assay.Reference.Manifest"],
+        ["Bundles"] = [],
+        ["Collateral"] = ["Assay.Collateral.Proxy", "Assay.Reference"],
+        // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
+        ["Demo"] =
+        [
+            "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Appraisal.Tdx", "Assay.Authentication", "Assay.Binding", "Assay.Collateral.Proxy",
+            "Assay.Evidence.Snp", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Tokens",
+        ],
+        ["Explain"] = [],
+        // Field by field, and nothing verified.
+        ["Inspection"] =
+        [
+            "Assay.Binding", "Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Spdm", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest",
+            "Assay.Trust.Tpm",
+        ],
+        ["Measure"] = ["Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Reference.Manifest"],
+        ["Policies"] = ["Assay.Policies"],
+        ["Tokens"] = ["Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Binding", "Assay.Policy", "Assay.Tokens"],
+        // States expectations, and prints results of every stage.
+        ["Verify"] =
+        [
+            "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Appraisal.Snp", "Assay.Appraisal.Tdx", "Assay.Authentication", "Assay.Binding",
+            "Assay.Evidence.Devices", "Assay.Evidence.EventLogs", "Assay.Evidence.Tdx", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Trust.Amd",
+            "Assay.Trust.Intel",
+        ],
+    };
+
+    /// <summary>
+    /// All that is made or called of the rooms that authenticate, match, judge, decide and sign: readers of bytes, expectations, words, and the
+    /// library's own entrances for tokens. The one entrance for evidence is <see cref="Assay.Collateral.MachineAppraiser"/>; results are only read.
+    /// </summary>
+    private static readonly string[] s_statements =
+    [
+        // Bytes to records.
+        "BootEventPayload.Read", "EatBundle.TryParse", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
+        // Expectations.
+        "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictTerms..ctor",
+        // Verdicts and tokens as bytes.
+        "EatBundleWriter.TryWrite", "NvidiaEar.TryWrite", "RandomSource..ctor", "TrusteeEar.TryWrite", "VerdictJson.StateWord", "VerdictJson.Write",
+        // Tokens of others.
+        "EarReader.TryVerify", "EatBundleReader.TryVerify",
+    ];
+
+    /// <summary>What the demonstration makes beside them, as the guest that it plays.</summary>
+    private static readonly string[] s_guest = ["AdditionalEvidence.Of", "GateExpectation..ctor", "GateRequirement..ctor"];
+
+    private static Assembly Cli => typeof(CommandLine).Assembly;
+
+    [Fact]
+    public void A_room_of_the_command_line_uses_only_the_namespaces_that_it_may()
+    {
+        var wrong = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var (user, used) in CompiledCode.UsesOf(Cli))
+        {
+            var room = Room(user);
+            var outside = CompiledCode.TypesIn(used).Select(CompiledCode.Outermost).Select(type => type.Namespace ?? "").Where(IsOfLibraries);
+            wrong.UnionWith(outside.Except(s_everywhere).Except(s_rooms.GetValueOrDefault(room, [])).Select(name => $"{room}: {name}"));
+        }
+
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+        Assert.Empty(CompiledCode.UsesOf(Cli).Select(use => Room(use.User)).Distinct().Except(s_rooms.Keys));
+    }
+
+    [Fact]
+    public void The_command_line_authenticates_and_judges_nothing_itself()
+    {
+        var wrong = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var (user, used) in CompiledCode.UsesOf(Cli))
+        {
+            if (used is MethodBase method && (method.IsStatic || method.IsConstructor) && method.DeclaringType?.Namespace is { } home
+                && (home.StartsWith("Assay.Appraisal", StringComparison.Ordinal) || home is "Assay.Authentication" or "Assay.Binding" or "Assay.Reference" or "Assay.Reference.Intel" or "Assay.Policy" or "Assay.Tokens")
+                && $"{method.DeclaringType.Name}.{method.Name}" is var name && !s_statements.Contains(name) && !(Room(user) is "Demo" && s_guest.Contains(name)))
+            {
+                wrong.Add($"{Room(user)}: {name}");
+            }
+        }
+
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    private static string Room(Type type) => (type.Namespace ?? "").Split('.') is ["Assay", "Cli", var room, ..] ? room : "";
+
+    private static bool IsOfLibraries(string name) => name.StartsWith("Assay.", StringComparison.Ordinal) && !name.StartsWith("Assay.Cli", StringComparison.Ordinal) && !name.StartsWith("Assay.Simulator", StringComparison.Ordinal);
+}
