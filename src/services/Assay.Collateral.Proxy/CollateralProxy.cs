@@ -1,5 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Diagnostics;
+using Assay.Collateral.Staging;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Microsoft.AspNetCore.Builder;

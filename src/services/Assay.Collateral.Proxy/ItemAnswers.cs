@@ -1,4 +1,5 @@
 using System.Globalization;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 

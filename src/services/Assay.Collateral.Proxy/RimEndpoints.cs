@@ -3,6 +3,8 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;

@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Tests.Collateral;

@@ -2,12 +2,13 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Checks;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Bundles;
 
 /// <summary>By whom, when and from which sequence on a bundle is accepted. All of it is stated: there is no "skip if unset".</summary>
 public sealed record BundleExpectations

@@ -1,6 +1,7 @@
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>How an answer of a cache came about.</summary>
 public enum CacheState

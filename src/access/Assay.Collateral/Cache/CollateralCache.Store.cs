@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>How items enter and leave.</summary>
 public sealed partial class CollateralCache

@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>
 /// A folder with OCSP responses in DER, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;

@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>A folder with files <c>&lt;id&gt;.xml</c>, as <c>nvattest --rim-store dir</c> has it.</summary>
 public sealed class DirectoryRimStore(string folder) : ICollateralSource

@@ -12,7 +12,7 @@ using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>
 /// A processor's collateral out of a file or a folder, each file told apart by its content: the JSON of quote verifiers

@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Gathering;
 
 /// <summary>What cannot be had of what evidence needs.</summary>
 /// <param name="Name">The item: its key, or what is known of it.</param>

@@ -8,7 +8,7 @@ using Polly;
 using Polly.CircuitBreaker;
 using Polly.Retry;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>What came of one or several tries: the whole body of a 200, or why there is none.</summary>
 internal sealed record HttpAnswer

@@ -2,12 +2,12 @@ using System.Security.Cryptography;
 using Assay.Endorsements;
 using Assay.Trust.Revocation;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>How long items of a kind are kept before they are asked for again, and how long they serve while nobody answers.</summary>
 /// <param name="Life">Until then an item is fresh; at half of it a refresh begins. Never beyond the item's own end.</param>
 /// <param name="Stale">How long after that it still serves while the upstream fails. Never beyond the item's own end.</param>
-public readonly record struct KindPolicy(TimeSpan Life, TimeSpan Stale);
+internal readonly record struct KindPolicy(TimeSpan Life, TimeSpan Stale);
 
 /// <summary>Lives, bounds and pauses of a cache. The defaults and their reasons are in docs/operations/collateral.md.</summary>
 public sealed record CachePolicy
@@ -61,7 +61,7 @@ public sealed record CachePolicy
     public TimeSpan? MostStale { get; init; }
 
     /// <summary>The policy of a kind.</summary>
-    public KindPolicy Of(CollateralKind kind)
+    internal KindPolicy Of(CollateralKind kind)
     {
         var policy = kind switch
         {

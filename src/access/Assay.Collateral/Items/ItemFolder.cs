@@ -1,10 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// A folder with one file for each item: a line of JSON, the chain, the body. A file appears whole or not at all: it is written beside its

@@ -7,7 +7,7 @@ using System.Text.Json;
 using Assay.Endorsements;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// What stands before an item in its file: hints for whoever has not read it. Nothing in it is believed: before an item is served its bytes

@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// Whether bytes are the item of a key, whatever its kind: asked of everything that arrives, from upstreams, files and bundles alike.

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral.Files;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Staging;
 
 /// <summary>
 /// The pools of a cache's folder, and the RIMs that were staged for them. Commands write here while a server runs on the folder: the

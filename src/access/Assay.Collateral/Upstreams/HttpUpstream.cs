@@ -2,11 +2,12 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>Asks the manufacturers' services, or others of the same shape, each with connections and a circuit breaker of its own.</summary>
 public sealed class HttpUpstream : ICollateralSource, IDisposable

@@ -1,10 +1,11 @@
 using System.Text;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
 using Assay.Trust;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>
 /// Folders in the place of services, as <c>assay verify</c> reads them: for whoever has collected files by hand. What is found is believed

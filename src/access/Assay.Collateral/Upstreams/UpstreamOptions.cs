@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
+using Assay.Collateral.Http;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>The services that are asked, one for each family of items. What is null is not asked at all.</summary>
 public sealed record UpstreamOptions

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using Assay.Cli.Tokens;
-using Assay.Collateral;
+using Assay.Collateral.Http;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Jose;

@@ -1,6 +1,8 @@
 using System.CommandLine;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Cache;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Microsoft.Extensions.Logging;

@@ -3,7 +3,8 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Http;
+using Assay.Collateral.Upstreams;
 
 namespace Assay.Cli.Collateral;
 

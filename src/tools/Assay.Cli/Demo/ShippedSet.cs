@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Trust;
 using Assay.Wire;
 

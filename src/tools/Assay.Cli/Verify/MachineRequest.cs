@@ -7,7 +7,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;

@@ -1,5 +1,7 @@
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;
