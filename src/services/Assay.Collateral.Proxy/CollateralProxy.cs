@@ -76,7 +76,7 @@ public sealed partial class CollateralProxy : IAsyncDisposable
         application.UseCollateral();
         application.MapCollateral();
         application.MapCollateralStatus();
-        application.MapFallback("/{**path}", Refusal.UnmatchedAsync).WithMetadata(new CollateralRoute(IsLimited: true));
+        application.MapFallback("/{**path}", Refusal.UnmatchedAsync).WithMetadata(new CollateralRoute(IsLimited: true, HasFreeRest: true));
         var proxy = new CollateralProxy(application);
         await proxy.StartAsync(options, cache, verification.Trust, cancellation).ConfigureAwait(false);
         return proxy;

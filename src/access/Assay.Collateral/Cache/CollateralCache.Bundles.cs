@@ -70,9 +70,8 @@ public sealed partial class CollateralCache
         // The bundle was judged a moment ago; what matters is that nothing leaves which does not hold, and that is asked again then.
         lock (StripeOf(item))
         {
-            VerifiedItem? kept = item;
             _failures.Clear(item.Key);
-            return TryKeep(ref kept, source, now, out fault, isBrought: true);
+            return TryKeep(item, source, now, out fault, isBrought: true);
         }
     }
 }

@@ -68,7 +68,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         _authoritiesRead = new Lazy<bool>(ReadAuthorities);
         foreach (var (header, length) in _folder?.Scan() ?? [])
         {
-            // Key sets are signed by nobody, and a file is no issuer.
+            // No key signs key sets, and a file is not an issuer.
             if (header.Key.Kind is CollateralKind.KeySet)
             {
                 continue;
@@ -155,14 +155,14 @@ public sealed partial class CollateralCache : IAsyncDisposable
     }
 
     /// <summary>The item of a key if it is held and holds now; nothing is fetched.</summary>
-    internal bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out VerifiedItem? item) =>
+    internal bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out KeptItem? item) =>
         TryLoad(key, _time.GetUtcNow(), out item, out var times) && _time.GetUtcNow() <= times.Servable;
 
     /// <summary>Who issued the certificate that a CertID names, of the authorities that are known here.</summary>
     public CertifiedAuthority? FindIssuer(OcspCertId id) => _authoritiesRead.Value ? _authorities.FindIssuer(id) : null;
 
     /// <summary>Takes in an item that somebody brought, if it verifies, holds now and is not older than what was seen.</summary>
-    public bool TryAdd(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
+    public bool TryAdd(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out KeptItem? item, [NotNullWhen(false)] out ItemFault? fault)
     {
         _ = _authoritiesRead.Value;
         var taken = TryTake(key, body, chain, source, out item, out fault);

@@ -82,11 +82,11 @@ public sealed record CachePolicy
     /// <param name="item">The item.</param>
     /// <param name="fetched">When it was had.</param>
     /// <param name="isBrought">It came in a bundle: there is nobody to ask for a newer one, and until when it holds the site knows.</param>
-    internal ItemTimes TimesOf(VerifiedItem item, DateTimeOffset fetched, bool isBrought = false)
+    internal ItemTimes TimesOf(KeptItem item, DateTimeOffset fetched, bool isBrought = false)
     {
         var policy = Of(item.Key.Kind);
         policy = isBrought ? policy with { Stale = MostStale ?? TimeSpan.MaxValue } : policy;
-        var life = item.Key.Kind is not CollateralKind.Ocsp ? policy.Life : item.Status switch
+        var life = item is not VerifiedItem { Key.Kind: CollateralKind.Ocsp } answer ? policy.Life : answer.Status switch
         {
             CertificateStatus.Good => policy.Life,
             CertificateStatus.Revoked => RevokedLife,

@@ -24,7 +24,7 @@ internal sealed class ItemFolder
     public ItemFolder(string folder)
     {
         _folder = Path.GetFullPath(folder);
-        Directory.CreateDirectory(_folder);
+        StoreFolder.Create(_folder);
     }
 
     /// <summary>The headers of all items, with the length of their files. What a killed process left half-written is removed.</summary>

@@ -33,6 +33,9 @@ public sealed record UpstreamOptions
     /// <summary>Intel's key for PCK certificates; null for none.</summary>
     public SecretText? IntelKey { get; init; }
 
+    /// <summary>What to say about an item whose service is not asked: how a user of the program has it asked.</summary>
+    public string WhyNotConfigured { get; init; } = "no upstream is configured for it";
+
     /// <summary>The manufacturers' own addresses.</summary>
     public static UpstreamOptions Manufacturers { get; } = new()
     {

@@ -87,6 +87,7 @@ internal sealed class UpstreamArguments
                 KeySets = KeySets(),
                 Http = http,
                 IntelKey = Key(options.IntelKey),
+                WhyNotConfigured = "no upstream is configured for it (--offline, or none as its address)",
             };
         }
 
