@@ -47,17 +47,6 @@ public sealed class Bug0153_OlderStatementsThatWereGivenTests(ProcessorServices 
         Assert.All(Numbers(verdict), number => Assert.Equal($"{SimulatedPcs.NumberOf("standard")}", number));
     }
 
-    [Fact]
-    public async Task Later_information_about_another_platform_spoils_nothing()
-    {
-        var other = SimulatedPcs.Of(SimulatedTdx.Create(services.Intel, 9, false, services.ReportData));
-
-        var verdict = await JudgeAsync(Given("standard"), "early", from: other);
-
-        Assert.Equal($"{SimulatedPcs.NumberOf("standard")}", Numbers(verdict)[0]);
-        Assert.Equal(VerdictKind.Pass, verdict.Kind);
-    }
-
     private static string[] Numbers(Verdict verdict) =>
         [.. new[] { "tdx.tcb-info.number.met", "tdx.qe-identity.number.met" }.Select(id => verdict.Machine!.Parts.ProcessorFindings.Single(finding => finding.Id == id).Found!)];
 
@@ -75,10 +64,10 @@ public sealed class Bug0153_OlderStatementsThatWereGivenTests(ProcessorServices 
         return statement;
     }
 
-    private async Task<Verdict> JudgeAsync(ProcessorCollateral given, string fetched, Func<ReadOnlyMemory<byte>, byte[]>? forge = null, SimulatedPcs? from = null)
+    private async Task<Verdict> JudgeAsync(ProcessorCollateral given, string fetched, Func<ReadOnlyMemory<byte>, byte[]>? forge = null)
     {
         await using var upstream = await services.UpstreamAsync((request, answer) => request.Path.Value is Info or Identity
-            ? Ask(from ?? services.Pcs, request.Path.Value, fetched) is var sent && forge is null ? sent : sent with { Body = forge!(sent.Body) }
+            ? Ask(services.Pcs, request.Path.Value, fetched) is var sent && forge is null ? sent : sent with { Body = forge!(sent.Body) }
             : answer);
         Assert.True(ProcessorEvidence.TryParse(services.Tdx.Quote, "evidence", out var evidence, out var fault), fault?.ToString());
         using var http = new HttpUpstream(new UpstreamOptions { Intel = upstream.Address, IntelRootCrl = Loopback.Addressed(upstream.Text + "/root.der"), Http = Loopback.Patient });
