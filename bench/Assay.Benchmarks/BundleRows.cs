@@ -1,6 +1,10 @@
 using System.Security.Cryptography;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Gathering;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Simulator;

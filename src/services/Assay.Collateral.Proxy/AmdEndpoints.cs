@@ -1,3 +1,4 @@
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 

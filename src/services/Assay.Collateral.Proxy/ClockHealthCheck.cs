@@ -1,3 +1,5 @@
+using Assay.Collateral.Cache;
+using Assay.Collateral.Diagnostics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 

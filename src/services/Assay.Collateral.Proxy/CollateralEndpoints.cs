@@ -58,8 +58,9 @@ public static class CollateralEndpoints
             group.Post(path, ocsp.PostAsync);
         }
 
-        group.Get("/ocsp/{**request}", context => ocsp.GetAsync(context, isOcspOnly: true));
-        group.Get(RoutePatternFactory.Parse("/{**request}", defaults: null, parameterPolicies: new RouteValueDictionary { ["request"] = new OcspRequestConstraint() }), context => ocsp.GetAsync(context, isOcspOnly: false));
+        var base64 = new CollateralRoute(IsLimited: true, HasFreeRest: true);
+        group.Get("/ocsp/{**request}", context => ocsp.GetAsync(context, isOcspOnly: true)).WithMetadata(base64);
+        group.Get(RoutePatternFactory.Parse("/{**request}", defaults: null, parameterPolicies: new RouteValueDictionary { ["request"] = new OcspRequestConstraint() }), context => ocsp.GetAsync(context, isOcspOnly: false)).WithMetadata(base64);
     }
 
     private static void MapIntel(RouteGroupBuilder group, IntelEndpoints intel)
@@ -95,9 +96,9 @@ public static class CollateralEndpoints
         }).WithMetadata(new HttpMethodMetadata(s_get));
 
     // Routing does not take HEAD for GET.
-    private static void Get(this RouteGroupBuilder group, string pattern, RequestDelegate answer) => group.Get(RoutePatternFactory.Parse(pattern), answer);
+    private static IEndpointConventionBuilder Get(this RouteGroupBuilder group, string pattern, RequestDelegate answer) => group.Get(RoutePatternFactory.Parse(pattern), answer);
 
-    private static void Get(this RouteGroupBuilder group, RoutePattern pattern, RequestDelegate answer) =>
+    private static IEndpointConventionBuilder Get(this RouteGroupBuilder group, RoutePattern pattern, RequestDelegate answer) =>
         group.Map(pattern, RequestBody.Guarded(answer)).WithMetadata(new HttpMethodMetadata(s_get)).WithDisplayName($"GET {pattern.RawText}");
 
     private static void Post(this RouteGroupBuilder group, string pattern, RequestDelegate answer) =>

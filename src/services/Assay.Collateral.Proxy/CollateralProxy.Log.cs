@@ -1,3 +1,4 @@
+using Assay.Collateral.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Assay.Collateral.Proxy;

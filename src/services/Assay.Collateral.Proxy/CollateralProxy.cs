@@ -1,5 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Diagnostics;
+using Assay.Collateral.Staging;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Microsoft.AspNetCore.Builder;
@@ -72,7 +76,7 @@ public sealed partial class CollateralProxy : IAsyncDisposable
         application.UseCollateral();
         application.MapCollateral();
         application.MapCollateralStatus();
-        application.MapFallback("/{**path}", Refusal.UnmatchedAsync).WithMetadata(new CollateralRoute(IsLimited: true));
+        application.MapFallback("/{**path}", Refusal.UnmatchedAsync).WithMetadata(new CollateralRoute(IsLimited: true, HasFreeRest: true));
         var proxy = new CollateralProxy(application);
         await proxy.StartAsync(options, cache, verification.Trust, cancellation).ConfigureAwait(false);
         return proxy;

@@ -8,7 +8,10 @@ namespace Assay.Collateral.Proxy;
 
 /// <summary>Marks an endpoint of ours: its path is compared exactly, and its body is bounded whatever the host allows elsewhere.</summary>
 /// <param name="IsLimited">Whether the limits of <see cref="RateLimits"/> hold for it.</param>
-internal sealed record CollateralRoute(bool IsLimited) : IRequestSizeLimitMetadata
+/// <param name="HasFreeRest">
+/// Whether what a catch-all takes may have empty segments, or be nothing: base64 has slashes, and the address of the fallback is any.
+/// </param>
+internal sealed record CollateralRoute(bool IsLimited, bool HasFreeRest = false) : IRequestSizeLimitMetadata
 {
     public const int MostBodyBytes = 64 * 1024;
 
@@ -30,7 +33,7 @@ internal sealed class ExactPaths : MatcherPolicy, IEndpointSelectorPolicy
         var path = httpContext.Request.Path.Value ?? "";
         for (var index = 0; index < candidates.Count; index++)
         {
-            if (candidates.IsValidCandidate(index) && candidates[index].Endpoint is RouteEndpoint route && route.Metadata.GetMetadata<CollateralRoute>() is not null && !Matches(route.RoutePattern, path))
+            if (candidates.IsValidCandidate(index) && candidates[index].Endpoint is RouteEndpoint route && route.Metadata.GetMetadata<CollateralRoute>() is { } ours && !Matches(route.RoutePattern, path, ours.HasFreeRest))
             {
                 candidates.SetValidity(index, false);
             }
@@ -40,15 +43,16 @@ internal sealed class ExactPaths : MatcherPolicy, IEndpointSelectorPolicy
     }
 
     /// <summary>Whether the path has the literals of the pattern in their case, no empty segment, and a slash at its end exactly where the pattern has one.</summary>
-    internal static bool Matches(RoutePattern pattern, string path)
+    internal static bool Matches(RoutePattern pattern, string path, bool hasFreeRest)
     {
         var at = 0;
         foreach (var segment in pattern.PathSegments)
         {
             if (segment.Parts is [RoutePatternParameterPart { IsCatchAll: true }])
             {
-                // All that is left, also nothing, behind a slash.
-                return at == 0 || (at < path.Length && path[at] == '/');
+                // All that is left, behind a slash: of a free rest also nothing.
+                return hasFreeRest ? at == 0 || (at < path.Length && path[at] == '/')
+                    : at < path.Length && path[at] == '/' && !path.EndsWith('/') && !path.AsSpan(at).Contains("//", StringComparison.Ordinal);
             }
 
             if (at >= path.Length || path[at] != '/')

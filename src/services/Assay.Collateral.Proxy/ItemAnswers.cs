@@ -1,4 +1,5 @@
 using System.Globalization;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Microsoft.AspNetCore.Http;
 
@@ -9,8 +10,8 @@ internal sealed class ItemAnswers(CollateralCache cache, TimeProvider time)
 {
     public const string StateHeader = "x-assay-cache";
 
-    /// <summary>Answers with the body of an item; <paramref name="head"/> adds what the item's service states in headers.</summary>
-    public async Task GetAsync(HttpContext context, CollateralKey key, string contentType, Action<HttpResponse, VerifiedItem>? head = null, Func<VerifiedItem, ReadOnlyMemory<byte>>? body = null)
+    /// <summary>Answers with the body of an item; <paramref name="head"/> adds what the service of a signed item states in headers.</summary>
+    public async Task GetAsync(HttpContext context, CollateralKey key, string contentType, Action<HttpResponse, VerifiedItem>? head = null, Func<KeptItem, ReadOnlyMemory<byte>>? body = null)
     {
         if (!key.IsSound)
         {
@@ -27,7 +28,11 @@ internal sealed class ItemAnswers(CollateralCache cache, TimeProvider time)
 
         context.Response.ContentType = contentType;
         AddAge(context, answer);
-        head?.Invoke(context.Response, item);
+        if (answer.Verified is { } verified)
+        {
+            head?.Invoke(context.Response, verified);
+        }
+
         await WriteAsync(context, body?.Invoke(item) ?? item.Body).ConfigureAwait(false);
     }
 

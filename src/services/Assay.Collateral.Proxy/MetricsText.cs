@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
 namespace Assay.Collateral.Proxy;

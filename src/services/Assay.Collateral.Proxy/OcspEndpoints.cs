@@ -1,3 +1,5 @@
+using Assay.Collateral.Cache;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;

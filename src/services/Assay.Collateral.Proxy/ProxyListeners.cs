@@ -1,3 +1,4 @@
+using Assay.Collateral.Staging;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Assay.Collateral.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 

@@ -3,6 +3,8 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
@@ -22,7 +24,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
     private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     // Made once for each item that is in memory, and let go with it.
-    private readonly ConditionalWeakTable<VerifiedItem, byte[]> _bodies = [];
+    private readonly ConditionalWeakTable<KeptItem, byte[]> _bodies = [];
     private int _isListing;
     private (DateTimeOffset Until, IReadOnlyCollection<string> Ids) _listed = (DateTimeOffset.MinValue, []);
 
@@ -104,7 +106,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         })).ConfigureAwait(false);
     }
 
-    private static byte[] Body(VerifiedItem item, DateTimeOffset fetched) => Write(writer =>
+    private static byte[] Body(KeptItem item, DateTimeOffset fetched) => Write(writer =>
     {
         writer.WriteString("id", item.Key.Id);
         writer.WriteString("rim", Convert.ToBase64String(item.Body.Span));

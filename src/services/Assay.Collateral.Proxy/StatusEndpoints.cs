@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Staging;
 using Assay.Endorsements;
 using Assay.Wire;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 
 namespace Assay.Cli;
 

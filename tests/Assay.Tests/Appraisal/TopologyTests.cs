@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;

@@ -144,6 +144,16 @@ public partial class WallTests
         Assert.Empty(open);
     }
 
+    /// <summary>An item that is called verified is signed and was checked: a key set, which is not signed, is another type.</summary>
+    [Fact]
+    public void Only_the_verification_of_items_makes_a_verified_item()
+    {
+        var makers = CompiledCode.UsesOf(Verifier).Where(use => use.Used is ConstructorInfo made && made.DeclaringType == typeof(Assay.Endorsements.VerifiedItem)).Select(use => use.User).Distinct();
+
+        Assert.Equal([typeof(Assay.Endorsements.ItemVerification), typeof(Assay.Endorsements.VerifiedItem)], makers.OrderBy(maker => maker.Name, StringComparer.Ordinal));
+        Assert.False(typeof(Assay.Endorsements.KeySetItem).IsAssignableTo(typeof(Assay.Endorsements.VerifiedItem)));
+    }
+
     [Fact]
     public void The_verifier_reaches_no_network_disk_clock_or_chance()
     {

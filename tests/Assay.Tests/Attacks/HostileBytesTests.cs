@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Assay.Appraisal.Devices;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Tests.Collateral;

@@ -6,6 +6,7 @@ using Assay.Binding;
 using Assay.Checks;
 using Assay.Cli.Demo;
 using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;

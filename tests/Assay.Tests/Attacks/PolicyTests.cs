@@ -1,6 +1,6 @@
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Simulator;

@@ -1,5 +1,6 @@
 using System.Globalization;
-using Assay.Collateral;
+using Assay.Collateral.Files;
+using Assay.Collateral.Http;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
 

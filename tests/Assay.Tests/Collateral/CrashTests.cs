@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;

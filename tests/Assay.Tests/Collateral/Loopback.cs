@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;

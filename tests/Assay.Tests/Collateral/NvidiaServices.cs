@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policy;

@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Wire;

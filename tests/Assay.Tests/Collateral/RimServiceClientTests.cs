@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Wire;
 using Microsoft.AspNetCore.Http;

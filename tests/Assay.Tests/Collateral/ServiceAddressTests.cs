@@ -1,4 +1,4 @@
-using Assay.Collateral;
+using Assay.Collateral.Http;
 
 namespace Assay.Tests.Collateral;
 

@@ -1,5 +1,5 @@
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Policy;
 using Assay.Simulator;
 

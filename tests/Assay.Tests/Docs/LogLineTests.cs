@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Diagnostics;
 using Assay.Collateral.Proxy;
 using Microsoft.Extensions.Logging;
 

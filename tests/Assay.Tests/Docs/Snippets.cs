@@ -3,6 +3,7 @@ using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;

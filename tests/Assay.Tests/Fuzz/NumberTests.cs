@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Assay.Collateral;
+using Assay.Collateral.Items;
+using Assay.Collateral.Staging;
 
 namespace Assay.Tests.Fuzz;
 

@@ -1,4 +1,6 @@
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Tests.Collateral;
 

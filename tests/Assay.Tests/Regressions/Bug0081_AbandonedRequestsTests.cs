@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Assay.Tests.Collateral;
 

@@ -1,4 +1,4 @@
-using Assay.Collateral;
+using Assay.Collateral.Cache;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
 

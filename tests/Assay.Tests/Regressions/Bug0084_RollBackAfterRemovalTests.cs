@@ -1,4 +1,4 @@
-using Assay.Collateral;
+using Assay.Collateral.Staging;
 
 namespace Assay.Tests.Regressions;
 

@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Tests.Collateral;
@@ -22,7 +23,7 @@ public sealed class Bug0085_AskersChoiceTests(CacheWorld world) : IClassFixture<
 
         var answer = await cache.GetAsync(CacheWorld.OcspKey(cache, world.Brom), Cancellation);
 
-        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Unknown, answer.Item!.Status);
+        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Unknown, answer.Verified!.Status);
         Assert.Equal(marks, cache.Marks(int.MaxValue).Length);
         Assert.Equal(files, Directory.GetFiles(folder, "*.item", SearchOption.AllDirectories).Length);
 

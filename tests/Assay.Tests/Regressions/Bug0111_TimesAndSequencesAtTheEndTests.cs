@@ -1,5 +1,5 @@
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Staging;
 using Assay.Tests.Cli;
 using Assay.Tests.Collateral;
 

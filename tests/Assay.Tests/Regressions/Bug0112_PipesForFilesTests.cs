@@ -1,4 +1,5 @@
-using Assay.Collateral;
+using Assay.Collateral.Files;
+using Assay.Collateral.Staging;
 using Assay.Endorsements;
 using Assay.Tests.Cli;
 using Assay.Tests.Collateral;

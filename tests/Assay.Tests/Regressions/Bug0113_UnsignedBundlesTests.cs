@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
 using Assay.Tests.Collateral;
 using Assay.Wire;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Tests.Collateral;
 
 namespace Assay.Tests.Regressions;

@@ -1,4 +1,4 @@
-using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Tests.Collateral;
 
 namespace Assay.Tests.Regressions;

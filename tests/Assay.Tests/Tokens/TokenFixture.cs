@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Simulator;

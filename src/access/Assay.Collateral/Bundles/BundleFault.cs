@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Bundles;
 
 /// <summary>Why a bundle is refused, with the permanent id of the check.</summary>
 /// <param name="Id">For example <c>bundle.current</c>.</param>
@@ -22,7 +22,7 @@ public sealed record BundleFault(string Id, string Reason)
     public bool IsMalformed => Id == WellFormed;
 
     /// <summary>Every id there is, in the order in which they are asked.</summary>
-    public static ImmutableArray<string> CheckIds { get; } = [WellFormed, Signed, TimeFloor, Current, Sequence, Marks, ItemsAuthentic, ItemsCurrent, GoodUntil, Room];
+    internal static ImmutableArray<string> CheckIds { get; } = [WellFormed, Signed, TimeFloor, Current, Sequence, Marks, ItemsAuthentic, ItemsCurrent, GoodUntil, Room];
 
     internal static BundleFault LowerSequence(long found, long expected, string who) =>
         new(Sequence, $"its sequence is {found}, and {expected} {who}: it is older; bring the latest");

@@ -2,12 +2,13 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Assay.Checks;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Bundles;
 
 /// <summary>By whom, when and from which sequence on a bundle is accepted. All of it is stated: there is no "skip if unset".</summary>
 public sealed record BundleExpectations
@@ -147,15 +148,15 @@ public sealed class VerifiedBundle : ICollateralSource
     private static (VerifiedItem? Item, BundleFault? Fault) Judge(
         (CollateralKey Key, ReadOnlyMemory<byte> Chain, ReadOnlyMemory<byte> Body) part, ItemJudge judge, Dictionary<string, ItemRank> marks, DateTimeOffset at)
     {
-        // The site's key vouches for nothing: what nobody else signed it must not bring.
+        // The site's key proves no item: what no other key signs a bundle must not bring.
         if (part.Key.Kind is CollateralKind.KeySet)
         {
-            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: nobody signs key sets, so no bundle carries them: give the issuer's address to who needs them"));
+            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: no key signs key sets, so no bundle carries them: give the issuer's address to those who need them"));
         }
 
         if (!judge.TryVerify(part.Key, part.Body, part.Chain, out var item, out var fault))
         {
-            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: {fault}: whoever signed the bundle put it in, and it would be refused from any source{(fault.Refusal is ItemRefusal.Chain ? " under the anchors that you trust (a bundle for other anchors wants --anchors)" : "")}"));
+            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: {fault}: whoever signed the bundle put it in, and it would be refused from any source{(fault.Refusal is ItemRefusal.Chain ? " under the anchors that you trust (a bundle for other anchors is judged under those)" : "")}"));
         }
 
         if (!item.IsCurrent(at, out fault))

@@ -1,6 +1,7 @@
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>How an answer of a cache came about.</summary>
 public enum CacheState
@@ -41,7 +42,10 @@ public enum CacheFailure
 public sealed record CacheAnswer
 {
     /// <summary>The item; null when there is none.</summary>
-    public VerifiedItem? Item { get; private init; }
+    public KeptItem? Item { get; private init; }
+
+    /// <summary>The item, where it is signed and was checked; null for a key set as well.</summary>
+    public VerifiedItem? Verified => Item as VerifiedItem;
 
     /// <summary>How it came about.</summary>
     public CacheState State { get; private init; }
@@ -61,7 +65,7 @@ public sealed record CacheAnswer
     /// <summary>How long to wait before asking again; null when that is of no use.</summary>
     public TimeSpan? RetryAfter { get; private init; }
 
-    internal static CacheAnswer Of(VerifiedItem item, CacheState state, ItemTimes times) => new() { Item = item, State = state, Fetched = times.Fetched, FreshUntil = times.Fresh };
+    internal static CacheAnswer Of(KeptItem item, CacheState state, ItemTimes times) => new() { Item = item, State = state, Fetched = times.Fetched, FreshUntil = times.Fresh };
 
     internal static CacheAnswer None(CacheFailure failure, string whyNot, TimeSpan? retryAfter = null) => new() { Failure = failure, WhyNot = whyNot, RetryAfter = retryAfter };
 }

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>What a cache took of a bundle.</summary>
 /// <param name="Taken">Items that are now held.</param>
@@ -13,10 +15,10 @@ public sealed record BundleImport(int Taken, ImmutableArray<(CollateralKey Key, 
 public sealed partial class CollateralCache
 {
     /// <summary>The sequence of the last bundle that was taken in here; 0 before the first. Lower ones are refused.</summary>
-    public long BundleSequence => _marks.BundleSequence;
+    internal long BundleSequence => _marks.BundleSequence;
 
     /// <summary>What was seen here (S-17), for a bundle to carry: revocations first, no more than a bundle may hold.</summary>
-    public ImmutableArray<BundleMark> Marks(int most) =>
+    internal ImmutableArray<BundleMark> Marks(int most) =>
         [.. _marks.All().OrderByDescending(mark => mark.Rank.Revokes).ThenBy(HighWaterMarks.IsGoodAnswer).ThenBy(mark => mark.Name, StringComparer.Ordinal).Take(most)];
 
     /// <summary>
@@ -68,9 +70,8 @@ public sealed partial class CollateralCache
         // The bundle was judged a moment ago; what matters is that nothing leaves which does not hold, and that is asked again then.
         lock (StripeOf(item))
         {
-            VerifiedItem? kept = item;
             _failures.Clear(item.Key);
-            return TryKeep(ref kept, source, now, out fault, isBrought: true);
+            return TryKeep(item, source, now, out fault, isBrought: true);
         }
     }
 }

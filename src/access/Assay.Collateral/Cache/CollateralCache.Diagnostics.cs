@@ -1,8 +1,10 @@
 using System.Diagnostics.Metrics;
+using Assay.Collateral.Diagnostics;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Microsoft.Extensions.Logging;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>What a cache tells of itself: gauges, and log lines of which there is at most one of a kind each minute.</summary>
 public sealed partial class CollateralCache
@@ -17,10 +19,10 @@ public sealed partial class CollateralCache
     public string? Folder { get; }
 
     /// <summary>How many items of each kind are held.</summary>
-    internal IEnumerable<(CollateralKind Kind, int Count)> ItemCounts() => Held().CountBy(item => item.Key.Kind).Select(pair => (pair.Key, pair.Value));
+    public IEnumerable<(CollateralKind Kind, int Count)> ItemCounts() => Held().CountBy(item => item.Key.Kind).Select(pair => (pair.Key, pair.Value));
 
     /// <summary>The items that end first, and the whole seconds until they do.</summary>
-    internal IEnumerable<(CollateralKey Key, double Seconds)> Expiries()
+    public IEnumerable<(CollateralKey Key, double Seconds)> Expiries()
     {
         var now = _time.GetUtcNow();
         return Held().OrderBy(item => item.ValidUntil).Take(MostExpiries).Select(item => (item.Key, Math.Floor((item.ValidUntil - now).TotalSeconds)));

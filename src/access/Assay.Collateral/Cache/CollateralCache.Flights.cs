@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>Requests under way: one for everybody who asks for the same.</summary>
 public sealed partial class CollateralCache

@@ -1,6 +1,7 @@
+using Assay.Collateral.Diagnostics;
 using Microsoft.Extensions.Logging;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>What a cache writes to a log. Names of services and kinds, never bytes, keys or queries.</summary>
 public sealed partial class CollateralCache

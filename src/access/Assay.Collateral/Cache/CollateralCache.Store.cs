@@ -1,19 +1,20 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>How items enter and leave.</summary>
 public sealed partial class CollateralCache
 {
     /// <summary>What is known of an item, and the item while it is in memory.</summary>
-    private sealed class Entry(ItemHeader header, long length, VerifiedItem? item)
+    private sealed class Entry(ItemHeader header, long length, KeptItem? item)
     {
-        private VerifiedItem? _item = item;
+        private KeptItem? _item = item;
 
         public long LastUsed;
 
@@ -22,10 +23,10 @@ public sealed partial class CollateralCache
         /// <summary>Bytes of its file.</summary>
         public long Length => length;
 
-        public VerifiedItem? Item => Volatile.Read(ref _item);
+        public KeptItem? Item => Volatile.Read(ref _item);
 
         /// <summary>Whether this call put it into memory, and has to account for it.</summary>
-        public bool TryHold(VerifiedItem item) => Interlocked.CompareExchange(ref _item, item, null) is null;
+        public bool TryHold(KeptItem item) => Interlocked.CompareExchange(ref _item, item, null) is null;
 
         /// <summary>Bytes that this call freed.</summary>
         public int Drop() => Interlocked.Exchange(ref _item, null) is { } item ? item.Body.Length + item.Chain.Length : 0;
@@ -137,30 +138,38 @@ public sealed partial class CollateralCache
     }
 
     /// <summary>The one door by which an item enters.</summary>
-    private bool TryTake(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
+    private bool TryTake(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out KeptItem? item, [NotNullWhen(false)] out ItemFault? fault)
     {
         var now = _time.GetUtcNow();
-        if (!_judge.TryVerify(key, body, chain, out item, out fault) || !item.IsCurrent(now, out fault))
+        if (!_judge.TryAccept(key, body, chain, out item, out fault) || !item.IsCurrent(now, out fault))
         {
             item = null;
             return false;
         }
 
-        // Between the question and the answer nobody else may raise the mark.
-        lock (StripeOf(item))
+        if (item is not VerifiedItem verified)
         {
-            return TryKeep(ref item, source, now, out fault);
+            // Not signed: what the disk says of it would be believed, and there is no date to tell an older one by.
+            Keep(item, source, _policy.TimesOf(item, now), persists: false);
+            return true;
+        }
+
+        // Between the question and the answer nobody else may raise the mark.
+        lock (StripeOf(verified))
+        {
+            item = TryKeep(verified, source, now, out fault) ? verified : null;
+            return item is not null;
         }
     }
 
     private Lock StripeOf(VerifiedItem item) => _stripes[(item.MarkId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % Stripes];
 
-    private bool TryKeep([NotNullWhen(true)] ref VerifiedItem? item, string source, DateTimeOffset now, [NotNullWhen(false)] out ItemFault? fault, bool isBrought = false)
+    private bool TryKeep(VerifiedItem item, string source, DateTimeOffset now, [NotNullWhen(false)] out ItemFault? fault, bool isBrought = false)
     {
         fault = null;
-        if (_marks.Find(item!.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark))
+        if (_marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark))
         {
-            (fault, item) = (new ItemFault(ItemRefusal.Older, $"of {Utc.Text(item.Rank.Date)}, and one of {Utc.Text(mark.Date)} was seen{(mark.Revokes ? " that revokes" : "")}"), null);
+            fault = new ItemFault(ItemRefusal.Older, $"of {Utc.Text(item.Rank.Date)}, and one of {Utc.Text(mark.Date)} was seen{(mark.Revokes ? " that revokes" : "")}");
             return false;
         }
 
@@ -169,7 +178,7 @@ public sealed partial class CollateralCache
         var persists = false;
         if (!IsUnknown(item) && !TryMark(item, out persists))
         {
-            (fault, item) = (new ItemFault(ItemRefusal.NoRoom, $"{_policy.MostMarks} high-water marks are held, and there is no room for its own"), null);
+            fault = new ItemFault(ItemRefusal.NoRoom, $"{_policy.MostMarks} high-water marks are held, and there is no room for its own");
             return false;
         }
 
@@ -195,14 +204,13 @@ public sealed partial class CollateralCache
         }
     }
 
-    private void Keep(VerifiedItem item, string source, ItemTimes times, bool persists)
+    private void Keep(KeptItem item, string source, ItemTimes times, bool persists)
     {
         var header = ItemHeader.Of(item, source, times);
         long length = item.Body.Length + item.Chain.Length;
         try
         {
-            // Nobody signs key sets: what the disk says of them would be believed.
-            length = persists && _folder is not null && item.Key.Kind is not CollateralKind.KeySet ? _folder.Write(header, item.Chain, item.Body) : length;
+            length = persists && _folder is not null ? _folder.Write(header, item.Chain, item.Body) : length;
         }
         catch (IOException exception)
         {
@@ -226,7 +234,7 @@ public sealed partial class CollateralCache
         Evict();
     }
 
-    private static bool IsUnknown(VerifiedItem item) => item.Key.Kind is CollateralKind.Ocsp && item.Status is not (CertificateStatus.Good or CertificateStatus.Revoked);
+    private static bool IsUnknown(KeptItem item) => item is VerifiedItem { Key.Kind: CollateralKind.Ocsp, Status: not (CertificateStatus.Good or CertificateStatus.Revoked) };
 
     /// <summary>
     /// Whether an answer that is passed on and not kept is the newest that was seen; one that revokes is remembered, so that no <c>good</c>
@@ -272,7 +280,7 @@ public sealed partial class CollateralCache
     /// The item of a key, if it is held, holds now and nothing newer was seen. From disk it is verified as if it had just arrived; one that
     /// does not is removed, and asked for again.
     /// </summary>
-    private bool TryLoad(CollateralKey key, DateTimeOffset now, [NotNullWhen(true)] out VerifiedItem? item, out ItemTimes times)
+    private bool TryLoad(CollateralKey key, DateTimeOffset now, [NotNullWhen(true)] out KeptItem? item, out ItemTimes times)
     {
         (item, times) = (null, default);
         if (!_entries.TryGetValue(key, out var entry))
@@ -293,8 +301,8 @@ public sealed partial class CollateralCache
     }
 
     // An answer under another hash that is newer does not take this one's window from it, unless it revokes: who chooses the hash is the asker.
-    private bool IsSuperseded(VerifiedItem item) =>
-        _marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark) && (item.Key.Kind is not CollateralKind.Ocsp || mark.Revokes);
+    private bool IsSuperseded(KeptItem kept) =>
+        kept is VerifiedItem item && _marks.Find(item.Key.Kind, item.MarkId) is { } mark && item.Rank.IsOlderThan(mark) && (item.Key.Kind is not CollateralKind.Ocsp || mark.Revokes);
 
     private VerifiedItem? Read(Entry entry)
     {

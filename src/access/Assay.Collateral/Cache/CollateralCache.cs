@@ -2,6 +2,9 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Assay.Checks;
+using Assay.Collateral.Diagnostics;
+using Assay.Collateral.Items;
+using Assay.Collateral.Staging;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
@@ -9,7 +12,7 @@ using Assay.Wire;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>
 /// Collateral that verified, kept with its exact bytes. Nothing enters that did not verify, nothing leaves that does not hold now, and
@@ -65,7 +68,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
         _authoritiesRead = new Lazy<bool>(ReadAuthorities);
         foreach (var (header, length) in _folder?.Scan() ?? [])
         {
-            // Key sets are signed by nobody, and a file is no issuer.
+            // No key signs key sets, and a file is not an issuer.
             if (header.Key.Kind is CollateralKind.KeySet)
             {
                 continue;
@@ -152,14 +155,14 @@ public sealed partial class CollateralCache : IAsyncDisposable
     }
 
     /// <summary>The item of a key if it is held and holds now; nothing is fetched.</summary>
-    public bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out VerifiedItem? item) =>
+    internal bool TryGetHeld(CollateralKey key, [NotNullWhen(true)] out KeptItem? item) =>
         TryLoad(key, _time.GetUtcNow(), out item, out var times) && _time.GetUtcNow() <= times.Servable;
 
     /// <summary>Who issued the certificate that a CertID names, of the authorities that are known here.</summary>
     public CertifiedAuthority? FindIssuer(OcspCertId id) => _authoritiesRead.Value ? _authorities.FindIssuer(id) : null;
 
     /// <summary>Takes in an item that somebody brought, if it verifies, holds now and is not older than what was seen.</summary>
-    public bool TryAdd(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
+    public bool TryAdd(CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, string source, [NotNullWhen(true)] out KeptItem? item, [NotNullWhen(false)] out ItemFault? fault)
     {
         _ = _authoritiesRead.Value;
         var taken = TryTake(key, body, chain, source, out item, out fault);
@@ -180,7 +183,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     }
 
     /// <summary>Forgets an item; its high-water mark stays.</summary>
-    public bool Remove(CollateralKey key)
+    internal bool Remove(CollateralKey key)
     {
         if (!_entries.TryRemove(key, out var entry))
         {
@@ -203,7 +206,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     public ImmutableArray<(DateTimeOffset At, CollateralKey Key, ItemFault Fault)> Refused() => _failures.Refused();
 
     /// <summary>Asks again for everything that is due. One pass; the cache's own timer makes one every minute.</summary>
-    public async Task RefreshAsync()
+    internal async Task RefreshAsync()
     {
         var now = _time.GetUtcNow();
         var due = _entries.Values.Where(entry => now >= entry.Header.Times.Refresh && entry.Header.Key.Kind is not CollateralKind.Authority

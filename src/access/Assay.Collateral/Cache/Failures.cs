@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Cache;
 
 /// <summary>
 /// What could not be had, and when to ask again: "there is none" and failures apart from each other and from items. Bounded: whoever asks

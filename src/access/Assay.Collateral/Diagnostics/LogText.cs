@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Diagnostics;
 
 /// <summary>
 /// Text of strangers in log lines: host names, paths, what a service said. A line break would forge a line of ours, a control character would
 /// act on the terminal of a reader of the log.
 /// </summary>
-internal static class LogText
+public static class LogText
 {
     private const int MostCharacters = 200;
 

@@ -1,10 +1,11 @@
-namespace Assay.Collateral;
+namespace Assay.Collateral.Diagnostics;
 
 /// <summary>
 /// Lets one log line of a key through each minute and counts the others, so that neither an outage nor a flood of requests fills a disk.
 /// Safe for concurrent use.
 /// </summary>
-internal sealed class LogThrottle(TimeProvider time)
+/// <param name="time">The clock.</param>
+public sealed class LogThrottle(TimeProvider time)
 {
     // Keys are hosts of the configuration and kinds of refusals: some dozens. The bound is there for the day when one is not.
     private const int MostKeys = 1000;

@@ -4,11 +4,12 @@ using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Retry;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>What came of one or several tries: the whole body of a 200, or why there is none.</summary>
 internal sealed record HttpAnswer
@@ -57,9 +58,12 @@ internal sealed class CollateralHttp : IDisposable
     // Bodies of errors are quoted to this length, and read a little further because some of it may not be printable.
     private const int QuotedCharacters = 200;
     private const int QuotedBytes = 1024;
+    private const int ProblemBytes = 16 * 1024;
+    private const int ProblemDepth = 8;
     private const int ReadBytes = 16 * 1024;
     private const int HeaderKilobytes = 16;
     private const int Connections = 8;
+    private const string RepeatsKey = " (its text repeats the service key and is left out)";
     private const double FailureRatio = 0.9;
 
     private readonly CollateralHttpOptions _options;
@@ -282,7 +286,7 @@ internal sealed class CollateralHttp : IDisposable
         ReadOnlyMemory<byte> bytes;
         try
         {
-            (bytes, _) = await ReadAsync(response, QuotedBytes, cancellation).ConfigureAwait(false);
+            (bytes, _) = await ReadAsync(response, IsProblem(type) ? ProblemBytes : QuotedBytes, cancellation).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException or OperationCanceledException)
         {
@@ -290,8 +294,34 @@ internal sealed class CollateralHttp : IDisposable
             return "";
         }
 
-        var text = Printable(System.Text.Encoding.UTF8.GetString(bytes.Span));
-        return text.Length == 0 ? "" : Repeats(text) ? " (its text repeats the service key and is left out)" : $" (\"{text}\")";
+        // The key is looked for in all that is said, and not only in what is shown of it.
+        var said = System.Text.Encoding.UTF8.GetString(bytes.Span);
+        if (Repeats(said))
+        {
+            return RepeatsKey;
+        }
+
+        var text = Printable(IsProblem(type) ? DetailOf(bytes) ?? said : said);
+        return text.Length == 0 ? "" : Repeats(text) ? RepeatsKey : $" (\"{text}\")";
+    }
+
+    private static bool IsProblem(string mediaType) => mediaType.Equals("application/problem+json", StringComparison.OrdinalIgnoreCase);
+
+    // RFC 9457: what happened is in detail, and in title where that is all there is. The rest of the object is for machines.
+    private static string? DetailOf(ReadOnlyMemory<byte> problem)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(problem, new JsonDocumentOptions { MaxDepth = ProblemDepth, AllowDuplicateProperties = false });
+            var root = document.RootElement;
+            string? Member(string name) => root.ValueKind is JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+            return Member("detail") ?? Member("title");
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // Not JSON, or half a surrogate pair: it is quoted as it came.
+            return null;
+        }
     }
 
     private bool Repeats(string text) => _options.ServiceKey?.IsRepeatedIn(text) ?? false;

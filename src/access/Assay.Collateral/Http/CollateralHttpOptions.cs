@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>How services are asked. The defaults are meant for NVIDIA's; proxies are those of the environment.</summary>
 public sealed record CollateralHttpOptions

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using Assay.Trust.Jose;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>A key set that was fetched, or why there is none.</summary>
 public sealed record KeySetAnswer

@@ -4,7 +4,7 @@ using Assay.Endorsements;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>
 /// An OCSP responder over HTTP (RFC 6960 appendix A): POST to exactly one URL, whatever certificates name, with a fresh nonce each time.

@@ -8,7 +8,7 @@ using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>
 /// NVIDIA's RIM service, or a proxy with the same shape: <c>GET {base}/v1/rim/{id}</c> with

@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>
 /// A service key: held in memory that is zeroed on disposal, printed nowhere, and given out only as an Authorization header.

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Http;
 
 /// <summary>
 /// Where a service is asked: https, or http on this machine itself, without credentials or fragment. Its text leaves out the query,

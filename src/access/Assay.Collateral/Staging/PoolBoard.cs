@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Staging;
 
 /// <summary>Which pool a listener serves, with or without what is only staged for it.</summary>
 /// <param name="Pool">Its name.</param>

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Assay.Collateral.Files;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Staging;
 
 /// <summary>
 /// The pools of a cache's folder, and the RIMs that were staged for them. Commands write here while a server runs on the folder: the
@@ -18,11 +20,13 @@ public sealed class PoolFolder
     private readonly ItemFolder _staged;
 
     /// <param name="cache">The cache's folder.</param>
+    /// <exception cref="IOException">Something else is there, or it cannot be made or read.</exception>
     public PoolFolder(string cache)
     {
+        StoreFolder.Create(cache);
         _folder = Path.Combine(Path.GetFullPath(cache), "pools");
         _staged = new ItemFolder(StagedIn(cache));
-        Directory.CreateDirectory(_folder);
+        StoreFolder.Create(_folder);
     }
 
     /// <summary>All pools that have a file, sorted. Throws <see cref="IOException"/> when one is damaged.</summary>

@@ -6,7 +6,7 @@ using System.Text.Json;
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Staging;
 
 /// <summary>RIMs that enter and leave a pool together, as of one driver and its VBIOS.</summary>
 /// <param name="Name">The site's name for it.</param>

@@ -3,7 +3,7 @@ using System.Globalization;
 using Assay.Endorsements;
 using Assay.Evidence.Snp;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>The addresses of AMD's Key Distribution Service: <c>/vcek/v1/{product}/{chip}?blSPL=…&amp;teeSPL=…&amp;snpSPL=…&amp;ucodeSPL=…</c>.</summary>
 public static class AmdPath
@@ -15,7 +15,7 @@ public static class AmdPath
     public static bool IsProduct(string name) => name is "Milan" or "Genoa" or "Turin";
 
     /// <summary>The address of a VCEK's key.</summary>
-    public static bool TryReadVcek(string id, [NotNullWhen(true)] out string? path, [NotNullWhen(true)] out string? query)
+    internal static bool TryReadVcek(string id, [NotNullWhen(true)] out string? path, [NotNullWhen(true)] out string? query)
     {
         (path, query) = (null, null);
         if (id.Split('/') is not [var name, { Length: ChipDigits } chip, var tcb] || !IsProduct(name) || !Enum.TryParse<SnpProduct>(name, out var product)

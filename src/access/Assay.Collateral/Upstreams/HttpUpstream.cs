@@ -2,11 +2,12 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>Asks the manufacturers' services, or others of the same shape, each with connections and a circuit breaker of its own.</summary>
 public sealed class HttpUpstream : ICollateralSource, IDisposable
@@ -15,8 +16,6 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
     private const int MostListBytes = 2 * Limits.CrlBytes;
 
     private const string SgxPath = "/sgx/certification/v4";
-    private const string NotConfigured = "no upstream is configured for it (--offline, or none as its address)";
-
     private static readonly System.Buffers.SearchValues<byte> s_hexadecimal = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF"u8);
 
     private readonly UpstreamOptions _options;
@@ -68,7 +67,7 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
             CollateralKind.AmdCrl when id.Split('/') is [var leaf, var product] => await GetAsync(_options.Amd, $"/{leaf}/v1/{product}/crl", null, null, Limits.CrlBytes, cancellation).ConfigureAwait(false),
             CollateralKind.Vcek => await VcekAsync(id, cancellation).ConfigureAwait(false),
             CollateralKind.KeySet when _options.KeySets.TryGetValue(id, out var address) => await GetAsync(address, "", null, null, Limits.KeySetBytes, cancellation).ConfigureAwait(false),
-            _ => Fetched.Absent("", NotConfigured),
+            _ => Fetched.Absent("", _options.WhyNotConfigured),
         };
     }
 
@@ -101,7 +100,7 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
     {
         if (_rim is null)
         {
-            return Fetched.Failed("RIM", NotConfigured);
+            return Fetched.Failed("RIM", _options.WhyNotConfigured);
         }
 
         return await _rim.FetchAsync(CollateralQuestion.OfRim(id), cancellation).ConfigureAwait(false);
@@ -111,7 +110,7 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
     {
         if (_options.Ocsp is not { } address)
         {
-            return Fetched.Failed("OCSP", NotConfigured);
+            return Fetched.Failed("OCSP", _options.WhyNotConfigured);
         }
 
         var answer = await _clients[address].SendAsync(() => Post(address, der), Limits.OcspResponseBytes, cancellation).ConfigureAwait(false);
@@ -130,7 +129,7 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
     {
         if (address is null)
         {
-            return Fetched.Failed("", NotConfigured);
+            return Fetched.Failed("", _options.WhyNotConfigured);
         }
 
         var below = path.Length == 0 ? address.Uri : address.Below(path);

@@ -1,10 +1,11 @@
 using System.Text;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
 using Assay.Trust;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>
 /// Folders in the place of services, as <c>assay verify</c> reads them: for whoever has collected files by hand. What is found is believed
@@ -26,12 +27,13 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource 
         if (question.Key.Kind is CollateralKind.Rim && _rims is not null)
         {
             var answer = await _rims.FetchAsync(question, cancellation).ConfigureAwait(false);
-            return answer.Item is not null ? answer : Fetched.Absent($"{rims}", answer.WhyNot!);
+            // What a folder lacks is not asked for elsewhere; a folder that cannot be read lacks nothing.
+            return answer;
         }
 
         if (question is { Key.Kind: CollateralKind.Ocsp, CertId: { } asked } && _ocsp is not null)
         {
-            return _ocsp.Find(asked) is { } der ? Fetched.Item($"{ocsp}", der) : Fetched.Absent($"{ocsp}", "no response answers this CertID");
+            return _ocsp.WhyNot is { } wrong ? Fetched.Failed($"{ocsp}", wrong) : _ocsp.Find(asked) is { } der ? Fetched.Item($"{ocsp}", der) : Fetched.Absent($"{ocsp}", "no response answers this CertID");
         }
 
         return _processors.TryGetValue(question.Key, out var known) ? known : await next.FetchAsync(question, cancellation).ConfigureAwait(false);

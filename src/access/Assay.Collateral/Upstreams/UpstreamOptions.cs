@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
+using Assay.Collateral.Http;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Upstreams;
 
 /// <summary>The services that are asked, one for each family of items. What is null is not asked at all.</summary>
 public sealed record UpstreamOptions
@@ -34,6 +35,9 @@ public sealed record UpstreamOptions
 
     /// <summary>Intel's key for PCK certificates; null for none.</summary>
     public SecretText? IntelKey { get; init; }
+
+    /// <summary>What to say about an item whose service is not asked: how a user of the program has it asked.</summary>
+    public string WhyNotConfigured { get; init; } = "no upstream is configured for it";
 
     /// <summary>The manufacturers' own addresses.</summary>
     public static UpstreamOptions Manufacturers { get; } = new()

@@ -85,14 +85,18 @@ internal sealed class AuthenticSnpReport
     private static Outcome ChainIsAvailable(Candidate candidate)
     {
         var certificates = new List<Certificate>();
-        foreach (var der in candidate.Certificates)
+        string? malformed = null;
+        foreach (var (index, der) in candidate.Certificates.Index())
         {
-            if (!candidate.Cache.TryReadCertificate(der.Span, out var certificate, out var fault))
+            if (candidate.Cache.TryReadCertificate(der.Span, out var certificate, out var fault))
             {
-                return Outcome.Failed($"certificate {certificates.Count}: {fault}");
+                certificates.Add(certificate);
             }
-
-            certificates.Add(certificate);
+            else
+            {
+                // It says nothing: who sends it must not be able to spoil a chain that is complete without it.
+                malformed ??= $"certificate {index}: {fault}";
+            }
         }
 
         var name = candidate.Report!.SigningKey is SnpSigningKey.Vcek ? "SEV-VCEK" : "SEV-VLEK";
@@ -101,6 +105,11 @@ internal sealed class AuthenticSnpReport
         var leaf = leaves.FirstOrDefault(certificate => IsOfThe(candidate.Report, certificate)) ?? leaves.FirstOrDefault();
         var issuer = leaf is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(leaf.Issuer));
         var root = issuer is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(issuer.Issuer));
+        if ((leaf is null || issuer is null || root is null) && malformed is not null)
+        {
+            return Outcome.Failed(malformed);
+        }
+
         if (leaf is null)
         {
             return Outcome.Missing($"the {name[4..]} certificate is missing: AMD's key distribution service has it by chip id and TCB, or the host gives it");

@@ -12,7 +12,10 @@ public sealed record ProcessorCollateral
     /// <summary>For SNP reports.</summary>
     public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
 
-    /// <summary>This, and from another what is not in it; of revocation lists both, for a given one that is older must not hide what a later one revokes.</summary>
+    /// <summary>
+    /// This, and from another what is not in it; of revocation lists and of Intel's statements both, for an older one that was given must not
+    /// hide what a later one says.
+    /// </summary>
     internal ProcessorCollateral Or(ProcessorCollateral other) => new()
     {
         Tdx = new TdxCollateral
@@ -21,6 +24,8 @@ public sealed record ProcessorCollateral
             QeIdentity = Tdx.QeIdentity ?? other.Tdx.QeIdentity,
             PckCrl = Tdx.PckCrl ?? other.Tdx.PckCrl,
             RootCrl = Tdx.RootCrl ?? other.Tdx.RootCrl,
+            OtherTcbInfo = Tdx.TcbInfo is null ? null : other.Tdx.TcbInfo,
+            OtherQeIdentity = Tdx.QeIdentity is null ? null : other.Tdx.QeIdentity,
             OtherPckCrl = Tdx.PckCrl is null ? null : other.Tdx.PckCrl,
             OtherRootCrl = Tdx.RootCrl is null ? null : other.Tdx.RootCrl,
         },

@@ -27,6 +27,12 @@ public sealed record TdxCollateral
     /// <summary>DER: the revocation list of Intel's root.</summary>
     public ReadOnlyMemory<byte>? RootCrl { get; init; }
 
+    /// <summary>Other TCB information: of those that verify the one with the higher number counts, wherever it came from (S-17).</summary>
+    internal IntelStatement? OtherTcbInfo { get; init; }
+
+    /// <summary>Another identity: of those that verify the one with the higher number counts.</summary>
+    internal IntelStatement? OtherQeIdentity { get; init; }
+
     /// <summary>Another list of the PCK CA: the later of the two counts, wherever it came from (S-17).</summary>
     internal ReadOnlyMemory<byte>? OtherPckCrl { get; init; }
 

@@ -101,38 +101,20 @@ public sealed record ItemFault(ItemRefusal Refusal, string Reason)
 }
 
 /// <summary>
-/// An item of collateral proven to be what its key says, with the exact bytes that were proven. Only <see cref="ItemVerification"/> makes
-/// one. It was proven apart from any time: until when it may be used its dates say.
+/// An item of collateral that is signed, proven to be what its key says, with the exact bytes that were proven. Only
+/// <see cref="ItemVerification"/> makes one. It was proven apart from any time: until when it may be used its dates say.
 /// </summary>
-public sealed class VerifiedItem
+public sealed class VerifiedItem : KeptItem
 {
     internal VerifiedItem()
     {
     }
-
-    /// <summary>Which one it is.</summary>
-    public required CollateralKey Key { get; init; }
-
-    /// <summary>What was verified, to the byte.</summary>
-    public required ReadOnlyMemory<byte> Body { get; init; }
-
-    /// <summary>PEM of the chain that came with it, to the byte; empty for kinds that need none.</summary>
-    public ReadOnlyMemory<byte> Chain { get; init; }
 
     /// <summary>The key of its high-water mark: OCSP answers of one certificate share it whatever hash names the certificate.</summary>
     public string MarkId { get; init; } = "";
 
     /// <summary>How new it is.</summary>
     public required ItemRank Rank { get; init; }
-
-    /// <summary>The first instant at which it holds.</summary>
-    public required DateTimeOffset ValidFrom { get; init; }
-
-    /// <summary>The last instant at which it holds: its own end, or the first end of a certificate that it rests on.</summary>
-    public required DateTimeOffset ValidUntil { get; init; }
-
-    /// <summary>When the first certificate that it rests on ends: NVIDIA signs manifests anew before that (S-19).</summary>
-    public required DateTimeOffset SignersUntil { get; init; }
 
     /// <summary>No honest clock is earlier than this (S-13): producedAt, thisUpdate, issueDate.</summary>
     public DateTimeOffset Stated { get; init; } = DateTimeOffset.MinValue;
@@ -145,13 +127,4 @@ public sealed class VerifiedItem
 
     /// <summary>Facts that services state in headers, from the verified content: <c>fmspc</c>, <c>tcbm</c>, <c>ca</c> of a PCK certificate.</summary>
     public ImmutableDictionary<string, string> Facts { get; init; } = ImmutableDictionary<string, string>.Empty;
-
-    /// <summary>Whether it holds at a time; why not.</summary>
-    public bool IsCurrent(DateTimeOffset at, [NotNullWhen(false)] out ItemFault? fault)
-    {
-        fault = ValidFrom - at > RevocationJudgement.ClockSkewTolerance ? new ItemFault(ItemRefusal.NotCurrent, $"it holds from {Utc.Text(ValidFrom)} on, it is {Utc.Text(at)}")
-            : at > ValidUntil ? new ItemFault(ItemRefusal.NotCurrent, $"it held until {Utc.Text(ValidUntil)}, it is {Utc.Text(at)}")
-            : null;
-        return fault is null;
-    }
 }

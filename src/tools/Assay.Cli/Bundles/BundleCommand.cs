@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Assay.Checks;
 using Assay.Cli.Collateral;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Wire;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
 using Assay.Trust.Jose;
 using Assay.Wire;
 

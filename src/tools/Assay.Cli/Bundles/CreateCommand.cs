@@ -1,7 +1,10 @@
 using System.CommandLine;
 using Assay.Checks;
 using Assay.Cli.Collateral;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Files;
+using Assay.Collateral.Gathering;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Jose;

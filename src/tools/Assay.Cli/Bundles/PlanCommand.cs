@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Gathering;
+using Assay.Collateral.Items;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Wire;

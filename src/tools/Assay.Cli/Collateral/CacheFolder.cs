@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust;
 

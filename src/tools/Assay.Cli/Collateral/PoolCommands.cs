@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Assay.Collateral;
+using Assay.Collateral.Staging;
 
 namespace Assay.Cli.Collateral;
 

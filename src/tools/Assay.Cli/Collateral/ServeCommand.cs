@@ -1,6 +1,9 @@
 using System.CommandLine;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Http;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Microsoft.Extensions.Logging;
@@ -110,11 +113,36 @@ internal static class ServeCommand
         }
 
         var kept = request.Folder is null ? "in memory" : Printable.Of($"in {request.Folder}");
-        Console.Out.WriteLine($"{cache.Count} items {kept}, anchors {Printable.Of(request.Trust.Name)}; clients take an address above as RIM URL, OCSP URL or PCCS URL");
+        Console.Out.WriteLine($"{cache.Count} items {kept}, anchors {Printable.Of(request.Trust.Name)}");
+        foreach (var (what, paths, source) in Routes(request.Upstreams))
+        {
+            Console.Out.WriteLine($"  {what,-32} {paths,-40} {source}");
+        }
+
+        Console.Out.WriteLine("clients take an address above as the base address of each of these services; a verification takes it as --collateral-url");
         if (cache.WhyNotClock() is { } whyNot)
         {
             Output.Error("collateral.clock", whyNot);
         }
+    }
+
+    /// <summary>What is served, where, and from where what is not held is fetched.</summary>
+    private static IEnumerable<(string What, string Paths, string Source)> Routes(UpstreamOptions upstreams)
+    {
+        static string From(ServiceAddress? address) => address is null ? "what is held" : $"from {Printable.Of($"{address}")}";
+        yield return ("RIMs", "/v1/rim/{id}, /v1/rim/ids", From(upstreams.Rim));
+        yield return ("OCSP answers", "POST / and /ocsp, GET below them", From(upstreams.Ocsp));
+        yield return ("revocation lists of NVIDIA", "/crl/{name}", From(upstreams.Crl));
+        yield return ("Intel's collateral", "/sgx|tdx/certification/v4/...", From(upstreams.Intel));
+        yield return ("revocation list of Intel's root", "/sgx/certification/v4/rootcacrl", From(upstreams.IntelRootCrl ?? upstreams.Intel));
+        yield return ("AMD's collateral", "/vcek|vlek/v1/{product}/...", From(upstreams.Amd));
+        foreach (var (name, address) in upstreams.KeySets.OrderBy(set => set.Key, StringComparer.Ordinal))
+        {
+            yield return ($"key set {Printable.Of(name)}", $"/v1/jwks/{Printable.Of(name)}", From(address));
+        }
+
+        yield return ("what is held; chains of devices", "/v1/collateral; POST /v1/chains", "this server");
+        yield return ("health and metrics", "/healthz, /readyz, /metrics", "this server");
     }
 
     private static bool TryImport(ServeRequest request, CollateralCache cache, ItemVerification verification)

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Assay.Collateral;
+using Assay.Collateral.Staging;
 using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Trust;

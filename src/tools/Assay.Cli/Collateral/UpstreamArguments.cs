@@ -3,7 +3,8 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Http;
+using Assay.Collateral.Upstreams;
 
 namespace Assay.Cli.Collateral;
 
@@ -87,6 +88,7 @@ internal sealed class UpstreamArguments
                 KeySets = KeySets(),
                 Http = http,
                 IntelKey = Key(options.IntelKey),
+                WhyNotConfigured = "no upstream is configured for it (--offline, or none as its address)",
             };
         }
 

@@ -1,7 +1,13 @@
 using System.Net;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Gathering;
+using Assay.Collateral.Http;
+using Assay.Collateral.Items;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Policies;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Trust;
 using Assay.Wire;
 

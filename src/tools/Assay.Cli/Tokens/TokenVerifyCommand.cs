@@ -5,7 +5,7 @@ using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
 using Assay.Cli.Explain;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;

@@ -7,7 +7,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
@@ -303,7 +303,8 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             {
                 var failed = findings.First(finding => finding.State is CheckState.Failed);
                 var sides = (failed.Found, failed.Expected) is ({ } found, { } expected) ? $": found {found}, expected {expected}" : "";
-                refuse(failed.Id, $"--reference-values: {InputFile.NameOf(file)}: {failed.Reason}{sides}");
+                var how = keys is null && failed.Id is "reference.signature.valid" ? " (--reference-keys)" : "";
+                refuse(failed.Id, $"--reference-values: {InputFile.NameOf(file)}: {failed.Reason}{how}{sides}");
             }
 
             return null;

@@ -8,7 +8,7 @@ using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
 using Assay.Cli.Explain;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
 using Assay.Reference.Manifest;
 using Assay.Tokens;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Bundles;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;

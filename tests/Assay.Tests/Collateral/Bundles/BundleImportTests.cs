@@ -1,4 +1,5 @@
 using Assay.Collateral;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Assay.Simulator;
 
@@ -80,7 +81,7 @@ public sealed class BundleImportTests(BundleWorld world) : IClassFixture<BundleW
 
         Assert.Equal([world.BromKey], import.Passed.Select(passed => passed.Key));
         Assert.True(cache.TryGetHeld(world.BromKey, out var held));
-        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, held.Status);
+        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, Assert.IsType<VerifiedItem>(held).Status);
     }
 
     [Fact]

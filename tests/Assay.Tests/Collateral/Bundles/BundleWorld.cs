@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Gathering;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Simulator;

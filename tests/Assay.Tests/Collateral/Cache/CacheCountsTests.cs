@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 

@@ -1,5 +1,6 @@
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;

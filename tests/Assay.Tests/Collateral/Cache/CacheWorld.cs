@@ -3,6 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Reference.Intel;
 using Assay.Simulator;

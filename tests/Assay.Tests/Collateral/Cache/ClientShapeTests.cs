@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Trust.Revocation;
 
 namespace Assay.Tests.Collateral;

@@ -1,5 +1,7 @@
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Simulator;
 using Assay.Trust;
@@ -169,18 +171,18 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
         {
             key = CacheWorld.OcspKey(cache, world.Brom);
             upstream.Says(SimulatedOcsp.Respond(CacheWorld.Revoked(world.Brom)));
-            Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(key, Cancellation)).Item!.Status);
+            Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(key, Cancellation)).Verified!.Status);
 
             upstream.Says(SimulatedOcsp.Respond(CacheWorld.Good(world.Brom, CacheWorld.Now.AddHours(-2))));
             time.Now += TimeSpan.FromMinutes(40);
             await cache.RefreshAsync();
-            Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(key, Cancellation)).Item!.Status);
+            Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(key, Cancellation)).Verified!.Status);
             Assert.Equal(1, cache.Meters.Read("refused", CollateralKind.Ocsp, "older"));
 
             // Of one instant, the revocation wins.
             upstream.Says(SimulatedOcsp.Respond(CacheWorld.Good(world.Brom)));
             time.Now += TimeSpan.FromHours(1);
-            Assert.NotEqual(Assay.Trust.Revocation.CertificateStatus.Good, (await cache.GetAsync(key, Cancellation)).Item?.Status);
+            Assert.NotEqual(Assay.Trust.Revocation.CertificateStatus.Good, (await cache.GetAsync(key, Cancellation)).Verified?.Status);
 
             // Evicted items leave their marks.
             Assert.True(cache.Remove(key));
@@ -200,10 +202,10 @@ public sealed class CollateralCacheTests(CacheWorld world) : IClassFixture<Cache
         await using var cache = world.Cache(upstream, time);
         var (sha1, sha384) = (CacheWorld.OcspKey(cache, world.Brom), CacheWorld.OcspKey(cache, world.Brom, OcspHash.Sha384));
         upstream.Says(SimulatedOcsp.Respond(CacheWorld.Good(world.Brom)));
-        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Good, (await cache.GetAsync(sha1, Cancellation)).Item!.Status);
+        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Good, (await cache.GetAsync(sha1, Cancellation)).Verified!.Status);
 
         upstream.Says(SimulatedOcsp.Respond(CacheWorld.Revoked(world.Brom, CacheWorld.Now.AddMinutes(-1)) with { CertIdHash = System.Security.Cryptography.HashAlgorithmName.SHA384 }));
-        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(sha384, Cancellation)).Item!.Status);
+        Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, (await cache.GetAsync(sha384, Cancellation)).Verified!.Status);
 
         upstream.IsDown();
         Assert.Null((await cache.GetAsync(sha1, Cancellation)).Item);

@@ -1,6 +1,7 @@
 using System.Net;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;

@@ -1,7 +1,8 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using Assay.Collateral;
+using Assay.Collateral.Items;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Tests.Collateral;

@@ -1,5 +1,5 @@
-using Assay.Collateral;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Simulator;
 
 namespace Assay.Tests.Collateral;

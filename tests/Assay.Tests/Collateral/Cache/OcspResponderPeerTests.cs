@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Trust;
 
 namespace Assay.Tests.Collateral;

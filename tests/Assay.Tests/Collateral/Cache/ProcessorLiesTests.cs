@@ -194,9 +194,9 @@ public sealed class ProcessorLiesTests(ProcessorServices services) : IClassFixtu
         static string Text(byte[] coordinate) => System.Buffers.Text.Base64Url.EncodeToString(coordinate);
     }
 
-    private Task<ServedProxy> KeysAsync(Loopback upstream) => ServedProxy.StartAsync(services.Trust, new ManualTime(ProcessorServices.Now), new Assay.Collateral.UpstreamOptions
+    private Task<ServedProxy> KeysAsync(Loopback upstream) => ServedProxy.StartAsync(services.Trust, new ManualTime(ProcessorServices.Now), new Assay.Collateral.Upstreams.UpstreamOptions
     {
-        KeySets = System.Collections.Immutable.ImmutableDictionary<string, Assay.Collateral.ServiceAddress>.Empty.Add("issuer", upstream.Address),
+        KeySets = System.Collections.Immutable.ImmutableDictionary<string, Assay.Collateral.Http.ServiceAddress>.Empty.Add("issuer", upstream.Address),
     });
 
     private SimulatedAnswer Told(HttpRequest request, SimulatedAnswer honest, string lie) => lie switch

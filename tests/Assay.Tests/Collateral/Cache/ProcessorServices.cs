@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Assay.Checks;
-using Assay.Collateral;
+using Assay.Collateral.Items;
+using Assay.Collateral.Upstreams;
 using Assay.Simulator;
 using Assay.Trust;
 using Microsoft.AspNetCore.Http;

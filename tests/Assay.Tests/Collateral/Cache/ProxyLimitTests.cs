@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
-using Assay.Collateral;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 
 namespace Assay.Tests.Collateral;
 

@@ -1,7 +1,11 @@
 using System.Net;
 using Assay.Checks;
 using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Diagnostics;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Staging;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Trust;
 using Microsoft.Extensions.Logging;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using OcspRequest = Assay.Trust.Revocation.OcspRequest;
 
 namespace Assay.Tests.Collateral;

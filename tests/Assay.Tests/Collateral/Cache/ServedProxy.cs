@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
-using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Http;
+using Assay.Collateral.Items;
 using Assay.Collateral.Proxy;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Policy;
 using Assay.Trust;

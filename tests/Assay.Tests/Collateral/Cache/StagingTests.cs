@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
-using Assay.Collateral;
+using Assay.Collateral.Staging;
+using Assay.Collateral.Upstreams;
 using Assay.Tests.Cli;
 
 namespace Assay.Tests.Collateral;

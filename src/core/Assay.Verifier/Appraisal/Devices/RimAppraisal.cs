@@ -117,7 +117,7 @@ internal static class RimAppraisal
             return Outcome.Held(id);
         }
 
-        return Outcome.Missing($"{id} is missing: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked; give --rim-store or --rim-url"}");
+        return Outcome.Missing($"{id} is missing: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked"}");
     }
 
     private static Outcome IsWellFormed(Candidate candidate)

@@ -11,7 +11,7 @@ namespace Assay.Appraisal.Processors;
 /// <param name="Issuer">The one above it in its path, which signs the list.</param>
 /// <param name="List">DER; null when it could not be had.</param>
 /// <param name="Source">Where the list comes from, for people.</param>
-/// <param name="Other">A second list of the same issuer: it counts where it is authentic and later; null for none.</param>
+/// <param name="Other">A second list of the same issuer: it counts where it is authentic and later, or as new and revokes; null for none.</param>
 internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source, ReadOnlyMemory<byte>? Other = null);
 
 /// <summary>The answers about a path's revocation from lists.</summary>
@@ -63,9 +63,10 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
             return answer;
         }
 
-        // One that is not authentic says nothing: its sender must not be able to spoil the list that is at hand.
+        // One that is not authentic says nothing: its sender must not be able to spoil the list that is at hand. Of two that are equally new
+        // the one that revokes counts.
         var second = Ask(query with { List = other });
-        return second.Judgement is not null && second.ThisUpdate > answer.ThisUpdate ? second : answer;
+        return second.List is { } later && (answer.List!.IsOlderThan(later) || (!later.IsOlderThan(answer.List) && second.Revokes)) ? second : answer;
     }
 
     private Answer Ask(CrlQuery query)
@@ -73,24 +74,29 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
         var name = query.Subject.Subject.CommonName ?? query.Subject.Subject.ToString();
         if (query.List is not { } bytes)
         {
-            return new Answer(name, null, null, $"{query.Source} is missing", DateTimeOffset.MinValue);
+            return new Answer(name, null, null, $"{query.Source} is missing", null);
         }
 
         if (!AuthenticCrl.TryFromCache(bytes.Span, query.Issuer, trust.Kind, cache, out var crl))
         {
             if (!CertificateRevocationList.TryParse(bytes.Span, out var list, out var fault))
             {
-                return new Answer(name, null, $"{query.Source} is malformed: {fault}", null, DateTimeOffset.MinValue);
+                return new Answer(name, null, $"{query.Source} is malformed: {fault}", null, null);
             }
 
             if (!AuthenticCrl.TryAuthenticate(list, query.Issuer, trust.Kind, cache, out crl, out var whyNot))
             {
-                return new Answer(name, null, $"{query.Source} is not authentic: {whyNot}", null, DateTimeOffset.MinValue);
+                return new Answer(name, null, $"{query.Source} is not authentic: {whyNot}", null, null);
             }
         }
 
-        return new Answer(name, RevocationJudgement.Of(crl, query.Subject, query.Issuer, at), null, null, crl.List.ThisUpdate);
+        return new Answer(name, RevocationJudgement.Of(crl, query.Subject, query.Issuer, at), null, null, crl);
     }
 
-    private sealed record Answer(string Name, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, DateTimeOffset ThisUpdate);
+    private sealed record Answer(string Name, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, AuthenticCrl? List)
+    {
+        public DateTimeOffset ThisUpdate => List?.List.ThisUpdate ?? DateTimeOffset.MinValue;
+
+        public bool Revokes => Judgement?.State is RevocationState.Revoked or RevocationState.Hold;
+    }
 }

@@ -27,8 +27,34 @@ internal static class StatementAppraisal
     /// <summary>The ids under a prefix, in the order in which the checks run.</summary>
     public static IEnumerable<string> CheckIds(string prefix) => s_suffixes.Select(suffix => prefix + suffix);
 
-    /// <summary>Asks everything that does not depend on the quote.</summary>
-    public static StatementResult<T> Appraise<T>(
+    /// <summary>
+    /// Asks everything that does not depend on the quote about the statement that counts. Of two that verify and are about the platform it is the
+    /// one with the higher number, and of one number the one that was issued later, wherever they came from (S-17). A second one that does not
+    /// verify says nothing: who sends it must not be able to spoil the one that is at hand.
+    /// </summary>
+    public static StatementResult<T> AppraiseLatest<T>(
+        string prefix, string what, IntelStatement? statement, IntelStatement? other, Func<T, bool> isAbout, Reader<T> read,
+        Func<T, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number)> datesOf, TdxCollateral collateral, TdxExpectations expected, CrlJudge judge, VerifierCache cache)
+        where T : class
+    {
+        var first = Appraise(prefix, what, statement, read, datesOf, collateral, expected, judge, cache);
+        if (statement is null || other is null || IsSame(statement, other))
+        {
+            return first;
+        }
+
+        var second = Appraise(prefix, what, other, read, datesOf, collateral, expected, judge, cache);
+        return second.Findings.IsPassed() && second.Value is { } candidate && isAbout(candidate)
+            && (first.Value is not { } held || !isAbout(held) || IsLater(datesOf(candidate), datesOf(held))) ? second : first;
+    }
+
+    private static bool IsLater((DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number) one, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number) other) =>
+        one.Number != other.Number ? one.Number > other.Number : one.Issued > other.Issued;
+
+    private static bool IsSame(IntelStatement one, IntelStatement other) =>
+        one.Content.Span.SequenceEqual(other.Content.Span) && one.Signature.Span.SequenceEqual(other.Signature.Span) && one.IssuerChain.Span.SequenceEqual(other.IssuerChain.Span);
+
+    private static StatementResult<T> Appraise<T>(
         string prefix, string what, IntelStatement? statement, Reader<T> read, Func<T, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number)> datesOf,
         TdxCollateral collateral, TdxExpectations expected, CrlJudge judge, VerifierCache cache)
         where T : class

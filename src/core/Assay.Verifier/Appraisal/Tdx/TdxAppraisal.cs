@@ -110,12 +110,12 @@ internal static class TdxAppraisal
 
         var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Basis.Time.Instant, expected.Basis.Trust, expected.Basis.Revocation, cache));
         ImmutableArray<Finding> chain = [.. s_chain.Select(check => check.Ask(candidate))];
-        var info = StatementAppraisal.Appraise<TcbInfo>(
-            TcbInfoPrefix, "TCB information", collateral.TcbInfo, TcbInfo.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
-            collateral, expected, candidate.Judge, cache);
-        var identity = StatementAppraisal.Appraise<QeIdentity>(
-            QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, QeIdentity.TryParse, value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber),
-            collateral, expected, candidate.Judge, cache);
+        var info = StatementAppraisal.AppraiseLatest<TcbInfo>(
+            TcbInfoPrefix, "TCB information", collateral.TcbInfo, collateral.OtherTcbInfo, candidate.IsOfThePlatform, TcbInfo.TryParse,
+            value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber), collateral, expected, candidate.Judge, cache);
+        var identity = StatementAppraisal.AppraiseLatest<QeIdentity>(
+            QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, collateral.OtherQeIdentity, _ => true, QeIdentity.TryParse,
+            value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber), collateral, expected, candidate.Judge, cache);
         (candidate.Info, candidate.Identity) = (info.Value, identity.Value);
         ImmutableArray<Finding> answers = [.. s_platform.Concat(s_domain).Select(check => check.Ask(candidate))];
         DateTimeOffset[] dates = [candidate.Revocation.LatestStatement, info.LatestStatement, identity.LatestStatement];
@@ -316,7 +316,9 @@ internal static class TdxAppraisal
         public TcbJudgement? QeTcb { get; set; }
 
         /// <summary>The TCB information, where it is of this platform.</summary>
-        public TcbInfo? UsableInfo => Info is { } info && info.Fmspc == quote.Platform.Fmspc && info.PceId == quote.Platform.PceId ? info : null;
+        public TcbInfo? UsableInfo => Info is { } info && IsOfThePlatform(info) ? info : null;
+
+        public bool IsOfThePlatform(TcbInfo info) => info.Fmspc == quote.Platform.Fmspc && info.PceId == quote.Platform.PceId;
 
         public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
         [

@@ -97,7 +97,7 @@ internal static class ReferenceManifestJudge
     {
         (null, null) => Outcome.Waived("it is not signed, and no keys were given: whoever could write the file chose the values"),
         (null, _) => Outcome.Failed("it is not signed, and keys were given: a signature under one of them is demanded"),
-        (_, null) => Outcome.Failed("it is signed, and no keys were given to verify it with: give those that may sign it (--reference-keys)"),
+        (_, null) => Outcome.Failed("it is signed, and no keys were given to verify it with: give those that may sign it"),
         ({ } jws, _) => candidate.Key!.Verifies(jws.SignedContent, jws.Signature.Span) ? Outcome.Held(candidate.Key.KeyId) : Outcome.Failed("its signature is not its key's: it was altered"),
     };
 

@@ -200,7 +200,7 @@ internal sealed class AuthenticOcspAnswer
 
     /// <summary>
     /// Whether <paramref name="other"/>, about the same certificate, is newer by thisUpdate (S-17). Of two with one thisUpdate that
-    /// contradict each other, the one that is not revoked counts as the older, so that it never replaces the other.
+    /// contradict each other the worse counts, in whatever order they come: revoked before unknown, unknown before a hold, a hold before good.
     /// </summary>
     /// <exception cref="ArgumentException">The two are about different certificates: a mistake of the caller.</exception>
     public bool IsOlderThan(AuthenticOcspAnswer other)
@@ -213,8 +213,17 @@ internal sealed class AuthenticOcspAnswer
 
         return ThisUpdate != other.ThisUpdate
             ? ThisUpdate < other.ThisUpdate
-            : Status is not CertificateStatus.Revoked && other.Status is CertificateStatus.Revoked;
+            : Severity(this) < Severity(other);
     }
+
+    // A hold may be tolerated, and is the least of what is not good.
+    private static int Severity(AuthenticOcspAnswer answer) => answer.Status switch
+    {
+        CertificateStatus.Good => 0,
+        CertificateStatus.Revoked when RevocationJudgement.IsHold(new RevocationStatus(answer.Status, answer.RevokedAt, answer.Reason)) => 1,
+        CertificateStatus.Revoked => 3,
+        _ => 2,
+    };
 
     /// <summary>What was asked: about whom, by which CertIDs, and the scope under which the proof may be remembered.</summary>
     private readonly record struct Question(RevocationSubject About, Digest Scope, Func<OcspCertId, bool> IsAbout);

@@ -132,7 +132,7 @@ public sealed record RevocationJudgement(
     {
         var state = status.Status switch
         {
-            CertificateStatus.Revoked => status.Reason is RevocationReason.CertificateHold && !NeverIssued(status) ? RevocationState.Hold : RevocationState.Revoked,
+            CertificateStatus.Revoked => IsHold(status) ? RevocationState.Hold : RevocationState.Revoked,
             CertificateStatus.Good => StateOf(currency),
             _ => RevocationState.Unknown,
         };
@@ -162,6 +162,9 @@ public sealed record RevocationJudgement(
     // RFC 6960 §2.2: a serial number that was never assigned is "on hold" since 1 January 1970. No policy may tolerate that hold.
     private static bool NeverIssued(RevocationStatus status) =>
         status.Reason is RevocationReason.CertificateHold && status.RevokedAt == DateTimeOffset.UnixEpoch;
+
+    /// <summary>Whether a revoked certificate is on hold: revoked until further notice.</summary>
+    internal static bool IsHold(RevocationStatus status) => status.Reason is RevocationReason.CertificateHold && !NeverIssued(status);
 
     private static string Text(DateTimeOffset? time) => time is { } known ? Utc.Text(known) : "an unknown time";
 }

@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// The certificate authorities that verified items proved: by key, by the hashes of CertIDs, and by the names of the lists that they sign.

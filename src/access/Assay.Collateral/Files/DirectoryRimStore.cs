@@ -3,9 +3,10 @@ using Assay.Endorsements;
 using Assay.Reference;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
-/// <summary>A folder with files <c>&lt;id&gt;.xml</c>, as <c>nvattest --rim-store dir</c> has it.</summary>
+/// <summary>A folder with files <c>&lt;id&gt;.xml</c>, as <c>nvattest --rim-store dir</c> has it. A wrong folder is an error of every answer, with its path.</summary>
+/// <param name="folder">The folder.</param>
 public sealed class DirectoryRimStore(string folder) : ICollateralSource
 {
     private const string Extension = ".xml";
@@ -43,6 +44,12 @@ public sealed class DirectoryRimStore(string folder) : ICollateralSource
         var path = Path.Combine(folder, id + Extension);
         if (!File.Exists(path))
         {
+            // A folder that is not there lacks no RIM: it is the wrong one.
+            if (StoreFolder.WhyNot(folder) is { } wrong)
+            {
+                return Fetched.Failed(folder, wrong);
+            }
+
             var corim = File.Exists(Path.Combine(folder, id + ".corim"));
             return Fetched.Absent(folder, corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
         }

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using Assay.Endorsements;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// What a cache counts. Every number only rises. The instruments of the meter <see cref="MeterName"/> and the text at /metrics read the
@@ -29,7 +29,7 @@ public sealed class CacheMeters : IDisposable
     internal Meter Meter { get; }
 
     /// <summary>The counters, in the order of the text at /metrics.</summary>
-    internal static ImmutableArray<(string Name, string Help, bool HasReason)> Counters { get; } =
+    public static ImmutableArray<(string Name, string Help, bool HasReason)> Counters { get; } =
     [
         ("hits", "Requests answered with a fresh item that was held.", false),
         ("misses", "Requests that waited for an upstream.", false),
@@ -54,7 +54,8 @@ public sealed class CacheMeters : IDisposable
     /// <summary>Ends the instruments; the numbers can still be read.</summary>
     public void Dispose() => Meter.Dispose();
 
-    internal static string InstrumentOf(string counter) => $"assay.collateral.{counter}";
+    /// <summary>The instrument of a counter.</summary>
+    public static string InstrumentOf(string counter) => $"assay.collateral.{counter}";
 
     internal static KeyValuePair<string, object?> KindTag(CollateralKind kind) => new("kind", CollateralKinds.NameOf(kind));
 

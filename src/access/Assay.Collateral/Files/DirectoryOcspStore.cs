@@ -3,18 +3,18 @@ using Assay.Endorsements;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>
 /// A folder with OCSP responses in DER, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;
-/// which ones is told when an answer is missing.
+/// which ones is told when an answer is missing. A wrong folder is an error of every answer, with its path.
 /// </summary>
 public sealed class DirectoryOcspStore : ICollateralSource
 {
     private const int MostFiles = 10_000;
 
     private readonly string _folder;
-    private readonly Lazy<(ImmutableArray<(OcspResponse Response, ReadOnlyMemory<byte> Bytes)> Responses, ImmutableArray<string> PassedOver)> _content;
+    private readonly Lazy<(ImmutableArray<(OcspResponse Response, ReadOnlyMemory<byte> Bytes)> Responses, ImmutableArray<string> PassedOver, string? WhyNot)> _content;
 
     /// <summary>Reads the folder at first use.</summary>
     public DirectoryOcspStore(string folder)
@@ -32,6 +32,11 @@ public sealed class DirectoryOcspStore : ICollateralSource
             return Task.FromResult(Fetched.Absent("", "a folder of OCSP responses is asked about certificates alone"));
         }
 
+        if (WhyNot is { } wrong)
+        {
+            return Task.FromResult(Fetched.Failed(_folder, wrong));
+        }
+
         ImmutableArray<CollateralItem> items =
         [
             .. _content.Value.Responses
@@ -45,16 +50,31 @@ public sealed class DirectoryOcspStore : ICollateralSource
             : Fetched.Of(_folder, items));
     }
 
-    /// <summary>Of the responses that answer exactly this CertID the newest; null when there is none.</summary>
+    /// <summary>Why the folder cannot be read; null when it can.</summary>
+    internal string? WhyNot => _content.Value.WhyNot;
+
+    /// <summary>Of the responses that answer exactly this CertID the newest, of those with one thisUpdate one that is not good; null when there is none.</summary>
     internal ReadOnlyMemory<byte>? Find(OcspCertId asked) =>
         (from candidate in _content.Value.Responses
          from single in candidate.Response.Basic?.Responses ?? []
          where single.CertId.Equals(asked)
-         orderby single.ThisUpdate descending
+         orderby single.ThisUpdate descending, Severity(single.Status.Status) descending
          select (ReadOnlyMemory<byte>?)candidate.Bytes).FirstOrDefault();
 
-    private (ImmutableArray<(OcspResponse, ReadOnlyMemory<byte>)>, ImmutableArray<string>) Read()
+    private static int Severity(CertificateStatus status) => status switch
     {
+        CertificateStatus.Good => 0,
+        CertificateStatus.Revoked => 2,
+        _ => 1,
+    };
+
+    private (ImmutableArray<(OcspResponse, ReadOnlyMemory<byte>)>, ImmutableArray<string>, string?) Read()
+    {
+        if (StoreFolder.WhyNot(_folder) is { } wrong)
+        {
+            return ([], [], wrong);
+        }
+
         var responses = ImmutableArray.CreateBuilder<(OcspResponse, ReadOnlyMemory<byte>)>();
         var passedOver = ImmutableArray.CreateBuilder<string>();
         try
@@ -63,7 +83,7 @@ public sealed class DirectoryOcspStore : ICollateralSource
             if (files.Length > MostFiles)
             {
                 // Some of them may be newer than those that would be read, and say "revoked".
-                return ([], [$"all, for there are more than {MostFiles} files"]);
+                return ([], [], $"{_folder} has more than {MostFiles} files");
             }
 
             foreach (var file in files)
@@ -80,9 +100,9 @@ public sealed class DirectoryOcspStore : ICollateralSource
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            passedOver.Add(exception.Message);
+            return ([], [], $"the folder {_folder} cannot be read: {exception.Message}");
         }
 
-        return (responses.ToImmutable(), passedOver.ToImmutable());
+        return (responses.ToImmutable(), passedOver.ToImmutable(), null);
     }
 }

@@ -7,7 +7,7 @@ using System.Text.Json;
 using Assay.Endorsements;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// What stands before an item in its file: hints for whoever has not read it. Nothing in it is believed: before an item is served its bytes
@@ -30,7 +30,7 @@ internal sealed record ItemHeader
     public required DateTimeOffset SignersUntil { get; init; }
     public required ItemTimes Times { get; init; }
 
-    public static ItemHeader Of(VerifiedItem item, string source, ItemTimes times) => new()
+    public static ItemHeader Of(KeptItem item, string source, ItemTimes times) => new()
     {
         Key = item.Key,
         Sha256 = DigestOf(item.Chain.Span, item.Body.Span),

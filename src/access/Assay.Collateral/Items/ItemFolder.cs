@@ -1,10 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// A folder with one file for each item: a line of JSON, the chain, the body. A file appears whole or not at all: it is written beside its
@@ -23,7 +24,7 @@ internal sealed class ItemFolder
     public ItemFolder(string folder)
     {
         _folder = Path.GetFullPath(folder);
-        Directory.CreateDirectory(_folder);
+        StoreFolder.Create(_folder);
     }
 
     /// <summary>The headers of all items, with the length of their files. What a killed process left half-written is removed.</summary>

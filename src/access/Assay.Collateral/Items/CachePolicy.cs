@@ -2,12 +2,12 @@ using System.Security.Cryptography;
 using Assay.Endorsements;
 using Assay.Trust.Revocation;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>How long items of a kind are kept before they are asked for again, and how long they serve while nobody answers.</summary>
 /// <param name="Life">Until then an item is fresh; at half of it a refresh begins. Never beyond the item's own end.</param>
 /// <param name="Stale">How long after that it still serves while the upstream fails. Never beyond the item's own end.</param>
-public readonly record struct KindPolicy(TimeSpan Life, TimeSpan Stale);
+internal readonly record struct KindPolicy(TimeSpan Life, TimeSpan Stale);
 
 /// <summary>Lives, bounds and pauses of a cache. The defaults and their reasons are in docs/operations/collateral.md.</summary>
 public sealed record CachePolicy
@@ -61,7 +61,7 @@ public sealed record CachePolicy
     public TimeSpan? MostStale { get; init; }
 
     /// <summary>The policy of a kind.</summary>
-    public KindPolicy Of(CollateralKind kind)
+    internal KindPolicy Of(CollateralKind kind)
     {
         var policy = kind switch
         {
@@ -82,11 +82,11 @@ public sealed record CachePolicy
     /// <param name="item">The item.</param>
     /// <param name="fetched">When it was had.</param>
     /// <param name="isBrought">It came in a bundle: there is nobody to ask for a newer one, and until when it holds the site knows.</param>
-    internal ItemTimes TimesOf(VerifiedItem item, DateTimeOffset fetched, bool isBrought = false)
+    internal ItemTimes TimesOf(KeptItem item, DateTimeOffset fetched, bool isBrought = false)
     {
         var policy = Of(item.Key.Kind);
         policy = isBrought ? policy with { Stale = MostStale ?? TimeSpan.MaxValue } : policy;
-        var life = item.Key.Kind is not CollateralKind.Ocsp ? policy.Life : item.Status switch
+        var life = item is not VerifiedItem { Key.Kind: CollateralKind.Ocsp } answer ? policy.Life : answer.Status switch
         {
             CertificateStatus.Good => policy.Life,
             CertificateStatus.Revoked => RevokedLife,

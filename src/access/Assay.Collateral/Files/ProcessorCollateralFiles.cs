@@ -12,7 +12,7 @@ using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>
 /// A processor's collateral out of a file or a folder, each file told apart by its content: the JSON of quote verifiers
@@ -209,12 +209,21 @@ public sealed class ProcessorCollateralFiles
 
         var info = Statement(IntelStatementKind.TcbInfo, "tcb", ref whyNot);
         var identity = Statement(IntelStatementKind.QeIdentity, "qe", ref whyNot);
-        return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer), RootCrl = ListOf(authority.Issuer) };
+        return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer, ref whyNot), RootCrl = ListOf(authority.Issuer, ref whyNot) };
     }
 
-    // Of several lists of one issuer the newest.
-    private ReadOnlyMemory<byte>? ListOf(DistinguishedName issuer) =>
-        _lists.Where(item => item.List.Issuer.Equals(issuer)).OrderByDescending(item => item.List.ThisUpdate).Select(item => (ReadOnlyMemory<byte>?)item.Der).FirstOrDefault();
+    // Of several lists of one issuer the newest. Of two that are equally new and differ one may revoke what the other does not: choosing would be
+    // guessing.
+    private ReadOnlyMemory<byte>? ListOf(DistinguishedName issuer, ref string? whyNot)
+    {
+        var lists = _lists.Where(item => item.List.Issuer.Equals(issuer)).OrderByDescending(item => item.List.ThisUpdate).ToArray();
+        if (lists is [var newest, var next, ..] && next.List.ThisUpdate == newest.List.ThisUpdate && lists.Any(item => item.List.ThisUpdate == newest.List.ThisUpdate && !item.Der.Span.SequenceEqual(newest.Der.Span)))
+        {
+            whyNot ??= $"revocation lists of {issuer.CommonName} of one thisUpdate ({Utc.Text(newest.List.ThisUpdate)}) that differ: keep the one that is meant";
+        }
+
+        return lists is [var first, ..] ? first.Der : null;
+    }
 
     private IntelStatement? Statement(IntelStatementKind kind, string hint, ref string? whyNot)
     {

@@ -3,7 +3,7 @@ using Assay.Endorsements;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Items;
 
 /// <summary>
 /// Whether bytes are the item of a key, whatever its kind: asked of everything that arrives, from upstreams, files and bundles alike.
@@ -15,6 +15,23 @@ internal sealed class ItemJudge(ItemVerification verification, AuthorityDirector
 
     private const string MissingIssuer = "its issuer is not known here: give evidence or a chain of a device below it";
 
+    /// <summary>What a cache may keep: an item that verifies, or a key set, which is not signed and reads.</summary>
+    public bool TryAccept(
+        CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, [NotNullWhen(true)] out KeptItem? item, [NotNullWhen(false)] out ItemFault? fault)
+    {
+        if (key.Kind is CollateralKind.KeySet)
+        {
+            var read = KeySetItem.TryRead(key.Id, body, out var keys, out fault);
+            item = keys;
+            return read;
+        }
+
+        var accepted = TryVerify(key, body, chain, out var verified, out fault);
+        item = verified;
+        return accepted;
+    }
+
+    /// <summary>Whether signed bytes are the item of a key.</summary>
     public bool TryVerify(
         CollateralKey key, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> chain, [NotNullWhen(true)] out VerifiedItem? item, [NotNullWhen(false)] out ItemFault? fault)
     {
@@ -31,7 +48,6 @@ internal sealed class ItemJudge(ItemVerification verification, AuthorityDirector
             CollateralKind.PckCertificate => verification.TryVerifyPckCertificate(key.Id, body, chain, out item, out fault),
             CollateralKind.AmdChain when key.Id.Split('/') is [var leaf, var product] => Kept(verification.TryVerifyAmdChain(leaf, product, body, out item, out fault), key, item),
             CollateralKind.Vcek or CollateralKind.Vlek => TryVerifyEndorsement(key, body, out item, out fault),
-            CollateralKind.KeySet => KeySetItem.TryRead(key.Id, body, out item, out fault),
             _ => Unknown(out item, out fault),
         };
         if (verified && item!.Key != key)

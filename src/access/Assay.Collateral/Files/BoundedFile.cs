@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Files;
 
 /// <summary>
 /// Files that are named to a program, or lie in folders that others may write to: never waited for, and read to a bound, whatever length
@@ -19,7 +19,7 @@ public static class BoundedFile
     private const int NoFolder = 20;
 
     /// <summary>Whether nothing stands there. What may not be looked at, a folder and a broken link are something.</summary>
-    public static bool IsAbsent(string path)
+    internal static bool IsAbsent(string path)
     {
         try
         {

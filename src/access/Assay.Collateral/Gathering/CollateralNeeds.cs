@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
+using Assay.Collateral.Cache;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
-namespace Assay.Collateral;
+namespace Assay.Collateral.Gathering;
 
 /// <summary>What cannot be had of what evidence needs.</summary>
 /// <param name="Name">The item: its key, or what is known of it.</param>
@@ -91,17 +92,17 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
         var answer = await cache.GetAsync(key, cancellation).ConfigureAwait(false);
         lock (_had)
         {
-            if (answer.Item is { } item)
+            if (answer.Verified is { } item)
             {
                 _had[key] = item;
             }
             else
             {
-                _missing[key.ToString()] = answer.WhyNot!;
+                _missing[key.ToString()] = answer.WhyNot ?? "no key signs it, so it cannot be passed on: give its address to those who need it";
             }
         }
 
-        return answer.Item;
+        return answer.Verified;
     }
 
     /// <summary>The manifest and items of a bundle of everything so far, with the marks of the cache.</summary>
@@ -127,7 +128,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
         foreach (var name in proof.Authorities.SelectMany(ItemVerification.CrlNames).Select(list => list.Name).Distinct(StringComparer.Ordinal))
         {
             var key = new CollateralKey(CollateralKind.Crl, name);
-            if (!_had.ContainsKey(key) && (await cache.GetAsync(key, cancellation).ConfigureAwait(false)).Item is { } list)
+            if (!_had.ContainsKey(key) && (await cache.GetAsync(key, cancellation).ConfigureAwait(false)).Verified is { } list)
             {
                 _had[key] = list;
             }
@@ -161,7 +162,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
     {
         foreach (var key in keys)
         {
-            if ((await cache.GetAsync(key, cancellation).ConfigureAwait(false)).Item is not null)
+            if ((await cache.GetAsync(key, cancellation).ConfigureAwait(false)).Verified is not null)
             {
                 return key;
             }
@@ -180,7 +181,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
             _ => null,
         }
         where issuer is not null
-        let authority = cache.TryGetHeld(new CollateralKey(CollateralKind.Authority, issuer), out var held) ? held : null
+        let authority = cache.TryGetHeld(new CollateralKey(CollateralKind.Authority, issuer), out var held) ? held as VerifiedItem : null
         where authority is not null
         select authority;
 }
