@@ -73,9 +73,7 @@ public sealed class Bug0153_OlderStatementsThatWereGivenTests(ProcessorServices 
         using var http = new HttpUpstream(new UpstreamOptions { Intel = upstream.Address, IntelRootCrl = Loopback.Addressed(upstream.Text + "/root.der"), Http = Loopback.Patient });
         var expected = new MachineExpectations
         {
-            Time = new EvaluationTime(ProcessorServices.Now, TimeSource.System),
-            Trust = services.Trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), services.Trust, RevocationChecking.Required),
             ReportData = ReportData.TryCreate(services.ReportData, out var data) ? data : null,
         };
         return await new MachineAppraiser(new CollateralSources { Intel = http }, new VerifierCache()) { Given = given }

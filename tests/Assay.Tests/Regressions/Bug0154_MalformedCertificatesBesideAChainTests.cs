@@ -29,9 +29,7 @@ public sealed class Bug0154_MalformedCertificatesBesideAChainTests(ProcessorServ
         using var http = new HttpUpstream(new UpstreamOptions { Amd = upstream.Address, Http = Loopback.Patient });
         var expected = new MachineExpectations
         {
-            Time = new EvaluationTime(ProcessorServices.Now, TimeSource.System),
-            Trust = services.Trust,
-            Revocation = RevocationChecking.Required,
+            Basis = new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), services.Trust, RevocationChecking.Required),
             ReportData = ReportData.TryCreate(services.ReportData, out var data) ? data : null,
         };
         var given = isGiven ? new ProcessorCollateral { Snp = new SnpCollateral { Certificates = [.. services.Turin.Certificates.Select(der => (ReadOnlyMemory<byte>)der)] } } : null;

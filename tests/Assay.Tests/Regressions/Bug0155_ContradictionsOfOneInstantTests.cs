@@ -95,7 +95,7 @@ public sealed class Bug0155_ContradictionsOfOneInstantTests(NvidiaServices nvidi
     {
         var query = NvidiaServices.Query(nvidia.Brom);
         Assert.True(OcspResponse.TryParse(SimulatedOcsp.Respond(AnswerOf(status)), out var response, out var fault), fault?.ToString());
-        Assert.True(AuthenticOcspAnswer.TryAuthenticate(response, query.Certificate, query.Issuer, nvidia.Expectations.Trust.Kind, new VerifierCache(), out var answer, out var whyNot), whyNot);
+        Assert.True(AuthenticOcspAnswer.TryAuthenticate(response, query.Certificate, query.Issuer, nvidia.Expectations.Basis.Trust.Kind, new VerifierCache(), out var answer, out var whyNot), whyNot);
         return answer;
     }
 }

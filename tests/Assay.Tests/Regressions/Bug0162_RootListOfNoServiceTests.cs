@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.CommandLine;
 using Assay.Cli.Collateral;
 using Assay.Collateral;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 using Assay.Tests.Collateral;
 

@@ -175,7 +175,7 @@ internal static class EventLogInspection
         {
             GpuPolicyPayload policy => $"expectation {policy.Expectation}",
             GpuAttestationPayload attested => string.Create(CultureInfo.InvariantCulture,
-                $"by assay: {attested.Devices.Length} devices, CC {attested.Cc}, nonce {attested.Nonce}, key {attested.TeePubkeyThumbprint}, evaluated {Instant.Text(attested.EvaluatedAt)} by {attested.TimeSource} clock"),
+                $"by assay: {attested.Devices.Length} devices, CC {attested.Cc}, nonce {attested.Nonce}, key {attested.TeePubkeyThumbprint}, evaluated {Utc.Text(attested.EvaluatedAt)} by {attested.TimeSource} clock"),
             DstackGpuAttestationPayload other => string.Create(CultureInfo.InvariantCulture, $"by dstack, version {other.Version}: {other.Devices} devices, none named, CC {other.CcMode}, DevTools {(other.DevTools ? "on" : "off")}"),
             DstackGpuPolicyPayload hash => $"dstack's policy {hash.Policy}",
             ModelPayload model => $"model {model.Digest}",

@@ -7,12 +7,12 @@ public sealed class FaultLog
 {
     private readonly List<(string Id, string Message)> _faults = [];
 
-    /// <summary>Each with its permanent id. Messages quote the file as it is: whoever prints them escapes what a terminal obeys.</summary>
+    /// <summary>Each with its permanent id.</summary>
     public IReadOnlyList<(string Id, string Message)> Faults => _faults;
 
-    internal void Unknown(string message) => _faults.Add(("inspect.unknown", message));
+    internal void Unknown(string message) => _faults.Add(("inspect.unknown", Printable.Of(message)));
 
-    internal void Malformed(string what, ParseFault fault) => _faults.Add(("inspect.malformed", $"{what}: {fault}"));
+    internal void Malformed(string what, ParseFault fault) => _faults.Add(("inspect.malformed", Printable.Of($"{what}: {fault}")));
 
     /// <summary>A part that is malformed, as a node: its siblings are shown.</summary>
     internal InspectionNode MalformedPart(string name, string what, ParseFault fault)

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Assay.Collateral;
+using Assay.Collateral.Http;
 
 namespace Assay.Cli.Collateral;
 

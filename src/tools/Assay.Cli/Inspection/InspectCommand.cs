@@ -44,7 +44,7 @@ internal static class InspectCommand
 
         foreach (var (id, message) in faults.Faults)
         {
-            Output.Error(id, Printable.Of(message));
+            Output.Error(id, message);
         }
 
         return faults.Faults.Count == 0 ? ExitCode.Verified : ExitCode.Unusable;

@@ -1,6 +1,10 @@
 using System.CommandLine;
 using Assay.Cli.Collateral;
 using Assay.Collateral;
+using Assay.Collateral.Bundles;
+using Assay.Collateral.Files;
+using Assay.Collateral.Http;
+using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
 
 namespace Assay.Cli.Verify;

@@ -184,7 +184,7 @@ public class InspectionTests
             hostile,
             InspectionNode.Text(hostile, hostile),
             InspectionNode.Group(hostile, InspectionNode.Text("value", "plain", hostile)),
-            InspectionNode.Table(hostile, InspectionNode.Group("row", InspectionNode.Text(hostile, hostile)))));
+            InspectionNode.Table(hostile, InspectionNode.Group("row", InspectionNode.Text(hostile, hostile)))), hostile);
 
         var lines = writer.ToString();
         Assert.DoesNotContain(lines, character => character != '\n' && (char.IsControl(character) || character == '\u202e'));
