@@ -152,6 +152,20 @@ public class Snippets
         Assert.Equal((VerdictKind.Fail, "not-proven"), (replayed.Kind, replayed.Freshness));
     }
 
+    [Fact]
+    public void The_sample_judges_the_demonstrations_machine_and_refuses_another_challenge()
+    {
+        using var machine = new Cli.MachineVerifyTests.Machine();
+        var sample = System.Reflection.Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, "Assay.Samples.JudgeMachine.dll"));
+        int Run(string challenge) => (int)sample.EntryPoint!.Invoke(null, [new[] { machine.Folder, challenge }])!;
+
+        Assert.Equal(0, Run("bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U="));
+        Assert.Equal(1, Run("another challenge"));
+        // A sample that sees what is internal would show nobody how to write one.
+        Assert.DoesNotContain(sample.GetName().Name, typeof(Assay.Wire.Nonce).Assembly.GetCustomAttributes(typeof(System.Runtime.CompilerServices.InternalsVisibleToAttribute), false)
+            .Cast<System.Runtime.CompilerServices.InternalsVisibleToAttribute>().Select(friend => friend.AssemblyName));
+    }
+
     private static async Task<Verdict> JudgeMachineAsync(string folder, string challenge, TrustSet trust, TimeProvider clock)
     {
         #region JudgeMachine

@@ -25,11 +25,12 @@ public class PrefixTests
     }
 
     [Theory]
-    [InlineData("simulated GPU", OpaqueForm.Plain)]
-    [InlineData("simulated GPU with NVDAOD header", OpaqueForm.Nvdaod)]
-    [InlineData("simulated switch", OpaqueForm.Plain)]
-    public void A_prefix_of_opaque_data_is_refused_or_has_whole_fields_alone(string name, OpaqueForm form)
+    [InlineData("simulated GPU", nameof(OpaqueForm.Plain))]
+    [InlineData("simulated GPU with NVDAOD header", nameof(OpaqueForm.Nvdaod))]
+    [InlineData("simulated switch", nameof(OpaqueForm.Plain))]
+    public void A_prefix_of_opaque_data_is_refused_or_has_whole_fields_alone(string name, string kind)
     {
+        var form = Enum.Parse<OpaqueForm>(kind);
         Assert.True(SpdmReport.TryParse(Report(name), out var report, out _));
         var header = form is OpaqueForm.Nvdaod ? 12 : 0;
         var frame = form is OpaqueForm.Nvdaod ? 6 : 4;

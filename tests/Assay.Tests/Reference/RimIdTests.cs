@@ -10,14 +10,14 @@ public class RimIdTests
     private static readonly DeviceFields s_board = new() { Project = "G520", ProjectSku = "0200", ChipSku = "885", VbiosVersion = "96.00.a5.00.01" };
 
     [Theory]
-    [InlineData("NV_GPU_DRIVER_GH100_550.144.03", RimRole.Driver, "NV_GPU_DRIVER_GH100", "550.144.03", "550.144.03")]
-    [InlineData("NV_GPU_CC_DRIVER_GB110_580.10", RimRole.Driver, "NV_GPU_CC_DRIVER_GB110", "580.10", "580.10")]
-    [InlineData("NV_GPU_VBIOS_G520_0200_885_9600A50001", RimRole.Vbios, "NV_GPU_VBIOS_G520_0200_885", "9600A50001", "96.00.A5.00.01")]
-    [InlineData("NV_SWITCH_BIOS_5612_0002_890_9610550001", RimRole.SwitchBios, "NV_SWITCH_BIOS_5612_0002_890", "9610550001", "96.10.55.00.01")]
-    public void An_id_is_read_into_its_parts(string text, RimRole role, string before, string version, string manifestVersion)
+    [InlineData("NV_GPU_DRIVER_GH100_550.144.03", nameof(RimRole.Driver), "NV_GPU_DRIVER_GH100", "550.144.03", "550.144.03")]
+    [InlineData("NV_GPU_CC_DRIVER_GB110_580.10", nameof(RimRole.Driver), "NV_GPU_CC_DRIVER_GB110", "580.10", "580.10")]
+    [InlineData("NV_GPU_VBIOS_G520_0200_885_9600A50001", nameof(RimRole.Vbios), "NV_GPU_VBIOS_G520_0200_885", "9600A50001", "96.00.A5.00.01")]
+    [InlineData("NV_SWITCH_BIOS_5612_0002_890_9610550001", nameof(RimRole.SwitchBios), "NV_SWITCH_BIOS_5612_0002_890", "9610550001", "96.10.55.00.01")]
+    public void An_id_is_read_into_its_parts(string text, string role, string before, string version, string manifestVersion)
     {
         Assert.True(RimIds.TryParse(text, out var id));
-        Assert.Equal((role, before, version, text), (id.Role, id.Before, id.Version, id.ToString()));
+        Assert.Equal((Enum.Parse<RimRole>(role), before, version, text), (id.Role, id.Before, id.Version, id.ToString()));
         Assert.True(id.IsOfVersion(manifestVersion));
         Assert.False(id.IsOfVersion(manifestVersion + "1"));
     }

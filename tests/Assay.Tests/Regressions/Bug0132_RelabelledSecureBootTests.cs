@@ -19,15 +19,15 @@ public class Bug0132_RelabelledSecureBootTests
     private static readonly BootExpectations s_strict = s_lax with { RequireSecureBoot = true };
 
     [Theory]
-    [InlineData(0, SecureBootState.Off)]
-    [InlineData(null, SecureBootState.Off)]
-    [InlineData(1, SecureBootState.NotTold)]
-    [InlineData(2, SecureBootState.NotTold)]
-    public void A_variable_under_another_type_without_its_data_is_found_by_its_digest(int? value, SecureBootState state)
+    [InlineData(0, nameof(SecureBootState.Off))]
+    [InlineData(null, nameof(SecureBootState.Off))]
+    [InlineData(1, nameof(SecureBootState.NotTold))]
+    [InlineData(2, nameof(SecureBootState.NotTold))]
+    public void A_variable_under_another_type_without_its_data_is_found_by_its_digest(int? value, string state)
     {
         var plan = BootWorld.Plan with { SecureBoot = (byte?)value, Fault = BootFault.RelabelledSecureBoot };
 
-        Assert.Equal(state, BootWorld.Judge(plan, s_lax).Facts!.SecureBoot);
+        Assert.Equal(Enum.Parse<SecureBootState>(state), BootWorld.Judge(plan, s_lax).Facts!.SecureBoot);
         Assert.Equal("boot.secure-boot.on", BootWorld.Failed(BootWorld.Judge(plan, s_strict)));
         Assert.Equal("boot.secure-boot.on", BootWorld.Failed(OfTpm(BootWorld.Read(SimulatedBoot.Create(plan).TcgLog()))));
     }
@@ -43,12 +43,12 @@ public class Bug0132_RelabelledSecureBootTests
     }
 
     [Theory]
-    [InlineData(0u, 10u, true, SecureBootState.On)]
-    [InlineData(0u, 10u, false, SecureBootState.NotTold)]
-    [InlineData(0u, BootEventType.EfiVariableBoot, true, SecureBootState.NotTold)]
-    [InlineData(1u, 10u, true, SecureBootState.NotTold)]
-    [InlineData(6u, 10u, false, SecureBootState.On)]
-    public void An_event_whose_data_are_not_measured_counts_where_it_could_be_the_variable(uint place, uint type, bool hasData, SecureBootState state)
+    [InlineData(0u, 10u, true, nameof(SecureBootState.On))]
+    [InlineData(0u, 10u, false, nameof(SecureBootState.NotTold))]
+    [InlineData(0u, BootEventType.EfiVariableBoot, true, nameof(SecureBootState.NotTold))]
+    [InlineData(1u, 10u, true, nameof(SecureBootState.NotTold))]
+    [InlineData(6u, 10u, false, nameof(SecureBootState.On))]
+    public void An_event_whose_data_are_not_measured_counts_where_it_could_be_the_variable(uint place, uint type, bool hasData, string state)
     {
         // Firmware's own blobs stand before the variables and say something about themselves; ACPI tables come after the separator.
         var events = BootWorld.Read(SimulatedBoot.Create(BootWorld.Plan).JsonLog()).Events;
@@ -56,7 +56,7 @@ public class Bug0132_RelabelledSecureBootTests
 
         var result = OfRtmrs(events.Insert((int)place, blob));
 
-        Assert.Equal(state, result.Facts!.SecureBoot);
+        Assert.Equal(Enum.Parse<SecureBootState>(state), result.Facts!.SecureBoot);
     }
 
     [Theory]

@@ -30,16 +30,16 @@ public sealed class AuthenticDevice
     }
 
     /// <summary>What the device said.</summary>
-    public SpdmReport Report { get; }
+    internal SpdmReport Report { get; }
 
     /// <summary>Who vouches for its key.</summary>
-    public CertificationPath Path { get; }
+    internal CertificationPath Path { get; }
 
     /// <summary>Which device.</summary>
     public DeviceIdentity Identity { get; }
 
     /// <summary>What its opaque fields say.</summary>
-    public DeviceFields Fields { get; }
+    internal DeviceFields Fields { get; }
 
     // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =

@@ -9,7 +9,7 @@ namespace Assay.Authentication;
 /// A log whose replay gives the register values that were signed, register by register. Events of registers where it does not are not
 /// in it. The only way to get one is <see cref="TryReplay"/>.
 /// </summary>
-public sealed class AuthenticEventLog
+internal sealed class AuthenticEventLog
 {
     private readonly int _position;
 

@@ -17,7 +17,7 @@ public sealed record DeviceIdentity
     private const int SerialBytes = 1 + Evidence.Spdm.Pdi.Size;
 
     /// <summary>The model that its certificates name.</summary>
-    public required DeviceModel Model { get; init; }
+    internal DeviceModel Model { get; init; } = null!;
 
     /// <summary>The family.</summary>
     public DeviceArchitecture Architecture => Model.Architecture;
@@ -38,7 +38,7 @@ public sealed record DeviceIdentity
     public required Digest Id { get; init; }
 
     /// <summary>The physical device identifier; null when the serial number has another shape.</summary>
-    public required Pdi? Pdi { get; init; }
+    internal Pdi? Pdi { get; init; }
 
     /// <summary>GPU or switch.</summary>
     public DeviceKind Kind => Model.Kind;

@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Authentication;
 
 /// <summary>Register values that hardware or a trusted key signed. Only code that verified the signature makes one.</summary>
-public sealed class QuotedRegisters
+internal sealed class QuotedRegisters
 {
     private QuotedRegisters(RegisterKind kind, TcgHash bank, ImmutableSortedDictionary<int, Digest> values, bool isInTee) =>
         (Kind, Bank, Values, IsInTee) = (kind, bank, values, isInTee);

@@ -152,7 +152,7 @@ internal sealed record SystemReadyPayload : BootEventPayload
 
 /// <summary><c>model</c>: <c>{"digest":sha384,"version":1}</c>.</summary>
 /// <param name="Digest">SHA-384 of the model's manifest.</param>
-public sealed record ModelPayload(Digest Digest) : BootEventPayload
+internal sealed record ModelPayload(Digest Digest) : BootEventPayload
 {
     /// <inheritdoc/>
     public override string Name => BootEventName.Model;
@@ -171,7 +171,7 @@ public sealed record ModelPayload(Digest Digest) : BootEventPayload
 }
 
 /// <summary>What a workload event names.</summary>
-public enum WorkloadKind
+internal enum WorkloadKind
 {
     /// <summary>Not told.</summary>
     None,
@@ -189,7 +189,7 @@ public enum WorkloadKind
 /// <summary><c>workload</c>: <c>{"digest":sha384,"kind":"container"|"compose"|"unit","version":1}</c>.</summary>
 /// <param name="Kind">What the digest is over.</param>
 /// <param name="Digest">SHA-384.</param>
-public sealed record WorkloadPayload(WorkloadKind Kind, Digest Digest) : BootEventPayload
+internal sealed record WorkloadPayload(WorkloadKind Kind, Digest Digest) : BootEventPayload
 {
     private static readonly ImmutableArray<string> s_words = ["", "container", "compose", "unit"];
 
@@ -224,7 +224,7 @@ internal sealed record DstackGpuPolicyPayload(Digest Policy) : BootEventPayload
 /// <summary>
 /// dstack's <c>gpu-attestation</c>, versions 2 and 3: it counts devices and names none, so no fresh evidence can be compared with it.
 /// </summary>
-public sealed record DstackGpuAttestationPayload : BootEventPayload
+internal sealed record DstackGpuAttestationPayload : BootEventPayload
 {
     internal const string Provider = "nvidia";
 

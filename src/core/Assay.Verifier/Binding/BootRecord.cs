@@ -56,7 +56,7 @@ internal sealed record GrammarFault(GrammarRule Rule, string Reason, string? Fou
 /// <param name="Event">The log's record.</param>
 /// <param name="Payload">Null for foreign names and unproven events.</param>
 /// <param name="IsLate">Whether it stands after the boundary. Null after an unproven event, which may be the boundary or hide it.</param>
-public sealed record ReadEvent(BootEvent Event, BootEventPayload? Payload, bool? IsLate)
+internal sealed record ReadEvent(BootEvent Event, BootEventPayload? Payload, bool? IsLate)
 {
     /// <summary>Whether the digest is not that of a name and payload: then the event has neither (S-10b).</summary>
     public bool IsUnproven => !IsProven(Event);
@@ -68,7 +68,7 @@ public sealed record ReadEvent(BootEvent Event, BootEventPayload? Payload, bool?
 /// What our gate wrote into its register before the boundary, as the grammar of S-4 reads it. It says what the log says; that the log is
 /// true is <see cref="AuthenticEventLog"/>'s word, without which none of this is made.
 /// </summary>
-public sealed class BootRecord
+internal sealed class BootRecord
 {
     private BootRecord(int register, BootPhase phase, ImmutableArray<ReadEvent> events, ImmutableArray<GrammarFault> faults)
     {

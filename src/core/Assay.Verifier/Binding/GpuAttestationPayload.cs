@@ -7,7 +7,7 @@ using Assay.Wire;
 namespace Assay.Binding;
 
 /// <summary>The confidential computing mode that the measured guest read from its driver (S-8). The default is not known.</summary>
-public enum BootCcMode
+internal enum BootCcMode
 {
     /// <summary>Not told.</summary>
     None,
@@ -30,17 +30,17 @@ public enum BootCcMode
 /// <param name="Id">SHA-384 of the SubjectPublicKeyInfo of chain[1] (S-11).</param>
 /// <param name="Ueid">chain[0]'s serial number in decimal.</param>
 /// <param name="Evidence">SHA-384 of the length-framed report and chain: <see cref="GpuAttestationPayload.EvidenceDigest"/>.</param>
-public sealed record BootDevice(DeviceKind Kind, Digest Id, string Ueid, Digest Evidence);
+internal sealed record BootDevice(DeviceKind Kind, Digest Id, string Ueid, Digest Evidence);
 
 /// <summary>A reference manifest that the gate used.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Sha384">Of the file.</param>
-public sealed record BootRim(string Id, Digest Sha384);
+internal sealed record BootRim(string Id, Digest Sha384);
 
 /// <summary>The collateral bundle that the gate used.</summary>
 /// <param name="Digest">SHA-384.</param>
 /// <param name="Sequence">Its sequence number.</param>
-public sealed record BootBundle(Digest Digest, long Sequence);
+internal sealed record BootBundle(Digest Digest, long Sequence);
 
 /// <summary>
 /// Our <c>gpu-attestation</c> (S-5): the measured gate verified these devices before the boundary. Canonical JSON with the members
@@ -48,7 +48,7 @@ public sealed record BootBundle(Digest Digest, long Sequence);
 /// (Unix seconds), <c>nonce</c>, <c>policy</c>, <c>provider</c> "assay", <c>rims</c> (by ascending id), <c>tee-pubkey-thumbprint</c>,
 /// <c>timeSource</c>, <c>version</c> 1. Digests are SHA-384 in lower-case hexadecimal.
 /// </summary>
-public sealed record GpuAttestationPayload : BootEventPayload
+internal sealed record GpuAttestationPayload : BootEventPayload
 {
     private const string Provider = "assay";
     private const int ThumbprintCharacters = 43;

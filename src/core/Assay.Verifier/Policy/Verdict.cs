@@ -48,6 +48,9 @@ public sealed partial record Verdict
     /// </summary>
     public required string Binding { get; init; }
 
+    /// <summary>Whether the evidence passed.</summary>
+    public bool Passed => Kind is VerdictKind.Pass;
+
     /// <summary>The whole machine, where more than devices was shown or asked for; null otherwise.</summary>
     public MachineResult? Machine { get; init; }
 
@@ -126,7 +129,7 @@ public sealed partial record Verdict
     /// <param name="policy">The relying party's, or <see cref="RelyingPartyPolicy.Default"/>.</param>
     /// <param name="claims">The version that a policy sees which does not say for which it was written.</param>
     /// <param name="issuer">Whose statement the overall claims are; null where no token is made.</param>
-    public static Verdict Of(DevicesResult appraisal, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
+    internal static Verdict Of(DevicesResult appraisal, RelyingPartyPolicy policy, ClaimsVersion claims, string? issuer = null)
     {
         ArgumentNullException.ThrowIfNull(appraisal);
         ArgumentNullException.ThrowIfNull(policy);

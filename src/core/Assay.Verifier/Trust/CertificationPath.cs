@@ -31,7 +31,7 @@ internal enum PathPurpose
 /// <see cref="TryCertify"/>. It says nothing about time or revocation: both are findings of their own, so that an expired chain is
 /// still explained in full.
 /// </summary>
-public sealed class CertificationPath
+internal sealed class CertificationPath
 {
     private CertificationPath(ImmutableArray<Certificate> certificates, TrustAnchor anchor)
     {

@@ -1,7 +1,6 @@
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
-using Assay.Evidence.EventLogs;
 using Assay.Reference.Intel;
 using Spectre.Console;
 
@@ -49,10 +48,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
 
         console.WriteLine();
         console.MarkupLine("[bold]Boot[/]");
-        if (boot.Log is { } log)
-        {
-            PrintFacts(boot, log.Quoted.Kind is RegisterKind.Rtmr ? "RTMR" : "PCR ");
-        }
+        PrintFacts(boot, boot.RegisterWord is "RTMR" ? "RTMR" : "PCR ");
 
         findings(boot.Findings, verbose);
     }
@@ -72,33 +68,33 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
 
     private void PrintFacts(BootResult boot, string register)
     {
-        var measurements = boot.Facts?.Measurements ?? [];
-        if (!measurements.IsEmpty)
+        if (!boot.Measurements.IsEmpty)
         {
             line("  digests that were measured; what each is of is the log's own word:");
         }
 
-        foreach (var item in measurements)
+        foreach (var item in boot.Measurements)
         {
             var what = item.Role switch { BootRole.BootApplication => "boot application", BootRole.CommandLine => "command line", BootRole.Initrd => "initrd", _ => "kernel" };
             line($"  {what,-18}{register}{item.Register}  {item.Digest.ToString()[..16]}…  {item.Text ?? item.Label}".TrimEnd());
         }
 
-        if (boot.Shown is not { Events.IsEmpty: false } record)
+        var events = boot.Events;
+        if (events.IsEmpty)
         {
             return;
         }
 
-        line($"  events of {register}{record.Register}, in order:");
-        foreach (var item in record.Events.Take(verbose ? record.Events.Length : MostEvents))
+        line($"  events of {register}{events[0].Register}, in order:");
+        foreach (var item in events.Take(verbose ? events.Length : MostEvents))
         {
             var place = item.IsLate switch { true => "  after the boundary: shown, not believed", false => "", null => "  before or after the boundary: not known, not believed" };
-            line(item.IsUnproven ? $"    unproven: event {item.Event.Number} has another digest than its name and payload" : $"    {item.Event.Name}{place}");
+            line(item.Name is null ? $"    unproven: event {item.Number} has another digest than its name and payload" : $"    {item.Name}{place}");
         }
 
-        if (!verbose && record.Events.Length > MostEvents)
+        if (!verbose && events.Length > MostEvents)
         {
-            line($"    and {record.Events.Length - MostEvents} more (--verbose lists them)");
+            line($"    and {events.Length - MostEvents} more (--verbose lists them)");
         }
     }
 }

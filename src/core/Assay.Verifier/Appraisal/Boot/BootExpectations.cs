@@ -95,19 +95,29 @@ public sealed record BootResult
     public required ImmutableArray<Finding> Findings { get; init; }
 
     /// <summary>The replayed log; null when it could not be read or compared.</summary>
-    public required AuthenticEventLog? Log { get; init; }
+    internal AuthenticEventLog? Log { get; init; }
 
     /// <summary>What the log tells of the boot.</summary>
-    public required BootFacts? Facts { get; init; }
+    internal BootFacts? Facts { get; init; }
 
     /// <summary>What our gate wrote; null when none was asked for.</summary>
-    public required BootRecord? Record { get; init; }
+    internal BootRecord? Record { get; init; }
 
     /// <summary>
     /// The register's events for people: the gate's where one is asked about, else those of RTMR 3 where it is explained. Nothing is
     /// concluded from what <see cref="Record"/> does not hold.
     /// </summary>
-    public BootRecord? Shown => Record ?? (Log is { Quoted.Kind: RegisterKind.Rtmr } log && log.Replayed.Contains(GuestRtmr) ? BootRecord.Read(log, GuestRtmr, BootPhase.Run) : null);
+    internal BootRecord? Shown => Record ?? (Log is { Quoted.Kind: RegisterKind.Rtmr } log && log.Replayed.Contains(GuestRtmr) ? BootRecord.Read(log, GuestRtmr, BootPhase.Run) : null);
+
+    /// <summary>What was measured, as the log has it: digests are proven, what each is of is the log's own word. Empty where no log could be compared.</summary>
+    public ImmutableArray<BootMeasurement> Measurements => Facts?.Measurements ?? [];
+
+    /// <summary>The register's events for people, in their order; empty where none is explained.</summary>
+    public ImmutableArray<MeasuredEvent> Events => Shown is { } record
+        ? [.. record.Events.Select(item => new MeasuredEvent(item.Event.Number, item.Event.Register, item.IsUnproven ? null : item.Event.Name, item.IsLate))] : [];
+
+    /// <summary>How registers of this log are called: <c>RTMR</c> or <c>PCR</c>.</summary>
+    public string RegisterWord => Log?.Quoted.Kind is RegisterKind.Rtmr ? "RTMR" : "PCR";
 
     /// <summary>
     /// The numbers of the events of that register whose digest is not that of a name and payload. Where there is one, nothing says what the
@@ -128,3 +138,10 @@ public sealed record BootResult
     /// </summary>
     public required bool CarriesBootEvent { get; init; }
 }
+
+/// <summary>An event of a boot log.</summary>
+/// <param name="Number">Its place in the log, from 1.</param>
+/// <param name="Register">The register that it extended.</param>
+/// <param name="Name">Its name; null where its digest is not that of a name and payload, so that nothing says what it is.</param>
+/// <param name="IsLate">Whether it came after the boundary, and is believed in nothing; null where an unproven event hides the boundary.</param>
+public sealed record MeasuredEvent(int Number, int Register, string? Name, bool? IsLate);

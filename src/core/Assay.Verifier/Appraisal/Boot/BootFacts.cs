@@ -6,7 +6,7 @@ using Assay.Wire;
 namespace Assay.Appraisal.Boot;
 
 /// <summary>Whether firmware verified what it booted. The default is not known.</summary>
-public enum SecureBootState
+internal enum SecureBootState
 {
     /// <summary>The log does not tell, or tells it in a way that proves nothing.</summary>
     NotTold,
@@ -50,7 +50,7 @@ public enum BootRole
 public sealed record BootMeasurement(BootRole Role, int Event, int Register, Digest Digest, string Label, string? Text);
 
 /// <summary>What a replayed log tells of a boot.</summary>
-public sealed record BootFacts
+internal sealed record BootFacts
 {
     private const string SecureBootName = "SecureBoot";
     private const uint LoadOptionsTag = 0x8F3B22ED;

@@ -9,7 +9,7 @@ namespace Assay.Evidence.Devices;
 /// is compared with. Everything that differs between models is in a row of <see cref="DeviceModels"/>; docs/adding-a-device.md says
 /// how to write one.
 /// </summary>
-public sealed record DeviceModel
+internal sealed record DeviceModel
 {
     /// <summary>What documents call it, for instance <c>Hopper</c>.</summary>
     public required string Name { get; init; }
@@ -52,7 +52,7 @@ public sealed record DeviceModel
 /// <summary>The highest version of opaque data that is understood, in each of its forms.</summary>
 /// <param name="Plain">Without a header: field OPAQUE_DATA_VERSION.</param>
 /// <param name="Header">With the NVDAOD header: its major version.</param>
-public sealed record OpaqueVersions(ulong Plain, ulong Header);
+internal sealed record OpaqueVersions(ulong Plain, ulong Header);
 
 /// <summary>
 /// How certificates name a model: chain[0] is <c>chip revision processor FMC LF</c>, chain[1] <c>chip revision processor BROM</c>, with one
@@ -60,7 +60,7 @@ public sealed record OpaqueVersions(ulong Plain, ulong Header);
 /// </summary>
 /// <param name="Chip">The chip; each question mark is one ASCII letter or digit.</param>
 /// <param name="Processor">The word for the responder.</param>
-public sealed record CertificatePattern(string Chip, string Processor)
+internal sealed record CertificatePattern(string Chip, string Processor)
 {
     private const string LeafSuffix = " FMC LF";
     private const string DeviceSuffix = " BROM";

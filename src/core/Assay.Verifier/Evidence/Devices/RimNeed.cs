@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Assay.Evidence.Devices;
 
 /// <summary>What a RIM describes.</summary>
-public enum RimRole
+internal enum RimRole
 {
     /// <summary>Not told.</summary>
     None,
@@ -22,7 +22,7 @@ public enum RimRole
 /// <param name="Role">What it describes.</param>
 /// <param name="Id">How its id is made; null when the reference values are published as CoRIM only.</param>
 /// <param name="WhyCorimOnly">Why there is no id; <c>{version}</c> is replaced by the version that the report names.</param>
-public sealed record RimNeed(RimRole Role, RimIdPattern? Id, string? WhyCorimOnly)
+internal sealed record RimNeed(RimRole Role, RimIdPattern? Id, string? WhyCorimOnly)
 {
     /// <summary>A manifest in the form that is read.</summary>
     internal static RimNeed Of(RimIdPattern id) => new(id.Role, id, null);
@@ -65,7 +65,7 @@ internal sealed record RimIdPart(RimIdField Field, string? Word);
 /// The form of a RIM's id, as NVIDIA's attestation SDK makes it: parts between underscores, the last of which is the version. Written here
 /// once; ids are made and read by it.
 /// </summary>
-public sealed record RimIdPattern
+internal sealed record RimIdPattern
 {
     private RimIdPattern(RimRole role, string? product, ImmutableArray<RimIdPart> parts)
     {

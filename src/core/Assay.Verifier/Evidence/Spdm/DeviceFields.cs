@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Evidence.Spdm;
 
 /// <summary>How a GPU is passed to its VM, from FEATURE_FLAG.</summary>
-public enum GpuMode
+internal enum GpuMode
 {
     /// <summary>The report does not tell.</summary>
     NotReported,
@@ -21,7 +21,7 @@ public enum GpuMode
 }
 
 /// <summary>The physical device identifier: 8 bytes, shown in upper-case hexadecimal.</summary>
-public readonly record struct Pdi(ulong Value)
+internal readonly record struct Pdi(ulong Value)
 {
     /// <summary>Bytes of a PDI.</summary>
     public const int Size = 8;
@@ -40,7 +40,7 @@ public readonly record struct Pdi(ulong Value)
 /// What a report says about its device in NVIDIA's opaque fields. A field that is absent is null; a field that is present and makes
 /// no sense is a fault.
 /// </summary>
-public sealed record DeviceFields
+internal sealed record DeviceFields
 {
     private const byte StatusOn = 0xAA;
     private const byte StatusOff = 0x55;

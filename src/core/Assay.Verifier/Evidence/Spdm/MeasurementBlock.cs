@@ -4,7 +4,7 @@ namespace Assay.Evidence.Spdm;
 /// <param name="Index">Wire index, 1 to 255. Reference manifests count from 0.</param>
 /// <param name="ValueType">DMTFSpecMeasurementValueType: bit 7 set for a raw bit stream, bits 6…0 the kind of what was measured.</param>
 /// <param name="Value">The digest, or the raw bytes.</param>
-public sealed record MeasurementBlock(byte Index, byte ValueType, ReadOnlyMemory<byte> Value)
+internal sealed record MeasurementBlock(byte Index, byte ValueType, ReadOnlyMemory<byte> Value)
 {
     private const byte RawBit = 0x80;
 

@@ -5,7 +5,7 @@ using Assay.Wire;
 namespace Assay.Evidence.Spdm;
 
 /// <summary>The form that opaque data has.</summary>
-public enum OpaqueForm
+internal enum OpaqueForm
 {
     /// <summary>OpaqueLength is 0, as in reports of Blackwell's FSP responder.</summary>
     Absent,
@@ -21,7 +21,7 @@ public enum OpaqueForm
 /// <param name="Type">The vendor's number.</param>
 /// <param name="ValueType">A DMTF value type, or another number of the vendor's; null in the plain form.</param>
 /// <param name="Data">The bytes as they stand.</param>
-public sealed record OpaqueField(ushort Type, ushort? ValueType, ReadOnlyMemory<byte> Data)
+internal sealed record OpaqueField(ushort Type, ushort? ValueType, ReadOnlyMemory<byte> Data)
 {
     /// <summary>NVIDIA's name of a GPU's field, or its number. Switches give 22 to 26 another meaning.</summary>
     public string Name => OpaqueFields.NameOf(Type);
@@ -31,7 +31,7 @@ public sealed record OpaqueField(ushort Type, ushort? ValueType, ReadOnlyMemory<
 /// The vendor's part of a MEASUREMENTS response (little-endian; NVIDIA attestation-sdk, checked against recorded reports).
 /// Every field is kept, known or not; one that stands twice is a fault.
 /// </summary>
-public sealed class OpaqueData
+internal sealed class OpaqueData
 {
     private const int HeaderSize = 12;
     private const ushort Profile = 0;

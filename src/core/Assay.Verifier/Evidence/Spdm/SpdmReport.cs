@@ -14,7 +14,7 @@ namespace Assay.Evidence.Spdm;
 /// </code>
 /// The signature covers everything before it; SPDM 1.1 prefixes nothing.
 /// </summary>
-public sealed class SpdmReport
+internal sealed class SpdmReport
 {
     /// <summary>Bytes of R‖S for P-384.</summary>
     public const int SignatureSize = 96;

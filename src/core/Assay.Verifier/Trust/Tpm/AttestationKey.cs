@@ -22,7 +22,7 @@ public enum TpmRoot
 }
 
 /// <summary>A TPM's attestation key with the reason why it is believed. Each root has one way to make it.</summary>
-public sealed class AttestationKey
+internal sealed class AttestationKey
 {
     private const uint AzureRsaBits = 2048;
 
