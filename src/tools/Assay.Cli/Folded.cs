@@ -7,9 +7,12 @@ internal static class Folded
 {
     private const int Narrowest = 20;
 
-    public static string To(string line, int width)
+    /// <summary>Folds a line; what continues it is set in by two columns more than it.</summary>
+    public static string To(string line, int width) => To(line, width, line.Length - line.TrimStart().Length + 2);
+
+    /// <summary>Folds a line; what continues it is set in by so many columns, as under the text behind a bullet.</summary>
+    public static string To(string line, int width, int indent)
     {
-        var indent = line.Length - line.TrimStart().Length + 2;
         if (line.Length <= width || width - indent < Narrowest)
         {
             return line;
@@ -17,14 +20,17 @@ internal static class Folded
 
         var folded = new StringBuilder();
         var rest = line.AsSpan();
+        // What stands before the text itself is never a place to cut.
+        var before = rest.Length - rest.TrimStart().Length;
         var room = width;
         while (rest.Length > room)
         {
-            var space = rest[..room].TrimStart().LastIndexOf(' ');
-            var cut = space > 0 ? rest[..room].LastIndexOf(' ') : room;
+            // A space right behind the last column is a place to cut too.
+            var space = rest[before..(room + 1)].LastIndexOf(' ');
+            var cut = space > 0 ? before + space : room;
             folded.Append(rest[..cut].TrimEnd()).Append('\n').Append(' ', indent);
             rest = rest[cut..].TrimStart();
-            room = width - indent;
+            (room, before) = (width - indent, 0);
         }
 
         return folded.Append(rest).ToString();
