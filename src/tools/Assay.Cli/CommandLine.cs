@@ -58,7 +58,7 @@ internal static class CommandLine
         // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         // A command that there is not has no help. Any other question for help is answered, whatever else is missing; a bare command is one too.
-        if (UnknownCommand(parsed) is { } word)
+        if (arguments is not [['[', ..], ..] && UnknownCommand(parsed) is { } word)
         {
             var holder = parsed.CommandResult.Command;
             var near = word == "bench" ? "; it is a command of a checkout: ./assay bench" : Nearest.Asked(word, holder.Subcommands.Select(command => command.Name));

@@ -115,7 +115,7 @@ public sealed partial class ConfigTests : IDisposable
         string[] expected =
         [
             "wrong.yaml:3: expect.gpus: a whole number from 0 to 256 is expected, found \"eight\"",
-            "wrong.yaml:4: expect.gpu: is not a key; did you mean gpus",
+            "wrong.yaml:4: expect.gpu: is not a key; did you mean gpuPolicies or gpus?",
             "wrong.yaml:5: expect.binding: one of evidence-hash, boot-event is expected, found \"boot-evnt\"",
             "wrong.yaml:6: colateral: is not a section; did you mean collateral?",
             "wrong.yaml:9: accept.dangerouslyAcceptTcb: an empty list says nothing",

@@ -57,7 +57,7 @@ internal static class VerifyKeys
 
             new("trust.anchors", options.Anchors, ConfigKind.Path, "Roots in the place of those built in.", "anchors.json"),
 
-            new("policy.file", options.Policy, ConfigKind.Path, "Rego (.rego), or NVIDIA's authorization-rules (.json).", "policy.rego"),
+            new("policy.files", options.Policy, ConfigKind.Paths, "Rego (.rego), or NVIDIA's authorization-rules (.json).", "[policy.rego]"),
             new("policy.query", options.Query, ConfigKind.Text, "The rule of a Rego policy that decides.", "data.policy.allow"),
             new("policy.data", options.PolicyData, ConfigKind.Path, "Base documents of a Rego policy: one JSON object.", "data.json"),
 

@@ -42,7 +42,7 @@ internal static class Headline
         [
             .. verdict.Appraisal.Devices.GroupBy(device => device.Kind)
                 .OrderBy(group => group.Key is DeviceKind.Gpu ? 0 : group.Key is DeviceKind.Switch ? 1 : 2)
-                .Select(group => Counted(group.Count(), group.Key switch { DeviceKind.Gpu => "GPU", DeviceKind.Switch => "switch", _ => "unknown device" })),
+                .Select(group => Counted(group.Count(), group.Key switch { DeviceKind.Gpu => "GPU", DeviceKind.Switch => "switch", _ => "device" })),
         ];
         return kinds.Length == 0 ? null : string.Join(" and ", kinds);
     }

@@ -71,7 +71,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         var weakened = verdict.Kind is VerdictKind.Pass && !verdict.Weakened.IsEmpty ? " weakened" : "";
         var headline = Folded.To($"{word}{weakened} · {Headline.Of(verdict)}", console.Profile.Width);
         console.Markup($"[bold {colour}]{word}[/][yellow]{weakened}[/]");
-        console.WriteLine(headline[(word.Length + weakened.Length)..]);
+        Folded.Print(console, headline[(word.Length + weakened.Length)..]);
         var at = Instant.Text(appraisal.Basis.Time.Instant);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
@@ -108,9 +108,9 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     }
 
     // Reasons quote evidence, certificates, RIMs, file names and services: none of them may move the cursor or begin a line.
-    private void Line(string text) => console.WriteLine(Folded.To(Printable.Of(text), console.Profile.Width));
+    private void Line(string text) => Folded.Print(console, Folded.To(Printable.Of(text), console.Profile.Width));
 
-    private void Row(string label, string value) => console.WriteLine(Folded.To(Printable.Of($"  {label,-18}{value}"), console.Profile.Width, LabelWidth));
+    private void Row(string label, string value) => Folded.Print(console, Folded.To(Printable.Of($"  {label,-18}{value}"), console.Profile.Width, LabelWidth));
 
     // A heading in bold, and what is behind it.
     private void Heading(string bold, string text)
@@ -118,7 +118,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         bold = Printable.Of(bold);
         var line = Folded.To(Printable.Of($"{bold} {text}"), console.Profile.Width);
         console.MarkupInterpolated($"[bold]{bold}[/]");
-        console.WriteLine(line[bold.Length..]);
+        Folded.Print(console, line[bold.Length..]);
     }
 
     // Devices about which the same is said, one behind the other, share what is said: the failure of twelve is one failure.
@@ -135,10 +135,17 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
 
             var (from, to) = (devices[first], devices[next - 1]);
             console.WriteLine();
-            Heading(next - first == 1 ? $"Device {from.Index}" : $"Devices {from.Index}–{to.Index}", $"{NameOf(from)}  ({from.Source}{(next - first == 1 ? "" : $" to {to.Source}")})");
+            Heading(next - first == 1 ? $"Device {from.Index}" : $"Devices {from.Index}–{to.Index}", $"{NameOf(from)}  ({from.Source}{(next - first == 1 ? "" : $" to {Behind(from.Source, to.Source)}")})");
             PrintDevice(from, all);
             first = next;
         }
+    }
+
+    // "machine.json gpus[0] to gpus[7]": a file is named once.
+    private static string Behind(string from, string to)
+    {
+        var file = from.LastIndexOf(' ') + 1;
+        return file > 0 && to.Length > file && to.StartsWith(from[..file], StringComparison.Ordinal) ? to[file..] : to;
     }
 
     private string Said(DeviceResult device, bool all)
@@ -234,7 +241,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         const int markWidth = 14;
         console.Markup($"  [{colour}]{mark,-12}[/]");
         // As wide as the mark, whose colour takes no columns.
-        console.WriteLine(Folded.To(new string(' ', markWidth) + Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width)[markWidth..]);
+        Folded.Print(console, Folded.To(new string(' ', markWidth) + Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width)[markWidth..]);
         // Measurements are listed value by value behind the findings.
         if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
         {
@@ -265,7 +272,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]Missing[/]");
         foreach (var item in appraisal.Missing)
         {
-            console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{Printable.Of(item.Id)}[/]");
+            Line($"  {item.Kind,-6}{item.Id}");
             Line($"        {item.Reason}");
             if (!item.Nearest.IsEmpty)
             {
@@ -274,22 +281,18 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
 
             if (item.Url is { } url)
             {
-                Line(item.Kind == "rim" ? $"        Fetch {url} or give --rim-url nvidia" : $"        Asked by POST at {url} with --ocsp-url nvidia");
+                Line(item.Kind == "rim" ? $"        --rim-url nvidia fetches it, from {url}" : $"        --ocsp-url nvidia asks, by POST at {url}");
             }
         }
 
         foreach (var item in ofCpu)
         {
             var cpu = verdict.Machine!.Parts.Cpu!;
-            console.MarkupLineInterpolated($"  cpu   [yellow]{item}[/]");
-            foreach (var address in cpu.AddressesOf(item))
+            Line($"  cpu   {item}");
+            var addresses = cpu.AddressesOf(item);
+            if (!addresses.IsEmpty)
             {
-                Line($"        Fetch {address}");
-            }
-
-            if (!cpu.AddressesOf(item).IsEmpty)
-            {
-                Line($"        or give {cpu.FetchOption}");
+                Line($"        {cpu.FetchOption} fetches it, from {string.Join(" and ", addresses)}");
             }
         }
     }
@@ -306,7 +309,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]What to do[/]");
         foreach (var line in advice)
         {
-            console.WriteLine(Folded.To(Printable.Of($"  * {line}"), console.Profile.Width, 4));
+            Folded.Print(console, Folded.To(Printable.Of($"  * {line}"), console.Profile.Width, 4));
         }
     }
 
@@ -324,7 +327,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             // Folded with its bullet: what is before the text takes columns too.
             var bullet = $"  {mark} ";
             console.Markup($"[{colour}]{bullet}[/]");
-            console.WriteLine(Folded.To(bullet + Printable.Of(sentence), console.Profile.Width, bullet.Length)[bullet.Length..]);
+            Folded.Print(console, Folded.To(bullet + Printable.Of(sentence), console.Profile.Width, bullet.Length)[bullet.Length..]);
         }
     }
 }
