@@ -20,7 +20,7 @@ internal static class CommandLine
     [
         "assay demo --out machine",
         "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
-        "assay help verify",
+        "assay verify --help",
     ];
 
     /// <summary>The command with all of its commands.</summary>

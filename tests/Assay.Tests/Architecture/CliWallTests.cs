@@ -13,32 +13,36 @@ public class CliWallTests
     private static readonly Dictionary<string, string[]> s_rooms = new(StringComparer.Ordinal)
     {
         // How strong a verdict must be, as options say it.
-        [""] = ["Assay.Appraisal.Machine", "Assay.Reference.Manifest"],
-        ["Bundles"] = [],
+        [""] = ["Assay.Appraisal.Machine", "Assay.Collateral.Files", "Assay.Reference.Manifest"],
+        ["Bundles"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Upstreams"],
         // Which file stated the expectations is part of the verdict.
         ["Configuration"] = ["Assay.Policy"],
-        ["Collateral"] = ["Assay.Collateral.Proxy", "Assay.Reference"],
+        ["Collateral"] =
+        [
+            "Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference",
+        ],
         // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
         ["Demo"] =
         [
-            "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Appraisal.Tdx", "Assay.Authentication", "Assay.Binding", "Assay.Collateral.Proxy",
+            "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Appraisal.Tdx", "Assay.Authentication", "Assay.Binding",
+            "Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Upstreams",
             "Assay.Evidence.Snp", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Tokens",
         ],
         ["Explain"] = [],
         // Field by field, and nothing verified.
         ["Inspection"] =
         [
-            "Assay.Binding", "Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Spdm", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest",
+            "Assay.Binding", "Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Spdm", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Inspection", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest",
             "Assay.Trust.Tpm",
         ],
-        ["Measure"] = ["Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Reference.Manifest"],
+        ["Measure"] = ["Assay.Evidence.EventLogs", "Assay.Evidence.Snp", "Assay.Evidence.Tdx", "Assay.Evidence.Tpm", "Assay.Inspection", "Assay.Reference.Manifest"],
         ["Policies"] = ["Assay.Policies"],
-        ["Tokens"] = ["Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Binding", "Assay.Policy", "Assay.Tokens"],
+        ["Tokens"] = ["Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Binding", "Assay.Collateral.Http", "Assay.Policy", "Assay.Tokens"],
         // States expectations, and prints results of every stage.
         ["Verify"] =
         [
             "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Appraisal.Snp", "Assay.Appraisal.Tdx", "Assay.Authentication", "Assay.Binding",
-            "Assay.Evidence.Devices", "Assay.Evidence.EventLogs", "Assay.Evidence.Tdx", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Trust.Amd",
+            "Assay.Collateral.Bundles", "Assay.Collateral.Files", "Assay.Collateral.Http", "Assay.Collateral.Upstreams", "Assay.Evidence.Devices", "Assay.Evidence.EventLogs", "Assay.Evidence.Tdx", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Trust.Amd",
             "Assay.Trust.Intel",
         ],
     };

@@ -8,7 +8,7 @@ namespace Assay.Wire;
 
 /// <summary>
 /// JSON that people can read and terminals can show: strings are as they are, and only what JSON itself demands or what is in
-/// <see cref="Printable"/>'s list is escaped.
+/// <see cref="Printable"/>'s list is escaped; beyond U+FFFF the writer escapes everything.
 /// </summary>
 public static class HarmlessJson
 {

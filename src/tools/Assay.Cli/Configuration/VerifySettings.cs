@@ -192,7 +192,8 @@ internal sealed class VerifySettings
             }
         }
 
-        if (IsAnswered(key))
+        // A switch that is off says what holds without it; an option given as false would count as given.
+        if (IsAnswered(key) || (key.Kind is ConfigKind.Switch && values is ["false"]))
         {
             return;
         }

@@ -45,7 +45,8 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(VerifyOptions options, ParseResult parsed, CancellationToken cancellation)
     {
-        var settings = VerifySettings.Read(options, parsed, Variables());
+        var given = parsed;
+        var settings = VerifySettings.Read(options, given, Variables());
         parsed = settings.Parsed;
         if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults) || settings.Faults.Count > 0)
         {
@@ -61,7 +62,8 @@ internal static class VerifyCommand
         using (request)
         {
             var shown = request.Machine.Evidence;
-            UnusedOptions.Tell(parsed, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
+            // A file or a variable is for evidence of every kind; what was given with this very call was meant for it.
+            UnusedOptions.Tell(given, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
             var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false) with { Configuration = settings.Configuration };
             Print(verdict, request);
             var refused = CodeOf(verdict) == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
