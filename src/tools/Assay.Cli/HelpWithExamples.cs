@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
@@ -79,8 +80,10 @@ internal sealed class HelpWithExamples(HelpAction help, string rootExitCodes, IR
 
     private static void WriteOption(Option option, int width)
     {
-        var names = $"  {string.Join(", ", option.Aliases.Append(option.Name).OrderBy(alias => alias.Length))}{(option.ValueType == typeof(bool) || option.HelpName is null ? "" : $" {option.HelpName}")}";
-        var text = Folded.To(option.Description ?? "", width - NameWidth).Replace("\n  ", "\n" + new string(' ', NameWidth), StringComparison.Ordinal);
+        var words = option.HelpName ?? string.Join('|', option.GetCompletions(CompletionContext.Empty).Select(word => word.Label));
+        var names = $"  {string.Join(", ", option.Aliases.Append(option.Name).OrderBy(alias => alias.Length))}{(option.ValueType == typeof(bool) || words.Length == 0 ? "" : $" {words}")}";
+        var standard = option.HasDefaultValue && option.ValueType != typeof(bool) && option.GetDefaultValue() is string or int ? $" [{option.GetDefaultValue()} where it is not given]" : "";
+        var text = Folded.To((option.Description ?? "") + standard, width - NameWidth).Replace("\n  ", "\n" + new string(' ', NameWidth), StringComparison.Ordinal);
         Console.Out.WriteLine(names.Length < NameWidth ? names.PadRight(NameWidth) + text : $"{names}\n{new string(' ', NameWidth)}{text}");
     }
 }
