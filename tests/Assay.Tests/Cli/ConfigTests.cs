@@ -1,7 +1,7 @@
+using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.CommandLine;
 using System.Text.RegularExpressions;
 using Assay.Cli;
 using Assay.Cli.Configuration;
