@@ -10,7 +10,11 @@ namespace Assay.Collateral;
 /// <param name="Done">Items that were answered.</param>
 /// <param name="Total">Items needed, as far as is known.</param>
 /// <param name="Item">What is being fetched.</param>
-public readonly record struct AppraisalProgress(int Done, int Total, string Item);
+public readonly record struct AppraisalProgress(int Done, int Total, string Item)
+{
+    /// <summary>What kind of item that is.</summary>
+    public CollateralKind Kind { get; init; }
+}
 
 /// <summary>
 /// Evidence → what it needs → fetch → verify → verdict: the one road that every program takes, for a GPU alone and for a whole machine.
@@ -83,12 +87,12 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             await places.WaitAsync(cancellation).ConfigureAwait(false);
             try
             {
-                progress?.Report(new AppraisalProgress(Volatile.Read(ref done), total, item));
+                progress?.Report(new AppraisalProgress(Volatile.Read(ref done), total, item) { Kind = question.Key.Kind });
                 return (key, await _source.FetchAsync(question, cancellation).ConfigureAwait(false));
             }
             finally
             {
-                progress?.Report(new AppraisalProgress(Interlocked.Increment(ref done), total, item));
+                progress?.Report(new AppraisalProgress(Interlocked.Increment(ref done), total, item) { Kind = question.Key.Kind });
                 places.Release();
             }
         }

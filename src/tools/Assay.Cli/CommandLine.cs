@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Assay.Cli.Bundles;
 using Assay.Cli.Collateral;
+using Assay.Cli.Configuration;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
@@ -19,6 +20,7 @@ internal static class CommandLine
     [
         "assay demo --out machine",
         "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
+        "assay verify --help",
     ];
 
     /// <summary>The command with all of its commands.</summary>
@@ -27,12 +29,14 @@ internal static class CommandLine
         var root = new RootCommand("Proves that a GPU is genuine, runs known firmware and is a confidential VM's own, and says what it could not prove.")
         {
             VerifyCommand.Create(),
+            InitCommand.Create(),
             InspectCommand.Create(),
             MeasureCommand.Create(),
             TokenCommand.Create(),
             PolicyCommand.Create(),
             CollateralCommand.Create(),
             BundleCommand.Create(),
+            AnchorsCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),
             CompletionCommand.Create(),
@@ -45,9 +49,24 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] arguments)
     {
         var root = Create();
+        // "assay help verify" is how half of all programs say it.
+        if (arguments is ["help", .. var asked] && !asked.Contains("--help"))
+        {
+            arguments = [.. asked, "--help"];
+        }
+
         // Without response files: the name of an evidence file, as a shell finds it, must not bring options along.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        // Who asks for help gets it, whatever else is missing; a bare command is a question too.
+        // A command that there is not has no help. Any other question for help is answered, whatever else is missing; a bare command is one too.
+        if (arguments is not [['[', ..], ..] && UnknownCommand(parsed) is { } word)
+        {
+            var holder = parsed.CommandResult.Command;
+            var near = word == "bench" ? "; it is a command of a checkout: ./assay bench" : Nearest.Asked(word, holder.Subcommands.Select(command => command.Name));
+            Output.Error("cli.command", $"\"{Printable.Of(word)}\" is not a command of {PathOf(parsed)}{near}");
+            await Console.Error.WriteLineAsync($"Try: {PathOf(parsed)} --help").ConfigureAwait(false);
+            return ExitCode.Unusable;
+        }
+
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
             if (arguments.Length == 0)
@@ -59,7 +78,7 @@ internal static class CommandLine
             foreach (var error in parsed.Errors)
             {
                 // The library lists allowed values on lines of their own.
-                Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
+                Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal) + NearOption(parsed, error.Message));
             }
 
             if (HelpWithExamples.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-') && File.Exists(word)) is { } file && !arguments.Contains("--evidence"))
@@ -67,8 +86,7 @@ internal static class CommandLine
                 await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
             }
 
-            var command = parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpWithExamples.NameOf(parsed.CommandResult)}";
-            await Console.Error.WriteLineAsync($"Try: {command} --help").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"Try: {PathOf(parsed)} --help").ConfigureAwait(false);
             return ExitCode.Unusable;
         }
 
@@ -79,7 +97,7 @@ internal static class CommandLine
         catch (OperationCanceledException)
         {
             Output.Error("cli.cancelled", "interrupted; no verdict was reached");
-            return ExitCode.Internal;
+            return ExitCode.Interrupted;
         }
         // A full disk or a closed terminal is nobody's bug; what was to be printed may be cut.
         catch (IOException exception) when (exception.StackTrace?.Contains("ConsoleStream", StringComparison.Ordinal) ?? false)
@@ -99,4 +117,15 @@ internal static class CommandLine
             return ExitCode.Internal;
         }
     }
+
+    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpWithExamples.NameOf(parsed.CommandResult)}";
+
+    // Only where a command is expected: elsewhere a word is an argument, and the library's to refuse.
+    private static string? UnknownCommand(ParseResult parsed) =>
+        parsed.CommandResult.Command.Subcommands.Count > 0 ? parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-')) : null;
+
+    // The library names the word in its message; it does not say which of several options was meant.
+    private static string NearOption(ParseResult parsed, string message) =>
+        parsed.UnmatchedTokens.FirstOrDefault(word => word.StartsWith("--", StringComparison.Ordinal) && message.Contains(word, StringComparison.Ordinal)) is { } unknown
+            ? Nearest.Asked(unknown.Split('=')[0], parsed.CommandResult.Command.Options.Select(option => option.Name)) : "";
 }

@@ -15,4 +15,7 @@ internal sealed class DescribedCommand(string name, string description, string e
     public string ExitCodes => exitCodes;
 
     public IReadOnlyList<string> Examples => examples;
+
+    /// <summary>Its options by what they are about, where there are too many for one list; empty: one list.</summary>
+    public IReadOnlyList<(string Title, IReadOnlyList<Option> Options)> Groups { get; init; } = [];
 }

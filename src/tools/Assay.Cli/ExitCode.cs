@@ -17,4 +17,7 @@ internal static class ExitCode
 
     /// <summary>A bug or an outage of this machine.</summary>
     public const int Internal = 70;
+
+    /// <summary>Interrupted (Ctrl-C, SIGTERM) before there was an answer, as shells say it of SIGINT.</summary>
+    public const int Interrupted = 130;
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Text.Json;
 using Assay.Checks;
 
 namespace Assay.Cli;
@@ -28,13 +27,13 @@ internal static class VersionCommand
             var released = EvaluationTime.ReleaseDate.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
             if (parsed.GetValue(format) == Options.Json)
             {
-                using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
-                writer.WriteStartObject();
-                writer.WriteString("version", Text);
-                writer.WriteString("released", released);
-                writer.WriteEndObject();
-                writer.Flush();
-                Console.Out.WriteLine();
+                JsonOutput.Print(writer =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("version", Text);
+                    writer.WriteString("released", released);
+                    writer.WriteEndObject();
+                });
             }
             else
             {

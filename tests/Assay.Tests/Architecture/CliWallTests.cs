@@ -15,6 +15,8 @@ public class CliWallTests
         // How strong a verdict must be, as options say it.
         [""] = ["Assay.Appraisal.Machine", "Assay.Collateral.Files"],
         ["Bundles"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Upstreams"],
+        // Which file stated the expectations is part of the verdict.
+        ["Configuration"] = ["Assay.Policy"],
         ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference"],
         // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
         ["Demo"] =
@@ -47,7 +49,7 @@ public class CliWallTests
         // Bytes to records.
         "BootEventPayload.Read", "EatBundle.TryParse", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
         // Expectations.
-        "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictTerms..ctor",
+        "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.
         "EatBundleWriter.TryWrite", "NvidiaEar.TryWrite", "RandomSource..ctor", "TrusteeEar.TryWrite", "VerdictJson.StateWord", "VerdictJson.Write",
         // Tokens of others.

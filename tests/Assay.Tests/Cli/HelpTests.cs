@@ -45,7 +45,20 @@ public class HelpTests
         var command = (DescribedCommand)All(s_root, "assay").Single(item => item.Name == "assay bundle create").Command;
         var text = new AssayCommand().Says(0, "bundle", "create", "--help");
 
-        Assert.EndsWith($"Examples:\n{string.Concat(command.Examples.Select(example => $"  {example}\n"))}\nExit codes: {command.ExitCodes} · 70 internal error\n", text, StringComparison.Ordinal);
+        Assert.EndsWith($"Examples:\n{string.Concat(command.Examples.Select(example => $"  {example}\n"))}\nExit codes: {command.ExitCodes} · 70 internal error · 130 interrupted\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_help_of_verify_has_each_option_in_one_group()
+    {
+        var command = (DescribedCommand)All(s_root, "assay").Single(item => item.Name == "assay verify").Command;
+        var grouped = command.Groups.SelectMany(group => group.Options).Select(option => option.Name).ToArray();
+        var text = new AssayCommand().Says(0, "verify", "--help");
+
+        Assert.Equal(command.Options.Select(option => option.Name).Where(name => name != "--help").Order(StringComparer.Ordinal), grouped.Order(StringComparer.Ordinal));
+        Assert.All(command.Groups, group => Assert.Contains($"\n{group.Title}:\n", text, StringComparison.Ordinal));
+        Assert.All(grouped, name => Assert.Contains(name, text, StringComparison.Ordinal));
+        Assert.All(text[..text.IndexOf("Examples:", StringComparison.Ordinal)].Split('\n'), line => Assert.True(line.Length <= 120, line));
     }
 
     private static IEnumerable<(string Name, Command Command)> All(Command command, string name) =>

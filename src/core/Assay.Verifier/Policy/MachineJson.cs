@@ -37,6 +37,15 @@ public static partial class VerdictJson
             writer.WriteString("kind", "cpu");
             writer.WriteString("id", item);
             writer.WriteString("reason", machine!.Parts.Cpu!.WhyNotFetched(item) ?? "not given: --cpu-collateral");
+            if (machine.Parts.Cpu.AddressesOf(item) is [var url, .. var further])
+            {
+                writer.WriteString("url", url);
+                if (!further.IsEmpty)
+                {
+                    WriteStrings(writer, "furtherUrls", further);
+                }
+            }
+
             writer.WriteEndObject();
         }
     }

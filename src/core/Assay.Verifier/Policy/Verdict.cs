@@ -57,6 +57,9 @@ public sealed partial record Verdict
     /// <summary>The policy that it follows from.</summary>
     public RelyingPartyPolicy Policy { get; init; } = RelyingPartyPolicy.Default;
 
+    /// <summary>The file of the relying party's that stated the expectations; null where none did. It decides nothing here.</summary>
+    public VerdictConfiguration? Configuration { get; init; }
+
     /// <summary>
     /// <c>policy.rules.satisfied</c>, and each rule that is not; empty without a policy of the relying party's. They are about the policy,
     /// and stand apart from the checks of devices.

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
@@ -16,40 +13,7 @@ public static partial class VerdictJson
     public static byte[] Write(Verdict verdict, ClaimsVersion version)
     {
         ArgumentNullException.ThrowIfNull(verdict);
-        var buffer = new ArrayBufferWriter<byte>(16 * 1024);
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            Write(writer, verdict, version);
-        }
-
-        return Harmless(buffer.WrittenSpan);
-    }
-
-    // Sources and reasons quote strangers, and JSON is read on terminals too: what turns the direction of text, or what nobody sees, stands
-    // escaped. Beyond ASCII there are only strings, so an escape is always in place.
-    private static byte[] Harmless(ReadOnlySpan<byte> json)
-    {
-        if (Ascii.IsValid(json))
-        {
-            return json.ToArray();
-        }
-
-        var text = new StringBuilder(json.Length);
-        foreach (var rune in Encoding.UTF8.GetString(json).EnumerateRunes())
-        {
-            if (rune.IsAscii || !Printable.IsHarmful(rune))
-            {
-                text.Append(rune);
-                continue;
-            }
-
-            foreach (var unit in rune.ToString())
-            {
-                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
-            }
-        }
-
-        return Encoding.UTF8.GetBytes(text.ToString());
+        return HarmlessJson.Write(writer => Write(writer, verdict, version));
     }
 
     private static void Write(Utf8JsonWriter writer, Verdict verdict, ClaimsVersion version)
@@ -63,6 +27,7 @@ public static partial class VerdictJson
         writer.WriteString("anchors", verdict.Anchors);
         writer.WriteString("evaluatedAt", Utc.Text(appraisal.Basis.Time.Instant));
         writer.WriteString("timeSource", verdict.TimeSource);
+        WriteConfiguration(writer, verdict.Configuration);
         WritePolicy(writer, verdict);
         writer.WriteBoolean("x-nvidia-overall-att-result", verdict.NvidiaOverallResult);
         WriteMachine(writer, verdict.Machine);
@@ -82,6 +47,16 @@ public static partial class VerdictJson
             writer.WriteString("id", item.Id);
             writer.WriteString("reason", item.Reason);
             writer.WriteNumber("device", item.DeviceIndex);
+            if (item.Url is not null)
+            {
+                writer.WriteString("url", item.Url);
+            }
+
+            if (!item.Nearest.IsEmpty)
+            {
+                WriteStrings(writer, "nearest", item.Nearest);
+            }
+
             writer.WriteEndObject();
         }
 
@@ -92,6 +67,18 @@ public static partial class VerdictJson
         WriteStrings(writer, "notProven", verdict.NotProven);
         writer.WriteEndObject();
         writer.WriteEndObject();
+    }
+
+    private static void WriteConfiguration(Utf8JsonWriter writer, VerdictConfiguration? configuration)
+    {
+        if (configuration is not null)
+        {
+            writer.WriteStartObject("config");
+            writer.WriteString("path", configuration.Path);
+            writer.WriteString("sha384", configuration.Sha384.ToString());
+            WriteStrings(writer, "departures", configuration.Departures);
+            writer.WriteEndObject();
+        }
     }
 
     private static void WritePolicy(Utf8JsonWriter writer, Verdict verdict)

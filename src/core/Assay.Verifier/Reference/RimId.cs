@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Assay.Evidence.Devices;
 
 namespace Assay.Reference;
@@ -39,6 +40,18 @@ internal sealed record RimId
         ArgumentNullException.ThrowIfNull(other);
         return Pattern == other.Pattern && Before == other.Before && Version.Length == other.Version.Length && string.CompareOrdinal(Version, other.Version) > 0;
     }
+
+    /// <summary>Of the ids that a source lists, those for the same thing whose versions are the nearest, on both sides.</summary>
+    public ImmutableArray<string> NearestOf(IEnumerable<string> known)
+    {
+        const int onEachSide = 2;
+        RimId[] same = [.. known.Select(text => RimIds.TryParse(text, out var id) ? id : null).OfType<RimId>().Where(id => id.Pattern == Pattern && id.Before == Before && id.Version != Version).OrderBy(id => id.Order, StringComparer.Ordinal)];
+        var earlier = same.Count(id => string.CompareOrdinal(id.Order, Order) < 0);
+        return [.. same[Math.Max(0, earlier - onEachSide)..Math.Min(same.Length, earlier + onEachSide)].Select(id => id.ToString())];
+    }
+
+    // 550.9 is before 550.54: each element counts as a number.
+    private string Order => string.Join('.', Version.Split('.').Select(element => element.PadLeft(16, '0')));
 
     /// <inheritdoc/>
     public override string ToString() => $"{Before}_{Version}";

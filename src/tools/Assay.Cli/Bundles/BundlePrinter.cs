@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Endorsements;
 using Spectre.Console;
@@ -31,8 +30,7 @@ internal static class BundlePrinter
     /// <summary>One JSON object; what <paramref name="more"/> writes stands at its end.</summary>
     public static void PrintJson(CollateralBundle? bundle, IReadOnlyDictionary<CollateralKey, VerifiedItem>? items, Action<Utf8JsonWriter>? more = null)
     {
-        using var output = Console.OpenStandardOutput();
-        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.Default }))
+        JsonOutput.Print(writer =>
         {
             writer.WriteStartObject();
             if (bundle is not null)
@@ -42,9 +40,7 @@ internal static class BundlePrinter
 
             more?.Invoke(writer);
             writer.WriteEndObject();
-        }
-
-        output.Write("\n"u8);
+        });
     }
 
     public static void Line(string text) => Output.Out.WriteLine(Printable.Of(text));

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Assay.Collateral.Staging;
 
 namespace Assay.Cli.Collateral;
@@ -140,8 +139,7 @@ internal static class PoolCommands
 
     private static void PrintJson(IReadOnlyCollection<RimPool> pools)
     {
-        using var output = Console.OpenStandardOutput();
-        using (var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true }))
+        JsonOutput.Print(writer =>
         {
             writer.WriteStartArray();
             foreach (var pool in pools)
@@ -150,8 +148,6 @@ internal static class PoolCommands
             }
 
             writer.WriteEndArray();
-        }
-
-        output.Write("\n"u8);
+        });
     }
 }

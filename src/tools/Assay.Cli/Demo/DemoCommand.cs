@@ -7,6 +7,7 @@ using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Demo;
@@ -239,7 +240,8 @@ internal static class DemoCommand
         var cvm = await stage.CvmAsync(cancellation).ConfigureAwait(false);
         var machine = await cvm.HonestAsync().ConfigureAwait(false);
         var asExpected = token && machine is { Kind: VerdictKind.Pass, Binding: "boot-event" } && honest.Kind is VerdictKind.Pass && (shipped is null || shipped.Kind is VerdictKind.Pass);
-        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+        using var buffer = new MemoryStream();
+        using var writer = new Utf8JsonWriter(buffer, HarmlessJson.Options);
         writer.WriteStartObject();
         writer.WriteString("shipped", shipped?.Word);
         writer.WriteString("honest", honest.Word);
@@ -271,7 +273,9 @@ internal static class DemoCommand
         writer.WriteBoolean("asExpected", asExpected);
         writer.WriteEndObject();
         await writer.FlushAsync(cancellation).ConfigureAwait(false);
-        await Console.Out.WriteLineAsync().ConfigureAwait(false);
+        using var output = Console.OpenStandardOutput();
+        output.Write(HarmlessJson.Of(buffer.ToArray()));
+        output.Write("\n"u8);
         return asExpected;
     }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Assay.Cli.Explain;
@@ -85,27 +84,26 @@ internal static class ExplainCommand
 
     private static void WriteJson(IReadOnlyList<Explanation> explanations, bool list)
     {
-        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
-        if (list)
+        JsonOutput.Print(writer =>
         {
-            writer.WriteStartArray();
-        }
+            if (list)
+            {
+                writer.WriteStartArray();
+            }
 
-        foreach (var explanation in explanations)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("id", explanation.Id);
-            writer.WriteString("cause", explanation.Cause);
-            writer.WriteString("cure", explanation.Cure);
-            writer.WriteEndObject();
-        }
+            foreach (var explanation in explanations)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("id", explanation.Id);
+                writer.WriteString("cause", explanation.Cause);
+                writer.WriteString("cure", explanation.Cure);
+                writer.WriteEndObject();
+            }
 
-        if (list)
-        {
-            writer.WriteEndArray();
-        }
-
-        writer.Flush();
-        Console.Out.WriteLine();
+            if (list)
+            {
+                writer.WriteEndArray();
+            }
+        });
     }
 }

@@ -1,18 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using Assay.Inspection;
+using Assay.Wire;
 
 namespace Assay.Cli.Inspection;
 
 /// <summary>The tree for programs: every value in full. Keys are permanent; new ones may join them.</summary>
 internal static class InspectionJson
 {
-    public static void Write(InspectionNode root, Stream output)
-    {
-        // The default encoder escapes whatever is not plain ASCII, control characters included.
-        using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
-        WriteValue(writer, root);
-    }
+    public static void Write(InspectionNode root, Stream output) => output.Write(HarmlessJson.Write(writer => WriteValue(writer, root)));
 
     private static void WriteValue(Utf8JsonWriter writer, InspectionNode node)
     {

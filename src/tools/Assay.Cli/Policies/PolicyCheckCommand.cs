@@ -37,7 +37,7 @@ internal static class PolicyCheckCommand
         var count = sources.Unread.Count + errors.Count;
         if (json)
         {
-            PolicyJson.Print(writer =>
+            JsonOutput.Print(writer =>
             {
                 writer.WriteStartObject();
                 writer.WriteBoolean("ok", count == 0);

@@ -95,7 +95,7 @@ internal sealed class PolicyEvalCommand
         var explain = parsed.GetValue(_explain);
         if (parsed.GetValue(_format) == Options.Json)
         {
-            PolicyJson.Print(writer => answer.Write(writer, explain));
+            JsonOutput.Print(writer => answer.Write(writer, explain));
         }
         else
         {
@@ -124,7 +124,7 @@ internal sealed class PolicyEvalCommand
     {
         if (answer.HasValue)
         {
-            PolicyJson.Print(answer.WriteValue);
+            JsonOutput.Print(answer.WriteValue);
         }
         else if (answer.Error is null)
         {
@@ -137,7 +137,7 @@ internal sealed class PolicyEvalCommand
     {
         if (parsed.GetValue(_format) == Options.Json)
         {
-            PolicyJson.Print(writer =>
+            JsonOutput.Print(writer =>
             {
                 writer.WriteStartObject();
                 writer.WriteBoolean("defined", false);

@@ -35,7 +35,7 @@ internal static class PolicyTestReport
         }
     }
 
-    public static void PrintJson(PolicyTestSuite suite) => PolicyJson.Print(writer =>
+    public static void PrintJson(PolicyTestSuite suite) => JsonOutput.Print(writer =>
     {
         writer.WriteStartObject();
         writer.WriteStartArray("tests");

@@ -43,24 +43,24 @@ internal sealed class TokenContents
     {
         if (json)
         {
-            using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
-            writer.WriteStartObject();
-            writer.WriteBoolean("verified", false);
-            writer.WriteStartObject("tokens");
-            foreach (var (name, jws) in _tokens)
+            JsonOutput.Print(writer =>
             {
-                writer.WriteStartObject(name);
-                writer.WritePropertyName("header");
-                jws.Header.WriteTo(writer);
-                writer.WritePropertyName("payload");
-                jws.Payload.WriteTo(writer);
-                writer.WriteEndObject();
-            }
+                writer.WriteStartObject();
+                writer.WriteBoolean("verified", false);
+                writer.WriteStartObject("tokens");
+                foreach (var (name, jws) in _tokens)
+                {
+                    writer.WriteStartObject(name);
+                    writer.WritePropertyName("header");
+                    jws.Header.WriteTo(writer);
+                    writer.WritePropertyName("payload");
+                    jws.Payload.WriteTo(writer);
+                    writer.WriteEndObject();
+                }
 
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-            writer.Flush();
-            Console.Out.WriteLine();
+                writer.WriteEndObject();
+                writer.WriteEndObject();
+            });
             return;
         }
 
@@ -74,17 +74,10 @@ internal sealed class TokenContents
         }
     }
 
-    // The writer escapes everything but plain ASCII, so what a stranger wrote cannot draw on a terminal.
     private static void PrintJson(string label, JsonElement element)
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
-        {
-            element.WriteTo(writer);
-        }
-
         Output.Out.WriteLine($"  {label}");
-        foreach (var line in Encoding.UTF8.GetString(buffer.ToArray()).Split('\n'))
+        foreach (var line in Encoding.UTF8.GetString(HarmlessJson.Write(element.WriteTo)).Split('\n'))
         {
             Output.Out.WriteLine($"    {Printable.Of(line)}");
         }

@@ -265,39 +265,39 @@ internal sealed class TokenVerifyCommand
 
     private static void PrintJson(VerifiedToken? verified, ImmutableArray<Finding> findings)
     {
-        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
-        writer.WriteStartObject();
-        writer.WriteBoolean("accepted", verified is not null);
-        writer.WriteStartArray("findings");
-        foreach (var finding in findings)
+        JsonOutput.Print(writer =>
         {
             writer.WriteStartObject();
-            writer.WriteString("id", finding.Id);
-            writer.WriteString("state", VerdictJson.StateWord(finding.State));
-            writer.WriteString("reason", finding.Reason);
-            writer.WriteString("found", finding.Found);
-            writer.WriteString("expected", finding.Expected);
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
-        // What a refused token says is shown by assay token show, and never beside a verdict.
-        if (verified is not null)
-        {
-            writer.WritePropertyName("claims");
-            verified.Claims.WriteTo(writer);
-            writer.WriteStartObject("devices");
-            foreach (var (name, claims) in verified.Devices)
+            writer.WriteBoolean("accepted", verified is not null);
+            writer.WriteStartArray("findings");
+            foreach (var finding in findings)
             {
-                writer.WritePropertyName(name);
-                claims.WriteTo(writer);
+                writer.WriteStartObject();
+                writer.WriteString("id", finding.Id);
+                writer.WriteString("state", VerdictJson.StateWord(finding.State));
+                writer.WriteString("reason", finding.Reason);
+                writer.WriteString("found", finding.Found);
+                writer.WriteString("expected", finding.Expected);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+            // What a refused token says is shown by assay token show, and never beside a verdict.
+            if (verified is not null)
+            {
+                writer.WritePropertyName("claims");
+                verified.Claims.WriteTo(writer);
+                writer.WriteStartObject("devices");
+                foreach (var (name, claims) in verified.Devices)
+                {
+                    writer.WritePropertyName(name);
+                    claims.WriteTo(writer);
+                }
+
+                writer.WriteEndObject();
             }
 
             writer.WriteEndObject();
-        }
-
-        writer.WriteEndObject();
-        writer.Flush();
-        Console.Out.WriteLine();
+        });
     }
 }

@@ -11,20 +11,23 @@ internal static class Advice
 {
     private const int MostNamed = 3;
 
+    // The causes of one check, and how docs/troubleshooting.md begins the cure of each.
+    private static readonly (string Fault, string Label)[] s_revocation = [("revoked", "Revoked:"), ("unknown", "Unknown:"), ("not-authentic", "Not authentic:"), ("no-answer", "No answer:")];
+
     private static string Command => Environment.GetEnvironmentVariable("ASSAY_COMMAND") is "./assay" ? "./assay" : "assay";
 
     public static List<string> For(Verdict verdict)
     {
         var machine = verdict.Machine is { } whole ? whole.Parts.ProcessorFindings.Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != "composite.parts.passed")) : [];
         var failed = verdict.Appraisal.AllFindings.Concat(machine).Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
-        var advice = failed.Select(id => Explanations.Find(id)?.Cure).OfType<string>().Distinct().ToList();
+        var advice = failed.SelectMany(id => Cures(id, verdict)).Distinct().ToList();
         var simulated = verdict.Appraisal.Basis.Trust.Kind is Assay.Trust.TrustSetKind.Simulated;
         foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
         {
             advice.Add(kind.Key switch
             {
                 "rim" when simulated => $"Get {string.Join(", ", kind.Select(item => item.Id))} from the simulator that made the evidence.",
-                "rim" => $"Get {string.Join(", ", kind.Select(item => item.Id))}: --rim-url nvidia fetches them, or put <id>.xml into --rim-store. A driver or VBIOS without a RIM cannot be verified: use a released one.",
+                "rim" => $"Get {string.Join(", ", kind.Select(item => item.Id))}: --rim-url nvidia fetches them, or put <id>.xml into --rim-store. A driver or VBIOS without a RIM cannot be verified: use a released one, as one of those named under Missing.",
                 "corim" => "These devices can be authenticated but not measured by this version: their reference values exist only as CoRIM.",
                 _ when simulated => "Get OCSP answers from the simulator that made the evidence.",
                 _ => "Get OCSP answers: --ocsp-url nvidia, or a folder of them as --ocsp-store.",
@@ -45,7 +48,27 @@ internal static class Advice
         return advice;
     }
 
+    // The cure of a check; where it has one for each cause, those of the causes that are there.
+    private static IEnumerable<string> Cures(string id, Verdict verdict)
+    {
+        if (Explanations.Find(id)?.Cure is not { } cure)
+        {
+            return [];
+        }
+
+        return id == "device.chain.not-revoked"
+            ? verdict.Appraisal.Devices.Select(device => device.RevocationFault).Distinct().Select(fault => s_revocation.FirstOrDefault(item => item.Fault == fault).Label).OfType<string>().Select(label => PartOf(cure, label))
+            : [cure];
+    }
+
+    private static string PartOf(string cure, string label)
+    {
+        var start = cure.IndexOf(label, StringComparison.Ordinal);
+        var end = s_revocation.Select(other => cure.IndexOf(other.Label, StringComparison.Ordinal)).Where(place => place > start).DefaultIfEmpty(cure.Length).Min();
+        return start < 0 ? cure : cure[start..end].Trim();
+    }
+
     private static string MissingOf(ProcessorResult cpu) => cpu.Tee is { Word: "tdx" }
-        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: from Intel's service or a cache of it (/tdx/certification/v4/tcb?fmspc={cpu.Needed.Where(item => item.Kind is CollateralKind.TcbInfo).Select(item => item.Id.Split('/')[1].ToLowerInvariant()).FirstOrDefault()}, /tdx/certification/v4/qe/identity, /sgx/certification/v4/pckcrl, the root's CRL), or as the JSON that a quote verifier fetched (docs/offline.md)."
-        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put them into a folder, given as --cpu-collateral: VCEK, cert_chain and crl of AMD's key distribution service (docs/offline.md).";
+        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/offline.md)."
+        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/offline.md).";
 }

@@ -38,6 +38,26 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
         };
     }
 
+    /// <summary>Where items of a kind are asked for, as a bar names it: a host, a folder, a bundle. Null where nowhere.</summary>
+    public string? From(CollateralKind kind)
+    {
+        var (url, folder, manufacturer) = kind switch
+        {
+            CollateralKind.Rim => (options.RimUrl, options.RimStore, UpstreamOptions.Manufacturers.Rim),
+            CollateralKind.Ocsp => (options.OcspUrl, options.OcspStore, UpstreamOptions.Manufacturers.Ocsp),
+            CollateralKind.AmdChain or CollateralKind.AmdCrl or CollateralKind.Vcek => (options.AmdUrl, null, UpstreamOptions.Manufacturers.Amd),
+            _ => (options.IntelUrl, (Option<string?>?)null, UpstreamOptions.Manufacturers.Intel),
+        };
+        return folder is not null && parsed.GetValue(folder) is { } path ? path
+            : parsed.GetValue(options.Bundle) is { } bundle ? InputFile.NameOf(bundle)
+            : (parsed.GetValue(url) ?? parsed.GetValue(options.CollateralUrl)) switch
+            {
+                null or ServiceWords.None => null,
+                ServiceWords.Nvidia or ServiceWords.Intel or ServiceWords.Amd => manufacturer!.Uri.Host,
+                var text => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address.Authority : null,
+            };
+    }
+
     private ICollateralSource? Rims(ServiceAddress? proxy)
     {
         var folder = parsed.GetValue(options.RimStore);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Checks;
 using Assay.Evidence.Devices;
@@ -12,6 +13,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     // More devices than this, and checks that held are counted instead of listed.
     private const int Listed = 2;
     private const int IdWidth = 34;
+    private const int LabelWidth = 20;
 
     public void Print(Verdict verdict)
     {
@@ -23,12 +25,14 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         {
             PrintList("It does not prove", "-", "yellow", verdict.NotProven);
         }
+        else
+        {
+            // What to fetch is what most readers of an incomplete verdict look for.
+            PrintMissing(verdict);
+        }
 
         var all = verbose || appraisal.Devices.Length <= Listed;
-        foreach (var device in appraisal.Devices)
-        {
-            PrintDevice(device, all);
-        }
+        PrintDevices(appraisal.Devices, all);
 
         if (!appraisal.Devices.IsEmpty)
         {
@@ -42,7 +46,11 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         machine.PrintBoot(verdict.Machine);
         machine.PrintWhole(verdict.Machine);
         PrintPolicy(verdict);
-        PrintMissing(verdict);
+        if (passes)
+        {
+            PrintMissing(verdict);
+        }
+
         PrintAdvice(verdict);
         PrintList("This verdict proves", "+", "green", verdict.Proven);
         if (!passes)
@@ -60,8 +68,10 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             VerdictKind.Incomplete => ("INCOMPLETE", "yellow"),
             _ => ("FAIL", "red"),
         };
-        var weakened = verdict.Kind is VerdictKind.Pass && !verdict.Weakened.IsEmpty ? $" [yellow]weakened by {string.Join(", ", verdict.Weakened)}[/]" : "";
-        console.MarkupLine($"[bold {colour}]{word}[/]{weakened}");
+        var weakened = verdict.Kind is VerdictKind.Pass && !verdict.Weakened.IsEmpty ? " weakened" : "";
+        var headline = Folded.To($"{word}{weakened} · {Headline.Of(verdict)}", console.Profile.Width);
+        console.Markup($"[bold {colour}]{word}[/][yellow]{weakened}[/]");
+        Folded.Print(console, headline[(word.Length + weakened.Length)..]);
         var at = Instant.Text(appraisal.Basis.Time.Instant);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
@@ -71,6 +81,15 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         if (verdict.Kind is VerdictKind.Pass)
         {
             Row("weakened", verdict.Weakened.IsEmpty ? "no" : string.Join(", ", verdict.Weakened));
+        }
+
+        if (verdict.Configuration is { } configuration)
+        {
+            Row("configuration", $"{configuration.Path} (SHA-384 {configuration.Sha384.ToString()[..16]}…)");
+            if (!configuration.Departures.IsEmpty)
+            {
+                Row("given beside it", string.Join(", ", configuration.Departures));
+            }
         }
 
         if (verdict.Policy is { IsBrought: true } policy)
@@ -83,24 +102,69 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
             console.MarkupLine("[yellow]Allowed by policy although:[/]");
             foreach (var item in verdict.AllowedAlthough)
             {
-                console.WriteLine($"  device {item.DeviceIndex}: {item.Finding.Id}  {Printable.Of(item.Finding.Reason ?? "")}".TrimEnd());
+                Line($"  device {item.DeviceIndex}: {item.Finding.Id}  {item.Finding.Reason}".TrimEnd());
             }
         }
     }
 
     // Reasons quote evidence, certificates, RIMs, file names and services: none of them may move the cursor or begin a line.
-    private void Line(string text) => console.WriteLine(Folded.To(Printable.Of(text), console.Profile.Width));
+    private void Line(string text) => Folded.Print(console, Folded.To(Printable.Of(text), console.Profile.Width));
 
-    private void Row(string label, string value) => Line($"  {label,-18}{value}");
+    private void Row(string label, string value) => Folded.Print(console, Folded.To(Printable.Of($"  {label,-18}{value}"), console.Profile.Width, LabelWidth));
 
-    private void PrintDevice(DeviceResult device, bool all)
+    // A heading in bold, and what is behind it.
+    private void Heading(string bold, string text)
     {
-        console.WriteLine();
-        var name = device.Device is { } authentic
+        bold = Printable.Of(bold);
+        var line = Folded.To(Printable.Of($"{bold} {text}"), console.Profile.Width);
+        console.MarkupInterpolated($"[bold]{bold}[/]");
+        Folded.Print(console, line[bold.Length..]);
+    }
+
+    // Devices about which the same is said, one behind the other, share what is said: the failure of twelve is one failure.
+    private void PrintDevices(ImmutableArray<DeviceResult> devices, bool all)
+    {
+        for (var first = 0; first < devices.Length;)
+        {
+            var said = Said(devices[first], all);
+            var next = first + 1;
+            while (!verbose && next < devices.Length && Said(devices[next], all) == said)
+            {
+                next++;
+            }
+
+            var (from, to) = (devices[first], devices[next - 1]);
+            console.WriteLine();
+            Heading(next - first == 1 ? $"Device {from.Index}" : $"Devices {from.Index}–{to.Index}", $"{NameOf(from)}  ({from.Source}{(next - first == 1 ? "" : $" to {Behind(from.Source, to.Source)}")})");
+            PrintDevice(from, all);
+            first = next;
+        }
+    }
+
+    // "machine.json gpus[0] to gpus[7]": a file is named once.
+    private static string Behind(string from, string to)
+    {
+        var file = from.LastIndexOf(' ') + 1;
+        return file > 0 && to.Length > file && to.StartsWith(from[..file], StringComparison.Ordinal) ? to[file..] : to;
+    }
+
+    private string Said(DeviceResult device, bool all)
+    {
+        using var text = new StringWriter();
+        var page = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No });
+        page.Profile.Width = console.Profile.Width;
+        page.WriteLine(NameOf(device));
+        new VerdictPrinter(page, verbose).PrintDevice(device, all);
+        return text.ToString();
+    }
+
+    private static string NameOf(DeviceResult device) => device.Device is { } authentic
             ? $"{DeviceKindWords.Of(device.Kind).Name} {authentic.Identity.HardwareModel}"
             : device.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed) is { } first ? $"not authentic: {first.Id} failed"
             : "not authentic";
-        console.MarkupLineInterpolated($"[bold]Device {device.Index}[/] {Printable.Of(name)}  ({Printable.Of(device.Source)})");
+
+    private void PrintDevice(DeviceResult device, bool all)
+    {
         PrintFindings(device.Findings, all);
         if (device.Measurements is { } match)
         {
@@ -108,7 +172,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
                 + (match.Unreferenced.IsEmpty ? "" : $"; no RIM names index {string.Join(", ", match.Unreferenced)}"));
             foreach (var mismatch in match.Mismatches)
             {
-                console.MarkupLineInterpolated($"  [red]index {mismatch.Index}[/] {Printable.Of(mismatch.Name)} ({mismatch.Source})");
+                Line($"  index {mismatch.Index} {mismatch.Name} ({mismatch.Source})");
                 Line($"    found     {mismatch.RuntimeValue}");
                 Line($"    expected  {mismatch.GoldenValue}");
             }
@@ -176,7 +240,8 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         var text = finding.Reason ?? finding.Found ?? "";
         const int markWidth = 14;
         console.Markup($"  [{colour}]{mark,-12}[/]");
-        console.WriteLine(Folded.To(Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width - markWidth).Replace("\n", "\n" + new string(' ', markWidth), StringComparison.Ordinal));
+        // As wide as the mark, whose colour takes no columns.
+        Folded.Print(console, Folded.To(new string(' ', markWidth) + Printable.Of($"{finding.Id.PadRight(IdWidth)} {text}".TrimEnd()), console.Profile.Width)[markWidth..]);
         // Measurements are listed value by value behind the findings.
         if (finding.State is CheckState.Failed && finding.Expected is not null && !finding.Id.StartsWith("measurements.", StringComparison.Ordinal))
         {
@@ -207,13 +272,28 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]Missing[/]");
         foreach (var item in appraisal.Missing)
         {
-            console.MarkupLineInterpolated($"  {item.Kind,-6}[yellow]{Printable.Of(item.Id)}[/]");
+            Line($"  {item.Kind,-6}{item.Id}");
             Line($"        {item.Reason}");
+            if (!item.Nearest.IsEmpty)
+            {
+                Line($"        The source has, for the same chip and board: {string.Join(", ", item.Nearest)}");
+            }
+
+            if (item.Url is { } url)
+            {
+                Line(item.Kind == "rim" ? $"        --rim-url nvidia fetches it, from {url}" : $"        --ocsp-url nvidia asks, by POST at {url}");
+            }
         }
 
         foreach (var item in ofCpu)
         {
-            console.MarkupLineInterpolated($"  cpu   [yellow]{item}[/]");
+            var cpu = verdict.Machine!.Parts.Cpu!;
+            Line($"  cpu   {item}");
+            var addresses = cpu.AddressesOf(item);
+            if (!addresses.IsEmpty)
+            {
+                Line($"        {cpu.FetchOption} fetches it, from {string.Join(" and ", addresses)}");
+            }
         }
     }
 
@@ -229,7 +309,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine("[bold]What to do[/]");
         foreach (var line in advice)
         {
-            Line($"  * {line}");
+            Folded.Print(console, Folded.To(Printable.Of($"  * {line}"), console.Profile.Width, 4));
         }
     }
 
@@ -244,8 +324,10 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         console.MarkupLine($"[bold]{title}[/]");
         foreach (var sentence in sentences)
         {
-            console.Markup($"  [{colour}]{mark}[/] ");
-            Line(sentence);
+            // Folded with its bullet: what is before the text takes columns too.
+            var bullet = $"  {mark} ";
+            console.Markup($"[{colour}]{bullet}[/]");
+            Folded.Print(console, Folded.To(bullet + Printable.Of(sentence), console.Profile.Width, bullet.Length)[bullet.Length..]);
         }
     }
 }

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Assay.Checks;
 using Assay.Cli.Collateral;
+using Assay.Cli.Configuration;
 using Assay.Collateral;
+using Assay.Endorsements;
 using Assay.Policy;
 using Spectre.Console;
 
@@ -22,12 +24,16 @@ internal static class VerifyCommand
             ExitCodes,
             [
                 "assay verify --evidence gpu.json --rim-url nvidia --ocsp-url nvidia --nonce $NONCE",
+                "assay verify --config site.yaml --evidence machine.json --nonce $CHALLENGE",
                 "assay verify --evidence gpu.json switch.json --rim-store rims --ocsp-store ocsp --format json",
                 "assay verify --evidence gpu.json --nonce $NONCE --bundle rack7.bundle --bundle-keys site.jwks",
                 "assay verify --report report.txt --chain chain.pem --rim-store rims --dangerously-skip-revocation",
                 "assay verify --cpu-evidence quote.bin --cpu-collateral collateral --event-log eventlog.json --reference-values trainer.jws --reference-keys publisher.jwks --report-data $DATA",
                 "assay verify --evidence machine.json --nonce $CHALLENGE --cpu-collateral collateral --reference-values trainer.jws --reference-keys publisher.jwks --rim-url nvidia --ocsp-url nvidia --expect gpus=8,switches=4",
-            ]);
+            ])
+        {
+            Groups = options.Groups,
+        };
         foreach (var option in options.All)
         {
             command.Options.Add(option);
@@ -39,9 +45,13 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(VerifyOptions options, ParseResult parsed, CancellationToken cancellation)
     {
-        if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults))
+        var given = parsed;
+        var settings = VerifySettings.Read(options, given, Variables());
+        parsed = settings.Parsed;
+        if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults) || settings.Faults.Count > 0)
         {
-            foreach (var (id, message) in faults)
+            request?.Dispose();
+            foreach (var (id, message) in settings.Faults.Concat(faults.Select(fault => (fault.Id, settings.Located(fault.Message)))))
             {
                 Output.Error(id, message);
             }
@@ -52,8 +62,9 @@ internal static class VerifyCommand
         using (request)
         {
             var shown = request.Machine.Evidence;
-            UnusedOptions.Tell(parsed, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
-            var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false);
+            // A file or a variable is for evidence of every kind; what was given with this very call was meant for it.
+            UnusedOptions.Tell(given, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
+            var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false) with { Configuration = settings.Configuration };
             Print(verdict, request);
             var refused = CodeOf(verdict) == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
             // A pass whose token is not there is not what was asked for; of one that is refused here none is written.
@@ -74,12 +85,15 @@ internal static class VerifyCommand
         }
     }
 
-    private static Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
+    private static Dictionary<string, string> Variables() =>
+        Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Where(entry => entry.Key is string && entry.Value is string).ToDictionary(entry => (string)entry.Key, entry => (string)entry.Value!, StringComparer.Ordinal);
+
+    internal static Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
     {
         var (evidence, expected, given) = request.Machine;
         var appraiser = new MachineAppraiser(request.Sources, request.Cache) { Given = given };
         var terms = new VerdictTerms { Policy = request.Policy, Claims = request.Claims };
-        return WithProgressAsync(request.UsesNetwork, progress => appraiser.AppraiseAsync(evidence, expected, terms, progress, cancellation));
+        return WithProgressAsync(request, progress => appraiser.AppraiseAsync(evidence, expected, terms, progress, cancellation));
     }
 
     /// <summary>Evidence that cannot be read is no verdict about a device; 1 beats 3.</summary>
@@ -123,27 +137,28 @@ internal static class VerifyCommand
     }
 
     // Only the network takes longer than a moment; on a pipe a bar would be noise.
-    private static async Task<Verdict> WithProgressAsync(bool usesNetwork, Func<IProgress<AppraisalProgress>?, Task<Verdict>> run)
+    private static async Task<Verdict> WithProgressAsync(VerifyRequest request, Func<IProgress<AppraisalProgress>?, Task<Verdict>> run)
     {
-        if (!usesNetwork || Console.IsErrorRedirected)
+        if (!request.UsesNetwork || Console.IsErrorRedirected)
         {
             return await run(null).ConfigureAwait(false);
         }
 
-        return await Output.Err.Progress().AutoClear(true).StartAsync(async context =>
+        ProgressColumn[] columns = [new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 16 }, new ElapsedTimeColumn()];
+        return await Output.Err.Progress().AutoClear(true).Columns(columns).StartAsync(async context =>
         {
             var task = context.AddTask("collateral");
-            return await run(new Bar(task)).ConfigureAwait(false);
+            return await run(new Bar(task, request.From)).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
 
-    private sealed class Bar(ProgressTask task) : IProgress<AppraisalProgress>
+    private sealed class Bar(ProgressTask task, Func<CollateralKind, string?> from) : IProgress<AppraisalProgress>
     {
         public void Report(AppraisalProgress value)
         {
             task.MaxValue = Math.Max(1, value.Total);
             task.Value = value.Done;
-            task.Description = Markup.Escape(Printable.Of(value.Item));
+            task.Description = Markup.Escape(Printable.Of(Progress.Of(value, from)));
         }
     }
 }

@@ -93,13 +93,30 @@ internal sealed class VerifyOptions
         HelpName = "NAME,…",
     };
 
+    public Option<string?> AcceptWeakened { get; } = new("--accept-weakened") { Description = "exit 1 where the verdict passes and is weakened by any other name than these; \"\" accepts none", HelpName = "NAME,…" };
+
+    public Option<string?> Config { get; } = new("--config") { Description = "what is expected, in one file (YAML or JSON; assay init writes one); options given beside it replace what it says", HelpName = "FILE" };
+
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
 
     public Option<string> Format { get; } = Options.Format();
 
+    /// <summary>All of them, by what they are about.</summary>
+    public IReadOnlyList<(string Title, IReadOnlyList<Option> Options)> Groups =>
+    [
+        ("Evidence", [Evidence, Report, Chain, Machine.ProcessorEvidence, Machine.EventLog]),
+        ("What it must answer", [Nonce, Machine.TeePubkey, Machine.ReportData]),
+        ("What is expected (or in one file: --config)", [Config, Machine.Expect, Machine.RequireBinding, Machine.ReferenceValues, Machine.ReferenceKeys, Machine.ReferenceSequence, Machine.GpuPolicy, Machine.BootPhase, Machine.GateRegister, Machine.RequireSecureBoot, RequireFwid, Machine.AcceptVlek, Anchors, At]),
+        ("Where collateral comes from", [RimUrl, RimStore, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Machine.ProcessorCollateral, Bundle, .. BundleTrust.All]),
+        ("What decides", [Policy, Query, PolicyData, FailOnWeakened, AcceptWeakened]),
+        ("What weakens the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptDebug, Machine.AcceptSeptVe]),
+        ("Output", [Format, Verbose, Claims]),
+        ("A token of the verdict", [EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat]),
+    ];
+
     public IEnumerable<Option> All =>
     [
         Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
-        EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, FailOnWeakened, Verbose, Format,
+        EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, FailOnWeakened, AcceptWeakened, Config, Verbose, Format,
     ];
 }

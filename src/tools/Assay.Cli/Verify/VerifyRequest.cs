@@ -33,6 +33,9 @@ internal sealed class VerifyRequest : IDisposable
     public required VerifierCache Cache { get; init; }
     public required CollateralSources Sources { get; init; }
     public required bool UsesNetwork { get; init; }
+
+    /// <summary>Where items of a kind are asked for; null where nowhere.</summary>
+    public required Func<CollateralKind, string?> From { get; init; }
     public required ClaimsVersion Claims { get; init; }
     public required RelyingPartyPolicy Policy { get; init; }
     /// <summary>Names for which a weakened pass is refused; empty: any. Null: none.</summary>
@@ -65,6 +68,7 @@ internal sealed class VerifyRequest : IDisposable
                 Cache = cache,
                 Sources = sources,
                 UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not (null or ServiceWords.None)),
+                From = new SourcesRequest(options, parsed, reader.Refuse).From,
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
                 FailOnWeakened = failOn,
@@ -142,7 +146,23 @@ internal sealed class VerifyRequest : IDisposable
             return null;
         }
 
-        public ImmutableArray<string>? FailOnWeakened() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
+        public ImmutableArray<string>? FailOnWeakened()
+        {
+            if (parsed.GetResult(options.AcceptWeakened) is not { Implicit: false })
+            {
+                return NamedWeakenings();
+            }
+
+            if (parsed.GetResult(options.FailOnWeakened) is { Implicit: false })
+            {
+                Refuse("cli.weakened", "--fail-on-weakened and --accept-weakened both say how weak a pass may be: give one of them");
+            }
+
+            ImmutableArray<string> accepted = parsed.GetValue(options.AcceptWeakened) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", [names], ofTokens: false, Refuse) : [];
+            return [.. Weakening.Names.Except(accepted)];
+        }
+
+        private ImmutableArray<string>? NamedWeakenings() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
             : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, Refuse) : [];
 
         public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, Refuse);

@@ -40,6 +40,9 @@ internal sealed record ChainStatus
     /// </summary>
     internal bool HidesAnother { get; init; }
 
+    /// <summary>The worst of the answers, as <c>…chain.not-revoked</c> tells it; null where all are good, and where none was asked for.</summary>
+    internal string? Fault { get; init; }
+
     /// <summary>The status of the chain that nobody looked at.</summary>
     internal static ChainStatus Unasked(CertificationPath path, DateTimeOffset at) => new()
     {
@@ -96,6 +99,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
             OcspStatus = answers.Select(answer => answer.Status).FirstOrDefault(word => word is not "good") ?? "good",
             RevocationReason = answers.Select(answer => answer.Judgement?.Reason).FirstOrDefault(reason => reason is not null) is { } reason ? OpenSslWord(reason) : null,
             HidesAnother = answers.Where(answer => answer.Status is not "good").Select(answer => (answer.Status, answer.Judgement?.Reason)).Distinct().Count() > 1,
+            Fault = Worst(answers).Fault,
             NonceMatches = answers.All(answer => answer.NonceMatches),
             ResponseValid = answers.All(answer => answer.Judgement is not null),
             LatestStatement = answers.Select(answer => answer.LatestStatement).DefaultIfEmpty(DateTimeOffset.MinValue).Max(),
@@ -106,10 +110,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
     // The worst answer speaks: a revocation outranks an unknown status, that an invalid answer, and all of them a missing one.
     private static Outcome NotRevoked(ImmutableArray<Answer> answers)
     {
-        var bad = answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Revoked || (!answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold))
-            ?? answers.FirstOrDefault(answer => answer.Judgement?.State is RevocationState.Unknown or RevocationState.None)
-            ?? answers.FirstOrDefault(answer => answer.WhyInvalid is not null);
-        if (bad is not null)
+        if (Worst(answers) is { Answer: { WhyMissing: null } bad })
         {
             return Outcome.Failed($"{bad.Name}: {bad.Judgement?.WhyNot ?? bad.WhyInvalid}");
         }
@@ -118,6 +119,18 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
         return missing.Length > 0 ? Outcome.Missing($"{missing[0].Name}: {missing[0].WhyMissing}{Others(missing)}")
             : answers.Any(IsStale) ? Outcome.Stopped("the answers are not current")
             : Outcome.Held(answers.All(answer => answer.NonceMatches) ? $"{answers.Length} answers with our nonces" : $"{answers.Length} current signed answers");
+    }
+
+    private static (Answer? Answer, string? Fault) Worst(ImmutableArray<Answer> answers)
+    {
+        (Func<Answer, bool> Is, string Fault)[] worse =
+        [
+            (answer => answer.Judgement?.State is RevocationState.Revoked || (!answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold), "revoked"),
+            (answer => answer.Judgement?.State is RevocationState.Unknown or RevocationState.None, "unknown"),
+            (answer => answer.WhyInvalid is not null, "not-authentic"),
+            (answer => answer.WhyMissing is not null, "no-answer"),
+        ];
+        return worse.Select(kind => (answers.FirstOrDefault(kind.Is), (string?)kind.Fault)).FirstOrDefault(found => found.Item1 is not null);
     }
 
     // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.

@@ -31,6 +31,12 @@ public sealed record DeviceResult
     /// <summary>Its own chain at the evaluation time.</summary>
     internal ChainStatus? Chain { get; init; }
 
+    /// <summary>
+    /// Why its own certificates are not known to be good: <c>revoked</c>, <c>unknown</c>, <c>not-authentic</c> (the answer) or <c>no-answer</c>; null where
+    /// they are, and where it was not asked. Each has a cure of its own.
+    /// </summary>
+    public string? RevocationFault => Chain?.Fault;
+
     /// <summary>The RIMs that it needs.</summary>
     internal ImmutableArray<RimResult> Rims { get; init; } = [];
 

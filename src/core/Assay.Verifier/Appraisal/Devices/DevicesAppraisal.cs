@@ -4,6 +4,7 @@ using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Spdm;
+using Assay.Reference;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -103,7 +104,7 @@ public static class DevicesAppraisal
         {
             Devices = devices,
             Findings = findings,
-            Missing = MissingItems(devices),
+            Missing = MissingItems(devices, collateral, expected.Basis.Trust.Kind is TrustSetKind.Simulated),
             Basis = expected.Basis,
             FreshnessProven = fresh,
             Weakened = Weakenings(devices, expected),
@@ -174,14 +175,26 @@ public static class DevicesAppraisal
             (Weakening.TimeStated, expected.Basis.Time.Source is TimeSource.Stated));
     }
 
-    private static ImmutableArray<MissingItem> MissingItems(ImmutableArray<DeviceResult> devices) =>
+    private static ImmutableArray<MissingItem> MissingItems(ImmutableArray<DeviceResult> devices, MachineCollateral collateral, bool simulated) =>
     [
-        .. devices.SelectMany(device => device.Rims
+        .. Needs(devices).Select(item => item with
+        {
+            Url = simulated ? null : item.Kind switch
+            {
+                "rim" => ManufacturerAddress.Of(new CollateralKey(CollateralKind.Rim, item.Id)),
+                "ocsp" => ManufacturerAddress.NvidiaOcsp,
+                _ => null,
+            },
+            Nearest = item.Kind is "rim" && RimIds.TryParse(item.Id, out var id) ? id.NearestOf(collateral.KnownRimIds) : [],
+        }),
+    ];
+
+    private static IEnumerable<MissingItem> Needs(ImmutableArray<DeviceResult> devices) =>
+        devices.SelectMany(device => device.Rims
                 .SelectMany(rim => rim.Findings.Where(finding => finding.Cause is NotCheckedCause.Missing).Select(finding => Item(device, finding, rim.Requirement)))
             .Concat(device.Findings.Where(finding => finding is { Id: Checks.CheckIds.DeviceChainNotRevoked, Cause: NotCheckedCause.Missing })
                 .Select(finding => new MissingItem("ocsp", $"{device.Device!.Identity.HardwareModel} {device.Device.Identity.Ueid}", finding.Reason!, device.Index))))
-            .DistinctBy(item => (item.Kind, item.Id)),
-    ];
+            .DistinctBy(item => (item.Kind, item.Id));
 
     private static MissingItem Item(DeviceResult device, Finding finding, RimRequirement need) =>
         finding.Id != need.IdOf(RimRequirement.Available) ? new MissingItem("ocsp", $"signers of {need.Id}", finding.Reason!, device.Index)

@@ -9,7 +9,14 @@ namespace Assay.Appraisal.Devices;
 /// <param name="Id">The RIM id; for OCSP the device's model and ueid, or the RIM whose signers are meant; for CoRIM chip and role.</param>
 /// <param name="Reason">Why it could not be had, and what to do.</param>
 /// <param name="DeviceIndex">The first device that needs it.</param>
-public sealed record MissingItem(string Kind, string Id, string Reason, int DeviceIndex);
+public sealed record MissingItem(string Kind, string Id, string Reason, int DeviceIndex)
+{
+    /// <summary>The whole address at which NVIDIA serves it (OCSP is asked by POST); null for simulated devices, and where there is none.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>Of a RIM: the ids nearest to it that the source does have for the same chip and board; empty where it has none or cannot list.</summary>
+    public ImmutableArray<string> Nearest { get; init; } = [];
+}
 
 /// <summary>The answers about a set of devices. It states no verdict: the Policy room does.</summary>
 public sealed record DevicesResult

@@ -4,6 +4,7 @@ using Assay.Authentication;
 using Assay.Checks;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
+using Assay.Trust;
 
 namespace Assay.Appraisal.Processors;
 
@@ -57,6 +58,25 @@ public sealed record ProcessorResult
     /// <summary>Where an item was asked for, and what came back; null where it was not asked for.</summary>
     /// <param name="name">One of <see cref="Missing"/>.</param>
     public string? WhyNotFetched(string name) => MissingReasons.GetValueOrDefault(name);
+
+    /// <summary>
+    /// The whole addresses at which the manufacturer serves what is missing, the item of this very platform first; empty for a simulated platform, and
+    /// where the evidence does not tell.
+    /// </summary>
+    /// <param name="name">One of <see cref="Missing"/>.</param>
+    public ImmutableArray<string> AddressesOf(string name)
+    {
+        if (Tee is not { } tee || tee.Basis.Trust.Kind is TrustSetKind.Simulated)
+        {
+            return [];
+        }
+
+        var own = Needed.Where(key => tee.Technology.MissingName(key.Kind) == name).OrderByDescending(key => key.Kind).Select(ManufacturerAddress.Of).OfType<string>();
+        return [.. own, .. Evidence.Kind is ProcessorEvidenceKind.AzureVtpm && name == Snp.SnpResult.Certificates ? [ManufacturerAddress.AzureThim] : Array.Empty<string>()];
+    }
+
+    /// <summary>The option of <c>assay verify</c> that has the manufacturer asked for it.</summary>
+    public string FetchOption => Tee is { Word: "snp" } ? "--amd-url amd" : "--intel-url intel";
 
     /// <summary>The registers that were signed; null where the evidence is not authentic, or has none.</summary>
     internal QuotedRegisters? Registers => Tpm is not null ? Tpm.Quote?.Registers : Tee?.Registers;

@@ -1,0 +1,218 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Assay.Cli.Configuration;
+
+/// <summary>
+/// The text of a configuration as a tree: JSON where it begins with a brace, YAML otherwise. What makes one text mean two things is
+/// refused: keys given twice, anchors and aliases, tags, a second document, directives.
+/// </summary>
+internal static class ConfigText
+{
+    /// <summary>A file for people: far more than one has.</summary>
+    public const int MostBytes = 256 * 1024;
+
+    private const int MostNodes = 4096;
+    private const int Deepest = 8;
+    private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    public static bool TryParse(byte[] bytes, [NotNullWhen(true)] out ConfigMap? map, [NotNullWhen(false)] out ConfigFault? fault)
+    {
+        (map, fault) = (null, null);
+        try
+        {
+            var text = s_utf8.GetString(bytes);
+            if (text.StartsWith('\uFEFF'))
+            {
+                throw new ConfigException(1, "the file begins with a byte order mark: save it as UTF-8 without one");
+            }
+
+            map = text.AsSpan().TrimStart().StartsWith("{") ? Json(bytes) : Yaml(text);
+            return true;
+        }
+        catch (ConfigException exception)
+        {
+            fault = exception.Fault;
+        }
+        catch (DecoderFallbackException)
+        {
+            fault = new ConfigFault(1, "not UTF-8");
+        }
+        catch (JsonException exception)
+        {
+            fault = new ConfigFault((int)(exception.LineNumber ?? 0) + 1, "not JSON");
+        }
+        catch (YamlException exception)
+        {
+            fault = new ConfigFault((int)exception.Start.Line, $"not YAML: {exception.Message}");
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or FormatException or IndexOutOfRangeException)
+        {
+            // What both libraries throw beside their own, as for half a surrogate pair.
+            fault = new ConfigFault(1, "neither YAML nor JSON");
+        }
+
+        return false;
+    }
+
+    private static ConfigMap Json(byte[] bytes)
+    {
+        var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = Deepest });
+        var counter = new Counter();
+        reader.Read();
+        var root = JsonNode(ref reader, bytes, counter);
+        // Whatever comes after the object is the reader's fault to find.
+        while (reader.Read())
+        {
+        }
+
+        return (ConfigMap)root;
+    }
+
+    private static ConfigNode JsonNode(ref Utf8JsonReader reader, byte[] bytes, Counter counter)
+    {
+        var line = bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n') + 1;
+        counter.Add(line);
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject:
+                var members = new Members();
+                while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
+                {
+                    var at = bytes.AsSpan(0, (int)reader.TokenStartIndex).Count((byte)'\n') + 1;
+                    var key = reader.GetString()!;
+                    reader.Read();
+                    members.Add(key, at, JsonNode(ref reader, bytes, counter));
+                }
+
+                return new ConfigMap(line, members.All);
+            case JsonTokenType.StartArray:
+                var items = ImmutableArray.CreateBuilder<ConfigNode>();
+                while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
+                {
+                    items.Add(JsonNode(ref reader, bytes, counter));
+                }
+
+                return new ConfigList(line, items.ToImmutable());
+            case JsonTokenType.String:
+                return new ConfigScalar(line, reader.GetString()!, IsQuoted: true, MayBeText: true);
+            default:
+                return new ConfigScalar(line, Encoding.UTF8.GetString(reader.ValueSpan), IsQuoted: false, MayBeText: false);
+        }
+    }
+
+    private static ConfigMap Yaml(string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        parser.Consume<StreamStart>();
+        if (!parser.TryConsume<DocumentStart>(out var start))
+        {
+            throw new ConfigException(1, "the file is empty; assay init writes one");
+        }
+
+        if (start.Version is not null || start.Tags?.Any(tag => tag.Handle is not ("!" or "!!")) is true)
+        {
+            throw new ConfigException((int)start.Start.Line, "directives (%) are not read");
+        }
+
+        var root = YamlNode(parser, new Counter(), 1);
+        parser.Consume<DocumentEnd>();
+        if (parser.TryConsume<DocumentStart>(out var second))
+        {
+            throw new ConfigException((int)second.Start.Line, "a second document begins: one is expected");
+        }
+
+        return root as ConfigMap ?? throw new ConfigException(root.Line, "keys with values are expected; assay init writes a file to begin with");
+    }
+
+    private static ConfigNode YamlNode(Parser parser, Counter counter, int depth)
+    {
+        var line = (int)(parser.Current ?? throw new ConfigException(1, "not YAML: the text ends early")).Start.Line;
+        counter.Add(line);
+        if (depth > Deepest)
+        {
+            throw new ConfigException(line, $"nested more than {Deepest} deep");
+        }
+
+        if (parser.Current is AnchorAlias || parser.Current is NodeEvent { Anchor.IsEmpty: false })
+        {
+            throw new ConfigException(line, "anchors (&) and aliases (*) are not read: write the value where it is meant");
+        }
+
+        if (parser.Current is NodeEvent { Tag.IsEmpty: false })
+        {
+            throw new ConfigException(line, "tags (!) are not read");
+        }
+
+        if (parser.TryConsume<MappingStart>(out _))
+        {
+            var members = new Members();
+            while (!parser.TryConsume<MappingEnd>(out _))
+            {
+                if (YamlNode(parser, counter, depth + 1) is not ConfigScalar key)
+                {
+                    throw new ConfigException(line, "a key is a single word");
+                }
+
+                members.Add(key.Text, key.Line, YamlNode(parser, counter, depth + 1));
+            }
+
+            return new ConfigMap(line, members.All);
+        }
+
+        if (parser.TryConsume<SequenceStart>(out _))
+        {
+            var items = ImmutableArray.CreateBuilder<ConfigNode>();
+            while (!parser.TryConsume<SequenceEnd>(out _))
+            {
+                items.Add(YamlNode(parser, counter, depth + 1));
+            }
+
+            return new ConfigList(line, items.ToImmutable());
+        }
+
+        var scalar = parser.Consume<Scalar>();
+        return scalar.Style is ScalarStyle.Plain
+            ? new ConfigScalar(line, scalar.Value, IsQuoted: false, MayBeText: scalar.Value is not ("" or "~" or "null" or "true" or "false"))
+            : new ConfigScalar(line, scalar.Value, IsQuoted: true, MayBeText: true);
+    }
+
+    private sealed class Members
+    {
+        private readonly ImmutableArray<ConfigMember>.Builder _all = ImmutableArray.CreateBuilder<ConfigMember>();
+
+        public ImmutableArray<ConfigMember> All => _all.ToImmutable();
+
+        public void Add(string key, int line, ConfigNode value)
+        {
+            if (_all.FirstOrDefault(member => member.Key == key) is { } first)
+            {
+                throw new ConfigException(line, $"{key}: given a second time, first on line {first.Line}");
+            }
+
+            _all.Add(new ConfigMember(key, line, value));
+        }
+    }
+
+    private sealed class Counter
+    {
+        private int _count;
+
+        public void Add(int line)
+        {
+            if (++_count > MostNodes)
+            {
+                throw new ConfigException(line, $"more than {MostNodes} values");
+            }
+        }
+    }
+
+    private sealed class ConfigException(int line, string problem) : Exception(problem)
+    {
+        public ConfigFault Fault { get; } = new(line, problem);
+    }
+}

@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using Assay.Checks;
+using Assay.Cli.Verify;
+using Assay.Wire;
+
+namespace Assay.Cli.Configuration;
+
+/// <summary>Every key of a configuration of <c>assay verify</c>. The reader, the schema and <c>assay init</c> are all made from this list.</summary>
+internal static class VerifyKeys
+{
+    /// <summary>The version of the format.</summary>
+    public const int Version = 1;
+
+    /// <summary>What each section is about, in order.</summary>
+    public static ImmutableArray<(string Name, string About)> Sections =>
+    [
+        ("expect", "What must be shown. Evidence and nonce are given for each call, as options."),
+        ("referenceValues", "Known-good images, and who may sign them (docs/reference-values.md)."),
+        ("collateral", "Where RIMs, revocation answers and certificates come from. Nothing is fetched unless an address is stated."),
+        ("trust", "Whose roots are trusted; the manufacturers' are built in (assay anchors lists them)."),
+        ("policy", "What decides about an authentic machine (docs/policies.md)."),
+        ("accept", "How weak a pass may be (docs/verdict.md says what each weakening leaves open)."),
+        ("output", "What is printed."),
+    ];
+
+    public static ImmutableArray<ConfigKey> Of(VerifyOptions options)
+    {
+        var machine = options.Machine;
+        return
+        [
+            new("expect.gpus", machine.Expect, ConfigKind.Number, "How many GPUs must answer.", "8") { PartOf = "gpus", Most = Limits.Devices },
+            new("expect.switches", machine.Expect, ConfigKind.Number, "How many NVSwitches must answer.", "4") { PartOf = "switches", Most = Limits.Devices },
+            new("expect.binding", machine.RequireBinding, ConfigKind.Word, "How devices must be bound to a confidential VM, at the least.", "boot-event") { Allowed = ["evidence-hash", "boot-event"], Question = "binding" },
+            new("expect.gpuPolicies", machine.GpuPolicy, ConfigKind.Texts, "Accepted digests of the boot gate's gpu-policy event (SHA-384, hexadecimal).", $"[\"{new string('0', 96)}\"]"),
+            new("expect.bootPhase", machine.BootPhase, ConfigKind.Word, "Whether the machine is asked after the boundary (system-ready) or before it.", "run") { Allowed = ["run", "boot"] },
+            new("expect.gateRegister", machine.GateRegister, ConfigKind.Number, "The PCR that the gate writes, where the registers are a vTPM's.", "8") { Least = 8, Most = 15 },
+            new("expect.secureBoot", machine.RequireSecureBoot, ConfigKind.Switch, "Refuse a boot log that does not prove Secure Boot.", "true"),
+            new("expect.fwid", options.RequireFwid, ConfigKind.Switch, "Refuse firmware that reports no FWID.", "true"),
+
+            new("referenceValues.file", machine.ReferenceValues, ConfigKind.Path, "The manifest.", "trainer.jws"),
+            new("referenceValues.keys", machine.ReferenceKeys, ConfigKind.Path, "The keys that may sign it (JWKS).", "publisher.jwks"),
+            new("referenceValues.minimumSequence", machine.ReferenceSequence, ConfigKind.Number, "The lowest sequence that is accepted.", "1") { Most = Limits.LargestSequence },
+
+            new("collateral.rimUrl", options.RimUrl, ConfigKind.Text, "RIM service: nvidia, none or a URL.", "nvidia") { MayBeVariable = true, IsStated = true, Question = "rim" },
+            new("collateral.rimStore", options.RimStore, ConfigKind.Path, "Folder with <id>.xml, in the place of rimUrl.", "rims") { MayBeVariable = true, Question = "rim" },
+            new("collateral.ocspUrl", options.OcspUrl, ConfigKind.Text, "OCSP responder: nvidia, none or a URL.", "nvidia") { MayBeVariable = true, IsStated = true, Question = "ocsp" },
+            new("collateral.ocspStore", options.OcspStore, ConfigKind.Path, "Folder with OCSP responses in DER, in the place of ocspUrl.", "ocsp") { MayBeVariable = true, Question = "ocsp" },
+            new("collateral.intelUrl", options.IntelUrl, ConfigKind.Text, "For TDX quotes: intel, none, or the URL of a PCCS.", "intel") { MayBeVariable = true },
+            new("collateral.amdUrl", options.AmdUrl, ConfigKind.Text, "For SNP reports: amd, none or a URL.", "amd") { MayBeVariable = true },
+            new("collateral.proxyUrl", options.CollateralUrl, ConfigKind.Text, "One proxy for all that no other key names (assay collateral serve).", "http://127.0.0.1:8093") { MayBeVariable = true },
+            new("collateral.processor", machine.ProcessorCollateral, ConfigKind.Path, "A processor's collateral: TDX JSON, or a folder of Intel's or AMD's files. It demands a processor.", "collateral"),
+            new("collateral.bundle", options.Bundle, ConfigKind.Path, "Everything from one signed file, in the place of all others.", "rack7.bundle"),
+            new("collateral.bundleKeys", options.BundleTrust.Keys, ConfigKind.Paths, "The keys that may sign bundles (JWKS).", "[site.jwks]"),
+            new("collateral.bundleThreshold", options.BundleTrust.Threshold, ConfigKind.Number, "How many of them must have signed.", "1") { Least = 1 },
+            new("collateral.minimumBundleSequence", options.BundleTrust.MinimumSequence, ConfigKind.Number, "The lowest sequence of a bundle that is accepted.", "1") { Most = Limits.LargestSequence },
+
+            new("trust.anchors", options.Anchors, ConfigKind.Path, "Roots in the place of those built in.", "anchors.json"),
+
+            new("policy.files", options.Policy, ConfigKind.Paths, "Rego (.rego), or NVIDIA's authorization-rules (.json).", "[policy.rego]"),
+            new("policy.query", options.Query, ConfigKind.Text, "The rule of a Rego policy that decides.", "data.policy.allow"),
+            new("policy.data", options.PolicyData, ConfigKind.Path, "Base documents of a Rego policy: one JSON object.", "data.json"),
+
+            new("accept.weakened", options.AcceptWeakened, ConfigKind.Words, "A pass that is weakened by any other name exits 1; [] accepts none.", "[gpu-binding-none, no-cpu-tee, processor-not-expected, boot-not-expected]")
+            {
+                Allowed = [.. Weakening.Names.Remove(Weakening.FreshnessNotProven.Name)], PartOf = "", Question = "weakened",
+            },
+            new("accept.vlek", machine.AcceptVlek, ConfigKind.Switch, "Accept SNP reports under a VLEK, which names a cloud provider and no chip.", "true"),
+            new("accept.dangerouslyAcceptBinding", machine.AcceptBinding, ConfigKind.Word, "Be content with this binding where devices and processor are shown.", "evidence-hash") { Allowed = ["evidence-hash", "none"], Question = "binding" },
+            new("accept.dangerouslyAcceptTcb", machine.AcceptTcb, ConfigKind.Words, "TCB statuses that are accepted beside UpToDate.", "[SWHardeningNeeded]")
+            {
+                Allowed = ["SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate", "OutOfDateConfigurationNeeded"],
+            },
+            new("accept.dangerouslyAcceptDebug", machine.AcceptDebug, ConfigKind.Switch, "Accept a VM under debug, which its host reads.", "false"),
+            new("accept.dangerouslyAcceptSeptVe", machine.AcceptSeptVe, ConfigKind.Switch, "Accept a TD with SEPT_VE_DISABLE clear, as Azure's are.", "false"),
+            new("accept.dangerouslySkipRevocation", options.SkipRevocation, ConfigKind.Switch, "Do not ask about revocation.", "false") { Question = "ocsp" },
+            new("accept.dangerouslyAcceptHeldRimSigner", options.AcceptHeld, ConfigKind.Switch, "Tolerate certificateHold on RIM signers.", "false"),
+
+            new("output.format", options.Format, ConfigKind.Word, "text for people, json for programs.", "text") { Allowed = ["text", "json"], MayBeVariable = true },
+            new("output.claims", options.Claims, ConfigKind.Word, "Version of NVIDIA's claims in JSON.", "\"4.0\"") { Allowed = ["4.0", "3.0", "2.0", "legacy"], MayBeVariable = true },
+            new("output.verbose", options.Verbose, ConfigKind.Switch, "Show every check of every device.", "false") { MayBeVariable = true },
+        ];
+    }
+
+    /// <summary>What is given for one call alone: never in a file, never in a variable.</summary>
+    public static ImmutableArray<Option> OfOneCall(VerifyOptions options) =>
+    [
+        options.Config, options.Evidence, options.Report, options.Chain, options.Nonce, options.At, options.Machine.ProcessorEvidence, options.Machine.EventLog, options.Machine.TeePubkey, options.Machine.ReportData,
+        options.FailOnWeakened, options.EatOut, options.SigningKey, options.Issuer, options.Audience, options.TokenLifetime, options.TokenFormat,
+    ];
+}
