@@ -74,7 +74,6 @@ public sealed class ProcessorCollateralFiles
             }
         }
 
-        passedOver = [.. files._passedOver];
 
         if (files is { _whole: not null, _bodies: [var (_, _, single), ..] })
         {
@@ -84,6 +83,7 @@ public sealed class ProcessorCollateralFiles
 
         if (!files.IsAnything)
         {
+            passedOver = [.. files._passedOver];
             whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
             return false;
         }
@@ -94,6 +94,7 @@ public sealed class ProcessorCollateralFiles
             found = found with { Tdx = files._whole ?? files.Tdx(evidence, out whyNot) };
         }
 
+        passedOver = [.. files._passedOver];
         collateral = whyNot is null ? found : null;
         return collateral is not null;
     }
@@ -238,8 +239,8 @@ public sealed class ProcessorCollateralFiles
         }
 
         var fmspc = ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) ? keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id?.Split('/')[1] : null;
-        var info = Statement(IntelStatementKind.TcbInfo, "tcb", body => fmspc is null || (Text(body, "fmspc")?.Equals(fmspc, StringComparison.OrdinalIgnoreCase) is true && Text(body, "id") is "TDX"), ref whyNot);
-        var identity = Statement(IntelStatementKind.QeIdentity, "qe", body => Text(body, "id") is "TD_QE", ref whyNot);
+        var info = Statement(IntelStatementKind.TcbInfo, "tcb", $"TCB information of the quote's platform (TDX, FMSPC {fmspc})", body => fmspc is null || (Text(body, "fmspc")?.Equals(fmspc, StringComparison.OrdinalIgnoreCase) is true && Text(body, "id") is "TDX"), ref whyNot);
+        var identity = Statement(IntelStatementKind.QeIdentity, "qe", "the identity of a quoting enclave for TDX (TD_QE)", body => Text(body, "id") is "TD_QE", ref whyNot);
         return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer, ref whyNot), RootCrl = ListOf(authority.Issuer, ref whyNot) };
     }
 
@@ -258,11 +259,13 @@ public sealed class ProcessorCollateralFiles
 
     // Of several the one of this platform: the quote's certificate names its FMSPC, and the verifier compares it again. One alone is taken as it is,
     // so that what is wrong with it is said.
-    private IntelStatement? Statement(IntelStatementKind kind, string hint, Func<ReadOnlyMemory<byte>, bool> fits, ref string? whyNot)
+    private IntelStatement? Statement(IntelStatementKind kind, string hint, string meant, Func<ReadOnlyMemory<byte>, bool> fits, ref string? whyNot)
     {
         var bodies = _bodies.Where(body => body.Kind == kind).ToArray();
-        if (bodies.Length > 1 && Array.FindAll(bodies, body => fits(body.Body)) is { Length: > 0 } fitting)
+        if (bodies.Length > 1)
         {
+            var fitting = Array.FindAll(bodies, body => fits(body.Body));
+            _passedOver.AddRange(fitting.Length > 0 ? [] : [$"{string.Join(", ", bodies.Select(body => body.File))}: none is {meant}"]);
             bodies = fitting;
         }
 

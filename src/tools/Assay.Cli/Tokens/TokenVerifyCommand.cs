@@ -155,7 +155,7 @@ internal sealed class TokenVerifyCommand
             return null;
         }
 
-        if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
+        if (!InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
         {
             faults.Add(("cli.file", whyNot));
             return null;

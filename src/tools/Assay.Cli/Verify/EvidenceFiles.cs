@@ -79,8 +79,8 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
 
     private DeviceEvidence? Alone(string report, string chain)
     {
-        if (!InputFile.TryRead(report, 2 * Limits.ReportBytes, out var reportFile, out var whyNot)
-            | !InputFile.TryRead(chain, Limits.ChainTextBytes, out var chainFile, out var whyNotChain))
+        if (!InputFile.TryRead(report, Limits.EventLogBytes, out var reportFile, out var whyNot)
+            | !InputFile.TryRead(chain, Limits.EventLogBytes, out var chainFile, out var whyNotChain))
         {
             refuse("cli.file", whyNot ?? whyNotChain!);
             return null;

@@ -183,7 +183,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             ReadOnlyMemory<byte>? jwk = shown.Key;
             if (parsed.GetValue(options.TeePubkey) is { } file)
             {
-                if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
+                if (!InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
                 {
                     refuse("cli.file", whyNot);
                     return (null, false);

@@ -134,7 +134,7 @@ internal static class TcgLogReader
 
             var ahead = wire;
             var (register, type) = (ahead.U32("pcrIndex"), ahead.U32("eventType"));
-            if (wire.Remaining >= RecordStart && register != NoMoreEvents && (register != 0 || type != 0))
+            if (wire.Remaining >= RecordStart && (type == BootEventType.NoAction || (register != NoMoreEvents && (register != 0 || type != 0))))
             {
                 return false;
             }
