@@ -118,6 +118,8 @@ internal static class TokenChecks
         jws.Header.TryGetProperty("crit", out _) ? "it has a critical header: no extension is understood"
         : jws.Header.EnumerateObject().FirstOrDefault(member => member.Name is not ("alg" or "kid" or "typ" or "jwk")) is { Value.ValueKind: not JsonValueKind.Undefined } other
             ? $"its header has \"{other.Name}\": alg, kid, typ and jwk are expected, and a key is never taken from the token itself"
+        : jws.Header.TryGetProperty("jwk", out var shown) && jws.Header.TryGetProperty("kid", out _) && JsonWebKeySet.ThumbprintOf(shown) != subject.KeyOf(jws)?.Thumbprint
+            ? "its header shows another key than it names, and a key is never taken from the token itself"
         : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
         : null);
 

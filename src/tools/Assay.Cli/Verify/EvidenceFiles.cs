@@ -92,7 +92,7 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
             return null;
         }
 
-        if (FileContent.Of(bytes) is { Kind: not (ContentKind.DeviceReport or ContentKind.Unknown) })
+        if (FileContent.Of(reportFile) is { Kind: not (ContentKind.DeviceReport or ContentKind.Text or ContentKind.Unknown) })
         {
             refuse("report.malformed", WrongFile.Message(InputFile.NameOf(report), "--report", "the report of one GPU or switch (SPDM)", reportFile, ""));
             return null;
