@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Assay.Evidence.Files;
 using Assay.Trust;
 
 namespace Assay.Cli;
@@ -29,7 +30,7 @@ internal static class AnchorsFile
         }
         else
         {
-            refuse("anchors.malformed", $"{file}: {fault}");
+            refuse("anchors.malformed", WrongFile.Message(file, "--anchors", "trust anchors in JSON", bytes, $"{fault}", ContentKind.Anchors));
         }
 
         return TrustSet.Nvidia;

@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Collateral.Files;
+using Assay.Wire;
 
 namespace Assay.Cli;
 
-/// <summary>Reads a file, or standard input for <c>-</c>, up to a size.</summary>
+/// <summary>Reads a file, or standard input for <c>-</c>, up to a size; a byte order mark at its start is left out.</summary>
 internal static class InputFile
 {
     // What the shell opened for this process, as for <(command): reading it may wait as standard input does, opening it does not.
@@ -39,6 +40,7 @@ internal static class InputFile
             }
 
             bytes = buffer.Length == buffer.Capacity ? buffer.GetBuffer() : buffer.ToArray();
+            bytes = FileText.WithoutMark(bytes) is var bare && bare.Length < bytes.Length ? bare.ToArray() : bytes;
             whyNot = bytes.Length == 0 ? $"{NameOf(path)}: is empty" : null;
             return bytes.Length > 0;
         }

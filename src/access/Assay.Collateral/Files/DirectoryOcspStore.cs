@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Collateral.Files;
 
 /// <summary>
-/// A folder with OCSP responses in DER, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;
+/// A folder with OCSP responses in DER, hexadecimal or base64, whatever their names: they are found by CertID. Files that are no OCSP response are passed over;
 /// which ones is told when an answer is missing. A wrong folder is an error of every answer, with its path.
 /// </summary>
 public sealed class DirectoryOcspStore : ICollateralSource
@@ -88,7 +89,7 @@ public sealed class DirectoryOcspStore : ICollateralSource
 
             foreach (var file in files)
             {
-                if (BoundedFile.TryRead(file, Limits.OcspResponseBytes, out var bytes, out _) && OcspResponse.TryParse(bytes.Span, out var response, out _))
+                if (BoundedFile.TryRead(file, 3 * Limits.OcspResponseBytes, out var text, out _) && FileContent.Of(text.Span).Bytes is var bytes && OcspResponse.TryParse(bytes.Span, out var response, out _))
                 {
                     responses.Add((response, bytes));
                 }

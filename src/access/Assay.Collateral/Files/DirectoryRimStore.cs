@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Reference;
 using Assay.Wire;
 
@@ -10,6 +11,9 @@ namespace Assay.Collateral.Files;
 public sealed class DirectoryRimStore(string folder) : ICollateralSource
 {
     private const string Extension = ".xml";
+
+    /// <summary>A RIM with a byte order mark, or what a service answers: the RIM in base64 and more, which is named as what it is.</summary>
+    private const int MostBytes = 2 * Limits.RimBytes;
 
     /// <inheritdoc/>
     public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
@@ -54,6 +58,13 @@ public sealed class DirectoryRimStore(string folder) : ICollateralSource
             return Fetched.Absent(folder, corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
         }
 
-        return BoundedFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot) ? Fetched.Item(folder, bytes) : Fetched.Failed(folder, whyNot);
+        if (!BoundedFile.TryRead(path, MostBytes, out var bytes, out var whyNot))
+        {
+            return Fetched.Failed(folder, whyNot);
+        }
+
+        // What is no XML is named here: to the verifier it would be a malformed RIM. XML it judges itself.
+        var content = FileContent.Of(bytes.Span);
+        return content.Kind is ContentKind.Rim or ContentKind.Xml ? Fetched.Item(folder, content.Bytes) : Fetched.Failed(folder, $"{path}: this is {content.Phrase}; a RIM (XML) is expected");
     }
 }

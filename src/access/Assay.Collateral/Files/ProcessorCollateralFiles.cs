@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
@@ -17,14 +18,19 @@ namespace Assay.Collateral.Files;
 /// <summary>
 /// A processor's collateral out of a file or a folder, each file told apart by its content: the JSON of quote verifiers
 /// (<see cref="TdxCollateral.TryParse"/>), bodies of Intel's service beside their issuer chains in PEM, revocation lists, and certificates
-/// of AMD, DER or PEM. Files that are none of these are passed over. Nothing is believed: the verifier checks each of them.
+/// of AMD; lists and certificates as DER, PEM, hexadecimal or base64. Files that are none of these are passed over, and named. Nothing is believed: the
+/// verifier checks each of them.
 /// </summary>
 public sealed class ProcessorCollateralFiles
 {
     private const int MostFiles = 256;
     private const string ListLabel = "X509 CRL";
 
+    // In hexadecimal, in lines.
+    private const int MostBytes = 3 * Limits.CrlBytes;
+
     private readonly List<(IntelStatementKind Kind, byte[] Body, string File)> _bodies = [];
+    private readonly List<string> _passedOver = [];
     private readonly List<(ReadOnlyMemory<byte> Pem, string File)> _chains = [];
     private readonly List<(CertificateRevocationList List, ReadOnlyMemory<byte> Der)> _lists = [];
     private readonly List<ReadOnlyMemory<byte>> _amd = [];
@@ -39,10 +45,21 @@ public sealed class ProcessorCollateralFiles
     /// <param name="evidence">Which lists and certificates are meant.</param>
     /// <param name="collateral">What was found; what was not is missing to the verifier.</param>
     /// <param name="whyNot">The file, and what is wrong with it.</param>
-    public static bool TryRead(string path, ProcessorEvidence evidence, [NotNullWhen(true)] out ProcessorCollateral? collateral, [NotNullWhen(false)] out string? whyNot)
+    public static bool TryRead(string path, ProcessorEvidence evidence, [NotNullWhen(true)] out ProcessorCollateral? collateral, [NotNullWhen(false)] out string? whyNot) =>
+        TryRead(path, evidence, out collateral, out _, out whyNot);
+
+    /// <summary>The same, and what was not understood.</summary>
+    /// <param name="path">A file or a folder, of which subfolders are not looked into.</param>
+    /// <param name="evidence">Which lists and certificates are meant.</param>
+    /// <param name="collateral">What was found; what was not is missing to the verifier.</param>
+    /// <param name="passedOver">Each file that is no collateral of a processor, and what it is instead.</param>
+    /// <param name="whyNot">The file, and what is wrong with it.</param>
+    public static bool TryRead(
+        string path, ProcessorEvidence evidence, [NotNullWhen(true)] out ProcessorCollateral? collateral, out ImmutableArray<string> passedOver, [NotNullWhen(false)] out string? whyNot)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         collateral = null;
+        passedOver = [];
         var files = new ProcessorCollateralFiles();
         if (!TryList(path, out var names, out whyNot))
         {
@@ -51,11 +68,12 @@ public sealed class ProcessorCollateralFiles
 
         foreach (var name in names)
         {
-            if (!BoundedFile.TryRead(name, Limits.CrlBytes, out var bytes, out whyNot) || (whyNot = files.Take(name, bytes)) is not null)
+            if (!BoundedFile.TryRead(name, MostBytes, out var bytes, out whyNot) || (whyNot = files.Take(name, bytes)) is not null)
             {
                 return false;
             }
         }
+
 
         if (files is { _whole: not null, _bodies: [var (_, _, single), ..] })
         {
@@ -65,7 +83,8 @@ public sealed class ProcessorCollateralFiles
 
         if (!files.IsAnything)
         {
-            whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists";
+            passedOver = [.. files._passedOver];
+            whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
             return false;
         }
 
@@ -75,6 +94,7 @@ public sealed class ProcessorCollateralFiles
             found = found with { Tdx = files._whole ?? files.Tdx(evidence, out whyNot) };
         }
 
+        passedOver = [.. files._passedOver];
         collateral = whyNot is null ? found : null;
         return collateral is not null;
     }
@@ -100,33 +120,39 @@ public sealed class ProcessorCollateralFiles
 
     private string? Take(string file, ReadOnlyMemory<byte> bytes)
     {
-        var text = bytes.Span.Trim(" \t\r\n"u8);
-        return text is [(byte)'{', ..] ? TakeJson(file, bytes)
-            : text.StartsWith("-----BEGIN "u8) ? TakePem(file, bytes)
-            : text is [0x30, ..] ? TakeDer(bytes)
-            : null;
+        var content = FileContent.Of(bytes.Span);
+        var taken = content.Kind switch
+        {
+            ContentKind.TdxCollateral => TakeWhole(file, content.Bytes),
+            ContentKind.IntelStatement => TakeBody(file, content.Bytes),
+            ContentKind.Certificates or ContentKind.RevocationList when content.Bytes.Span is not [0x30, ..] => TakePem(file, content.Bytes),
+            ContentKind.Certificate or ContentKind.RevocationList => TakeDer(file, content.Bytes),
+            _ => PassOver(file, content),
+        };
+        return taken;
     }
 
-    private string? TakeJson(string file, ReadOnlyMemory<byte> bytes)
+    private string? PassOver(string file, FileContent content)
     {
-        var (isWhole, isInfo, isIdentity) = (bytes.Span.IndexOf("\"tcb_info\""u8) >= 0, bytes.Span.IndexOf("\"tcbInfo\""u8) >= 0, bytes.Span.IndexOf("\"enclaveIdentity\""u8) >= 0);
-        if (isWhole)
-        {
-            if (!TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
-            {
-                return $"{file}: {fault}";
-            }
+        _passedOver.Add($"{file}: this is {content.Phrase}");
+        return null;
+    }
 
-            var second = _whole is not null;
-            _whole = whole;
-            return second ? $"{file}: a second collection of collateral for TDX: give one" : null;
+    private string? TakeWhole(string file, ReadOnlyMemory<byte> bytes)
+    {
+        if (!TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
+        {
+            return $"{file}: {fault}";
         }
 
-        if (isInfo || isIdentity)
-        {
-            _bodies.Add((isInfo ? IntelStatementKind.TcbInfo : IntelStatementKind.QeIdentity, bytes.ToArray(), file));
-        }
+        var second = _whole is not null;
+        _whole = whole;
+        return second ? $"{file}: a second collection of collateral for TDX: give one" : null;
+    }
 
+    private string? TakeBody(string file, ReadOnlyMemory<byte> bytes)
+    {
+        _bodies.Add((bytes.Span.IndexOf("\"tcbInfo\""u8) >= 0 ? IntelStatementKind.TcbInfo : IntelStatementKind.QeIdentity, bytes.ToArray(), file));
         return null;
     }
 
@@ -136,7 +162,7 @@ public sealed class ProcessorCollateralFiles
         {
             var text = Encoding.Latin1.GetString(bytes.Span);
             var found = PemEncoding.TryFind(text, out var fields) && text[fields.Label] == ListLabel;
-            return found ? TakeDer(Convert.FromBase64String(text[fields.Base64Data])) : $"{file}: a malformed PEM list";
+            return found ? TakeDer(file, Convert.FromBase64String(text[fields.Base64Data])) : $"{file}: a malformed PEM list";
         }
 
         // Other PEM is not ours to judge: a key, say, that stands beside.
@@ -145,22 +171,27 @@ public sealed class ProcessorCollateralFiles
             _chains.Add((bytes, file));
             foreach (var block in blocks)
             {
-                TakeDer(block);
+                TakeDer(file, block);
             }
         }
 
         return null;
     }
 
-    private string? TakeDer(ReadOnlyMemory<byte> der)
+    private string? TakeDer(string file, ReadOnlyMemory<byte> der)
     {
-        if (CertificateRevocationList.TryParse(der.Span, out var list, out _))
+        if (CertificateRevocationList.TryParse(der.Span, out var list, out var fault))
         {
             _lists.Add((list, der));
         }
-        else if (SnpCollateral.TryReadCertificates(der.Span, out var certificates, out _))
+        else if (Certificate.TryParse(der.Span, out var certificate, out _))
         {
-            _amd.AddRange(certificates.Where(item => Certificate.TryParse(item.Span, out var certificate, out _) && IsOfAmd(certificate)));
+            // Others, Intel's, come as chains in PEM.
+            _amd.AddRange(IsOfAmd(certificate) ? [der] : []);
+        }
+        else
+        {
+            _passedOver.Add($"{file}: neither a certificate nor a revocation list: {fault}");
         }
 
         return null;
@@ -207,8 +238,9 @@ public sealed class ProcessorCollateralFiles
             return TdxCollateral.Empty;
         }
 
-        var info = Statement(IntelStatementKind.TcbInfo, "tcb", ref whyNot);
-        var identity = Statement(IntelStatementKind.QeIdentity, "qe", ref whyNot);
+        var fmspc = ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) ? keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id?.Split('/')[1] : null;
+        var info = Statement(IntelStatementKind.TcbInfo, "tcb", $"TCB information of the quote's platform (TDX, FMSPC {fmspc})", body => fmspc is null || (Text(body, "fmspc")?.Equals(fmspc, StringComparison.OrdinalIgnoreCase) is true && Text(body, "id") is "TDX"), ref whyNot);
+        var identity = Statement(IntelStatementKind.QeIdentity, "qe", "the identity of a quoting enclave for TDX (TD_QE)", body => Text(body, "id") is "TD_QE", ref whyNot);
         return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer, ref whyNot), RootCrl = ListOf(authority.Issuer, ref whyNot) };
     }
 
@@ -225,9 +257,18 @@ public sealed class ProcessorCollateralFiles
         return lists is [var first, ..] ? first.Der : null;
     }
 
-    private IntelStatement? Statement(IntelStatementKind kind, string hint, ref string? whyNot)
+    // Of several the one of this platform: the quote's certificate names its FMSPC, and the verifier compares it again. One alone is taken as it is,
+    // so that what is wrong with it is said.
+    private IntelStatement? Statement(IntelStatementKind kind, string hint, string meant, Func<ReadOnlyMemory<byte>, bool> fits, ref string? whyNot)
     {
         var bodies = _bodies.Where(body => body.Kind == kind).ToArray();
+        if (bodies.Length > 1)
+        {
+            var fitting = Array.FindAll(bodies, body => fits(body.Body));
+            _passedOver.AddRange(fitting.Length > 0 ? [] : [$"{string.Join(", ", bodies.Select(body => body.File))}: none is {meant}"]);
+            bodies = fitting;
+        }
+
         if (bodies.Length != 1)
         {
             whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind}: keep the one that is meant" : null;
@@ -249,6 +290,21 @@ public sealed class ProcessorCollateralFiles
         }
 
         return statement;
+    }
+
+    // A member of what Intel signed, to choose by; the verifier reads it again, strictly.
+    private static string? Text(ReadOnlyMemory<byte> body, string member)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
+            return document.RootElement.EnumerateObject().Where(outer => outer.Value.ValueKind is JsonValueKind.Object)
+                .Select(outer => outer.Value.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null).FirstOrDefault(text => text is not null);
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private static bool IsSigner(ReadOnlyMemory<byte> pem) =>

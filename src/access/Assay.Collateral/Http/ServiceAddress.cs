@@ -11,6 +11,9 @@ public sealed class ServiceAddress : IEquatable<ServiceAddress>
 {
     private const int MostCharacters = 2048;
 
+    // Of the RIM service, of Intel's and of AMD's.
+    private static readonly string[] s_paths = ["/v1/rim/ids", "/v1/rim", "/sgx/certification/v4", "/tdx/certification/v4", "/vcek/v1", "/vlek/v1"];
+
     private ServiceAddress(Uri uri) => Uri = uri;
 
     /// <summary>The whole address.</summary>
@@ -41,8 +44,16 @@ public sealed class ServiceAddress : IEquatable<ServiceAddress>
 
     internal static string Show(Uri uri) => uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/');
 
-    /// <summary>A path below this address, of segments that need no escaping.</summary>
-    internal Uri Below(string path) => new(Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + path);
+    /// <summary>
+    /// A path below this address, of segments that need no escaping. An address that was copied with the service's own path at its end, as
+    /// documentation shows it, means the same as one without.
+    /// </summary>
+    internal Uri Below(string path)
+    {
+        var start = Uri.GetLeftPart(UriPartial.Path).TrimEnd('/');
+        var tail = Array.Find(s_paths, known => start.EndsWith(known, StringComparison.Ordinal)) ?? "";
+        return new Uri(start[..^tail.Length] + path);
+    }
 
     internal static ServiceAddress Known(string text) => TryParse(text, out var address, out var fault) ? address : throw new ArgumentException(fault.ToString(), nameof(text));
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Assay.Endorsements;
 
 /// <summary>What a processor's verification needs beside its evidence, as bytes that were fetched or given. Nothing of it is believed.</summary>
@@ -11,6 +13,10 @@ public sealed record ProcessorCollateral
 
     /// <summary>For SNP reports.</summary>
     public SnpCollateral Snp { get; init; } = SnpCollateral.Empty;
+
+    /// <summary>This, and certificates that came along with the evidence: they are checked like any other.</summary>
+    internal ProcessorCollateral And(ImmutableArray<ReadOnlyMemory<byte>> certificates) =>
+        certificates.IsEmpty ? this : this with { Snp = Snp with { Certificates = [.. Snp.Certificates, .. certificates] } };
 
     /// <summary>
     /// This, and from another what is not in it; of revocation lists and of Intel's statements both, for an older one that was given must not

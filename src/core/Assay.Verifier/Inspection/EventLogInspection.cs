@@ -55,14 +55,37 @@ internal static class EventLogInspection
         [BootEventType.Runtime] = "runtime event",
     };
 
-    public static InspectionNode?[]? Read(byte[] file, string name, FaultLog faults)
+    /// <summary>dstack's TCB information: its registers, then its log.</summary>
+    public static InspectionNode?[]? ReadTcbInfo(byte[] file, string name, FaultLog faults)
     {
-        if (!EventLog.TryParse(file, out var log, out var fault))
+        if (!DstackTcbInfo.TryParse(file, out var info, out var fault))
         {
-            faults.Malformed($"{name}: event log", fault);
+            faults.Malformed($"{name}: TCB information", fault);
             return null;
         }
 
+        return
+        [
+            InspectionNode.Hex("mrtd", info.MrTd.Bytes, whole: true),
+            .. info.Rtmr.Select((value, register) => InspectionNode.Hex($"rtmr{register}", value.Bytes, whole: true)),
+            InspectionNode.Flag("log_gives_registers", info.LogGivesRegisters),
+            InspectionNode.Group("event_log", Show(info.Log)),
+        ];
+    }
+
+    public static InspectionNode?[]? Read(byte[] file, string name, FaultLog faults)
+    {
+        if (EventLog.TryParse(file, out var log, out var fault))
+        {
+            return Show(log);
+        }
+
+        faults.Malformed($"{name}: event log", fault);
+        return null;
+    }
+
+    private static InspectionNode?[] Show(EventLog log)
+    {
         var late = Late(log);
         var unproven = log.Events.Where(item => IsUnproven(item, log)).Select(item => item.Number).ToArray();
         var isKnown = unproven.Length == 0;
@@ -117,7 +140,7 @@ internal static class EventLogInspection
         return InspectionNode.Group(
             "event",
             InspectionNode.Number("number", item.Number),
-            InspectionNode.Number("register", item.Register),
+            InspectionNode.Number("register", item.Register) with { Shown = item.Register == BootEvent.NoRegister ? "none" : null },
             InspectionNode.Text("type", $"0x{item.Type:x8}") with { JsonOnly = true },
             InspectionNode.Text("type_name", s_types.GetValueOrDefault(item.Type, "unknown"), unproven ? "unproven" : item.Name is null ? s_types.GetValueOrDefault(item.Type, $"0x{item.Type:x8}") : $"runtime: {item.Name}"),
             item.Name is { } name ? InspectionNode.Text("name", name) with { JsonOnly = true } : null,

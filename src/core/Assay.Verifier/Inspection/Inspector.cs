@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Assay.Evidence.Files;
 using Assay.Wire;
 
@@ -9,16 +8,6 @@ namespace Assay.Inspection;
 /// <summary>Tells a file's kind by its content and shows it. Names and endings of files say nothing.</summary>
 public static class Inspector
 {
-    private const string Expected =
-        "neither evidence (JSON), nor a report (SPDM 11 E0 …, hexadecimal or base64), nor PEM or DER certificates, nor a RIM (XML), nor an OCSP response, a CRL or anchors, nor a TDX quote, an SNP report, an event log, TPM or Azure vTPM evidence, TDX collateral or reference values";
-
-    private static readonly string[] s_anchors = ["device", "rim", "intel", "amd"];
-    private static readonly string[] s_machine = ["cpu", "key"];
-
-    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
-    private static ReadOnlySpan<byte> WhiteSpace => " \t\r\n"u8;
-    private static ReadOnlySpan<byte> PemLine => "-----BEGIN "u8;
-
     /// <summary>The file field by field, under the name of its kind; null when nothing of it can be told. Verifies nothing.</summary>
     /// <param name="file">Its bytes.</param>
     /// <param name="name">What it is called in messages.</param>
@@ -27,7 +16,7 @@ public static class Inspector
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(faults);
-        var (kind, parts) = ReadMachine(file, name, faults) ?? ReadCpuFile(file, name, faults) ?? ReadKnown(file, name, faults) ?? ReadEncoded(file, name, faults);
+        var (kind, parts) = Read(file, name, faults);
         return parts is null ? null : InspectionNode.Group(
             kind,
             [
@@ -38,23 +27,42 @@ public static class Inspector
             ]);
     }
 
-    private static (string Kind, InspectionNode?[]? Parts)? ReadMachine(byte[] file, string name, FaultLog faults) =>
-        file.AsSpan().TrimStart(WhiteSpace) is [(byte)'{', ..] && HasMember(file, s_machine) ? ("machine_evidence", EvidenceInspection.ReadMachine(file, name, faults, ReadCpuFile)) : null;
+    private static (string Kind, InspectionNode?[]? Parts) Read(byte[] file, string name, FaultLog faults)
+    {
+        var content = FileContent.Of(file);
+        var bytes = content.Bytes.ToArray();
+        return content.Kind switch
+        {
+            ContentKind.MachineEvidence => ("machine_evidence", EvidenceInspection.ReadMachine(bytes, name, faults, ReadCpuFile)),
+            ContentKind.DeviceEvidence => ("evidence", EvidenceInspection.Read(bytes, name, faults)),
+            ContentKind.DeviceReport => ("report", ReportInspection.Read(bytes, name, faults)),
+            ContentKind.OcspResponse => ("ocsp_response", OcspInspection.Read(bytes, name, faults)),
+            ContentKind.Certificate => ("certificate", CertificateInspection.ReadOne(bytes, name, faults)),
+            ContentKind.Certificates => ("certificates", CertificateInspection.ReadChain(bytes, name, faults)),
+            ContentKind.RevocationList => ("crl", ReadList(bytes, name, faults)),
+            ContentKind.Rim => ("rim", RimInspection.Read(bytes, name, faults)),
+            ContentKind.Anchors => ("anchors", AnchorsInspection.Read(bytes, name, faults)),
+            _ => ReadCpuFile(file, name, faults) ?? Unknown(content, name, faults),
+        };
+    }
 
     private static (string Kind, InspectionNode?[]? Parts)? ReadCpuFile(byte[] file, string name, FaultLog faults)
     {
-        var (kind, content, log) = CpuFile.Read(file);
+        var (kind, content, log) = ShownFile.Of(file);
         (string Kind, InspectionNode?[]? Parts)? shown = kind switch
         {
-            CpuFileKind.TdxQuote => ("tdx_quote", TdxInspection.Read(content, name, faults)),
-            CpuFileKind.SnpReport => ("snp_report", SnpInspection.Read(content, name, faults)),
-            CpuFileKind.HclReport => ("hcl_report", TpmInspection.ReadHcl(content, name, faults)),
-            CpuFileKind.AzureVtpm => ("azure_vtpm_evidence", TpmInspection.ReadAzure(content, name, faults)),
-            CpuFileKind.TpmQuote => ("tpm_quote", TpmInspection.ReadQuote(content, name, faults)),
-            CpuFileKind.EventLog => ("event_log", EventLogInspection.Read(content, name, faults)),
-            CpuFileKind.TdxCollateral => ("tdx_collateral", TdxInspection.ReadCollateral(content, name, faults)),
-            CpuFileKind.ReferenceManifest => ("reference_manifest", ManifestInspection.Read(content, name, faults)),
-            CpuFileKind.SignedReferenceManifest => ("reference_manifest", ManifestInspection.ReadSigned(content, name, faults)),
+            ContentKind.TdxQuote => ("tdx_quote", TdxInspection.Read(content, name, faults)),
+            ContentKind.TdReport => ("td_report", TdxInspection.ReadReport(content, name, faults)),
+            ContentKind.SnpReport => ("snp_report", SnpInspection.Read(content, name, faults)),
+            ContentKind.HclReport => ("hcl_report", TpmInspection.ReadHcl(content, name, faults)),
+            ContentKind.AzureVtpm => ("azure_vtpm_evidence", TpmInspection.ReadAzure(content, name, faults)),
+            ContentKind.TpmQuote => ("tpm_quote", TpmInspection.ReadQuote(content, name, faults)),
+            ContentKind.EventLog => ("event_log", EventLogInspection.Read(content, name, faults)),
+            ContentKind.DstackTcbInfo => ("dstack_tcb_info", EventLogInspection.ReadTcbInfo(content, name, faults)),
+            ContentKind.TdxCollateral => ("tdx_collateral", TdxInspection.ReadCollateral(content, name, faults)),
+            ContentKind.ReferenceManifest => ("reference_manifest", ManifestInspection.Read(content, name, faults)),
+            ContentKind.SignedReferenceManifest => ("reference_manifest", ManifestInspection.ReadSigned(content, name, faults)),
+            ContentKind.ProcessorEvidence => ("processor_evidence", RefuseEvidence(file, name, faults)),
             _ => null,
         };
         return shown is { Parts: { } parts } && log is not null && EventLogInspection.Read(log, name, faults) is { } events
@@ -62,77 +70,45 @@ public static class Inspector
             : shown;
     }
 
-    // Null when the first bytes are those of no kind.
-    private static (string Kind, InspectionNode?[]? Parts)? ReadKnown(byte[] file, string name, FaultLog faults)
+    private static InspectionNode?[]? RefuseEvidence(byte[] file, string name, FaultLog faults)
     {
-        var start = file.AsSpan();
-        start = start.StartsWith(ByteOrderMark) ? start[ByteOrderMark.Length..] : start;
-        var text = start.TrimStart(WhiteSpace);
-        return text switch
+        if (!ProcessorEvidence.TryParse(file, name, out _, out var fault))
         {
-            _ when start is [0x11, 0xE0, ..] => ("report", ReportInspection.Read(file, name, faults)),
-            _ when start is [0x30, ..] && ReadDer(file, name, faults) is { } der => der,
-            [(byte)'<', ..] => ("rim", RimInspection.Read(file, name, faults)),
-            [(byte)'{', ..] when HasMember(text, s_anchors) => ("anchors", AnchorsInspection.Read(file, name, faults)),
-            [(byte)'{' or (byte)'[', ..] => ("evidence", EvidenceInspection.Read(file, name, faults)),
-            _ when text.StartsWith(PemLine) => ReadPem(file, name, faults),
-            _ => null,
-        };
-    }
-
-    private static (string Kind, InspectionNode?[]? Parts) ReadEncoded(byte[] file, string name, FaultLog faults)
-    {
-        var decoded = EvidenceText.TryReadReport(file, out var bytes, out var fault);
-        if (decoded && ReadKnown(bytes!, name, faults) is { } known)
-        {
-            return known;
+            faults.Malformed(name, fault);
         }
 
-        faults.Unknown(file.Length == 0 ? $"{name}: {fault}" : $"{name}: {Expected}; it begins with bytes {Convert.ToHexStringLower(file.AsSpan(0, Math.Min(file.Length, 8)))}");
+        return null;
+    }
+
+    private static InspectionNode?[]? ReadList(byte[] file, string name, FaultLog faults)
+    {
+        const string label = "X509 CRL";
+        if (file is [0x30, ..])
+        {
+            return CrlInspection.Read(file, name, faults);
+        }
+
+        var text = Encoding.ASCII.GetString(file);
+        if (PemEncoding.TryFind(text, out var found) && text[found.Label] == label)
+        {
+            return CrlInspection.Read(Convert.FromBase64String(text[found.Base64Data]), name, faults);
+        }
+
+        faults.Malformed(name, new ParseFault("CRL", 0, "malformed PEM"));
+        return null;
+    }
+
+    private static (string Kind, InspectionNode?[]? Parts) Unknown(FileContent content, string name, FaultLog faults)
+    {
+        faults.Unknown(content.Kind is ContentKind.Empty ? $"{name}: the file is empty" : $"{name}: this is {content.Phrase}{Elsewhere(content.Kind)}");
         return ("unknown", null);
     }
 
-    // OCSPResponse begins with an ENUMERATED, a v3 certificate with [0] and a v2 CRL with an INTEGER one level deeper.
-    private static (string Kind, InspectionNode?[]? Parts)? ReadDer(byte[] der, string name, FaultLog faults)
+    private static string Elsewhere(ContentKind kind) => kind switch
     {
-        var inner = AfterHeader(der);
-        return inner switch
-        {
-            [0x0A, ..] => ("ocsp_response", OcspInspection.Read(der, name, faults)),
-            [0x30, ..] when AfterHeader(inner) is [0xA0, ..] => ("certificate", CertificateInspection.ReadOne(der, name, faults)),
-            [0x30, ..] when AfterHeader(inner) is [0x02, ..] => ("crl", CrlInspection.Read(der, name, faults)),
-            _ => null,
-        };
-    }
-
-    private static ReadOnlySpan<byte> AfterHeader(ReadOnlySpan<byte> element)
-    {
-        var header = element is [_, > 0x80 and var more, ..] ? 2 + (more & 0x7F) : 2;
-        return element.Length > header ? element[header..] : [];
-    }
-
-    private static (string Kind, InspectionNode?[]? Parts) ReadPem(byte[] file, string name, FaultLog faults)
-    {
-        const string crl = "X509 CRL";
-        var text = Encoding.ASCII.GetString(file);
-        if (PemEncoding.TryFind(text, out var found) && text[found.Label] == crl)
-        {
-            return ("crl", CrlInspection.Read(Convert.FromBase64String(text[found.Base64Data]), name, faults));
-        }
-
-        return ("certificates", CertificateInspection.ReadChain(file, name, faults));
-    }
-
-    private static bool HasMember(ReadOnlySpan<byte> json, string[] members)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json.ToArray(), new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
-            return members.Any(member => document.RootElement.TryGetProperty(member, out _));
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
+        ContentKind.Token or ContentKind.TokenBundle => ": assay token show FILE shows it",
+        ContentKind.CollateralBundle => ": assay bundle inspect FILE shows it",
+        ContentKind.JsonPolicy or ContentKind.RegoPolicy => ": assay policy check FILE reads it",
+        _ => "; assay inspect shows evidence, reports, quotes, logs, certificates, RIMs, collateral, OCSP answers, CRLs, anchors and reference values",
+    };
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
@@ -29,6 +30,7 @@ public sealed class Measured
     private readonly List<SnpReference> _snp = [];
     private readonly List<TpmReference> _pcrs = [];
     private readonly List<string> _marked = [];
+    private readonly Dictionary<string, Digest> _stated = new(StringComparer.Ordinal);
     private readonly Dictionary<SnpProduct, SnpTcbParts> _minimums = [];
 
     private Measured(MeasureChoices choices, Action<string> refuse) => (_choices, _refuse) = (choices, refuse);
@@ -80,7 +82,7 @@ public sealed class Measured
 
     private void ReadFile(string name, byte[] file)
     {
-        var (kind, content, own) = CpuFile.Read(file);
+        var (kind, content, own) = ShownFile.Of(file);
         ParseFault? fault = null;
         if (own is not null && EventLog.TryParse(own, out var inside, out fault))
         {
@@ -93,22 +95,38 @@ public sealed class Measured
 
         switch (kind)
         {
-            case CpuFileKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):
+            case ContentKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):
                 TakeDomain(name, quote.Body, isParavisor: false);
                 break;
-            case CpuFileKind.SnpReport when SnpReport.TryParse(content, out var report, out fault):
+            case ContentKind.SnpReport when SnpReport.TryParse(content, out var report, out fault):
                 TakeGuest(name, report, isParavisor: false);
                 break;
-            case CpuFileKind.EventLog when EventLog.TryParse(content, out var log, out fault):
+            case ContentKind.EventLog when EventLog.TryParse(content, out var log, out fault):
                 _logs.Add((name, log));
                 break;
-            case CpuFileKind.AzureVtpm when AzureVtpmEvidence.TryParse(content, out var evidence, out fault):
+            case ContentKind.DstackTcbInfo when DstackTcbInfo.TryParse(content, out var info, out fault):
+                TakeTcbInfo(name, info);
+                break;
+            case ContentKind.AzureVtpm when AzureVtpmEvidence.TryParse(content, out var evidence, out fault):
                 TakeAzure(name, evidence);
                 break;
             default:
-                _refuse(fault is not null ? $"{name}: {fault}" : $"{name}: neither a TDX quote, nor an SNP report, nor an event log, nor Azure vTPM evidence");
+                _refuse(fault is not null ? $"{name}: {fault}" : $"{name}: this is {FileContent.Of(file).Phrase}; a TDX quote, an SNP report, an event log, dstack's TCB information or Azure vTPM evidence is expected");
                 break;
         }
+    }
+
+    // Its MRTD is in no log: what a quote, or the option, says goes before it.
+    private void TakeTcbInfo(string name, DstackTcbInfo info)
+    {
+        if (!info.LogGivesRegisters)
+        {
+            _refuse($"{name}: replaying its event log does not give the registers that it names: it is incomplete, or of another boot");
+            return;
+        }
+
+        _logs.Add((name, info.Log));
+        _stated[name] = info.MrTd;
     }
 
     private void TakeDomain(string name, TdReportBody body, bool isParavisor)
@@ -229,6 +247,10 @@ public sealed class Measured
         {
             TakeReplay(name, mrTd, replayed);
         }
+        else if (_domains.Count == 0 && _stated.TryGetValue(name, out var stated))
+        {
+            TakeReplay(name, stated, replayed);
+        }
         else if (_domains.Count > 0)
         {
             _refuse($"{name}: replaying it does not give the registers of {string.Join(" or ", _domains.Select(domain => domain.Name))}: it is of another machine or boot, or incomplete");
@@ -241,11 +263,11 @@ public sealed class Measured
 
     private void TakeReplay(string name, Digest mrTd, ImmutableSortedDictionary<int, Digest> replayed)
     {
-        MrTdIsUsed = true;
+        MrTdIsUsed |= _choices.MrTd is not null;
         var registers = Enumerable.Range(0, TdReportBody.RuntimeRegisters)
             .Select(register => register < 3 || _choices.Also.Contains("rtmr3") ? replayed.TryGetValue(register, out var value) ? value : (Digest?)null : null).ToImmutableArray();
         _tdx.Add(new TdxReference { Name = name, MrTd = mrTd, Rtmr = registers });
-        _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, registers.Length).Where(register => registers[register] is not null))} by replay of an event log, which nobody signed; MRTD as you gave it");
+        _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, registers.Length).Where(register => registers[register] is not null))} by replay of an event log, which nobody signed; MRTD as {(_stated.ContainsKey(name) && _choices.MrTd is null ? "the file says" : "you gave it")}");
         if (registers.Take(3).Any(value => value is null))
         {
             _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, 3).Where(register => registers[register] is null))} is in no event of the log, and will not be compared");

@@ -35,6 +35,17 @@ internal static class TdxInspection
         CertificateInspection.ChainPart(quote.PckChain.Span, $"{place}: PCK", faults),
     ];
 
+    public static InspectionNode?[]? ReadReport(byte[] file, string name, FaultLog faults)
+    {
+        if (TdReport.TryParse(file, out var report, out var fault))
+        {
+            return [InspectionNode.Number("version", report.Version), InspectionNode.Hex("cpusvn", report.CpuSvn.Span, whole: true), Body(report.Body), InspectionNode.Hex("mac", report.Mac.Span, whole: true)];
+        }
+
+        faults.Malformed($"{name}: TDREPORT", fault);
+        return null;
+    }
+
     public static InspectionNode?[]? ReadCollateral(byte[] file, string name, FaultLog faults)
     {
         if (!TdxCollateral.TryParse(file, out var collateral, out var fault))

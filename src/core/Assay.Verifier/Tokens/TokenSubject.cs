@@ -28,7 +28,15 @@ internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws
     /// <summary>Every statement of a nonce, by the name of what makes it; null where there is none that can be read.</summary>
     public abstract IEnumerable<(string Name, Nonce? Nonce)> Nonces { get; }
 
-    public JsonWebKey? KeyOf(CompactJws jws) => StrictJson.Text(jws.Header, "kid") is { } name ? keys.Find(name) : null;
+    /// <summary>
+    /// The key of the set that a token is verified with: the one that its header names; without a name the one that its header shows, as Trustee writes it;
+    /// without either the one that made the signature. A key comes from the set alone: what a header shows is compared, and never used.
+    /// </summary>
+    public JsonWebKey? KeyOf(CompactJws jws) =>
+        StrictJson.Text(jws.Header, "kid") is { } name ? keys.Find(name)
+        : jws.Header.TryGetProperty("kid", out _) ? null
+        : jws.Header.TryGetProperty("jwk", out var shown) ? JsonWebKeySet.ThumbprintOf(shown) is { } thumbprint ? keys.Keys.FirstOrDefault(key => key.Thumbprint == thumbprint) : null
+        : keys.Keys.FirstOrDefault(key => key.AlgorithmName == StrictJson.Text(jws.Header, "alg") && key.Verifies(jws.SignedContent, jws.Signature.Span));
 
     /// <summary>The first token that gives a reason fails the check.</summary>
     public Outcome Each(Func<CompactJws, string?> whyNot, string? found = null)
@@ -108,17 +116,21 @@ internal static class TokenChecks
 
     private static Outcome HeaderIsKnown(TokenSubject subject) => subject.Each(jws =>
         jws.Header.TryGetProperty("crit", out _) ? "it has a critical header: no extension is understood"
-        : jws.Header.EnumerateObject().FirstOrDefault(member => member.Name is not ("alg" or "kid" or "typ")) is { Value.ValueKind: not JsonValueKind.Undefined } other
-            ? $"its header has \"{other.Name}\": alg, kid and typ are expected, and a key is never taken from the token itself"
+        : jws.Header.EnumerateObject().FirstOrDefault(member => member.Name is not ("alg" or "kid" or "typ" or "jwk")) is { Value.ValueKind: not JsonValueKind.Undefined } other
+            ? $"its header has \"{other.Name}\": alg, kid, typ and jwk are expected, and a key is never taken from the token itself"
+        : jws.Header.TryGetProperty("jwk", out var shown) && jws.Header.TryGetProperty("kid", out _) && JsonWebKeySet.ThumbprintOf(shown) != subject.KeyOf(jws)?.Thumbprint
+            ? "its header shows another key than it names, and a key is never taken from the token itself"
         : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
         : null);
 
     private static Outcome AlgorithmIsAllowed(TokenSubject subject) => subject.Each(jws => JwsText.WhyAlgorithmIsRefused(jws.Header));
 
     private static Outcome KeyIsKnown(TokenSubject subject) => subject.Each(jws =>
-        StrictJson.Text(jws.Header, "kid") is not { } name ? "it names no key"
-        : subject.Keys.Find(name) is null ? $"its key \"{JwsText.Short(name)}\" is not in the set"
-        : null);
+        subject.KeyOf(jws) is not null ? null
+        : StrictJson.Text(jws.Header, "kid") is { } name ? $"its key \"{JwsText.Short(name)}\" is not in the set"
+        : jws.Header.TryGetProperty("kid", out _) ? "its kid is not text"
+        : jws.Header.TryGetProperty("jwk", out _) ? "the key that its header shows is not in the set, and a key is never taken from the token itself"
+        : "it names no key, and no key of the set made its signature");
 
     private static Outcome AlgorithmIsTheKeys(TokenSubject subject) =>
         subject.Tokens.Any(token => subject.KeyOf(token.Jws) is null) ? Outcome.Stopped("a key is not known")

@@ -66,6 +66,9 @@ public static class Limits
     /// <summary>Nesting of evidence JSON: 4 in every known form.</summary>
     public const int EvidenceJsonDepth = 16;
 
+    /// <summary>Nesting of JSON of which only the kind is told: verdicts and policies nest deeper than evidence.</summary>
+    public const int ContentJsonDepth = 64;
+
     /// <summary>An event log, binary or JSON. Recorded ones are 7 to 64 kB, firmware reserves up to 256 kB.</summary>
     public const int EventLogBytes = 1024 * 1024;
 

@@ -5,6 +5,7 @@ using Assay.Collateral.Bundles;
 using Assay.Collateral.Cache;
 using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -59,7 +60,7 @@ internal static class BundleCommand
 
             if (!CollateralBundle.TryParse(bytes, out var bundle, out var fault))
             {
-                Output.Error("bundle.wellformed", $"{path}: {fault}");
+                Output.Error("bundle.wellformed", WrongFile.Message(path, "assay bundle inspect", "a bundle of collateral", bytes, $"{fault}", ContentKind.CollateralBundle, ContentKind.Unknown));
                 return ExitCode.Unusable;
             }
 
@@ -242,6 +243,12 @@ internal static class BundleCommand
         }
 
         verification = new ItemVerification(roots, new VerifierCache());
+        if (FileContent.Of(bytes) is { Kind: not (ContentKind.CollateralBundle or ContentKind.Unknown) })
+        {
+            Refuse("bundle.wellformed", WrongFile.Message(InputFile.NameOf(path), "it", "a bundle of collateral, as assay bundle create makes it", bytes, ""));
+            return ExitCode.Unusable;
+        }
+
         return VerifiedBundle.TryVerify(bytes, expected, verification, out bundle, out var fault) ? ExitCode.Verified : Refused(fault, InputFile.NameOf(path), json);
     }
 

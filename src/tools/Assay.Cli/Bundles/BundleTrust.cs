@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Assay.Checks;
 using Assay.Collateral.Bundles;
+using Assay.Evidence.Files;
 using Assay.Trust.Jose;
 using Assay.Wire;
 
@@ -77,7 +78,7 @@ internal sealed class BundleTrust
 
             if (!JsonWebKeySet.TryParse(bytes, out var set, out var fault))
             {
-                refuse("cli.bundle", $"--bundle-keys: {InputFile.NameOf(file)}: a key set (JWKS) of public keys is expected, as assay token jwks prints it: {fault}");
+                refuse("cli.bundle", $"--bundle-keys: {WrongFile.Message(InputFile.NameOf(file), "it", "a key set (JWKS) of public keys, as assay token jwks prints it", bytes, $"{fault}", ContentKind.KeySet)}");
                 return null;
             }
 

@@ -87,7 +87,7 @@ internal sealed class EvidenceInputs
         }
         else
         {
-            refuse("evidence.malformed", $"{name}: neither evidence of devices nor of a processor: {fault}");
+            refuse("evidence.malformed", WrongFile.Message(name, "--for", "evidence of devices or of a processor", bytes, $"{fault}", ContentKind.DeviceEvidence, ContentKind.MachineEvidence, ContentKind.ProcessorEvidence));
         }
     }
 }

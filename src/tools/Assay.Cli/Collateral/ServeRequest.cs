@@ -175,7 +175,7 @@ internal sealed class ServeRequest : IDisposable
                 }
                 else
                 {
-                    Refuse("evidence.malformed", $"{file}: {fault}");
+                    Refuse("evidence.malformed", WrongFile.Message(file, "--learn", "evidence of devices, or their certificates in PEM", bytes, $"{fault}", ContentKind.DeviceEvidence));
                 }
             }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Evidence.Files;
 using Assay.Policies;
 
 namespace Assay.Cli.Policies;
@@ -33,6 +34,10 @@ internal sealed class PolicySources
             if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var bytes, out var whyNot))
             {
                 unread.Add(("cli.file", whyNot));
+            }
+            else if (FileContent.Of(bytes) is { Kind: not (ContentKind.RegoPolicy or ContentKind.Text) })
+            {
+                unread.Add(("policy.malformed", WrongFile.Message(file, "assay policy", "policies in Rego", bytes, "")));
             }
             else if (PolicySource.TryDecode(file == "-" ? InputFile.NameOf(file) : file, bytes, out var source))
             {

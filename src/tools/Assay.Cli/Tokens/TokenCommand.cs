@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Assay.Evidence.Files;
 using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
@@ -55,7 +56,7 @@ internal static class TokenCommand
                 return ExitCode.Verified;
             }
 
-            Output.Error("token.wellformed", $"{path}: {fault}");
+            Output.Error("token.wellformed", WrongFile.Message(path, "assay token show", "a token, or a bundle of tokens (detached EAT)", bytes, $"{fault}", ContentKind.Token, ContentKind.TokenBundle));
             return ExitCode.Unusable;
         });
         return command;

@@ -6,6 +6,7 @@ using Assay.Binding;
 using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral.Http;
+using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Tokens;
 using Assay.Trust;
@@ -59,6 +60,10 @@ internal sealed class TokenVerifyCommand
         if (!InputFile.TryRead(parsed.GetValue(_file)!, Limits.EatBundleBytes, out var bytes, out var whyNot))
         {
             faults.Add(("cli.file", whyNot));
+        }
+        else if (!TokenContents.TryRead(bytes, out _, out var malformed) && FileContent.Of(bytes) is { Kind: not (ContentKind.Token or ContentKind.TokenBundle) })
+        {
+            faults.Add(("token.malformed", WrongFile.Message(InputFile.NameOf(parsed.GetValue(_file)!), "assay token verify", "a token, or a bundle of tokens (detached EAT)", bytes, $"{malformed}")));
         }
 
         if (faults.Count > 0)
@@ -150,7 +155,7 @@ internal sealed class TokenVerifyCommand
             return null;
         }
 
-        if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
+        if (!InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
         {
             faults.Add(("cli.file", whyNot));
             return null;
@@ -176,7 +181,7 @@ internal sealed class TokenVerifyCommand
 
             if (!JsonWebKeySet.TryParse(bytes, out var read, out var fault))
             {
-                faults.Add(("jwks.malformed", $"{where}: {fault}"));
+                faults.Add(("jwks.malformed", WrongFile.Message(where, "--jwks", "a key set (JWKS)", bytes, $"{fault}", ContentKind.KeySet)));
             }
 
             return (read, ExitCode.Unusable);

@@ -11,6 +11,7 @@ namespace Assay.Cli.Verify;
 /// <param name="refuse">Takes id and message of each fault.</param>
 internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, Action<string, string> refuse)
 {
+    private const string Taken = "evidence of GPUs and switches, or of a whole machine, in JSON";
     private const string RequiredHere = "give evidence: --evidence FILE…, --report FILE with --chain FILE, or --cpu-evidence FILE";
 
     public MachineEvidence Read()
@@ -44,10 +45,7 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
             }
             else if (!MachineEvidence.TryParse(bytes, InputFile.NameOf(file), out var read, out var fault))
             {
-                var isJson = bytes.AsSpan().TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..];
-                refuse("evidence.malformed", isJson
-                    ? $"{InputFile.NameOf(file)}: {fault}"
-                    : $"{InputFile.NameOf(file)}: not JSON; a report alone is given as --report FILE with --chain FILE, a TDX quote or SNP report as --cpu-evidence FILE");
+                refuse("evidence.malformed", WrongFile.Message(InputFile.NameOf(file), "--evidence", Taken, bytes, $"{fault}", ContentKind.DeviceEvidence, ContentKind.MachineEvidence));
             }
             else
             {
@@ -81,8 +79,8 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
 
     private DeviceEvidence? Alone(string report, string chain)
     {
-        if (!InputFile.TryRead(report, 2 * Limits.ReportBytes, out var reportFile, out var whyNot)
-            | !InputFile.TryRead(chain, Limits.ChainTextBytes, out var chainFile, out var whyNotChain))
+        if (!InputFile.TryRead(report, Limits.EventLogBytes, out var reportFile, out var whyNot)
+            | !InputFile.TryRead(chain, Limits.EventLogBytes, out var chainFile, out var whyNotChain))
         {
             refuse("cli.file", whyNot ?? whyNotChain!);
             return null;
@@ -90,7 +88,19 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
 
         if (!EvidenceText.TryReadReport(reportFile, out var bytes, out var fault))
         {
-            refuse("report.malformed", $"{report}: {fault}");
+            refuse("report.malformed", WrongFile.Message(InputFile.NameOf(report), "--report", "the report of one GPU or switch (SPDM)", reportFile, $"{fault}", ContentKind.DeviceReport));
+            return null;
+        }
+
+        if (FileContent.Of(reportFile) is { Kind: not (ContentKind.DeviceReport or ContentKind.Text or ContentKind.Unknown) })
+        {
+            refuse("report.malformed", WrongFile.Message(InputFile.NameOf(report), "--report", "the report of one GPU or switch (SPDM)", reportFile, ""));
+            return null;
+        }
+
+        if (FileContent.Of(chainFile) is { Kind: not (ContentKind.Certificates or ContentKind.Unknown) })
+        {
+            refuse("chain.malformed", WrongFile.Message(InputFile.NameOf(chain), "--chain", "the device's certificates in PEM, leaf first", chainFile, ""));
             return null;
         }
 

@@ -9,6 +9,7 @@ using Assay.Binding;
 using Assay.Checks;
 using Assay.Collateral.Files;
 using Assay.Endorsements;
+using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
@@ -29,14 +30,17 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
     /// <param name="options">Of the command.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="shown">What the evidence files hold.</param>
+    /// <param name="isRead">Whether every one of these files could be read: what follows from an unread one is no second fault.</param>
     /// <param name="nonce">The value of <c>--nonce</c>.</param>
     /// <param name="common">Time, anchors and revocation, and what is about devices alone.</param>
     /// <param name="refuse">Takes id and message of each fault.</param>
-    public static MachineRequest Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, MachineExpectations common, Action<string, string> refuse) =>
-        new Reader(options, parsed, shown, nonce, refuse).Read(common);
+    public static MachineRequest Read(MachineOptions options, ParseResult parsed, MachineEvidence shown, bool isRead, string? nonce, MachineExpectations common, Action<string, string> refuse) =>
+        new Reader(options, parsed, shown, nonce, refuse) { IsRead = isRead }.Read(common);
 
     private sealed class Reader(MachineOptions options, ParseResult parsed, MachineEvidence shown, string? nonce, Action<string, string> refuse)
     {
+        public required bool IsRead { get; set; }
+
         private bool IsGiven(Option option) => parsed.GetResult(option) is { Implicit: false };
 
         public MachineRequest Read(MachineExpectations common)
@@ -49,7 +53,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             var reportData = ReportDataOf(isBound);
             var references = References(common.Basis.Time);
             // A nonce that nothing is asked about would look as if it had been answered.
-            if (cpu is not null && jwk is null && nonce is not null && shown.Devices.IsEmpty)
+            if (cpu is not null && jwk is null && nonce is not null && shown.Devices.IsEmpty && IsRead && parsed.GetValue(options.TeePubkey) is null)
             {
                 refuse("cli.nonce", "--nonce: a processor alone answers none: give --tee-pubkey FILE with it, or the 64 bytes as --report-data");
             }
@@ -101,9 +105,13 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             }
             else
             {
-                refuse("cpu.malformed", $"{InputFile.NameOf(file)}: {fault.Problem}");
+                refuse("cpu.malformed", WrongFile.Message(
+                    InputFile.NameOf(file), "--cpu-evidence", "a TDX quote or an SNP report (binary, hexadecimal, base64, or in JSON), or Azure's vTPM evidence", bytes,
+                    fault.Field is "CPU evidence" ? fault.Problem : $"{fault.Field}: {fault.Problem}",
+                    ContentKind.TdxQuote, ContentKind.SnpReport, ContentKind.ProcessorEvidence, ContentKind.AzureVtpm));
             }
 
+            IsRead = false;
             return null;
         }
 
@@ -117,14 +125,25 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
 
             if (cpu is null)
             {
+                if (!IsRead)
+                {
+                    return null;
+                }
+
                 refuse("cli.cpu", "--cpu-collateral belongs to a processor's evidence: --cpu-evidence FILE, or a bundle with one");
             }
             else if (!File.Exists(path) && !Directory.Exists(path))
             {
                 refuse("cli.file", $"--cpu-collateral: {path}: no such file or folder");
             }
-            else if (ProcessorCollateralFiles.TryRead(path, cpu, out var collateral, out var whyNot))
+            else if (ProcessorCollateralFiles.TryRead(path, cpu, out var collateral, out var passedOver, out var whyNot))
             {
+                // They change no verdict, and what is missing may be in one of them.
+                foreach (var other in passedOver)
+                {
+                    Output.Error("cli.unused", Printable.Of($"--cpu-collateral: not used: {other}"));
+                }
+
                 return collateral;
             }
             else
@@ -141,13 +160,17 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             var logs = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>();
             foreach (var file in files)
             {
-                if (InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
+                if (!InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
                 {
-                    logs.Add(bytes);
+                    refuse("cli.file", whyNot);
+                }
+                else if (!EventLog.TryParse(bytes, out _, out var fault) && FileContent.Of(bytes).Kind is not ContentKind.EventLog)
+                {
+                    refuse("log.malformed", WrongFile.Message(InputFile.NameOf(file), "--event-log", "an event log (CCEL, TCG or dstack's JSON)", bytes, $"{fault}", ContentKind.DstackTcbInfo));
                 }
                 else
                 {
-                    refuse("cli.file", whyNot);
+                    logs.Add(bytes);
                 }
             }
 
@@ -160,7 +183,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             ReadOnlyMemory<byte>? jwk = shown.Key;
             if (parsed.GetValue(options.TeePubkey) is { } file)
             {
-                if (!InputFile.TryRead(file, Limits.JsonWebKeyBytes, out var bytes, out var whyNot))
+                if (!InputFile.TryRead(file, Limits.EventLogBytes, out var bytes, out var whyNot))
                 {
                     refuse("cli.file", whyNot);
                     return (null, false);
@@ -184,7 +207,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             }
             else
             {
-                refuse("cli.tee-pubkey", $"--tee-pubkey: {fault}");
+                refuse("cli.tee-pubkey", $"--tee-pubkey: {WrongFile.Message(parsed.GetValue(options.TeePubkey) is { } given ? InputFile.NameOf(given) : "key", "it", "a public key (JWK)", key.Span, $"{fault}", ContentKind.PublicKey)}");
             }
 
             return (key, false);
@@ -304,7 +327,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
                 var failed = findings.First(finding => finding.State is CheckState.Failed);
                 var sides = (failed.Found, failed.Expected) is ({ } found, { } expected) ? $": found {found}, expected {expected}" : "";
                 var how = keys is null && failed.Id is "reference.signature.valid" ? " (--reference-keys)" : "";
-                refuse(failed.Id, $"--reference-values: {InputFile.NameOf(file)}: {failed.Reason}{how}{sides}");
+                refuse(failed.Id, $"--reference-values: {WrongFile.Message(InputFile.NameOf(file), "it", "reference values, as assay measure makes them", bytes, $"{failed.Reason}{how}{sides}", ContentKind.ReferenceManifest, ContentKind.SignedReferenceManifest)}");
             }
 
             return null;
@@ -319,7 +342,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             }
             else if (!JsonWebKeySet.TryParse(bytes, out keys, out var fault))
             {
-                refuse("cli.reference-values", $"--reference-keys: {InputFile.NameOf(file)}: a key set (JWKS) of public keys is expected, as assay token jwks prints it: {fault}");
+                refuse("cli.reference-values", $"--reference-keys: {WrongFile.Message(InputFile.NameOf(file), "it", "a key set (JWKS) of public keys, as assay token jwks prints it", bytes, $"{fault}", ContentKind.KeySet)}");
             }
 
             return keys is not null;

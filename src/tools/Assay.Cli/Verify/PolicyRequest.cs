@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Assay.Cli.Policies;
+using Assay.Evidence.Files;
 using Assay.Policies;
 using Assay.Policy;
 
@@ -51,7 +52,7 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
         else
         {
-            refuse("policy.malformed", $"{file}: {fault}");
+            refuse("policy.malformed", WrongFile.Message(InputFile.NameOf(file), "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", bytes, $"{fault}", ContentKind.JsonPolicy, ContentKind.Json));
         }
 
         return RelyingPartyPolicy.Default;
@@ -90,7 +91,8 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
         else
         {
-            refuse("policy.malformed", PolicyFaults.Of(fault));
+            refuse("policy.malformed", FileContent.Of(source).Kind is ContentKind.RegoPolicy or ContentKind.Text ? PolicyFaults.Of(fault)
+                : WrongFile.Message(InputFile.NameOf(file), "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", source, ""));
         }
 
         return RelyingPartyPolicy.Default;

@@ -51,10 +51,11 @@ internal sealed class VerifyRequest : IDisposable
     {
         var reader = new Reader(options, parsed);
         var shown = new EvidenceFiles(options, parsed, reader.Refuse).Read();
+        var isRead = reader.Faults.Count == 0;
         var expectations = reader.Expectations(clock);
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, cache);
-        var machine = reader.Machine(shown, expectations);
+        var machine = reader.Machine(shown, isRead, expectations);
         var sources = new SourcesRequest(options, parsed, reader.Refuse).Read(bundle);
         var policy = new PolicyRequest(options, parsed, reader.Refuse).Read();
         var failOn = reader.FailOnWeakened();
@@ -104,8 +105,8 @@ internal sealed class VerifyRequest : IDisposable
     {
         public List<(string Id, string Message)> Faults { get; } = [];
 
-        public MachineRequest Machine(MachineEvidence shown, MachineExpectations common) =>
-            MachineRequest.Read(options.Machine, parsed, shown, parsed.GetValue(options.Nonce), common, Refuse);
+        public MachineRequest Machine(MachineEvidence shown, bool isRead, MachineExpectations common) =>
+            MachineRequest.Read(options.Machine, parsed, shown, isRead, parsed.GetValue(options.Nonce), common, Refuse);
 
         public MachineExpectations Expectations(TimeProvider clock) => new()
         {
@@ -140,7 +141,7 @@ internal sealed class VerifyRequest : IDisposable
                     return bundle;
                 }
 
-                Refuse(fault.Id, $"--bundle: {InputFile.NameOf(path)}: {fault.Reason}");
+                Refuse(fault.Id, WrongFile.Message(InputFile.NameOf(path), "--bundle", "a bundle of collateral, as assay bundle create makes it", file, fault.Reason, ContentKind.CollateralBundle, ContentKind.Unknown));
             }
 
             return null;

@@ -50,7 +50,7 @@ public class InspectionTests
         Assert.All(known, file => Assert.NotEmpty(Text(Inspected(File.ReadAllBytes(file)))));
         Assert.Equal("inspect.unknown", Refused(Recorded.Bytes("nvidia/INDEX.md")).Id);
         Assert.Equal("inspect.unknown", Refused(Recorded.Bytes("nvidia/sdk2x/rubin_spdm_toc_derived.cbor")).Id);
-        Assert.Equal("inspect.malformed", Refused(Recorded.Bytes("nvidia/claims/switch_decoded.json")).Id);
+        Assert.Equal("inspect.unknown", Refused(Recorded.Bytes("nvidia/claims/switch_decoded.json")).Id);
     }
 
     [Fact]
@@ -141,11 +141,11 @@ public class InspectionTests
 
     [Theory]
     [InlineData("", "inspect.unknown", "the file is empty")]
-    [InlineData("hello", "inspect.unknown", "it begins with bytes 68656c6c6f")]
-    [InlineData("{\"version\":2}", "inspect.malformed", "evidence: version:")]
-    [InlineData("[{]", "inspect.malformed", "evidence: JSON:")]
+    [InlineData("hello", "inspect.unknown", "this is text of no known kind")]
+    [InlineData("{\"version\":2}", "inspect.unknown", "this is JSON of no known kind")]
+    [InlineData("[{]", "inspect.unknown", "this is malformed JSON (line 1)")]
     [InlineData("{\"version\":1,\"kind\":\"mine\",\"device\":[]}", "inspect.malformed", "anchors: kind:")]
-    [InlineData("<rim>", "inspect.malformed", "RIM:")]
+    [InlineData("<rim>", "inspect.unknown", "this is XML that is not a RIM")]
     [InlineData("-----BEGIN CERTIFICATE-----\n%%\n", "inspect.malformed", "certificates: PEM:")]
     [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "inspect.malformed", "certificate 0:")]
     [InlineData("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "inspect.malformed", "CRL:")]

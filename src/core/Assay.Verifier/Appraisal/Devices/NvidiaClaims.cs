@@ -39,8 +39,8 @@ internal static class NvidiaClaims
         Write(writer, result, version, withSchemaValidated: false);
 
     /// <summary>
-    /// The same, on demand with <c>…-rim-schema-validated</c>: NVIDIA's remote service and Python verifier have it in 3.0 and its SDK has
-    /// not, so that policies made for the former rule on it.
+    /// The same, on demand with <c>…-rim-schema-validated</c>, which 3.0 always has: NVIDIA's remote service and Python verifier
+    /// write it there and its SDK does not; policies made for the former (Trustee's default among them) demand it. In 4.0 only JSON policies are shown it.
     /// </summary>
     internal static void Write(Utf8JsonWriter writer, DeviceResult result, ClaimsVersion version, bool withSchemaValidated)
     {
@@ -71,7 +71,7 @@ internal static class NvidiaClaims
                 throw DeviceKindWords.Unknown(result.Kind);
         }
 
-        if (withSchemaValidated)
+        if (withSchemaValidated || version is ClaimsVersion.V3)
         {
             AddSchemaValidated(claims, result);
         }

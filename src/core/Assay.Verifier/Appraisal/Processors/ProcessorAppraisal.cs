@@ -38,7 +38,7 @@ internal static class ProcessorAppraisal
     /// <summary>Second: all questions that remain.</summary>
     internal static ProcessorResult Appraise(AuthenticatedProcessor processor, ProcessorCollateral collateral, VerifierCache cache)
     {
-        var result = new ProcessorResult { Evidence = processor.Evidence, Needed = processor.Needed, ContainerFindings = processor.ContainerFindings, Tee = processor.Tee?.Rest(collateral, cache) };
+        var result = new ProcessorResult { Evidence = processor.Evidence, Needed = processor.Needed, ContainerFindings = processor.ContainerFindings, Tee = processor.Tee?.Rest(collateral.And(processor.Evidence.Certificates), cache) };
         return processor.Azure is { } azure ? result with { Tpm = Vtpm(azure, result.Tee!, processor.Asked, cache) } : result;
     }
 

@@ -22,7 +22,10 @@ public sealed record BootEvent
     /// <summary>Counted from 0 in its log.</summary>
     public required int Number { get; init; }
 
-    /// <summary>PCR 0 to 23, or RTMR 0 to 3 whatever number the form gives it.</summary>
+    /// <summary>What <see cref="Register"/> is where an event that extends nothing names none.</summary>
+    public const int NoRegister = -1;
+
+    /// <summary>PCR 0 to 23, or RTMR 0 to 3 whatever number the form gives it; <see cref="NoRegister"/> for an event that extends nothing under another number.</summary>
     public required int Register { get; init; }
 
     /// <summary>The number of <see cref="BootEventType"/>, or one that is not known here.</summary>

@@ -67,7 +67,10 @@ public sealed class EventLog
     /// <summary>0, or what firmware says of the locality of TPM2_Startup (3, or 4 after an H-CRTM): the last byte that PCR 0 starts with.</summary>
     public byte StartupLocality { get; }
 
-    /// <summary>Reads a log; JSON begins with an opening bracket, which is no PCR of a binary one.</summary>
+    /// <summary>
+    /// Reads a log. JSON begins with a bracket, which is no PCR of a binary log: an array of events, or dstack's TCB information that holds one
+    /// (<see cref="DstackTcbInfo"/>).
+    /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out EventLog? log, [NotNullWhen(false)] out ParseFault? fault)
     {
         log = null;
@@ -77,8 +80,14 @@ public sealed class EventLog
             return false;
         }
 
-        var first = source.TrimStart(" \t\r\n"u8);
-        log = first is [(byte)'[', ..] ? JsonLogReader.Read(source, out fault) : TcgLogReader.Read(source, out fault);
+        var text = FileText.WithoutMark(source);
+        if (text.TrimStart(" \t\r\n"u8) is [(byte)'{', ..])
+        {
+            log = DstackTcbInfo.TryParse(text, out var info, out fault) ? info.Log : null;
+            return log is not null;
+        }
+
+        log = text.TrimStart(" \t\r\n"u8) is [(byte)'[', ..] ? JsonLogReader.Read(text, out fault) : TcgLogReader.Read(source, out fault);
         fault = log is null ? fault ?? new ParseFault("event log", 0, "unreadable") : null;
         return log is not null;
     }

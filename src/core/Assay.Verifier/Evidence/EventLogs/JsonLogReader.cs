@@ -24,14 +24,15 @@ internal static class JsonLogReader
     public static EventLog? Read(ReadOnlySpan<byte> source, out ParseFault? fault)
     {
         using var document = StrictJson.Read(source, out fault);
-        if (document is null)
-        {
-            return null;
-        }
+        return document is null ? null : Read(document.RootElement, out fault);
+    }
 
+    /// <summary>An array of events.</summary>
+    public static EventLog? Read(JsonElement array, out ParseFault? fault)
+    {
         var events = ImmutableArray.CreateBuilder<BootEvent>();
         var kind = RegisterKind.None;
-        foreach (var element in document.RootElement.EnumerateArray())
+        foreach (var element in array.EnumerateArray())
         {
             var reader = new Reader(element, events.Count);
             if (events.Count >= Limits.EventLogEvents || reader.Read(ref kind) is not { } item)

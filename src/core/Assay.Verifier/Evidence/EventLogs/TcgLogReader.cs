@@ -18,6 +18,20 @@ internal static class TcgLogReader
     private const int RecordStart = 2 * sizeof(uint);
     private const uint NoMoreEvents = 0xFFFFFFFF;
 
+    /// <summary>
+    /// Leniency: td-shim writes its header with index 0, as a TPM's log has it, and counts registers of a TD from 1 behind it. Its name in the
+    /// header, and SHA-384 alone, tell; the log proves nothing before it is replayed.
+    /// </summary>
+    private const bool AcceptShimHeader = true;
+
+    /// <summary>
+    /// Leniency: EV_NO_ACTION extends nothing, and firmware writes it under any number: 0, 0xFFFFFFFF, or what was in the buffer. Only that type may name
+    /// no register.
+    /// </summary>
+    private const bool AcceptAnyRegisterOfNoAction = true;
+
+    private static ReadOnlySpan<byte> Shim => "td-shim"u8;
+
     private static ReadOnlySpan<byte> SpecId => "Spec ID Event03\0"u8;
 
     private static ReadOnlySpan<byte> StartupLocality => "StartupLocality\0"u8;
@@ -73,12 +87,11 @@ internal static class TcgLogReader
             }
 
             wire.Require(!digest.ContainsAnyExcept((byte)0), "digest", "the header extends nothing, and its digest is not zero");
-            wire.Require(register <= 1, "pcrIndex", "the header stands at 0 in a TPM's log and at 1 in a confidential VM's");
-            _form = register == 1 ? EventLogForm.Ccel : EventLogForm.Tcg;
-            ReadHeader(data, wire.Offset - data.Length, ref wire);
+            wire.Require(register <= 1, "pcrIndex", "the header is at 0 in a TPM's log and at 1 in a confidential VM's");
+            ReadHeader(data, wire.Offset - data.Length, register == 1, ref wire);
         }
 
-        private void ReadHeader(ReadOnlySpan<byte> data, int offset, ref WireReader outer)
+        private void ReadHeader(ReadOnlySpan<byte> data, int offset, bool isOfRtmrs, ref WireReader outer)
         {
             var wire = new WireReader(data);
             wire.Bytes(SpecId.Length, "signature");
@@ -99,8 +112,9 @@ internal static class TcgLogReader
                 algorithms.Add((id, size));
             }
 
-            wire.Bytes(wire.U8("vendorInfoSize"), "vendorInfo");
+            var vendor = wire.Bytes(wire.U8("vendorInfoSize"), "vendorInfo");
             wire.End("TCG_EfiSpecIdEvent");
+            _form = isOfRtmrs || (AcceptShimHeader && vendor.SequenceEqual(Shim) && algorithms is [((ushort)TcgHash.Sha384, _)]) ? EventLogForm.Ccel : EventLogForm.Tcg;
             wire.Require(!IsCcel || algorithms is [((ushort)TcgHash.Sha384, _)], "algorithmId", "a confidential VM's log has SHA-384 alone");
             wire.Require(algorithms.Any(item => ((TcgHash)item.Id).Size > 0), "algorithmId", "no algorithm is known");
             _algorithms = algorithms.ToImmutable();
@@ -120,7 +134,7 @@ internal static class TcgLogReader
 
             var ahead = wire;
             var (register, type) = (ahead.U32("pcrIndex"), ahead.U32("eventType"));
-            if (wire.Remaining >= RecordStart && register != NoMoreEvents && (register != 0 || type != 0))
+            if (wire.Remaining >= RecordStart && (type == BootEventType.NoAction || (register != NoMoreEvents && (register != 0 || type != 0))))
             {
                 return false;
             }
@@ -134,8 +148,9 @@ internal static class TcgLogReader
         {
             var register = wire.U32("pcrIndex");
             // A confidential VM counts MRTD as 0 and RTMR0 as 1; MRTD is extended by nobody who writes a log.
-            wire.Require(IsCcel ? register is >= 1 and <= EventLog.RtmrCount : register < Limits.Pcrs, "pcrIndex", IsCcel ? "no RTMR (1 to 4)" : $"no PCR (0 to {Limits.Pcrs - 1})");
+            var isRegister = IsCcel ? register is >= 1 and <= EventLog.RtmrCount : register < Limits.Pcrs;
             var type = wire.U32("eventType");
+            wire.Require(isRegister || (AcceptAnyRegisterOfNoAction && type == BootEventType.NoAction), "pcrIndex", IsCcel ? "not an RTMR (1 to 4)" : $"not a PCR (0 to {Limits.Pcrs - 1})");
             var digests = _form is EventLogForm.LegacyTcg ? [new Digest(wire.Bytes(LegacyDigestSize, "digest"))] : ReadDigests(ref wire);
             var data = wire.Bytes(Size(ref wire), "event");
             if (wire.Fault is not null)
@@ -146,7 +161,7 @@ internal static class TcgLogReader
             var item = new BootEvent
             {
                 Number = Events.Count,
-                Register = (int)(IsCcel ? register - 1 : register),
+                Register = !isRegister ? BootEvent.NoRegister : (int)(IsCcel ? register - 1 : register),
                 Type = type,
                 Digests = digests,
                 Data = bytes.AsMemory(wire.Offset - data.Length, data.Length),

@@ -6,11 +6,13 @@ using Assay.Wire;
 namespace Assay.Evidence.Files;
 
 /// <summary>
-/// Reads evidence files into devices. Three forms, told apart by content:
-/// nvattest's array <c>[{"arch","nonce","evidence":base64,"certificate":base64 PEM}]</c> (also inside <c>{"evidences":[…]}</c>, what
-/// <c>collect-evidence</c> prints); the CMW collection of attestation-sdk 2.x; and our bundle
-/// <c>{"version":1,"nonce":…,"gpus":[…],"switches":[…]}</c> with the same elements.
-/// Members that none of them defines are ignored in elements, as NVIDIA's own files carry some, and refused at the top of our bundle.
+/// Reads evidence files into devices. Told apart by content:
+/// nvattest's array <c>[{"arch","nonce","evidence":base64,"certificate":base64 PEM}]</c>, also as one object alone or inside <c>{"evidences":[…]}</c>
+/// (what <c>collect-evidence</c> prints); the body of a request to NVIDIA's remote service, <c>{"nonce","arch","evidence_list":[…]}</c>;
+/// Confidential Containers' <c>{"device_evidence_list":[…]}</c>; dstack's answer to AttestGpu,
+/// <c>{"bundles":[{"vendor","format","evidence":hex}]}</c>; the CMW collection of attestation-sdk 2.x; and our bundle
+/// <c>{"version":1,"nonce":…,"gpus":[…],"switches":[…]}</c> with the same elements. Reports and chains are read as <see cref="FileText"/> does, chains as
+/// PEM too. Members that none of them defines are ignored in elements, as NVIDIA's own files carry some, and refused beside a list.
 /// </summary>
 public static class EvidenceFile
 {
@@ -34,7 +36,7 @@ public static class EvidenceFile
             return false;
         }
 
-        using var document = StrictJson.Read(json, out fault);
+        using var document = StrictJson.Read(FileText.WithoutMark(json), out fault);
         if (document is null)
         {
             return false;
@@ -56,8 +58,21 @@ public static class EvidenceFile
         return fault is null ? [.. reader.Devices] : [];
     }
 
+    /// <summary>The devices of an element inside a larger file.</summary>
+    internal static ImmutableArray<DeviceEvidence> DevicesIn(JsonElement element, string name, out ParseFault? fault)
+    {
+        var reader = new Reader(name);
+        reader.ReadRoot(element);
+        fault = reader.Fault ?? (reader.Devices.Count == 0 ? new ParseFault("evidence", 0, "it holds no device") : null);
+        return fault is null ? [.. reader.Devices] : [];
+    }
+
     private sealed class Reader(string name)
     {
+        private static readonly string[] s_requestMembers = ["nonce", "arch", "claims_version"];
+        private static readonly string[] s_collectMembers = ["result_code", "result_message"];
+
+
         /// <summary>Whether somebody else reads processor and key.</summary>
         public bool IsWhole { get; init; }
 
@@ -81,21 +96,92 @@ public static class EvidenceFile
             else if (root.TryGetProperty("evidences", out var collected))
             {
                 // What collect-evidence prints, and nothing else: a second list beside it would go unjudged in silence.
-                var other = root.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member is not ("evidences" or "result_code" or "result_message"));
-                if (other is not null)
-                {
-                    Refuse(other, "unknown member beside \"evidences\"");
-                }
-
+                RefuseOthers(root, "evidences", s_collectMembers);
                 ReadList(collected, "evidences", DeviceKind.None);
+            }
+            else if (root.TryGetProperty("evidence_list", out var requested))
+            {
+                RefuseOthers(root, "evidence_list", s_requestMembers);
+                ReadList(requested, "evidence_list", DeviceKind.None, ReadNonce(root, "nonce"), StrictJson.Text(root, "arch"));
+            }
+            else if (root.TryGetProperty("device_evidence_list", out var attested))
+            {
+                RefuseOthers(root, "device_evidence_list", []);
+                ReadList(attested, "device_evidence_list", DeviceKind.None);
+            }
+            else if (root.TryGetProperty("bundles", out var bundles))
+            {
+                RefuseOthers(root, "bundles", []);
+                ReadAnswers(bundles);
             }
             else if (root.TryGetProperty(CmwType, out _))
             {
                 ReadCollection(root);
             }
+            else if (root.TryGetProperty("evidence", out _) && root.TryGetProperty("certificate", out _))
+            {
+                ReadElement(root, "device", DeviceKind.None, null, null);
+            }
             else
             {
                 ReadBundle(root);
+            }
+        }
+
+        // dstack's AttestGpu: the bytes of each are what collect-evidence printed.
+        private void ReadAnswers(JsonElement bundles)
+        {
+            const string format = "nvidia-nvattest-collect-evidence-json-v1";
+            if (bundles.ValueKind is not JsonValueKind.Array)
+            {
+                Refuse("bundles", "an array is expected");
+                return;
+            }
+
+            foreach (var (index, bundle) in bundles.EnumerateArray().Index())
+            {
+                var place = $"bundles[{index}]";
+                if (Fault is not null || !HasRoom(place))
+                {
+                    return;
+                }
+
+                if (StrictJson.Text(bundle, "vendor") is not "nvidia" || StrictJson.Text(bundle, "format") is not format)
+                {
+                    Refuse($"{place}.format", $"vendor \"nvidia\" and format \"{format}\" are expected; nvattest's record of the boot is no evidence, and the boot event has its digest");
+                    return;
+                }
+
+                ReadAnswer(StrictJson.Text(bundle, "evidence"), place);
+            }
+        }
+
+        private void ReadAnswer(string? text, string place)
+        {
+            if (!FileText.TryDecode(text, out var json))
+            {
+                Refuse($"{place}.evidence", "hexadecimal is expected");
+                return;
+            }
+
+            using var document = StrictJson.Read(json, out var fault);
+            var root = document?.RootElement ?? default;
+            // One level, not the next: a bundle in a bundle is in no format.
+            if (root.ValueKind is not JsonValueKind.Array && !(root.ValueKind is JsonValueKind.Object && root.TryGetProperty("evidences", out _)))
+            {
+                Refuse($"{place}.evidence", fault?.ToString() ?? "what nvattest collect-evidence prints is expected");
+                return;
+            }
+
+            ReadRoot(root);
+        }
+
+        // A second list beside the one that is read would go unjudged in silence.
+        private void RefuseOthers(JsonElement root, string list, string[] known)
+        {
+            if (root.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member != list && !known.Contains(member)) is { } other)
+            {
+                Refuse(other, $"unknown member beside \"{list}\"");
             }
         }
 
@@ -104,7 +190,7 @@ public static class EvidenceFile
             var known = root.TryGetProperty("version", out var version) && version.ValueKind is JsonValueKind.Number && version.TryGetInt32(out var number) && number == 1;
             if (!known)
             {
-                Refuse("version", "not an evidence file: neither nvattest's array, nor a CMW collection, nor a bundle with \"version\":1");
+                Refuse("version", $"this is {Phrase(root)}; evidence of GPUs or switches is expected: nvattest's array, a request to NVIDIA's remote service, a CMW collection, or a bundle with \"version\":1");
                 return;
             }
 
@@ -132,7 +218,9 @@ public static class EvidenceFile
             }
         }
 
-        private void ReadList(JsonElement list, string path, DeviceKind kind, Nonce? shared = null)
+        private static string Phrase(JsonElement root) => FileContent.Of(Encoding.UTF8.GetBytes(root.GetRawText())).Phrase;
+
+        private void ReadList(JsonElement list, string path, DeviceKind kind, Nonce? shared = null, string? architecture = null)
         {
             if (list.ValueKind is not JsonValueKind.Array)
             {
@@ -149,18 +237,23 @@ public static class EvidenceFile
                     return;
                 }
 
-                var evidence = ReadBase64(element, "evidence", place);
-                var certificate = ReadBase64(element, "certificate", place);
-                var nonce = OfOne(ReadNonce(element, place), shared, place);
-                if (Fault is null && element.TryGetProperty("arch", out var architecture) && architecture.ValueKind is not JsonValueKind.String)
-                {
-                    Refuse($"{place}.arch", "a string is expected");
-                }
+                ReadElement(element, place, kind, shared, architecture);
+            }
+        }
 
-                if (Fault is null)
-                {
-                    Add(place, evidence!, certificate!, StrictJson.Text(element, "arch"), nonce, kind);
-                }
+        private void ReadElement(JsonElement element, string place, DeviceKind kind, Nonce? shared, string? sharedArchitecture)
+        {
+            var evidence = ReadBytes(element, "evidence", place);
+            var certificate = ReadChain(element, place);
+            var nonce = OfOne(ReadNonce(element, place), shared, place);
+            if (Fault is null && element.TryGetProperty("arch", out var architecture) && architecture.ValueKind is not JsonValueKind.String)
+            {
+                Refuse($"{place}.arch", "a string is expected");
+            }
+
+            if (Fault is null)
+            {
+                Add(place, evidence!, certificate!, StrictJson.Text(element, "arch") ?? sharedArchitecture, nonce, kind);
             }
         }
 
@@ -217,17 +310,21 @@ public static class EvidenceFile
             return Fault is null;
         }
 
-        private byte[]? ReadBase64(JsonElement element, string member, string place)
+        private byte[]? ReadBytes(JsonElement element, string member, string place)
         {
             byte[]? bytes = null;
             var text = StrictJson.Text(element, member);
-            if (text is null || !StrictBase64.TryDecode(Encoding.UTF8.GetBytes(text), out bytes))
+            if (text is null || !FileText.TryDecode(text, out bytes))
             {
-                Refuse($"{place}.{member}", text is null ? "a string is expected" : "not canonical base64");
+                Refuse($"{place}.{member}", text is null ? "a string is expected" : "neither canonical base64 nor hexadecimal");
             }
 
             return bytes;
         }
+
+        // Base64 of PEM, as NVIDIA's files have it; or PEM, as who takes the chain from the driver's library has it.
+        private byte[]? ReadChain(JsonElement element, string place) =>
+            StrictJson.Text(element, "certificate") is { } text && text.TrimStart().StartsWith("-----BEGIN ", StringComparison.Ordinal) ? Encoding.UTF8.GetBytes(text) : ReadBytes(element, "certificate", place);
 
         // A conceptual message wrapper in record form: [media type, base64url]. The three-element form is of another version.
         private byte[]? ReadRecord(JsonElement item, string member, string mediaType, string place)

@@ -28,11 +28,13 @@ public sealed record MachineEvidence
     /// Reads a file that holds devices (<see cref="EvidenceFile"/>), or our bundle with everything:
     /// <c>{"version":1,"nonce":text,"gpus":[…],"switches":[…],"cpu":{"tee":"tdx"|"snp"|"az-vtpm","quote":base64,"eventLog":base64},"key":JWK}</c>.
     /// With a key the nonce is the challenge's own characters, and devices answer what challenge and key make (architecture.md, binding 1);
-    /// without one it is the 64 hexadecimal digits that devices answer. <c>eventLog</c> may be absent.
+    /// without one it is the 64 hexadecimal digits that devices answer. <c>eventLog</c> may be absent. A gateway's report of dstack's makers is read
+    /// too: <c>{"intel_quote":hex,"nvidia_payload":request to NVIDIA's remote service, as text or object,"event_log":…}</c>.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> json, string name, [NotNullWhen(true)] out MachineEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
     {
         evidence = null;
+        json = FileText.WithoutMark(json);
         fault = json.Length > Limits.EvidenceFileBytes ? new ParseFault("evidence", 0, $"larger than {Limits.EvidenceFileBytes} bytes") : null;
         using var document = fault is null ? StrictJson.Read(json, out fault) : null;
         if (document is null)
@@ -42,6 +44,12 @@ public sealed record MachineEvidence
         }
 
         var root = document.RootElement;
+        if (root.ValueKind is JsonValueKind.Object && root.TryGetProperty(GatewayReport.Quote, out _))
+        {
+            evidence = GatewayReport.Read(root, name, out fault);
+            return evidence is not null;
+        }
+
         var isWhole = root.ValueKind is JsonValueKind.Object && (root.TryGetProperty("cpu", out _) || root.TryGetProperty("key", out _));
         if (!isWhole)
         {

@@ -16,6 +16,9 @@ namespace Assay.Evidence.Spdm;
 /// </summary>
 internal sealed class SpdmReport
 {
+    /// <summary>Leniency: attesters that copy the report out of a C string send its ending NUL along (Confidential Containers). One is dropped (S-26).</summary>
+    public const bool AcceptTerminatedReport = true;
+
     /// <summary>Bytes of R‖S for P-384.</summary>
     public const int SignatureSize = 96;
 
@@ -76,16 +79,22 @@ internal sealed class SpdmReport
         var nonce = ReadRequest(ref wire);
         var (blocks, responderNonce, opaqueBytes) = ReadResponse(ref wire, bytes);
         wire.Bytes(SignatureSize, "Signature");
+        var end = wire.Offset;
+        if (AcceptTerminatedReport && wire.Remaining == 1)
+        {
+            wire.Require(wire.U8("terminator") == 0, "report", "one trailing byte, which is not zero");
+        }
+
         wire.End("report");
         fault = wire.Fault;
         if (fault is not null || !OpaqueData.TryParse(opaqueBytes, out var opaque, out fault))
         {
-            fault = wire.Fault ?? fault!.Within("OpaqueData", source.Length - SignatureSize - opaqueBytes.Length);
+            fault = wire.Fault ?? fault!.Within("OpaqueData", end - SignatureSize - opaqueBytes.Length);
             return false;
         }
 
         _ = Nonce.TryCreate(nonce, out var requesterNonce);
-        report = new SpdmReport(bytes, requesterNonce!, blocks, responderNonce, opaque);
+        report = new SpdmReport(bytes[..end], requesterNonce!, blocks, responderNonce, opaque);
         return true;
     }
 

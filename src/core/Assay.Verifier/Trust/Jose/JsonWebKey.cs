@@ -78,7 +78,7 @@ public sealed class JsonWebKey
     }
 
     /// <summary>From the coordinates of a JWK: exactly as long as the curve's field, and on the curve.</summary>
-    internal static JsonWebKey? OfPoint(SignatureAlgorithm algorithm, byte[] x, byte[] y, string keyId)
+    internal static JsonWebKey? OfPoint(SignatureAlgorithm algorithm, byte[] x, byte[] y, string? keyId)
     {
         var p384 = algorithm is SignatureAlgorithm.EcdsaSha384;
         var size = p384 ? 48 : 32;

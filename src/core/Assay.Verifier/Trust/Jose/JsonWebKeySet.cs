@@ -73,6 +73,9 @@ public sealed class JsonWebKeySet
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>The thumbprint of a public key that a header shows, to look for in a set; null where it is no key of a known kind.</summary>
+    internal static string? ThumbprintOf(JsonElement shown) => ReadKey(shown, out var key) is null ? key?.Thumbprint : null;
+
     /// <summary>The key of this name, or null.</summary>
     internal JsonWebKey? Find(string keyId) => _byId.GetValueOrDefault(keyId);
 
@@ -104,7 +107,7 @@ public sealed class JsonWebKeySet
                 return fault;
             }
 
-            if (key is not null)
+            if (key is not null && (StrictJson.Text(item, "kid") is not null || names.Add(key.KeyId)))
             {
                 read.Add(key);
             }
@@ -151,7 +154,9 @@ public sealed class JsonWebKeySet
     private static ParseFault? ReadEllipticKey(JsonElement item, SignatureAlgorithm curve, out JsonWebKey? key)
     {
         key = null;
-        if (StrictJson.Text(item, "kid") is not { Length: > 0 and <= Limits.KeyIdCharacters } name)
+        // RFC 7517 §4.5: it may be absent, as in Trustee's sets. Then the thumbprint is its name.
+        var name = StrictJson.Text(item, "kid");
+        if (item.TryGetProperty("kid", out _) && name is not { Length: > 0 and <= Limits.KeyIdCharacters })
         {
             return new ParseFault("kid", 0, $"1 to {Limits.KeyIdCharacters} characters are expected: tokens name their key by it");
         }
