@@ -15,6 +15,7 @@ namespace Assay.Cli.Verify;
 internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, Action<IEnumerable<Finding>, bool> findings, bool verbose)
 {
     private const int MostEvents = 32;
+    private const int DayCharacters = 10;
 
     public void PrintProcessor(MachineResult? machine)
     {
@@ -31,6 +32,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         {
             var advisories = cpu.Tee?.AdvisoryIds ?? [];
             line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
+            line($"  levels: {string.Join(", ", cpu.Tee!.TcbParts.Select(part => $"{part.Title} {part.Judgement.Status} of {Instant.Text(part.Judgement.Date)[..DayCharacters]}"))}");
         }
         else if (cpu.Tee is { IsAuthentic: true, Word: "snp" })
         {
