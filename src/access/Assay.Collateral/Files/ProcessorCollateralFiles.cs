@@ -207,8 +207,9 @@ public sealed class ProcessorCollateralFiles
             return TdxCollateral.Empty;
         }
 
-        var info = Statement(IntelStatementKind.TcbInfo, "tcb", ref whyNot);
-        var identity = Statement(IntelStatementKind.QeIdentity, "qe", ref whyNot);
+        var fmspc = FmspcOf(evidence);
+        var info = Statement(IntelStatementKind.TcbInfo, "tcb", $"of TDX and FMSPC {fmspc}", content => TcbInfo.TryParse(content, out var read, out _) && $"{read.Fmspc}".Equals(fmspc, StringComparison.OrdinalIgnoreCase), ref whyNot);
+        var identity = Statement(IntelStatementKind.QeIdentity, "qe", "of TDX (TD_QE)", content => QeIdentity.TryParse(content, out _, out _), ref whyNot);
         return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer, ref whyNot), RootCrl = ListOf(authority.Issuer, ref whyNot) };
     }
 
@@ -225,12 +226,20 @@ public sealed class ProcessorCollateralFiles
         return lists is [var first, ..] ? first.Der : null;
     }
 
-    private IntelStatement? Statement(IntelStatementKind kind, string hint, ref string? whyNot)
+    // The quote's platform as its certificate names it: tdx/FMSPC/channel. What that is worth the verifier asks.
+    private static string FmspcOf(ProcessorEvidence evidence) =>
+        ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) && keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id is { } id ? id.Split('/')[1] : "not told";
+
+    // A folder may serve many platforms, and SGX beside TDX: the one about this quote's is meant. A single one is the verifier's to judge.
+    private IntelStatement? Statement(IntelStatementKind kind, string hint, string wanted, Func<ReadOnlySpan<byte>, bool> fits, ref string? whyNot)
     {
-        var bodies = _bodies.Where(body => body.Kind == kind).ToArray();
+        var all = _bodies.Where(body => body.Kind == kind).ToArray();
+        var bodies = all.Length > 1 ? [.. all.Where(body => IntelStatement.TryParseBody(body.Body, ReadOnlyMemory<byte>.Empty, kind, out var read, out _) && fits(read.Content.Span))] : all;
         if (bodies.Length != 1)
         {
-            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind}: keep the one that is meant" : null;
+            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind} {wanted}: keep the one that is meant"
+                : all.Length > 1 ? $"{string.Join(", ", all.Select(body => body.File))}: none of them is {kind} {wanted}"
+                : null;
             return null;
         }
 
