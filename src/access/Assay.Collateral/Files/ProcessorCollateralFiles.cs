@@ -230,16 +230,15 @@ public sealed class ProcessorCollateralFiles
     private static string FmspcOf(ProcessorEvidence evidence) =>
         ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) && keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id is { } id ? id.Split('/')[1] : "not told";
 
-    // A folder may serve many platforms, and SGX beside TDX: the one about this quote's is meant. A single one is the verifier's to judge.
+    // A folder may serve many platforms, and SGX beside TDX: the one about this quote's is meant, and where it is not there, it is missing. A
+    // single one is the verifier's to judge.
     private IntelStatement? Statement(IntelStatementKind kind, string hint, string wanted, Func<ReadOnlySpan<byte>, bool> fits, ref string? whyNot)
     {
         var all = _bodies.Where(body => body.Kind == kind).ToArray();
         var bodies = all.Length > 1 ? [.. all.Where(body => IntelStatement.TryParseBody(body.Body, ReadOnlyMemory<byte>.Empty, kind, out var read, out _) && fits(read.Content.Span))] : all;
         if (bodies.Length != 1)
         {
-            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind} {wanted}: keep the one that is meant"
-                : all.Length > 1 ? $"{string.Join(", ", all.Select(body => body.File))}: none of them is {kind} {wanted}"
-                : null;
+            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind} {wanted}: keep the one that is meant" : null;
             return null;
         }
 

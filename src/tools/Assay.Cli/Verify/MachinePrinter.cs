@@ -32,7 +32,10 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         {
             var advisories = cpu.Tee?.AdvisoryIds ?? [];
             line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
-            line($"  levels: {string.Join(", ", cpu.Tee!.TcbParts.Select(part => $"{part.Title} {part.Judgement.Status} of {Instant.Text(part.Judgement.Date)[..DayCharacters]}"))}");
+            if (cpu.Tee!.TcbParts is { IsEmpty: false } parts)
+            {
+                line($"  levels: {string.Join(", ", parts.Select(part => $"{part.Title} {part.Judgement.Status} of {Instant.Text(part.Judgement.Date)[..DayCharacters]}"))}");
+            }
         }
         else if (cpu.Tee is { IsAuthentic: true, Word: "snp" })
         {

@@ -202,6 +202,12 @@ internal sealed class ReferenceManifestReader
             Devices = List(parent, "devices", (item, field) => ReadId(item, field, "id", DigestSize), "platforms.devices"),
         };
         _fields.Require(!platforms.Tdx.IsEmpty || !platforms.Snp.IsEmpty || !platforms.Devices.IsEmpty, "platforms", "empty: leave it out, or list a machine");
+        if (_fields.Fault is not null)
+        {
+            // What could not be read is not compared with anything.
+            return null;
+        }
+
         RequireOnce(platforms.Tdx, "platforms.tdx");
         RequireOnce(platforms.Snp, "platforms.snp");
         RequireOnce(platforms.Devices, "platforms.devices");
@@ -222,6 +228,7 @@ internal sealed class ReferenceManifestReader
 
     private Digest ReadId(JsonElement item, string field, string member, int size)
     {
+        _fields.Require(item.ValueKind is JsonValueKind.Object, field, "an object is expected");
         Only(item, field, member);
         return NonZero(item, member, field, size);
     }
