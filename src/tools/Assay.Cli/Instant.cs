@@ -20,6 +20,10 @@ internal static class Instant
         return read;
     }
 
+    /// <summary>Reads an instant, or a day, which is its first instant in UTC.</summary>
+    public static bool TryReadDay(string text, out DateTimeOffset instant) =>
+        DateTimeOffset.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out instant) || TryRead(text, out instant, out _);
+
     /// <summary>The same in the one form that is printed: UTC, whole seconds.</summary>
     public static string Text(DateTimeOffset time) => Utc.Text(time);
 }

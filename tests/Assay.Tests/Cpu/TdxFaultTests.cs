@@ -47,6 +47,8 @@ public class TdxFaultTests
         [TdxFault.ExpiredQeSigner] = "tdx.qe-identity.chain.current",
         [TdxFault.RevokedQeSigner] = "tdx.qe-identity.chain.not-revoked",
         [TdxFault.PlatformOutOfDate] = "tdx.tcb.platform.accepted",
+        [TdxFault.PlatformRelaunchAdvised] = "tdx.tcb.platform.accepted",
+        [TdxFault.PlatformRelaunchAdvisedConfiguration] = "tdx.tcb.platform.accepted",
         [TdxFault.PlatformRevoked] = "tdx.tcb.platform.accepted",
         [TdxFault.NoTcbLevel] = "tdx.tcb.platform.accepted",
         [TdxFault.ForeignModule] = "tdx.module.genuine",
@@ -104,7 +106,7 @@ public class TdxFaultTests
     public void Every_question_but_those_of_the_relying_party_has_a_fault()
     {
         // Missing items, and choices that nobody made, are tested below.
-        string[] elsewhere = ["tdx.tcb-info.available", "tdx.qe-identity.available", "time.source.chosen", "time.floor.respected", "revocation.chosen"];
+        string[] elsewhere = ["tdx.tcb.advisories.accepted", "tdx.tcb-info.available", "tdx.qe-identity.available", "time.source.chosen", "time.floor.respected", "revocation.chosen"];
 
         Assert.Empty(TdxAppraisal.CheckIds.Except(s_failures.Values.SelectMany(ids => ids.Split(' '))).Except(elsewhere));
     }

@@ -271,7 +271,7 @@ public sealed class ProcessorCollateralFiles
 
         if (bodies.Length != 1)
         {
-            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {kind}: keep the one that is meant" : null;
+            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {meant}: keep the one that is meant" : null;
             return null;
         }
 

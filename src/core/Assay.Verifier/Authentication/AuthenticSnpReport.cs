@@ -102,7 +102,9 @@ internal sealed class AuthenticSnpReport
         var name = candidate.Report!.SigningKey is SnpSigningKey.Vcek ? "SEV-VCEK" : "SEV-VLEK";
         // A folder may hold those of many chips and TCBs; the right one is compared again once it is authentic.
         var leaves = certificates.Where(certificate => certificate.Subject.CommonName == name).ToArray();
-        var leaf = leaves.FirstOrDefault(certificate => IsOfThe(candidate.Report, certificate)) ?? leaves.FirstOrDefault();
+        var fitting = leaves.Where(certificate => IsOfThe(candidate.Report, certificate)).ToArray();
+        // A masked report does not say of which chip it is: of several chips' certificates its signature does.
+        var leaf = (candidate.Report.ChipId.IsMasked && fitting.Length > 1 ? fitting.FirstOrDefault(certificate => Signed(candidate, certificate.Key)) : null) ?? fitting.FirstOrDefault() ?? leaves.FirstOrDefault();
         var issuer = leaf is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(leaf.Issuer));
         var root = issuer is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(issuer.Issuer));
         if ((leaf is null || issuer is null || root is null) && malformed is not null)
@@ -112,7 +114,9 @@ internal sealed class AuthenticSnpReport
 
         if (leaf is null)
         {
-            return Outcome.Missing($"the {name[4..]} certificate is missing: AMD's key distribution service has it by chip id and TCB, or the host gives it");
+            return Outcome.Missing(candidate.Report is { ChipId.IsMasked: true, SigningKey: SnpSigningKey.Vcek }
+                ? "the VCEK certificate is missing, and the report masks its CHIP_ID, by which AMD's key distribution service has it: the host must give it"
+                : $"the {name[4..]} certificate is missing: AMD's key distribution service has it by chip id and TCB, or the host gives it");
         }
 
         if (issuer is null || root is null)
@@ -125,7 +129,7 @@ internal sealed class AuthenticSnpReport
     }
 
     private static bool IsOfThe(SnpReport report, Certificate certificate) =>
-        SnpEndorsement.TryRead(certificate, out var endorsement, out _) && endorsement.Tcb == report.ReportedTcb && (endorsement.ChipId is null || endorsement.ChipId.Equals(report.ChipId));
+        SnpEndorsement.TryRead(certificate, out var endorsement, out _) && endorsement.Tcb == report.ReportedTcb && (endorsement.ChipId is null || report.ChipId.IsMasked || endorsement.ChipId.Equals(report.ChipId));
 
     private static Outcome ChainIsTrusted(Candidate candidate)
     {
@@ -201,8 +205,10 @@ internal sealed class AuthenticSnpReport
         null => Outcome.Stopped("the certificate is not authentic"),
         { ChipId: null } endorsement => Outcome.NotApplicable($"a VLEK names no chip, but the provider {endorsement.CloudProvider}"),
         { ChipId: { } chip } when chip.Equals(candidate.Report!.ChipId) => Outcome.Held($"{chip.ToString()[..16]}…"),
+        { ChipId: not null } when candidate.Report!.ChipId.IsMasked && candidate.Question.AcceptMaskedChipId =>
+            Outcome.Waived("the report masks its CHIP_ID, so that the certificate cannot be compared with it, and that is accepted"),
         { ChipId: { } chip } => Outcome.Failed(
-            candidate.Report!.ChipId.IsMasked ? "the report masks its CHIP_ID, so that the certificate cannot be compared with it" : "the certificate is of another chip than CHIP_ID",
+            candidate.Report!.ChipId.IsMasked ? "the report masks its CHIP_ID, so that the certificate cannot be compared with it: --dangerously-accept-masked-chip-id accepts that" : "the certificate is of another chip than CHIP_ID",
             $"{candidate.Report.ChipId}", $"{chip}"),
     };
 
@@ -213,11 +219,13 @@ internal sealed class AuthenticSnpReport
             return Outcome.Stopped("the chain is not trusted");
         }
 
-        var report = candidate.Report!;
-        return candidate.Path.Leaf.Key.Verifies(report.SignedBytes.Span, report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter)
+        return Signed(candidate, candidate.Path.Leaf.Key)
             ? Outcome.Held("ECDSA P-384 with SHA-384")
             : Outcome.Failed("the report was not signed by the certificate's key: it was altered, or is of another chip or TCB");
     }
+
+    private static bool Signed(Candidate candidate, VerificationKey key) => key.Verifies(
+        candidate.Report!.SignedBytes.Span, candidate.Report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter);
 
     private static Outcome ReportDataMatches(Candidate candidate) => candidate.Question.ReportData switch
     {

@@ -9,4 +9,5 @@ namespace Assay.Authentication;
 /// <param name="ReportData">What it must have been made for. Null: nothing binds it, and the result says so.</param>
 /// <param name="Trust">Whose roots are believed.</param>
 /// <param name="AcceptedSigningKeys">Of SNP reports: whose signature is accepted; empty for none. TDX knows one kind.</param>
-internal sealed record ProcessorQuestion(ReportData? ReportData, TrustSet Trust, ImmutableArray<SnpSigningKey> AcceptedSigningKeys);
+/// <param name="AcceptMaskedChipId">Of SNP reports: whether one that masks its CHIP_ID is accepted under a VCEK.</param>
+internal sealed record ProcessorQuestion(ReportData? ReportData, TrustSet Trust, ImmutableArray<SnpSigningKey> AcceptedSigningKeys, bool AcceptMaskedChipId = false);

@@ -99,6 +99,7 @@ internal static class CheckIds
     internal const string TdxReportDataMatch = "tdx.report-data.match";
     internal const string TdxSeptVeDisabled = "tdx.sept-ve.disabled";
     internal const string TdxServiceTdAccepted = "tdx.service-td.accepted";
+    internal const string TdxTcbAdvisoriesAccepted = "tdx.tcb.advisories.accepted";
     internal const string TdxTcbInfoPlatformMatch = "tdx.tcb-info.platform.match";
     internal const string TdxTcbModuleAccepted = "tdx.tcb.module.accepted";
     internal const string TdxTcbPlatformAccepted = "tdx.tcb.platform.accepted";
@@ -172,6 +173,10 @@ internal static class CheckIds
     internal const string CompositePartsPassed = "composite.parts.passed";
     internal const string CompositeSwitchesCount = "composite.switches.count";
     internal const string CompositeTimeSame = "composite.time.same";
+
+    // Which machine it is.
+    internal const string PlatformDevicesKnown = "platform.devices.known";
+    internal const string PlatformProcessorKnown = "platform.processor.known";
 
     // What ties devices, processor and key.
     internal const string BindingBootDevices = "binding.boot.devices";

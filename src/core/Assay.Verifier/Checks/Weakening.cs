@@ -53,11 +53,15 @@ public sealed record Weakening
 
     internal static Weakening SnpDebugAccepted { get; } = new("snp-debug-accepted");
 
+    internal static Weakening SnpMaskedChipIdAccepted { get; } = new("snp-masked-chip-id-accepted");
+
     internal static Weakening SnpNoMinimumTcb { get; } = new("snp-no-minimum-tcb");
 
     internal static Weakening SnpNoReferenceValues { get; } = new("snp-no-reference-values");
 
     internal static Weakening SnpNoReportData { get; } = new("snp-no-report-data");
+
+    internal static Weakening SnpPlatformBitsUnknown { get; } = new("snp-platform-bits-unknown");
 
     internal static Weakening SnpRevocationSkipped { get; } = new("snp-revocation-skipped");
 

@@ -171,7 +171,8 @@ public static class ProcessorNeeds
         whyNot = null;
         var leaf = report.SigningKey is SnpSigningKey.Vlek ? "vlek" : "vcek";
         // AMD gives VLEKs to providers alone: they come with the evidence.
-        var isFetched = report.SigningKey is SnpSigningKey.Vcek && vcek is null;
+        // By its chip id AMD has a VCEK: where the report masks it, there is nothing to ask for.
+        var isFetched = report is { SigningKey: SnpSigningKey.Vcek, ChipId.IsMasked: false } && vcek is null;
         keys =
         [
             new(CollateralKind.AmdChain, $"{leaf}/{product}"), new(CollateralKind.AmdCrl, $"{leaf}/{product}"),

@@ -6,6 +6,8 @@ using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
 using Assay.Evidence.Tpm;
 using Assay.Reference.Manifest;
+using Assay.Trust;
+using Assay.Trust.Intel;
 using Assay.Wire;
 
 namespace Assay.Inspection;
@@ -16,7 +18,20 @@ namespace Assay.Inspection;
 /// <param name="GpuPolicies">Digests of the gate's expectation.</param>
 /// <param name="Also">Fields that change from launch to launch unless one sees to it: taken when asked for.</param>
 /// <param name="MinimumTcb">Whether an SNP machine's TCB becomes the floor.</param>
-public sealed record MeasureChoices(ImmutableArray<int> Pcrs, Digest? MrTd, ImmutableArray<Digest> GpuPolicies, ImmutableArray<string> Also, bool MinimumTcb);
+/// <param name="Platform">Whether the machines that speak become known platforms.</param>
+/// <param name="MinimumEvaluationDataNumber">The lowest tcbEvaluationDataNumber that counts; 0 for any.</param>
+public sealed record MeasureChoices(
+    ImmutableArray<int> Pcrs, Digest? MrTd, ImmutableArray<Digest> GpuPolicies, ImmutableArray<string> Also, bool MinimumTcb, bool Platform = false, int MinimumEvaluationDataNumber = 0)
+{
+    /// <summary>The words of <see cref="Also"/>.</summary>
+    public static ImmutableArray<string> Fields { get; } =
+    [
+        "rtmr3", "mrconfigid", "mrowner", "mrownerconfig", "mrseam", "mrsignerseam", "seam-attributes", "td-attributes", "xfam", "tee-tcb-svn",
+        "host-data", "id-key-digest", "author-key-digest", "family-id", "image-id", "alias-check-complete",
+    ];
+
+    internal bool Takes(string field) => Also.Contains(field);
+}
 
 /// <summary>Reference values as they are gathered, file by file, and what is to be said of each.</summary>
 public sealed class Measured
@@ -31,6 +46,9 @@ public sealed class Measured
     private readonly List<TpmReference> _pcrs = [];
     private readonly List<string> _marked = [];
     private readonly Dictionary<string, Digest> _stated = new(StringComparer.Ordinal);
+    private readonly List<TdxPlatform> _tdxPlatforms = [];
+    private readonly List<ChipId> _chips = [];
+    private readonly List<Digest> _devices = [];
     private readonly Dictionary<SnpProduct, SnpTcbParts> _minimums = [];
 
     private Measured(MeasureChoices choices, Action<string> refuse) => (_choices, _refuse) = (choices, refuse);
@@ -61,13 +79,18 @@ public sealed class Measured
             measured.TakeLog(name, log);
         }
 
+        if (choices.Platform && measured.Platforms is null)
+        {
+            refuse("--platform: no machine is named: a TDX quote, an SNP report or the evidence of devices is expected");
+        }
+
         return measured;
     }
 
     /// <summary>The manifest that they make.</summary>
     public ReferenceManifest ToManifest(string name, string version, long sequence, DateTimeOffset notBefore, DateTimeOffset notAfter) => new()
     {
-        Version = _marked.Count > 0 ? 2 : 1,
+        Version = VersionNeeded,
         ImageName = name,
         ImageVersion = version,
         Sequence = sequence,
@@ -78,7 +101,18 @@ public sealed class Measured
         SnpMinimumTcb = _minimums.Count > 0 ? _minimums.ToImmutableDictionary() : null,
         Pcrs = [.. _pcrs],
         GpuPolicies = _choices.GpuPolicies,
+        TdxMinimumEvaluationDataNumber = _choices.MinimumEvaluationDataNumber,
+        Platforms = Platforms,
     };
+
+    // The lowest that can say it: older programs go on reading what they understand.
+    private int VersionNeeded =>
+        Platforms is not null || _choices.MinimumEvaluationDataNumber > 0 || _tdx.Any(entry => entry.HasPins) || _snp.Any(entry => entry.HasPins) ? ReferenceManifest.PinnedVersion
+        : _marked.Count > 0 || _snp.Any(entry => entry.AuthorKeyDigest is not null) ? ReferenceManifest.MarkedVersion
+        : ReferenceManifest.FirstVersion;
+
+    private KnownPlatforms? Platforms => _tdxPlatforms.Count + _chips.Count + _devices.Count == 0 ? null
+        : new KnownPlatforms { Tdx = [.. _tdxPlatforms.Distinct()], Snp = [.. _chips.Distinct()], Devices = [.. _devices.Distinct()] };
 
     private void ReadFile(string name, byte[] file)
     {
@@ -93,10 +127,11 @@ public sealed class Measured
             _refuse($"{name}, its log: {fault}");
         }
 
+        var hasDevices = _choices.Platform && TakeDevices(name, file);
         switch (kind)
         {
             case ContentKind.TdxQuote when TdxQuote.TryParse(content, out var quote, out fault):
-                TakeDomain(name, quote.Body, isParavisor: false);
+                TakeDomain(name, quote, isParavisor: false);
                 break;
             case ContentKind.SnpReport when SnpReport.TryParse(content, out var report, out fault):
                 TakeGuest(name, report, isParavisor: false);
@@ -109,6 +144,8 @@ public sealed class Measured
                 break;
             case ContentKind.AzureVtpm when AzureVtpmEvidence.TryParse(content, out var evidence, out fault):
                 TakeAzure(name, evidence);
+                break;
+            case not (ContentKind.TdxQuote or ContentKind.SnpReport or ContentKind.EventLog or ContentKind.DstackTcbInfo or ContentKind.AzureVtpm) when hasDevices:
                 break;
             default:
                 _refuse(fault is not null ? $"{name}: {fault}" : $"{name}: this is {FileContent.Of(file).Phrase}; a TDX quote, an SNP report, an event log, dstack's TCB information or Azure vTPM evidence is expected");
@@ -129,25 +166,95 @@ public sealed class Measured
         _stated[name] = info.MrTd;
     }
 
-    private void TakeDomain(string name, TdReportBody body, bool isParavisor)
+    private void TakeDomain(string name, TdxQuote quote, bool isParavisor)
     {
+        var body = quote.Body;
         _domains.Add((name, body));
         if (body.Attributes.Debug)
         {
             _refuse($"{name}: the TD is under debug (TDATTRIBUTES.DEBUG): its host writes its memory, so it is no known-good machine");
         }
 
-        var withRtmr3 = _choices.Also.Contains("rtmr3");
-        var withConfiguration = _choices.Also.Contains("mrconfigid");
+        var withRtmr3 = _choices.Takes("rtmr3");
+        Digest? Field(string field, Digest value) => _choices.Takes(field) ? value : null;
+        ulong? Bits(string field, ulong value) => _choices.Takes(field) ? value : null;
         _tdx.Add(new TdxReference
         {
             Name = name,
             MrTd = body.MrTd,
             Rtmr = [body.Rtmr[0], body.Rtmr[1], body.Rtmr[2], withRtmr3 ? body.Rtmr[3] : null],
-            MrConfigId = withConfiguration ? body.MrConfigId : null,
+            MrConfigId = Field("mrconfigid", body.MrConfigId),
+            MrOwner = Field("mrowner", body.MrOwner),
+            MrOwnerConfig = Field("mrownerconfig", body.MrOwnerConfig),
+            MrSeam = _choices.Takes("mrseam") ? [body.MrSeam] : [],
+            MrSignerSeam = Field("mrsignerseam", body.MrSignerSeam),
+            SeamAttributes = Bits("seam-attributes", body.SeamAttributes),
+            TdAttributes = Bits("td-attributes", body.Attributes.Value),
+            Xfam = Bits("xfam", body.Xfam.Value),
+            MinimumTeeTcbSvn = _choices.Takes("tee-tcb-svn") ? body.TeeTcbSvn : [],
             IsParavisor = isParavisor,
         });
-        _notes.Add($"{name}: MRTD, RTMR0 to RTMR{(withRtmr3 ? 3 : 2)}{(withConfiguration ? ", MRCONFIGID" : "")} of a TDX quote; its signature was not verified");
+        _notes.Add($"{name}: MRTD, RTMR0 to RTMR{(withRtmr3 ? 3 : 2)}{Also(("mrconfigid", "MRCONFIGID"), ("mrowner", "MROWNER"), ("mrownerconfig", "MROWNERCONFIG"), ("mrseam", "MRSEAM"), ("mrsignerseam", "MRSIGNERSEAM"), ("seam-attributes", "SEAMATTRIBUTES"), ("td-attributes", "TDATTRIBUTES"), ("xfam", "XFAM"), ("tee-tcb-svn", "TEE_TCB_SVN as the least"))} of a TDX quote; its signature was not verified");
+        if (_choices.Platform)
+        {
+            TakePlatform(name, quote);
+        }
+    }
+
+    private string Also(params ReadOnlySpan<(string Field, string Title)> fields)
+    {
+        var text = "";
+        foreach (var (field, title) in fields)
+        {
+            text += _choices.Takes(field) ? $", {title}" : "";
+        }
+
+        return text;
+    }
+
+    // The leaf of the chain that the quote brings: the verifier takes the id from the same place, once the chain is proven.
+    private void TakePlatform(string name, TdxQuote quote)
+    {
+        ParseFault? fault = null;
+        string? whyNot = null;
+        PckPlatform? platform = null;
+        if (!Pem.TryDecode(quote.PckChain.Span, out var chain, out fault) || !Certificate.TryParse(chain[0].Span, out var leaf, out fault) || !PckPlatform.TryRead(leaf, out platform, out whyNot))
+        {
+            _refuse($"{name}: --platform: its PCK certificate names no platform: {fault?.ToString() ?? whyNot}");
+            return;
+        }
+
+        var (ppid, instance) = (new Digest(platform.Ppid.Span), new Digest(platform.PlatformInstanceId.Span));
+        if (ppid.IsZero)
+        {
+            _refuse($"{name}: --platform: the PPID is zeros, which name no machine");
+            return;
+        }
+
+        _tdxPlatforms.Add(new TdxPlatform(ppid, instance.IsZero ? null : instance));
+        _notes.Add($"{name}: known platform: PPID {ppid}{(instance.IsZero ? "" : $", piid {instance}, which an update of its firmware can change")}");
+    }
+
+    private bool TakeDevices(string name, byte[] file)
+    {
+        if (!MachineEvidence.TryParse(file, name, out var machine, out _) || machine.Devices.IsEmpty)
+        {
+            return false;
+        }
+
+        foreach (var (index, device) in machine.Devices.Index())
+        {
+            if (!Pem.TryDecode(device.Chain.Span, out var chain, out var fault) || chain.Length < 2 || !Certificate.TryParse(chain[1].Span, out var certificate, out fault))
+            {
+                _refuse($"{name}: --platform: device {index}: its chain has no device certificate{(fault is null ? "" : $": {fault}")}");
+                return true;
+            }
+
+            _devices.Add(certificate.KeyIdentity);
+            _notes.Add($"{name}: known device {index}: {certificate.KeyIdentity}");
+        }
+
+        return true;
     }
 
     private void TakeGuest(string name, SnpReport report, bool isParavisor)
@@ -157,18 +264,43 @@ public sealed class Measured
             _refuse($"{name}: the guest is under debug (POLICY.DEBUG): its host writes its memory, so it is no known-good machine");
         }
 
-        var withHostData = _choices.Also.Contains("host-data");
-        var withIdKey = _choices.Also.Contains("id-key-digest");
+        if (_choices.Takes("alias-check-complete") && !report.PlatformInfo.AliasCheckComplete)
+        {
+            _refuse($"{name}: --also alias-check-complete: ALIAS_CHECK_COMPLETE is clear in this report: update the machine's firmware, and measure again");
+        }
+
+        Digest? Field(string field, Digest value) => _choices.Takes(field) ? value : null;
         _snp.Add(new SnpReference
         {
             Name = name,
             Measurement = report.Measurement,
-            HostData = withHostData ? report.HostData : null,
-            IdKeyDigest = withIdKey ? report.IdKeyDigest : null,
+            HostData = Field("host-data", report.HostData),
+            IdKeyDigest = Field("id-key-digest", report.IdKeyDigest),
+            AuthorKeyDigest = Field("author-key-digest", report.AuthorKeyDigest),
+            FamilyId = Field("family-id", new Digest(report.FamilyId.Span)),
+            ImageId = Field("image-id", new Digest(report.ImageId.Span)),
+            RequireAliasCheck = _choices.Takes("alias-check-complete"),
             IsParavisor = isParavisor,
         });
-        _notes.Add($"{name}: MEASUREMENT{(withHostData ? ", HOST_DATA" : "")}{(withIdKey ? ", ID_KEY_DIGEST" : "")} of an SNP report; its signature was not verified");
+        _notes.Add($"{name}: MEASUREMENT{Also(("host-data", "HOST_DATA"), ("id-key-digest", "ID_KEY_DIGEST"), ("author-key-digest", "AUTHOR_KEY_DIGEST"), ("family-id", "FAMILY_ID"), ("image-id", "IMAGE_ID"), ("alias-check-complete", "ALIAS_CHECK_COMPLETE"))} of an SNP report; its signature was not verified");
         TakeMinimum(name, report);
+        if (_choices.Platform)
+        {
+            TakeChip(name, report);
+        }
+    }
+
+    private void TakeChip(string name, SnpReport report)
+    {
+        var whyNot = report.SigningKey is SnpSigningKey.Vlek ? "a VLEK signed the report, which names a cloud provider and no chip" : report.ChipId.IsMasked ? "the report masks its CHIP_ID" : null;
+        if (whyNot is not null)
+        {
+            _refuse($"{name}: --platform: {whyNot}: the machine cannot be known by it");
+            return;
+        }
+
+        _chips.Add(report.ChipId);
+        _notes.Add($"{name}: known platform: CHIP_ID {report.ChipId}");
     }
 
     // The lowest of the four versions, and of all machines: a relying party demands that each of the four reaches it.
@@ -204,7 +336,7 @@ public sealed class Measured
         // MEASUREMENT and MRTD are the paravisor's; the guest stands in the vTPM's registers.
         if (evidence.TdQuote is { } quote && TdxQuote.TryParse(quote.Span, out var parsed, out fault))
         {
-            TakeDomain(name, parsed.Body, isParavisor: true);
+            TakeDomain(name, parsed, isParavisor: true);
         }
         else if (evidence.TdQuote is null && SnpReport.TryParse(hcl.HardwareReport.Span, out var report, out fault))
         {

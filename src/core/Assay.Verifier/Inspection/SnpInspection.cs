@@ -65,5 +65,5 @@ internal static class SnpInspection
     private static InspectionNode Platform(SnpPlatformInfo bits) => TdxInspection.Flags(
         "platform_info", bits.Value, bits.Unknown,
         ("smt_en", bits.SmtEnabled), ("tsme_en", bits.TsmeEnabled), ("ecc_en", bits.EccEnabled), ("rapl_dis", bits.RaplDisabled),
-        ("ciphertext_hiding_dram_en", bits.CiphertextHidingEnabled), ("alias_check_complete", bits.AliasCheckComplete), ("tio_en", bits.TioEnabled));
+        ("ciphertext_hiding_dram_en", bits.CiphertextHidingEnabled), ("alias_check_complete", bits.AliasCheckComplete), ("iommu_write_safe", bits.IommuWriteSafe), ("tio_en", bits.TioEnabled));
 }

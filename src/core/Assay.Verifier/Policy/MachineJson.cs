@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
@@ -5,6 +6,7 @@ using Assay.Appraisal.Processors;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
+using Assay.Wire;
 
 namespace Assay.Policy;
 
@@ -59,6 +61,7 @@ public static partial class VerdictJson
         writer.WriteString("tee", cpu.Tee?.Word);
         writer.WriteString("tcbStatus", status is TcbStatus.None ? null : status.ToString());
         WriteStrings(writer, "advisoryIds", cpu.Tee?.AdvisoryIds ?? []);
+        WriteLevels(writer, cpu.Tee?.TcbParts ?? []);
         writer.WritePropertyName("claims");
         WriteCpuClaims(writer, cpu);
         if (cpu.Tpm is { } tpm)
@@ -68,6 +71,22 @@ public static partial class VerdictJson
 
         WriteFindings(writer, cpu.Findings);
         writer.WriteEndObject();
+    }
+
+    private static void WriteLevels(Utf8JsonWriter writer, ImmutableArray<TcbPart> parts)
+    {
+        writer.WriteStartArray("tcbLevels");
+        foreach (var part in parts)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("of", part.Name);
+            writer.WriteString("status", part.Judgement.Status.ToString());
+            writer.WriteString("date", Utc.Text(part.Judgement.Date));
+            WriteStrings(writer, "advisoryIds", part.Judgement.AdvisoryIds);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 
     /// <summary>What may be said about the processor, as one object; null where it is not authentic.</summary>

@@ -89,6 +89,7 @@ internal static class MachineAssurance
             (tee is { IsAuthentic: true } && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), tee?.Technology.Proven(tee.Basis.Trust.Kind) ?? ""),
             (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, CheckIds.BootLogReplayed), "The digests in the boot log are those that were measured into the registers."),
             (Held(machine.Findings, CheckIds.BindingCpuDevices), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
+            (machine.Platform is PlatformAnswer.Known && tee is not null && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), devices ? "The processor and every device shown are on your list of known platforms." : "The processor is on your list of known platforms."),
             (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured gate verified when it booted."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
@@ -105,6 +106,8 @@ internal static class MachineAssurance
             (machine.Weakened.Contains(Weakening.ReferenceValuesUnsigned.Name), "That the reference values are their publisher's: nobody signed them, and whoever can write the file chooses them."),
             (!devices && TeeTechnology.All.Any(technology => machine.Weakened.Contains(technology.WithoutRevocation.Name)), "That no certificate was revoked: revocation was skipped."),
             (!devices && machine.Weakened.Contains(Weakening.TimeStated.Name), "That certificates and collateral are valid today: they were judged at the time that you stated."),
+            (machine.Platform is PlatformAnswer.NotAsked, "That the machine is one that you know: no list of known platforms was given, and keys were read out of genuine processors."),
+            (machine.Platform is PlatformAnswer.Unknown, "That the machine is one that you know: it is not on your list of known platforms, or does not say which it is."),
             (machine.Weakened.Contains(Weakening.SnpNoMinimumTcb.Name), "That the firmware is new enough: AMD states no status, and you stated no minimum TCB."),
             (!devices && parts.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
             (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: some have another digest than a name and payload, so none of their names is believed, nor where the boundary is."),

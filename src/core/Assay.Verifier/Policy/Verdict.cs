@@ -51,6 +51,11 @@ public sealed partial record Verdict
     /// <summary>Whether the evidence passed.</summary>
     public bool Passed => Kind is VerdictKind.Pass;
 
+    /// <summary>
+    /// Whether the machine is one that the relying party listed: <c>known</c>, <c>unknown</c> or <c>not-asked</c>. Devices alone are asked for none.
+    /// </summary>
+    public string Platform => MachineJudgement.Word(Machine?.Platform ?? PlatformAnswer.NotAsked);
+
     /// <summary>The whole machine, where more than devices was shown or asked for; null otherwise.</summary>
     public MachineResult? Machine { get; init; }
 
@@ -289,6 +294,7 @@ internal static class Assurance
             (Failed(appraisal, CheckIds.SetDevicesDistinct), "That as many devices answered as reports are given: one of them is repeated."),
             (Failed(appraisal, CheckIds.TopologyGpusMatch) || Failed(appraisal, CheckIds.TopologySwitchesMatch), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
             (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: CheckIds.TopologyGpusMatch, State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
+            (authentic.Length > 0 && machine is null, "That the devices are in a machine that you know: no list of known platforms was given."),
             (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
             (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
             (appraisal.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),

@@ -23,6 +23,7 @@ public static partial class VerdictJson
         writer.WriteString("verdict", verdict.Word);
         writer.WriteString("freshness", verdict.Freshness);
         writer.WriteString("binding", verdict.Binding);
+        writer.WriteString("platform", verdict.Platform);
         WriteStrings(writer, "weakened", verdict.Weakened);
         writer.WriteString("anchors", verdict.Anchors);
         writer.WriteString("evaluatedAt", Utc.Text(appraisal.Basis.Time.Instant));

@@ -69,6 +69,7 @@ internal sealed class ClaimSet
             .Add("x-assay-freshness", verdict.Freshness)
             .Add("x-assay-anchors", verdict.Anchors)
             .Add("x-assay-gpu-binding", verdict.Binding)
+            .Add("x-assay-platform", verdict.Platform)
             .Add("x-assay-evaluated-at", Utc.Text(appraisal.Basis.Time.Instant))
             .Add("x-assay-time-source", verdict.TimeSource)
             .With("x-assay-policy", writer =>

@@ -17,7 +17,7 @@ internal sealed class MeasureCommand
     private const string DefaultPcrs = "0,2,4,7,8,9,11,12";
     private const int LongestDays = 3650;
 
-    private readonly Option<string[]> _from = new("--from") { Description = "TDX quote, SNP report, Azure vTPM JSON, TPM or CCEL log, dstack log, of a machine known to be good", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _from = new("--from") { Description = "TDX quote, SNP report, Azure vTPM JSON, TPM or CCEL log, dstack log, of a machine known to be good; with --platform evidence of devices too", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string> _name = new("--name") { Description = "the image's name", HelpName = "TEXT", Required = true };
     private readonly Option<string> _version = new("--image-version") { Description = "the image's version", HelpName = "TEXT", Required = true };
     private readonly Option<long> _sequence = new("--sequence") { Description = "higher than that of every manifest of this image before", HelpName = "N", Required = true };
@@ -27,7 +27,9 @@ internal sealed class MeasureCommand
     private readonly Option<string[]> _gpuPolicies = new("--gpu-policy") { Description = "accepted digest of the boot gate's expectation, SHA-384", HelpName = "HEX", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _mrTd = new("--mrtd") { Description = "MRTD of a TD of which only a log is given: no log has it", HelpName = "HEX" };
     private readonly Option<string> _pcrs = new("--pcr") { Description = "the PCRs to take", HelpName = "LIST", DefaultValueFactory = _ => DefaultPcrs };
-    private readonly Option<string[]> _also = new("--also") { Description = "take these too: rtmr3, mrconfigid, host-data, id-key-digest", HelpName = "FIELD", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _also = new("--also") { Description = $"take these too: {string.Join(", ", MeasureChoices.Fields)}", HelpName = "FIELD", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<bool> _platform = new("--platform") { Description = "list the machines themselves as known platforms: PPID, CHIP_ID, device ids. A first reading over the network proves nothing" };
+    private readonly Option<int?> _minimumNumber = new("--minimum-evaluation-data-number") { Description = "the lowest tcbEvaluationDataNumber of Intel's statements that counts", HelpName = "N" };
     private readonly Option<bool> _noMinimum = new("--no-minimum-tcb") { Description = "do not demand the TCB that an SNP machine has" };
     private readonly Option<string> _out = new("--out") { Description = "where the manifest goes; it must not exist", HelpName = "FILE", Required = true };
     private readonly Option<string?> _key = new("--signing-key") { Description = "sign it: private key, PKCS#8 or SEC1 PEM (assay token keygen makes one)", HelpName = "FILE" };
@@ -38,7 +40,7 @@ internal sealed class MeasureCommand
 
     private DescribedCommand ToCommand()
     {
-        _also.AcceptOnlyFromAmong("rtmr3", "mrconfigid", "host-data", "id-key-digest");
+        _also.AcceptOnlyFromAmong([.. MeasureChoices.Fields]);
         var command = new DescribedCommand(
             "measure",
             "Makes a manifest of reference values from a known-good machine. It reads what the machine says, and verifies nothing.",
@@ -48,7 +50,7 @@ internal sealed class MeasureCommand
                 "assay measure --from snp-report.bin --name trainer --image-version 2026.11.1 --sequence 8 --valid-for 90 --out trainer.json",
             ])
         {
-            _from, _name, _version, _sequence, _validFor, _notBefore, _notAfter, _gpuPolicies, _mrTd, _pcrs, _also, _noMinimum, _out, _key,
+            _from, _name, _version, _sequence, _validFor, _notBefore, _notAfter, _gpuPolicies, _mrTd, _pcrs, _also, _platform, _minimumNumber, _noMinimum, _out, _key,
         };
         command.SetAction(Run);
         return command;
@@ -113,9 +115,15 @@ internal sealed class MeasureCommand
             }
         }
 
+        var number = parsed.GetValue(_minimumNumber);
+        if (number <= 0)
+        {
+            Refuse("cli.measure", "--minimum-evaluation-data-number: 1 or more is expected");
+        }
+
         ImmutableArray<Digest> policies = [.. parsed.GetValue(_gpuPolicies)!.Select(text => ReadDigest(text, "--gpu-policy"))];
         Digest? mrTd = parsed.GetValue(_mrTd) is { } told ? ReadDigest(told, "--mrtd") : null;
-        return _refused ? null : new MeasureChoices([.. pcrs], mrTd, policies, [.. parsed.GetValue(_also)!], !parsed.GetValue(_noMinimum));
+        return _refused ? null : new MeasureChoices([.. pcrs], mrTd, policies, [.. parsed.GetValue(_also)!], !parsed.GetValue(_noMinimum), parsed.GetValue(_platform), number ?? 0);
     }
 
     private Digest ReadDigest(string text, string option)
@@ -209,6 +217,10 @@ internal sealed class MeasureCommand
         Output.Out.WriteLine(Printable.Of(string.Create(CultureInfo.InvariantCulture, $"{path}: {manifest.ImageName} {manifest.ImageVersion}, sequence {manifest.Sequence}, until {Instant.Text(manifest.NotAfter)}")));
         Output.Out.WriteLine(signer is null ? "It is not signed: whoever can write the file chooses the values. Sign it with --signing-key." : $"Signed {signer.AlgorithmName} by {signer.KeyId}.");
         Output.Out.WriteLine("Nothing was verified: the values are as good as the machine that the files came from.");
+        if (manifest.Platforms is not null)
+        {
+            Output.Out.WriteLine("A first reading over the network proves nothing about a machine: whoever answers lists himself. Compare the ids at the machine, or over a path that you trust as much.");
+        }
     }
 
     private void Refuse(string id, string message)

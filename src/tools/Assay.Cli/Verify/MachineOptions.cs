@@ -8,7 +8,7 @@ internal sealed class MachineOptions
     public MachineOptions()
     {
         AcceptBinding.AcceptOnlyFromAmong("evidence-hash", "none");
-        AcceptTcb.AcceptOnlyFromAmong("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
+        AcceptTcb.AcceptOnlyFromAmong("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
         BootPhase.AcceptOnlyFromAmong("run", "boot");
     }
 
@@ -69,6 +69,19 @@ internal sealed class MachineOptions
         HelpName = "STATUS",
     };
 
+    public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: of a TDX level with this tcbDate or a later one alone", HelpName = "DATE" };
+
+    public Option<int?> AcceptTcbGrace { get; } = new("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: for this many days after the TDX level's tcbDate alone", HelpName = "DAYS" };
+
+    public Option<string[]> RefuseAdvisory { get; } = new("--refuse-advisory")
+    {
+        Description = "refuse a TDX platform whose TCB has this advisory, whatever status is accepted: INTEL-SA-00837",
+        AllowMultipleArgumentsPerToken = true,
+        HelpName = "ID",
+    };
+
+    public Option<bool> AcceptMaskedChipId { get; } = new("--dangerously-accept-masked-chip-id") { Description = "accept an SNP report that masks its CHIP_ID (its VCEK must be given); it is never a known platform; the verdict says so" };
+
     public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
 
     public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
@@ -77,7 +90,7 @@ internal sealed class MachineOptions
     public IEnumerable<Option> AboutProcessors =>
     [
         ProcessorEvidence, ProcessorCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptTcb, AcceptDebug, AcceptSeptVe, RequireBinding,
+        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 
     public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];

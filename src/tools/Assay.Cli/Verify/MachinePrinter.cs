@@ -14,6 +14,7 @@ namespace Assay.Cli.Verify;
 internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, Action<IEnumerable<Finding>, bool> findings, bool verbose)
 {
     private const int MostEvents = 32;
+    private const int DayCharacters = 10;
 
     public void PrintProcessor(MachineResult? machine)
     {
@@ -30,6 +31,10 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
         {
             var advisories = cpu.Tee?.AdvisoryIds ?? [];
             line($"  TCB {status}{(advisories.IsDefaultOrEmpty ? "" : $": {string.Join(", ", advisories)}")}");
+            if (cpu.Tee!.TcbParts is { IsEmpty: false } parts)
+            {
+                line($"  levels: {string.Join(", ", parts.Select(part => $"{part.Title} {part.Judgement.Status} of {Instant.Text(part.Judgement.Date)[..DayCharacters]}"))}");
+            }
         }
         else if (cpu.Tee is { IsAuthentic: true, Word: "snp" })
         {

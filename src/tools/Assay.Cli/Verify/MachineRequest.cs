@@ -25,6 +25,8 @@ namespace Assay.Cli.Verify;
 internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectations Expected, ProcessorCollateral? Given)
 {
     private const int GpuPolicySize = 48;
+    private const int MostDays = 3650;
+    private const string AdvisoryPrefix = "INTEL-SA-";
 
     /// <summary>Reads it.</summary>
     /// <param name="options">Of the command.</param>
@@ -60,6 +62,8 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
 
             var (gpus, switches) = Counts();
             var (required, accepted) = Bindings();
+            ImmutableArray<TcbStatus> statuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)];
+            var (from, grace) = Terms(statuses);
             var expected = common with
             {
                 Challenge = isText ? nonce : null,
@@ -77,7 +81,11 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
                 AcceptVlek = parsed.GetValue(options.AcceptVlek),
                 DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
                 DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
-                DangerouslyAcceptedTcbStatuses = [.. (parsed.GetValue(options.AcceptTcb) ?? []).Select(Enum.Parse<TcbStatus>)],
+                DangerouslyAcceptMaskedChipId = parsed.GetValue(options.AcceptMaskedChipId),
+                DangerouslyAcceptedTcbStatuses = statuses,
+                DangerouslyAcceptedTcbFrom = from,
+                DangerouslyAcceptedTcbGrace = grace,
+                RefusedAdvisories = Advisories(),
             };
             return new MachineRequest(shown with { Cpu = cpu, EventLogs = logs }, expected with { Gate = Gate(gpus, switches, references) }, CollateralOf(cpu));
         }
@@ -261,6 +269,51 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             }
 
             return (required, accepted switch { "evidence-hash" => GpuBinding.EvidenceHash, "none" => GpuBinding.None, _ => null });
+        }
+
+        // They narrow what is accepted; without that they would read as if they accepted something.
+        private (DateTimeOffset? From, TimeSpan? Grace) Terms(ImmutableArray<TcbStatus> statuses)
+        {
+            var (text, days) = (parsed.GetValue(options.AcceptTcbFrom), parsed.GetValue(options.AcceptTcbGrace));
+            foreach (var (option, given) in new (Option, bool)[] { (options.AcceptTcbFrom, text is not null), (options.AcceptTcbGrace, days is not null) })
+            {
+                if (given && !statuses.Contains(TcbStatus.OutOfDate))
+                {
+                    refuse("cli.tcb", $"{option.Name} narrows --dangerously-accept-tcb OutOfDate, which is not given: give both, or neither");
+                }
+            }
+
+            DateTimeOffset? from = null;
+            if (text is not null)
+            {
+                if (Instant.TryReadDay(text, out var instant))
+                {
+                    from = instant;
+                }
+                else
+                {
+                    refuse("cli.tcb", $"{options.AcceptTcbFrom.Name}: a date is expected, for instance 2025-05-14 or 2025-05-14T00:00:00Z, found \"{text}\"");
+                }
+            }
+
+            if (days is <= 0 or > MostDays)
+            {
+                refuse("cli.tcb", $"{options.AcceptTcbGrace.Name}: 1 to {MostDays} days are expected");
+            }
+
+            return (from, days is > 0 and <= MostDays ? TimeSpan.FromDays(days.Value) : null);
+        }
+
+        // A name that no statement of Intel's can have would refuse nothing.
+        private ImmutableArray<string> Advisories()
+        {
+            string[] ids = [.. parsed.GetValue(options.RefuseAdvisory) ?? []];
+            foreach (var id in ids.Where(id => !(id.StartsWith(AdvisoryPrefix, StringComparison.OrdinalIgnoreCase) && id.Length == AdvisoryPrefix.Length + 5 && id.AsSpan(AdvisoryPrefix.Length).ContainsAnyExceptInRange('0', '9') is false)))
+            {
+                refuse("cli.advisory", $"{options.RefuseAdvisory.Name}: an advisory of Intel's is expected, for instance INTEL-SA-00837, found \"{id}\"");
+            }
+
+            return [.. ids];
         }
 
         private static bool TryReadHex(string text, int size, out byte[] bytes)

@@ -77,6 +77,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         Row("anchors", verdict.Anchors);
         Row("freshness", verdict.Freshness);
         Row("binding to a CVM", verdict.Binding);
+        Row("platform", verdict.Platform is "not-asked" ? "not asked" : verdict.Platform);
         // What did not pass is not weakened or unweakened.
         if (verdict.Kind is VerdictKind.Pass)
         {

@@ -49,7 +49,8 @@ internal sealed class VerifyOptions
     public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence =>
     [
         (RimStore, EvidenceKinds.Devices), (RimUrl, EvidenceKinds.Devices), (OcspStore, EvidenceKinds.Devices), (OcspUrl, EvidenceKinds.Devices), (AcceptHeld, EvidenceKinds.Devices), (RequireFwid, EvidenceKinds.Devices),
-        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp),
+        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (Machine.AcceptTcbFrom, EvidenceKinds.Tdx), (Machine.AcceptTcbGrace, EvidenceKinds.Tdx), (Machine.RefuseAdvisory, EvidenceKinds.Tdx),
+        (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp), (Machine.AcceptMaskedChipId, EvidenceKinds.Snp),
     ];
 
     public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };

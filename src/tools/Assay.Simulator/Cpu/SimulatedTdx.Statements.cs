@@ -77,7 +77,10 @@ public sealed partial class SimulatedTdx
         var module = $$"""{"mrsigner":"{{new string('0', 96)}}","attributes":"0000000000000000","attributesMask":"FFFFFFFFFFFFFFFF"}""";
         var modules = $$"""{"id":"TDX_01",{{module[1..^1]}},"tcbLevels":[{{IsvLevel(6, "UpToDate")}},{{IsvLevel(2, "OutOfDate", "INTEL-SA-01036")}}]}""";
         var isTdx = technology == "tdx";
-        string[] levels = [Level(isTdx, 13, "UpToDate"), Level(isTdx, 11, "OutOfDate", "INTEL-SA-00837"), Level(isTdx, 5, "Revoked")];
+        string[] levels =
+        [
+            Level(isTdx, 13, "UpToDate"), Level(isTdx, 11, "OutOfDate", "INTEL-SA-00837"), Level(isTdx, 10, "TDRelaunchAdvised"), Level(isTdx, 9, "TDRelaunchAdvisedConfigurationNeeded"), Level(isTdx, 5, "Revoked"),
+        ];
         return "{\"id\":\"" + technology.ToUpperInvariant() + "\",\"version\":" + (fault is TdxFault.TcbInfoOfVersion2 ? "2" : "3") + Window(fault is TdxFault.ExpiredTcbInfo)
             + ",\"fmspc\":\"" + (fault is TdxFault.OtherFmspc ? "B0C06F000000" : _draft.Fmspc) + "\",\"pceId\":\"" + (fault is TdxFault.OtherPceId ? "0001" : _draft.PceId) + "\",\"tcbType\":0"
             + Number(number, fault is TdxFault.OlderTcbInfo) + (isTdx ? ",\"tdxModule\":" + module + ",\"tdxModuleIdentities\":[" + modules + "]" : "") + ",\"tcbLevels\":[" + string.Join(',', levels) + "]}";

@@ -45,6 +45,8 @@ internal sealed record TdxDraft
         return fault switch
         {
             TdxFault.PlatformOutOfDate => draft with { PceSvn = 11 },
+            TdxFault.PlatformRelaunchAdvised => draft with { PceSvn = 10 },
+            TdxFault.PlatformRelaunchAdvisedConfiguration => draft with { PceSvn = 9 },
             TdxFault.PlatformRevoked => draft with { PceSvn = 5 },
             TdxFault.NoTcbLevel => draft with { PceSvn = 4 },
             TdxFault.ForeignModule => draft with { MrSignerSeam = SHA384.HashData("another"u8) },

@@ -102,6 +102,12 @@ public enum TdxFault
     /// <summary>The platform meets a level that is out of date.</summary>
     PlatformOutOfDate,
 
+    /// <summary>The platform meets a level whose TDs should be launched again, a status of Intel's newer services.</summary>
+    PlatformRelaunchAdvised,
+
+    /// <summary>The same, and its configuration may expose it.</summary>
+    PlatformRelaunchAdvisedConfiguration,
+
     /// <summary>The platform meets a level that is revoked.</summary>
     PlatformRevoked,
 

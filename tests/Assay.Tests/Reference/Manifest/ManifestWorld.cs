@@ -49,6 +49,10 @@ internal static class ManifestWorld
 
     public static Digest Of(byte value, int size = 48) => new([.. Enumerable.Repeat(value, size)]);
 
+    /// <summary>The values of a manifest that nobody signed.</summary>
+    public static ReferenceValues Values(ReferenceManifest manifest) =>
+        ReferenceValues.TryRead(manifest.ToCanonicalJson(), null, Clock, 0, out var values, out var findings) ? values : throw new InvalidOperationException(findings.First(finding => finding.State is CheckState.Failed).Reason);
+
     /// <summary>A JWS with this header and payload under a key, whatever they say.</summary>
     public static byte[] Jws(string header, byte[] payload, SigningKey? key)
     {

@@ -75,10 +75,59 @@ public class ReferenceManifestTests
         Assert.Contains(problem, fault.ToString(), StringComparison.Ordinal);
     }
 
+    private const string Pinned = """{"image":{"name":"a","version":"1"},"notAfter":"2027-01-01T00:00:00Z","notBefore":"2026-01-01T00:00:00Z","platforms":{"devices":[{"id":"D"}],"snp":[{"chipId":"C"}],"tdx":[{"piid":"P","ppid":"Q"}]},"sequence":1,"snp":[{"aliasCheckComplete":true,"authorKeyDigest":"D","familyId":"P","imageId":"P","measurement":"D","name":"guest"}],"tdx":[{"mrConfigId":"D","mrOwner":"D","mrOwnerConfig":"D","mrSeam":["D"],"mrSignerSeam":"D","mrtd":"D","name":"td","seamAttributes":"0000000000000001","tdAttributes":"0000000010000000","teeTcbSvn":"P","xfam":"00000000000602e7"}],"tdxMinimumEvaluationDataNumber":17,"type":"assay-reference-values","version":3}""";
+
+    private static string Filled(string text) => text.Replace("\"D\"", $"\"{ManifestWorld.Of(20)}\"", StringComparison.Ordinal).Replace("\"P\"", $"\"{ManifestWorld.Of(21, 16)}\"", StringComparison.Ordinal)
+        .Replace("\"Q\"", $"\"{ManifestWorld.Of(22, 16)}\"", StringComparison.Ordinal).Replace("\"C\"", $"\"{ManifestWorld.Of(23, 64)}\"", StringComparison.Ordinal).Replace("\"0\"", $"\"{ManifestWorld.Of(0, 16)}\"", StringComparison.Ordinal);
+
+    [Fact]
+    public void Version_3_states_pins_and_known_platforms()
+    {
+        Assert.True(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(Filled(Pinned)), out var read, out var fault), fault?.ToString());
+
+        Assert.Equal(Filled(Pinned), Encoding.UTF8.GetString(read.ToCanonicalJson()));
+        Assert.Equal((1UL, 0x1000_0000UL, 0x602E7UL), (read.Tdx[0].SeamAttributes, read.Tdx[0].TdAttributes, read.Tdx[0].Xfam));
+        Assert.Equal(17, read.TdxMinimumEvaluationDataNumber);
+        Assert.True(read.Snp[0].RequireAliasCheck);
+        Assert.Equal(new TdxPlatform(ManifestWorld.Of(22, 16), ManifestWorld.Of(21, 16)), read.Platforms!.Tdx.Single());
+        Assert.Equal(ManifestWorld.Of(20), read.Platforms.Devices.Single());
+        Assert.Equal($"{ManifestWorld.Of(23, 64)}", $"{read.Platforms.Snp.Single()}");
+    }
+
+    [Theory]
+    [InlineData("\"version\":3", "\"version\":2", "unknown member")]
+    [InlineData("\"version\":3", "\"version\":1", "unknown member")]
+    [InlineData("\"version\":3", "\"version\":4", "1 to 3 is expected")]
+    [InlineData("\"ppid\":\"Q\"", "\"ppid\":\"0\"", "platforms.tdx[0].ppid: zeros")]
+    [InlineData("\"piid\":\"P\"", "\"piid\":\"0\"", "platforms.tdx[0].piid: zeros")]
+    [InlineData("{\"piid\":\"P\",\"ppid\":\"Q\"}", "{\"piid\":\"P\"}", "ppid: missing")]
+    [InlineData("{\"piid\":\"P\",\"ppid\":\"Q\"}", "{\"piid\":\"P\",\"ppid\":\"Q\"},{\"piid\":\"P\",\"ppid\":\"Q\"}", "platforms.tdx: an entry is listed twice")]
+    [InlineData("{\"piid\":\"P\",\"ppid\":\"Q\"}", "{\"piid\":\"P\",\"ppid\":\"Q\"},{\"ppid\":\"Q\"}", "with a piid and without")]
+    [InlineData("{\"chipId\":\"C\"}", "{\"chipId\":\"C\"},{\"chipId\":\"C\"}", "platforms.snp: an entry is listed twice")]
+    [InlineData("{\"chipId\":\"C\"}", "{\"chipId\":\"D\"}", "128 lower-case hexadecimal")]
+    [InlineData("{\"chipId\":\"C\"}", "{\"chipId\":\"C\",\"name\":\"a\"}", "unknown member")]
+    [InlineData("{\"chipId\":\"C\"}", "", "platforms.snp: empty")]
+    [InlineData("{\"id\":\"D\"}", "{\"id\":\"D\"},{\"id\":\"D\"}", "platforms.devices: an entry is listed twice")]
+    [InlineData("{\"id\":\"D\"}", "\"D\"", "platforms.devices[0]")]
+    [InlineData("{\"devices\":[{\"id\":\"D\"}],\"snp\":[{\"chipId\":\"C\"}],\"tdx\":[{\"piid\":\"P\",\"ppid\":\"Q\"}]}", "{}", "platforms: empty")]
+    [InlineData("\"aliasCheckComplete\":true", "\"aliasCheckComplete\":false", "true is expected, or nothing")]
+    [InlineData("\"mrSeam\":[\"D\"]", "\"mrSeam\":[\"D\",\"D\"]", "mrSeam: a digest is listed twice")]
+    [InlineData("\"mrSeam\":[\"D\"]", "\"mrSeam\":[]", "tdx[0].mrSeam: empty")]
+    [InlineData("\"xfam\":\"00000000000602e7\"", "\"xfam\":\"602e7\"", "16 lower-case hexadecimal")]
+    [InlineData("\"tdxMinimumEvaluationDataNumber\":17", "\"tdxMinimumEvaluationDataNumber\":0", "from 1 to")]
+    public void What_a_pin_or_a_platform_cannot_be_is_refused(string member, string other, string problem)
+    {
+        Assert.Contains(member, Pinned, StringComparison.Ordinal);
+
+        Assert.False(ReferenceManifest.TryParse(Encoding.UTF8.GetBytes(Filled(Pinned.Replace(member, other, StringComparison.Ordinal))), out _, out var fault));
+
+        Assert.Contains(problem, fault.ToString(), StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, string?, string> Broken => new()
     {
         { "type", "\"other\"", "type:" },
-        { "version", "3", "version:" },
+        { "version", "4", "version:" },
         { "version", "2", "pcrs[0].paravisor: either paravisor" },
         { "tdx", "[{\"name\":\"a\",\"mrtd\":\"MRTD\",\"paravisor\":true}]", "tdx[0]: an unknown member" },
         { "snp", "[{\"name\":\"a\",\"idKeyDigest\":\"MRTD\"}]", "snp[0].measurement: missing" },

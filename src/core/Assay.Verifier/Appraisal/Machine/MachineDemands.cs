@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Reference.Manifest;
 
 namespace Assay.Appraisal.Machine;
 
@@ -15,6 +16,19 @@ public enum GpuBinding
 
     /// <summary>The VM's measured gate verified these devices before the boundary, and wrote so into a register of the VM itself.</summary>
     BootEvent,
+}
+
+/// <summary>Whether the machine is one that the relying party listed (<see cref="KnownPlatforms"/>): <c>x-assay-platform</c>.</summary>
+public enum PlatformAnswer
+{
+    /// <summary>No list was given.</summary>
+    NotAsked,
+
+    /// <summary>Something that is shown is not listed, or not authentic, or the processor is not shown.</summary>
+    Unknown,
+
+    /// <summary>The processor is listed, and every device that is shown.</summary>
+    Known,
 }
 
 /// <summary>What the relying party expects of CPU, devices and key together. All of it is stated: there is no "skip if unset".</summary>
@@ -34,6 +48,9 @@ internal sealed record MachineDemands
 
     /// <summary>Whether the challenge, or the report data, is the relying party's own: without it nothing is fresh.</summary>
     public bool Challenged { get; init; }
+
+    /// <summary>The machines that are known; null: none are listed, and the result says nothing of the machine.</summary>
+    public KnownPlatforms? Platforms { get; init; }
 
     /// <summary>What the caller waived before anything was judged, by permanent names: <c>reference-values-unsigned</c>, for instance.</summary>
     public ImmutableArray<string> Weakened { get; init; } = [];

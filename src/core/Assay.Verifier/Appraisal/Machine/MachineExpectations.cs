@@ -86,9 +86,25 @@ public sealed record MachineExpectations
     /// <summary>Accepts these TCB statuses beside UpToDate; OutOfDate also for SNP. A weakening. Revoked is never accepted.</summary>
     public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
 
+    /// <summary>
+    /// Of a TDX platform whose TCB is out of date, and accepted so: the lowest tcbDate of its level. Null: any. AMD states no dates: an SNP
+    /// report below its minimum is then not accepted.
+    /// </summary>
+    public DateTimeOffset? DangerouslyAcceptedTcbFrom { get; init; }
+
+    /// <summary>The same: how long after the tcbDate of its level. Null: for ever.</summary>
+    public TimeSpan? DangerouslyAcceptedTcbGrace { get; init; }
+
+    /// <summary>Intel's advisories that a TDX platform's TCB must not have, whatever status is accepted: for instance <c>INTEL-SA-00837</c>.</summary>
+    public ImmutableArray<string> RefusedAdvisories { get; init; } = [];
+
+    /// <summary>Accepts an SNP report that masks its CHIP_ID: its VCEK is then compared in everything else. A weakening; such a machine is never a known one.</summary>
+    public bool DangerouslyAcceptMaskedChipId { get; init; }
+
     /// <summary>Whether anything is stated about a processor or the boot: then one must be shown.</summary>
     internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash or GpuBinding.BootEvent || Key is not null || ReportData is not null || References is not null
-        || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty;
+        || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty
+        || DangerouslyAcceptedTcbFrom is not null || DangerouslyAcceptedTcbGrace is not null || !RefusedAdvisories.IsDefaultOrEmpty || DangerouslyAcceptMaskedChipId;
 
     /// <summary>Whether anything but devices is asked about.</summary>
     internal bool IsAboutMoreThanDevices => StatesProcessor || Gpus is not null || Switches is not null || DangerouslyAcceptedBinding is not null;
@@ -119,6 +135,11 @@ public sealed record MachineExpectations
         DangerouslyAcceptDebug = DangerouslyAcceptDebug,
         DangerouslyAcceptSeptVe = DangerouslyAcceptSeptVe,
         DangerouslyAcceptedTcbStatuses = DangerouslyAcceptedTcbStatuses.IsDefault ? [] : DangerouslyAcceptedTcbStatuses,
+        DangerouslyAcceptedTcbFrom = DangerouslyAcceptedTcbFrom,
+        DangerouslyAcceptedTcbGrace = DangerouslyAcceptedTcbGrace,
+        RefusedAdvisories = RefusedAdvisories.IsDefault ? [] : RefusedAdvisories,
+        DangerouslyAcceptMaskedChipId = DangerouslyAcceptMaskedChipId,
+        MinimumEvaluationDataNumber = References?.MinimumEvaluationDataNumber ?? 0,
     };
 
     internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = GateOrDefault };
@@ -137,6 +158,7 @@ public sealed record MachineExpectations
         RequiredBinding = RequiredBinding,
         DangerouslyAcceptedBinding = DangerouslyAcceptedBinding ?? (StatesProcessor ? GpuBinding.BootEvent : GpuBinding.None),
         Challenged = key is null ? Nonce is not null || ReportData is not null : Challenge is not null,
+        Platforms = References?.Platforms,
         Weakened = References is { IsSigned: false } ? [Weakening.ReferenceValuesUnsigned.Name] : [],
     };
 }

@@ -34,6 +34,8 @@ internal static class MachineJudgement
         new(Checks.CheckIds.CompositeTimeSame, TimeIsChosen),
         new(Checks.CheckIds.CompositeGpusCount, candidate => Count(candidate, DeviceKind.Gpu, candidate.Expected.Gpus)),
         new(Checks.CheckIds.CompositeSwitchesCount, candidate => Count(candidate, DeviceKind.Switch, candidate.Expected.Switches)),
+        new(Checks.CheckIds.PlatformProcessorKnown, ProcessorIsKnown),
+        new(Checks.CheckIds.PlatformDevicesKnown, DevicesAreKnown),
         new(Checks.CheckIds.BindingKeyDevices, KeyIsTheDevices),
         new(Checks.CheckIds.BindingCpuDevices, CpuNamesTheDevices),
         new(Checks.CheckIds.BindingBootEvent, BootEventIsCarried),
@@ -66,6 +68,7 @@ internal static class MachineJudgement
             Parts = parts,
             Findings = findings,
             Binding = candidate.Binding,
+            Platform = PlatformOf(expected, findings),
             FreshnessProven = expected.Challenged && (parts.Devices is null || parts.Devices.FreshnessProven) && IsBound(parts),
             Weakened = Weakenings(candidate),
             Passed = findings.IsPassed(),
@@ -138,6 +141,43 @@ internal static class MachineJudgement
             : found == wanted ? Outcome.Held($"{found}")
             : Outcome.Failed($"another number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
     }
+
+    // Ids are those of the certificates that verified the evidence: nothing that it says of itself counts, and no second certificate beside them.
+    private static Outcome ProcessorIsKnown(Candidate candidate) => (candidate.Expected.Platforms, candidate.Tee) switch
+    {
+        (null, _) => Outcome.NotApplicable("no list of known platforms is given"),
+        (_, null) => Outcome.Failed("a list of known platforms is given, and no processor's evidence is shown", "none", "a listed platform"),
+        (_, { IsAuthentic: false } tee) => Outcome.Stopped($"{tee.Technology.EvidenceName} is not authentic: it names no machine"),
+        ({ } known, { } tee) => tee.PlatformAmong(known),
+    };
+
+    private static Outcome DevicesAreKnown(Candidate candidate)
+    {
+        if (candidate.Expected.Platforms is not { } known || candidate.Devices.IsEmpty)
+        {
+            return Outcome.NotApplicable(candidate.Expected.Platforms is null ? "no list of known platforms is given" : "no device is shown");
+        }
+
+        var unknown = candidate.Devices.Where(device => device.Device is not { } authentic || !known.Devices.Contains(authentic.Identity.Id)).ToArray();
+        return unknown.Length == 0 ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} listed")
+            : known.Devices.IsEmpty ? Outcome.Failed("the list of known platforms has no devices, and some are shown: a kind without a list has no known machine", $"{unknown.Length} devices", "platforms.devices")
+            : Outcome.Failed(
+                $"device {string.Join(", ", unknown.Select(device => device.Index))}: not among the known platforms",
+                Brief(unknown.Select(device => device.Device?.Identity.Id.ToString() ?? "not authentic")), $"one of {known.Devices.Length} listed");
+    }
+
+    private static PlatformAnswer PlatformOf(MachineDemands expected, ImmutableArray<Finding> findings) =>
+        expected.Platforms is null ? PlatformAnswer.NotAsked
+        : findings.Holds(Checks.CheckIds.PlatformProcessorKnown)
+            && findings.Any(finding => finding is { Id: Checks.CheckIds.PlatformDevicesKnown, State: CheckState.Held or CheckState.NotApplicable }) ? PlatformAnswer.Known
+        : PlatformAnswer.Unknown;
+
+    internal static string Word(PlatformAnswer platform) => platform switch
+    {
+        PlatformAnswer.Known => "known",
+        PlatformAnswer.NotAsked => "not-asked",
+        _ => "unknown",
+    };
 
     private static Outcome KeyIsTheDevices(Candidate candidate)
     {

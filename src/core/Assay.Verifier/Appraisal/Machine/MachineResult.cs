@@ -51,6 +51,9 @@ public sealed record MachineResult
     /// <summary>How the devices are bound to the VM: the strongest that was proven.</summary>
     public required GpuBinding Binding { get; init; }
 
+    /// <summary>Whether the machine is one that the relying party listed.</summary>
+    public PlatformAnswer Platform { get; init; }
+
     /// <summary>Whether everything that was shown answers the challenge that the relying party gave.</summary>
     public required bool FreshnessProven { get; init; }
 
@@ -62,4 +65,7 @@ public sealed record MachineResult
 
     /// <summary>The word of <c>x-assay-gpu-binding</c>.</summary>
     public string BindingWord => MachineJudgement.Word(Binding);
+
+    /// <summary>The word of <c>x-assay-platform</c>.</summary>
+    public string PlatformWord => MachineJudgement.Word(Platform);
 }

@@ -56,6 +56,24 @@ internal sealed record ProcessorExpectations
     /// <summary>Accepts these TCB statuses beside UpToDate; OutOfDate also for SNP. A weakening. Revoked is never accepted.</summary>
     public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
 
+    /// <summary>
+    /// Of a TDX platform whose TCB is out of date, and accepted so: the lowest tcbDate of its level. Null: any. AMD states no dates: an SNP
+    /// report below its minimum is then not accepted.
+    /// </summary>
+    public DateTimeOffset? DangerouslyAcceptedTcbFrom { get; init; }
+
+    /// <summary>The same: how long after the tcbDate of its level. Null: for ever.</summary>
+    public TimeSpan? DangerouslyAcceptedTcbGrace { get; init; }
+
+    /// <summary>Intel's advisories that a TDX platform's TCB must not have, whatever status is accepted: for instance <c>INTEL-SA-00837</c>.</summary>
+    public ImmutableArray<string> RefusedAdvisories { get; init; } = [];
+
+    /// <summary>Accepts an SNP report that masks its CHIP_ID: its VCEK is then compared in everything else. A weakening; such a machine is never a known one.</summary>
+    public bool DangerouslyAcceptMaskedChipId { get; init; }
+
+    /// <summary>The lowest tcbEvaluationDataNumber of Intel's statements that is believed (S-17); 0 for any.</summary>
+    public int MinimumEvaluationDataNumber { get; init; }
+
     /// <summary>Accepts a TD without SEPT_VE_DISABLE. A weakening.</summary>
     public bool DangerouslyAcceptSeptVe { get; init; }
 

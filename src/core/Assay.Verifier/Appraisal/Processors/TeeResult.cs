@@ -3,6 +3,7 @@ using System.Text.Json;
 using Assay.Authentication;
 using Assay.Checks;
 using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
 using Assay.Trust;
 using Assay.Wire;
 
@@ -63,12 +64,24 @@ public abstract record TeeResult
     /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
     internal abstract KnownImage? Known { get; }
 
+    /// <summary>The levels of Intel's statements that its parts fell to, the platform's first; empty where none were judged, and for AMD, which has none.</summary>
+    public virtual ImmutableArray<TcbPart> TcbParts => [];
+
+    /// <summary>Whether the certificate that verified the evidence names a machine that is listed. Asked of authentic evidence alone.</summary>
+    internal abstract Outcome PlatformAmong(KnownPlatforms known);
+
     /// <summary>Whether the evidence is authentic.</summary>
     public bool IsAuthentic => ReportData is not null;
 
     /// <summary>Whether nothing but missing certificates stands between the evidence and an answer.</summary>
     internal bool LacksCertificates => !IsAuthentic && Findings.Any(finding => finding.Cause is NotCheckedCause.Missing) && !Findings.Any(finding => finding.State is CheckState.Failed);
 }
+
+/// <summary>Which level a part of the TCB fell to.</summary>
+/// <param name="Name">In JSON: <c>platform</c>, <c>module</c> or <c>quoting-enclave</c>.</param>
+/// <param name="Title">For people.</param>
+/// <param name="Judgement">What Intel says of the level: status, date and advisories.</param>
+public sealed record TcbPart(string Name, string Title, TcbJudgement Judgement);
 
 /// <summary>A reference value that an image matches.</summary>
 /// <param name="Name">Its name in the reference values.</param>

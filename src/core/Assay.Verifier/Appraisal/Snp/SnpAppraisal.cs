@@ -33,7 +33,8 @@ internal static class SnpAppraisal
             : Outcome.Failed("POLICY has bits without a name, or lacks bit 17: what it permits the host is not known", $"{candidate.Report.Policy.Value:x}", "known bits, 17 among them")),
         new(Checks.CheckIds.SnpPolicyEnforced, PolicyIsEnforced),
         new(Checks.CheckIds.SnpPlatformKnown, candidate => candidate.Report.PlatformInfo.Unknown == 0 ? Outcome.Held($"{candidate.Report.PlatformInfo.Value:x}")
-            : Outcome.Failed("PLATFORM_INFO has bits without a name: a newer Assay may know them", $"{candidate.Report.PlatformInfo.Unknown:x}", "none of them")),
+            // They inform, and permit the host nothing: genuine hardware that is newer than this program is not refused for them.
+            : Outcome.Waived($"PLATFORM_INFO has bits without a name ({candidate.Report.PlatformInfo.Unknown:x}): a newer Assay may know them")),
         new(Checks.CheckIds.SnpMigrationAgentOff, MigrationAgentIsOff),
         new(Checks.CheckIds.SnpVmplAccepted, candidate => candidate.Expected.AcceptedVmpls.Contains(candidate.Report.Vmpl) ? Outcome.Held($"{candidate.Report.Vmpl}")
             : Outcome.Failed("the report was asked for at another privilege level", $"VMPL {candidate.Report.Vmpl}", candidate.Expected.AcceptedVmpls.IsEmpty ? "nothing was chosen" : $"VMPL {string.Join(" or ", candidate.Expected.AcceptedVmpls)}")),
@@ -54,7 +55,7 @@ internal static class SnpAppraisal
         ArgumentNullException.ThrowIfNull(collateral);
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, read, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, expected.AcceptedSigningKeys), cache);
+        var (authentic, findings, unparsable) = AuthenticSnpReport.Authenticate(report, read, collateral.Certificates, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, expected.AcceptedSigningKeys, expected.DangerouslyAcceptMaskedChipId), cache);
         var result = new SnpResult
         {
             Findings = findings,
@@ -97,9 +98,11 @@ internal static class SnpAppraisal
         (string Name, bool Used)[] items =
         [
             (Weakening.SnpDebugAccepted.Name, expected.DangerouslyAcceptDebug && report.Policy.Debug),
+            (Weakening.SnpMaskedChipIdAccepted.Name, expected.DangerouslyAcceptMaskedChipId && candidate.Authentic.Endorsement.ChipId is not null && report.ChipId.IsMasked),
             (Weakening.SnpNoMinimumTcb.Name, expected.MinimumTcb is null),
             (Weakening.SnpNoReferenceValues.Name, expected.References is null),
             (Weakening.SnpNoReportData.Name, expected.ReportData is null),
+            (Weakening.SnpPlatformBitsUnknown.Name, report.PlatformInfo.Unknown != 0),
             (Weakening.SnpRevocationSkipped.Name, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
             (Weakening.SnpTcbStatusAccepted.Name, expected.DangerouslyAcceptOutOfDateTcb && candidate.TcbStatus is TcbStatus.OutOfDate),
             (Weakening.TimeStated.Name, expected.Basis.Time.Source is TimeSource.Stated),
@@ -183,6 +186,9 @@ internal static class SnpAppraisal
         : reference.IdKeyDigest is { } idKey && idKey != report.IdKeyDigest ? "ID_KEY_DIGEST differs"
         : reference.AuthorKeyDigest is { } author && author != report.AuthorKeyDigest ? "AUTHOR_KEY_DIGEST differs"
         : reference.MinimumGuestSvn is { } svn && report.GuestSvn < svn ? $"GUEST_SVN {report.GuestSvn} is below {svn}"
+        : reference.FamilyId is { } family && !family.Bytes.SequenceEqual(report.FamilyId.Span) ? "FAMILY_ID differs"
+        : reference.ImageId is { } image && !image.Bytes.SequenceEqual(report.ImageId.Span) ? "IMAGE_ID differs"
+        : reference.RequireAliasCheck && !report.PlatformInfo.AliasCheckComplete ? "ALIAS_CHECK_COMPLETE is clear: the firmware did not check the memory modules for aliased addresses"
         // Who runs below the paravisor asks for reports with REPORT_DATA of his choice too.
         : reference.IsParavisor && report.Vmpl != 0 ? $"a paravisor runs at VMPL 0, and the report is of VMPL {report.Vmpl}"
         : null;

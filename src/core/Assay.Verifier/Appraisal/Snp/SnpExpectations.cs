@@ -42,6 +42,9 @@ internal sealed record SnpExpectations
     /// <summary>Accepts a guest under debug, which its host reads. A weakening.</summary>
     public bool DangerouslyAcceptDebug { get; init; }
 
+    /// <summary>Accepts a report that masks its CHIP_ID. A weakening.</summary>
+    public bool DangerouslyAcceptMaskedChipId { get; init; }
+
     /// <summary>Accepts a TCB below the minimum, or one whose four versions disagree while no minimum is stated. A weakening.</summary>
     public bool DangerouslyAcceptOutOfDateTcb { get; init; }
 }

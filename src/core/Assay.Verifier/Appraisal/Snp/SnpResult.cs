@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Assay.Appraisal.Processors;
 using Assay.Authentication;
+using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
@@ -27,6 +28,17 @@ internal sealed record SnpResult : TeeResult
     public override TcbStatus TcbStatus => (Claims as SnpClaims)?.TcbStatus ?? TcbStatus.None;
 
     internal override TeeTechnology Technology { get; } = TeeTechnology.All.OfType<SnpTechnology>().Single();
+
+    // A VLEK names no chip, and the zeros of a masked report no more than the certificate that came with it.
+    internal override Outcome PlatformAmong(KnownPlatforms known)
+    {
+        var chip = Report!.Endorsement.ChipId;
+        return known.Snp.IsEmpty ? Outcome.Failed("the list of known platforms has no SNP platform, and this is one: a kind without a list has no known machine", "AMD SEV-SNP", "platforms.snp")
+            : chip is null ? Outcome.Failed("the report is signed with a VLEK, which names a cloud provider and no chip: no known platform is shown", "VLEK", "VCEK of a listed chip")
+            : chip.IsMasked || !chip.Equals(Report.Report.ChipId) ? Outcome.Failed("the report masks its CHIP_ID: no known platform is shown", "masked", "CHIP_ID of a listed chip")
+            : known.Snp.Contains(chip) ? Outcome.Held($"CHIP_ID {chip}")
+            : Outcome.Failed("the report's chip is not among the known ones: its key may be in any machine", $"CHIP_ID {chip}", $"one of {known.Snp.Length} listed");
+    }
 
     internal override ReportData? ReportData => Report?.Report.ReportData;
 
@@ -115,6 +127,7 @@ internal sealed record SnpClaims : TeeClaims
         writer.WriteBoolean("rapl-dis", platform.RaplDisabled);
         writer.WriteBoolean("ciphertext-hiding", platform.CiphertextHidingEnabled);
         writer.WriteBoolean("alias-check", platform.AliasCheckComplete);
+        writer.WriteBoolean("iommu-write-safe", platform.IommuWriteSafe);
         writer.WriteBoolean("tio", platform.TioEnabled);
         writer.WriteEndObject();
     }

@@ -65,7 +65,9 @@ internal sealed class SnpTechnology : TeeTechnology
         RefuseMigrationAgent = true,
         Basis = question.Expected.Basis,
         DangerouslyAcceptDebug = question.Expected.DangerouslyAcceptDebug,
-        DangerouslyAcceptOutOfDateTcb = question.Expected.DangerouslyAcceptedTcbStatuses.Contains(TcbStatus.OutOfDate),
+        DangerouslyAcceptMaskedChipId = question.Expected.DangerouslyAcceptMaskedChipId,
+        // AMD dates no TCB: where a date is demanded of what is out of date, none can be shown.
+        DangerouslyAcceptOutOfDateTcb = question.Expected is { DangerouslyAcceptedTcbFrom: null, DangerouslyAcceptedTcbGrace: null } && question.Expected.DangerouslyAcceptedTcbStatuses.Contains(TcbStatus.OutOfDate),
     };
 
     private static SnpCollateral WithChip(SnpCollateral collateral, ReadOnlyMemory<byte>? vcek) =>

@@ -41,6 +41,7 @@ internal static class TdxAppraisal
         new(Checks.CheckIds.TdxTcbModuleAccepted, ModuleIsAccepted),
         new(Checks.CheckIds.TdxQeGenuine, QuotingEnclaveIsGenuine),
         new(Checks.CheckIds.TdxTcbQeAccepted, QuotingEnclaveIsAccepted),
+        new(Checks.CheckIds.TdxTcbAdvisoriesAccepted, AdvisoriesAreAccepted),
     ];
 
     private static readonly ImmutableArray<Check<Candidate>> s_domain =
@@ -253,6 +254,16 @@ internal static class TdxAppraisal
             : Outcome.Failed("the quoting enclave is older than all that Intel lists", $"ISVSVN {found}", $"at least {candidate.Identity.Levels[^1].IsvSvn}");
     }
 
+    private static Outcome AdvisoriesAreAccepted(Candidate candidate)
+    {
+        var (refused, tcb) = (candidate.Expected.RefusedAdvisories, candidate.ToTcb());
+        string[] found = [.. tcb.AdvisoryIds.Where(advisory => refused.Contains(advisory, StringComparer.OrdinalIgnoreCase))];
+        return refused.IsEmpty ? Outcome.NotApplicable("no advisory is refused")
+            : found.Length > 0 ? Outcome.Failed("the platform's TCB has advisories that you refuse: update it", string.Join(", ", found), "none of them")
+            : tcb.Status is TcbStatus.None ? Outcome.Stopped("the level of a part of the TCB is not known, nor its advisories")
+            : Outcome.Held(tcb.AdvisoryIds.IsEmpty ? "no advisory" : string.Join(", ", tcb.AdvisoryIds));
+    }
+
     // A paravisor takes #VE for its guest by design (Azure's TDs have the attribute clear); of any other TD it is the host's lever.
     private static Outcome SeptVeIsDisabled(Candidate candidate) => candidate.Body.Attributes.SeptVeDisable ? Outcome.Held()
         : candidate.Image is { IsParavisor: true } paravisor ? Outcome.Waived($"TDATTRIBUTES.SEPT_VE_DISABLE is clear: {paravisor.Name} is a paravisor that you named, and answers for it")
@@ -289,7 +300,24 @@ internal static class TdxAppraisal
         return reference.MrTd != body.MrTd ? "MRTD differs"
             : register >= 0 ? $"RTMR{register} differs"
             : reference.MrConfigId is { } configuration && configuration != body.MrConfigId ? "MRCONFIGID differs"
+            : reference.HasPins ? WhyNotPinned(body, reference)
             : null;
+    }
+
+    private static string? WhyNotPinned(Evidence.Tdx.TdReportBody body, TdxReference reference)
+    {
+        (string Field, bool Differs, string Found, string Expected)[] pins =
+        [
+            ("MROWNER", reference.MrOwner is { } owner && owner != body.MrOwner, $"{body.MrOwner}", $"{reference.MrOwner}"),
+            ("MROWNERCONFIG", reference.MrOwnerConfig is { } configuration && configuration != body.MrOwnerConfig, $"{body.MrOwnerConfig}", $"{reference.MrOwnerConfig}"),
+            ("MRSEAM", !reference.MrSeam.IsEmpty && !reference.MrSeam.Contains(body.MrSeam), $"{body.MrSeam}", string.Join(" or ", reference.MrSeam)),
+            ("MRSIGNERSEAM", reference.MrSignerSeam is { } signer && signer != body.MrSignerSeam, $"{body.MrSignerSeam}", $"{reference.MrSignerSeam}"),
+            ("SEAMATTRIBUTES", reference.SeamAttributes is { } seam && seam != body.SeamAttributes, $"{body.SeamAttributes:x16}", $"{reference.SeamAttributes:x16}"),
+            ("TDATTRIBUTES", reference.TdAttributes is { } attributes && attributes != body.Attributes.Value, $"{body.Attributes.Value:x16}", $"{reference.TdAttributes:x16}"),
+            ("XFAM", reference.Xfam is { } xfam && xfam != body.Xfam.Value, $"{body.Xfam.Value:x16}", $"{reference.Xfam:x16}"),
+            ("TEE_TCB_SVN", reference.MinimumTeeTcbSvn.Where((least, index) => body.TeeTcbSvn[index] < least).Any(), Convert.ToHexStringLower(body.TeeTcbSvn.AsSpan()), $"at least {Convert.ToHexStringLower(reference.MinimumTeeTcbSvn.AsSpan())} in each byte"),
+        ];
+        return pins.FirstOrDefault(pin => pin.Differs) is { Field: { } field } differing ? $"{field} is {differing.Found}, {differing.Expected} is expected" : null;
     }
 
     /// <summary>A quote on its way through the checks above; each may use only what an earlier one has set.</summary>
@@ -332,8 +360,22 @@ internal static class TdxAppraisal
         {
             var words = judgement.AdvisoryIds.IsEmpty ? $"{judgement.Status}" : $"{judgement.Status}: {string.Join(", ", judgement.AdvisoryIds)}";
             return judgement.Status is TcbStatus.UpToDate ? Outcome.Held($"UpToDate as of {Utc.Text(judgement.Date)}")
-                : judgement.Status is not TcbStatus.Revoked && expected.DangerouslyAcceptedTcbStatuses.Contains(judgement.Status) ? Outcome.Waived($"the {what}'s TCB is {words}, and that is accepted")
-                : Outcome.Failed($"the {what}'s TCB is not up to date: {(judgement.Status is TcbStatus.Revoked ? "Intel trusts it no longer" : "update it, or accept the status by name")}", words, "UpToDate");
+                : judgement.Status is not TcbStatus.Revoked && expected.DangerouslyAcceptedTcbStatuses.Contains(judgement.Status) ? AcceptSince(judgement, what, words)
+                : Outcome.Failed($"the {what}'s TCB is not up to date: {(judgement.Status is TcbStatus.Revoked ? "Intel trusts it no longer" : "update it, or accept the status by name")}", $"{words}, level of {Utc.Text(judgement.Date)}", "UpToDate");
         }
+
+        // Only what is out of date ages: what needs hardening or another configuration may be of the newest level.
+        private Outcome AcceptSince(TcbJudgement judgement, string what, string words)
+        {
+            var ages = judgement.Status is TcbStatus.OutOfDate or TcbStatus.OutOfDateConfigurationNeeded;
+            var (date, now) = (judgement.Date, expected.Basis.Time.Instant);
+            var from = ages ? expected.DangerouslyAcceptedTcbFrom : null;
+            var until = ages && expected.DangerouslyAcceptedTcbGrace is { } grace ? Later(date, grace) : (DateTimeOffset?)null;
+            return from is { } least && date < least ? Outcome.Failed($"the {what}'s TCB is {words}, of an older level than you accept", $"level of {Utc.Text(date)}", $"of {Utc.Text(least)} or later")
+                : until is { } end && now > end ? Outcome.Failed($"the {what}'s TCB is {words}, and the grace period that you give is over", $"level of {Utc.Text(date)}, now {Utc.Text(now)}", $"until {Utc.Text(end)}")
+                : Outcome.Waived($"the {what}'s TCB is {words}, level of {Utc.Text(date)}, and that is accepted{(from is { } lowest ? $" from {Utc.Text(lowest)} on" : "")}{(until is { } last ? $" until {Utc.Text(last)}" : "")}");
+        }
+
+        private static DateTimeOffset Later(DateTimeOffset date, TimeSpan grace) => DateTimeOffset.MaxValue - date > grace ? date + grace : DateTimeOffset.MaxValue;
     }
 }

@@ -39,9 +39,18 @@ internal sealed record TdxExpectations
     /// <summary>The lowest tcbEvaluationDataNumber of statements that is believed (S-17); 0 for any.</summary>
     public int MinimumEvaluationDataNumber { get; init; }
 
+    /// <summary>Advisories that the platform's TCB must not have, whatever status is accepted. Empty: none is refused.</summary>
+    public ImmutableArray<string> RefusedAdvisories { get; init; } = [];
+
     /// <summary>Accepts a TD under debug, which its host reads. A weakening.</summary>
     public bool DangerouslyAcceptDebug { get; init; }
 
     /// <summary>Accepts these statuses beside UpToDate. A weakening. Revoked is never accepted.</summary>
     public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
+
+    /// <summary>Of an out-of-date TCB that is accepted: the lowest tcbDate. Null: any.</summary>
+    public DateTimeOffset? DangerouslyAcceptedTcbFrom { get; init; }
+
+    /// <summary>Of an out-of-date TCB that is accepted: how long after its tcbDate. Null: for ever.</summary>
+    public TimeSpan? DangerouslyAcceptedTcbGrace { get; init; }
 }

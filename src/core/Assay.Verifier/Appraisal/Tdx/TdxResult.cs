@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Appraisal.Processors;
 using Assay.Authentication;
+using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Wire;
@@ -22,6 +23,13 @@ internal sealed record TdxTcb(TcbJudgement? Platform, TcbJudgement? Module, TcbJ
 
     /// <summary>The advisories of all of them, sorted, without repeats.</summary>
     public ImmutableArray<string> AdvisoryIds => [.. Parts.SelectMany(part => part.AdvisoryIds).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
+    /// <summary>Each of those that were judged, by its name.</summary>
+    public ImmutableArray<TcbPart> Named =>
+    [
+        .. new (string Name, string Title, TcbJudgement? Judgement)[] { ("platform", "platform", Platform), ("module", "TDX module", Module), ("quoting-enclave", "quoting enclave", QuotingEnclave) }
+            .Where(part => part.Judgement is not null).Select(part => new TcbPart(part.Name, part.Title, part.Judgement!)),
+    ];
 
     private IEnumerable<TcbJudgement> Parts => new[] { Platform, Module, QuotingEnclave }.OfType<TcbJudgement>();
 }
@@ -50,6 +58,9 @@ internal sealed record TdxResult : TeeResult
     /// <inheritdoc/>
     public override ImmutableArray<string> AdvisoryIds => Tcb?.AdvisoryIds ?? [];
 
+    /// <inheritdoc/>
+    public override ImmutableArray<TcbPart> TcbParts => Tcb?.Named ?? [];
+
     internal override TeeTechnology Technology { get; } = TeeTechnology.All.OfType<TdxTechnology>().Single();
 
     internal override ReportData? ReportData => Quote?.Quote.Body.ReportData;
@@ -58,6 +69,18 @@ internal sealed record TdxResult : TeeResult
 
     // MRTD is firmware; what firmware loads, a gate included, is in RTMR1 and RTMR2. A register of zeros names nothing: it was never extended.
     internal override KnownImage? Known => Image is { } image ? new KnownImage(image.Name, image.IsParavisor, image.Rtmr.Length > 2 && Names(image.Rtmr[1]) && Names(image.Rtmr[2])) : null;
+
+    // An update of the firmware may change the instance id: where it is listed it must be the same, and whoever lists it says so to the machine's owner.
+    internal override Outcome PlatformAmong(KnownPlatforms known)
+    {
+        var platform = Quote!.Platform;
+        var (ppid, instance) = (new Digest(platform.Ppid.Span), new Digest(platform.PlatformInstanceId.Span));
+        var ofThePpid = known.Tdx.Where(listed => !ppid.IsZero && listed.Ppid == ppid).ToArray();
+        return known.Tdx.IsEmpty ? Outcome.Failed("the list of known platforms has no TDX platform, and this is one: a kind without a list has no known machine", $"PPID {ppid}", "platforms.tdx")
+            : ofThePpid.Length == 0 ? Outcome.Failed("the quote's platform is not among the known ones: its key may be in any machine", $"PPID {ppid}", $"one of {known.Tdx.Length} listed")
+            : ofThePpid.Any(listed => listed.InstanceId is not { } wanted || wanted == instance) ? Outcome.Held($"PPID {ppid}")
+            : Outcome.Failed("the platform is known by its PPID, and its instance id is another: its firmware was updated or its keys were made anew", $"piid {(instance.Length == 0 ? "none" : instance)}", string.Join(" or ", ofThePpid.Select(listed => $"{listed.InstanceId}")));
+    }
 
     private static bool Names(Digest? value) => value is { } digest && digest.Bytes.ContainsAnyExcept((byte)0);
 }

@@ -57,7 +57,11 @@ internal sealed class TdxTechnology : TeeTechnology
         RequireSeptVeDisable = !question.Expected.DangerouslyAcceptSeptVe,
         RefuseMigratable = true,
         AcceptedServiceTds = [],
+        MinimumEvaluationDataNumber = question.Expected.MinimumEvaluationDataNumber,
+        RefusedAdvisories = question.Expected.RefusedAdvisories,
         DangerouslyAcceptDebug = question.Expected.DangerouslyAcceptDebug,
         DangerouslyAcceptedTcbStatuses = question.Expected.DangerouslyAcceptedTcbStatuses,
+        DangerouslyAcceptedTcbFrom = question.Expected.DangerouslyAcceptedTcbFrom,
+        DangerouslyAcceptedTcbGrace = question.Expected.DangerouslyAcceptedTcbGrace,
     };
 }

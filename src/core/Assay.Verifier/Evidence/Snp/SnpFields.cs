@@ -134,7 +134,7 @@ public readonly record struct SnpPolicy(ulong Value)
 /// <param name="Value">The field whole.</param>
 public readonly record struct SnpPlatformInfo(ulong Value)
 {
-    private const ulong Named = 0xBF;
+    private const ulong Named = 0xFF;
 
     /// <summary>Bit 0, SMT_EN.</summary>
     public bool SmtEnabled => Bit(0);
@@ -153,6 +153,9 @@ public readonly record struct SnpPlatformInfo(ulong Value)
 
     /// <summary>Bit 5, ALIAS_CHECK_COMPLETE: memory modules were checked for aliased addresses (AMD-SB-3015, "BadRAM").</summary>
     public bool AliasCheckComplete => Bit(5);
+
+    /// <summary>Bit 6, IOMMU_WRITE_SAFE: the IOMMU cannot write to memory of guests.</summary>
+    public bool IommuWriteSafe => Bit(6);
 
     /// <summary>Bit 7, TIO_EN: trusted I/O.</summary>
     public bool TioEnabled => Bit(7);

@@ -5,8 +5,8 @@ using Assay.Wire;
 namespace Assay.Reference.Intel;
 
 /// <summary>
-/// What Intel says of a TCB level (Intel SGX and TDX Provisioning Certification Service API v4, <c>tcbStatus</c>), from best to worst.
-/// The default is none of them.
+/// What Intel says of a TCB level (Intel SGX and TDX Provisioning Certification Service API v4, <c>tcbStatus</c>; the TDRelaunchAdvised
+/// ones are of Intel's newer services), from best to worst. The default is none of them; only UpToDate is accepted unasked.
 /// </summary>
 public enum TcbStatus
 {
@@ -24,6 +24,12 @@ public enum TcbStatus
 
     /// <summary>Both of the above.</summary>
     ConfigurationAndSWHardeningNeeded,
+
+    /// <summary>The platform was updated under the running TD, which must be launched again to be covered.</summary>
+    TDRelaunchAdvised,
+
+    /// <summary>The same, and the configuration may expose the platform.</summary>
+    TDRelaunchAdvisedConfigurationNeeded,
 
     /// <summary>An update is due.</summary>
     OutOfDate,

@@ -13,19 +13,24 @@ namespace Assay.Reference.Manifest;
 /// The known-good values of one version of an image: what an image builder publishes and a relying party compares evidence with.
 /// JSON in UTF-8; digests are lower-case hexadecimal, times RFC 3339 in whole seconds and UTC.
 /// <code>
-/// {"type":"assay-reference-values","version":1|2,
+/// {"type":"assay-reference-values","version":1|2|3,
 ///  "image":{"name":text,"version":text},"sequence":1…2⁵³−1,"notBefore":time,"notAfter":time,
-///  "tdx":[{"name":text,"mrtd":48 bytes,["rtmr0"…"rtmr3":48],["mrConfigId":48],["paravisor":true]}],
-///  "snp":[{"name":text,["measurement":48],["hostData":32],["idKeyDigest":48],["authorKeyDigest":48],["guestSvn":0…2³²−1],["paravisor":true]}],
+///  "tdx":[{"name":text,"mrtd":48 bytes,["rtmr0"…"rtmr3":48],["mrConfigId":48],["paravisor":true],
+///         ["mrOwner":48],["mrOwnerConfig":48],["mrSeam":[48]],["mrSignerSeam":48],["seamAttributes":8],["tdAttributes":8],["xfam":8],["teeTcbSvn":16]}],
+///  "snp":[{"name":text,["measurement":48],["hostData":32],["idKeyDigest":48],["authorKeyDigest":48],["guestSvn":0…2³²−1],["paravisor":true],
+///         ["familyId":16],["imageId":16],["aliasCheckComplete":true]}],
 ///  "snpMinimumTcb":{"Milan"|"Genoa"|"Turin":{"bootLoader":0…255,["fmc":…, Turin alone],"microcode":…,"snp":…,"tee":…}},
 ///  "pcrs":[{"name":text,"bank":"sha256"|"sha384","values":{register:digest},"paravisor":name|"root":"platform-certified"|"ek-activated"}],
-///  "gpuPolicies":[48 bytes]}
+///  "gpuPolicies":[48 bytes],
+///  "tdxMinimumEvaluationDataNumber":1…2³¹−1,
+///  "platforms":{"tdx":[{"ppid":16,["piid":16]}],"snp":[{"chipId":64}],"devices":[{"id":48}]}}
 /// </code>
 /// Each entry of a list is one whole configuration: registers of different entries are never mixed. A list that is absent accepts nothing
 /// of its kind; one that is there is not empty, and tdx, snp or pcrs must be. Version 2 says which entries are paravisors, and of which TPM
 /// registers are: <c>paravisor</c> of an entry of pcrs is the name of an entry of tdx or snp that is marked so. Version 1 marks nothing, and
 /// knows neither these members nor authorKeyDigest and guestSvn. Only a marked entry of snp may leave out its measurement: it then states
-/// guestSvn, and idKeyDigest or authorKeyDigest. Signed, it is the payload of a compact JWS in canonical form
+/// guestSvn, and idKeyDigest or authorKeyDigest. Version 3 knows all that version 2 does, and alone the pins of an entry (from mrOwner and
+/// familyId on), tdxMinimumEvaluationDataNumber and platforms. Eight bytes are a number's digits, the highest first. Signed, it is the payload of a compact JWS in canonical form
 /// (RFC 8785).
 /// </summary>
 public sealed record ReferenceManifest
@@ -35,8 +40,9 @@ public sealed record ReferenceManifest
 
     internal const int FirstVersion = 1;
     internal const int MarkedVersion = 2;
+    internal const int PinnedVersion = 3;
 
-    /// <summary>1, or 2 with marks of paravisors and roots of TPMs.</summary>
+    /// <summary>1; 2 with marks of paravisors and roots of TPMs; or 3 with pins and known platforms beside them.</summary>
     public int Version { get; init; } = FirstVersion;
 
     /// <summary>The image's name, for people.</summary>
@@ -68,6 +74,12 @@ public sealed record ReferenceManifest
 
     /// <summary>SHA-384 of the expectations with which its boot gate may have run (S-6). Empty: none is accepted.</summary>
     public ImmutableArray<Digest> GpuPolicies { get; init; } = [];
+
+    /// <summary>The lowest tcbEvaluationDataNumber of Intel's statements that counts; 0 where none is stated.</summary>
+    public int TdxMinimumEvaluationDataNumber { get; init; }
+
+    /// <summary>The machines that the image may run on; null: none are listed, and nothing is said of the machine.</summary>
+    public KnownPlatforms? Platforms { get; init; }
 
     /// <summary>Reads the JSON, in canonical form or not. Whoever could write the file chose what it says.</summary>
     public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out ReferenceManifest? manifest, [NotNullWhen(false)] out ParseFault? fault)
@@ -116,6 +128,20 @@ public sealed record ReferenceManifest
         WriteMinimumTcb(writer);
         WriteList(writer, "pcrs", Pcrs, Write);
         WriteList(writer, "gpuPolicies", GpuPolicies, (list, digest) => list.WriteStringValue(digest.ToString()));
+        if (TdxMinimumEvaluationDataNumber > 0)
+        {
+            writer.WriteNumber("tdxMinimumEvaluationDataNumber", TdxMinimumEvaluationDataNumber);
+        }
+
+        if (Platforms is { } platforms)
+        {
+            writer.WriteStartObject("platforms");
+            WriteList(writer, "tdx", platforms.Tdx, Write);
+            WriteList(writer, "snp", platforms.Snp, (list, chip) => WriteId(list, "chipId", chip.ToString()));
+            WriteList(writer, "devices", platforms.Devices, (list, device) => WriteId(list, "id", device.ToString()));
+            writer.WriteEndObject();
+        }
+
         writer.WriteEndObject();
     }
 
@@ -148,6 +174,18 @@ public sealed record ReferenceManifest
         }
 
         WriteOptional(writer, "mrConfigId", reference.MrConfigId);
+        WriteOptional(writer, "mrOwner", reference.MrOwner);
+        WriteOptional(writer, "mrOwnerConfig", reference.MrOwnerConfig);
+        WriteList(writer, "mrSeam", reference.MrSeam, (list, digest) => list.WriteStringValue(digest.ToString()));
+        WriteOptional(writer, "mrSignerSeam", reference.MrSignerSeam);
+        WriteOptional(writer, "seamAttributes", reference.SeamAttributes);
+        WriteOptional(writer, "tdAttributes", reference.TdAttributes);
+        WriteOptional(writer, "xfam", reference.Xfam);
+        if (!reference.MinimumTeeTcbSvn.IsEmpty)
+        {
+            writer.WriteString("teeTcbSvn", Convert.ToHexStringLower(reference.MinimumTeeTcbSvn.AsSpan()));
+        }
+
         WriteMark(writer, reference.IsParavisor);
         writer.WriteEndObject();
     }
@@ -163,6 +201,13 @@ public sealed record ReferenceManifest
         if (reference.MinimumGuestSvn is { } svn)
         {
             writer.WriteNumber("guestSvn", svn);
+        }
+
+        WriteOptional(writer, "familyId", reference.FamilyId);
+        WriteOptional(writer, "imageId", reference.ImageId);
+        if (reference.RequireAliasCheck)
+        {
+            writer.WriteBoolean("aliasCheckComplete", true);
         }
 
         WriteMark(writer, reference.IsParavisor);
@@ -224,6 +269,29 @@ public sealed record ReferenceManifest
         if (isParavisor)
         {
             writer.WriteBoolean("paravisor", true);
+        }
+    }
+
+    private static void Write(Utf8JsonWriter writer, TdxPlatform platform)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("ppid", platform.Ppid.ToString());
+        WriteOptional(writer, "piid", platform.InstanceId);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteId(Utf8JsonWriter writer, string name, string id)
+    {
+        writer.WriteStartObject();
+        writer.WriteString(name, id);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteOptional(Utf8JsonWriter writer, string name, ulong? value)
+    {
+        if (value is { } number)
+        {
+            writer.WriteString(name, number.ToString("x16", CultureInfo.InvariantCulture));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
@@ -13,6 +14,8 @@ internal sealed class ReferenceManifestReader
     private const int DigestSize = 48;
     private const int HostDataSize = 32;
     private const int Registers = 4;
+    private const int IdSize = 16;
+    private const int SvnSize = 16;
 
     private static readonly ImmutableArray<SnpProduct> s_products = [SnpProduct.Milan, SnpProduct.Genoa, SnpProduct.Turin];
     private static readonly ImmutableArray<TpmRoot> s_roots = [TpmRoot.PlatformCertified, TpmRoot.EkActivated];
@@ -20,6 +23,7 @@ internal sealed class ReferenceManifestReader
 
     private readonly JsonFields _fields = new();
     private bool _marks;
+    private bool _pins;
 
     public static ReferenceManifest? Read(JsonElement root, out ParseFault? fault)
     {
@@ -36,9 +40,10 @@ internal sealed class ReferenceManifestReader
         _fields.Require(root.ValueKind is JsonValueKind.Object, "reference manifest", "an object is expected");
         _fields.Require(_fields.Text(root, "type") == ReferenceManifest.TypeName, "type", $"{ReferenceManifest.TypeName} is expected");
         var version = _fields.Number(root, "version");
-        _fields.Require(version is ReferenceManifest.FirstVersion or ReferenceManifest.MarkedVersion, "version", $"{ReferenceManifest.FirstVersion} or {ReferenceManifest.MarkedVersion} is expected: a newer Assay may read others");
-        _marks = version == ReferenceManifest.MarkedVersion;
-        Only(root, "", "type", "version", "image", "sequence", "notBefore", "notAfter", "tdx", "snp", "snpMinimumTcb", "pcrs", "gpuPolicies");
+        _fields.Require(version is >= ReferenceManifest.FirstVersion and <= ReferenceManifest.PinnedVersion, "version", $"{ReferenceManifest.FirstVersion} to {ReferenceManifest.PinnedVersion} is expected: a newer Assay may read others");
+        _marks = version >= ReferenceManifest.MarkedVersion;
+        _pins = version >= ReferenceManifest.PinnedVersion;
+        Only(root, "", ["type", "version", "image", "sequence", "notBefore", "notAfter", "tdx", "snp", "snpMinimumTcb", "pcrs", "gpuPolicies", .. Pins("tdxMinimumEvaluationDataNumber", "platforms")]);
         var image = _fields.Object(root, "image");
         Only(image, "image", "name", "version");
         var manifest = new ReferenceManifest
@@ -54,31 +59,45 @@ internal sealed class ReferenceManifestReader
             SnpMinimumTcb = ReadMinimumTcb(root),
             Pcrs = List(root, "pcrs", ReadPcrs),
             GpuPolicies = List(root, "gpuPolicies", Digest),
+            TdxMinimumEvaluationDataNumber = _fields.Has(root, "tdxMinimumEvaluationDataNumber") ? (int)_fields.LongNumber(root, "tdxMinimumEvaluationDataNumber", 1, int.MaxValue) : 0,
+            Platforms = ReadPlatforms(root),
         };
         _fields.Require(manifest.NotBefore < manifest.NotAfter, "notAfter", "later than notBefore is expected");
         _fields.Require(!manifest.Tdx.IsEmpty || !manifest.Snp.IsEmpty || !manifest.Pcrs.IsEmpty, "tdx", "neither tdx nor snp nor pcrs is there: the manifest names no image");
         RequireNamedParavisors(manifest);
         _fields.Require(manifest.SnpMinimumTcb is null || !manifest.Snp.IsEmpty, "snpMinimumTcb", "it stands without snp");
+        _fields.Require(manifest.TdxMinimumEvaluationDataNumber == 0 || !manifest.Tdx.IsEmpty, "tdxMinimumEvaluationDataNumber", "no tdx is beside it");
         _fields.Require(manifest.GpuPolicies.Distinct().Count() == manifest.GpuPolicies.Length, "gpuPolicies", "a digest stands twice");
         return manifest;
     }
 
     private TdxReference ReadTdx(JsonElement item, string field)
     {
-        Only(item, field, ["name", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrConfigId", .. Marks("paravisor")]);
+        var modules = List(item, "mrSeam", Digest, $"{field}.mrSeam");
+        _fields.Require(modules.Distinct().Count() == modules.Length, $"{field}.mrSeam", "a digest is listed twice");
+        Only(item, field, ["name", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrConfigId", .. Marks("paravisor"),
+            .. Pins("mrOwner", "mrOwnerConfig", "mrSeam", "mrSignerSeam", "seamAttributes", "tdAttributes", "xfam", "teeTcbSvn")]);
         return new TdxReference
         {
             Name = Name(item, "name", $"{field}.name"),
             MrTd = Hex(item, "mrtd", field, DigestSize),
             Rtmr = [.. Enumerable.Range(0, Registers).Select(register => Optional(item, $"rtmr{register}", field, DigestSize))],
             MrConfigId = Optional(item, "mrConfigId", field, DigestSize),
+            MrOwner = Optional(item, "mrOwner", field, DigestSize),
+            MrOwnerConfig = Optional(item, "mrOwnerConfig", field, DigestSize),
+            MrSeam = modules,
+            MrSignerSeam = Optional(item, "mrSignerSeam", field, DigestSize),
+            SeamAttributes = OptionalBits(item, "seamAttributes", field),
+            TdAttributes = OptionalBits(item, "tdAttributes", field),
+            Xfam = OptionalBits(item, "xfam", field),
+            MinimumTeeTcbSvn = Optional(item, "teeTcbSvn", field, SvnSize) is { } svn ? [.. svn.Bytes] : [],
             IsParavisor = IsMarked(item, field),
         };
     }
 
     private SnpReference ReadSnp(JsonElement item, string field)
     {
-        Only(item, field, ["name", "measurement", "hostData", "idKeyDigest", .. Marks("authorKeyDigest", "guestSvn", "paravisor")]);
+        Only(item, field, ["name", "measurement", "hostData", "idKeyDigest", .. Marks("authorKeyDigest", "guestSvn", "paravisor"), .. Pins("familyId", "imageId", "aliasCheckComplete")]);
         var reference = new SnpReference
         {
             Name = Name(item, "name", $"{field}.name"),
@@ -87,6 +106,9 @@ internal sealed class ReferenceManifestReader
             IdKeyDigest = Optional(item, "idKeyDigest", field, DigestSize),
             AuthorKeyDigest = Optional(item, "authorKeyDigest", field, DigestSize),
             MinimumGuestSvn = _fields.Has(item, "guestSvn") ? (uint)_fields.LongNumber(item, "guestSvn", 0, uint.MaxValue) : null,
+            FamilyId = Optional(item, "familyId", field, IdSize),
+            ImageId = Optional(item, "imageId", field, IdSize),
+            RequireAliasCheck = IsTrue(item, "aliasCheckComplete", field),
             IsParavisor = IsMarked(item, field),
         };
         // A digest of zeros says that no ID block was given, and every guest without one has it.
@@ -148,16 +170,75 @@ internal sealed class ReferenceManifestReader
 
     private string[] Marks(params string[] members) => _marks ? members : [];
 
-    private bool IsMarked(JsonElement item, string field)
+    private string[] Pins(params string[] members) => _pins ? members : [];
+
+    private bool IsMarked(JsonElement item, string field) => IsTrue(item, "paravisor", field);
+
+    private bool IsTrue(JsonElement item, string member, string field)
     {
-        if (!_fields.Has(item, "paravisor"))
+        if (!_fields.Has(item, member))
         {
             return false;
         }
 
         // False would be a second spelling of a member that is left out.
-        _fields.Require(item.TryGetProperty("paravisor", out var mark) && mark.ValueKind is JsonValueKind.True, $"{field}.paravisor", "true is expected, or nothing");
+        _fields.Require(item.TryGetProperty(member, out var mark) && mark.ValueKind is JsonValueKind.True, $"{field}.{member}", "true is expected, or nothing");
         return true;
+    }
+
+    private KnownPlatforms? ReadPlatforms(JsonElement root)
+    {
+        if (!_fields.Has(root, "platforms"))
+        {
+            return null;
+        }
+
+        var parent = _fields.Object(root, "platforms");
+        Only(parent, "platforms", "tdx", "snp", "devices");
+        var platforms = new KnownPlatforms
+        {
+            Tdx = List(parent, "tdx", ReadTdxPlatform, "platforms.tdx"),
+            Snp = List(parent, "snp", (item, field) => new ChipId(ReadId(item, field, "chipId", ChipId.Size).Bytes), "platforms.snp"),
+            Devices = List(parent, "devices", (item, field) => ReadId(item, field, "id", DigestSize), "platforms.devices"),
+        };
+        _fields.Require(!platforms.Tdx.IsEmpty || !platforms.Snp.IsEmpty || !platforms.Devices.IsEmpty, "platforms", "empty: leave it out, or list a machine");
+        if (_fields.Fault is not null)
+        {
+            // What could not be read is not compared with anything.
+            return null;
+        }
+
+        RequireOnce(platforms.Tdx, "platforms.tdx");
+        RequireOnce(platforms.Snp, "platforms.snp");
+        RequireOnce(platforms.Devices, "platforms.devices");
+        // With and without piid one PPID would say two things.
+        _fields.Require(
+            platforms.Tdx.GroupBy(platform => platform.Ppid).All(group => group.Count() == 1 || group.All(platform => platform.InstanceId is not null)),
+            "platforms.tdx", "a ppid is listed with a piid and without: the entry without it makes the other void");
+        return platforms;
+
+        void RequireOnce<T>(ImmutableArray<T> list, string field) => _fields.Require(list.Distinct().Count() == list.Length, field, "an entry is listed twice");
+    }
+
+    private TdxPlatform ReadTdxPlatform(JsonElement item, string field)
+    {
+        Only(item, field, "ppid", "piid");
+        return new TdxPlatform(NonZero(item, "ppid", field, IdSize), _fields.Has(item, "piid") ? NonZero(item, "piid", field, IdSize) : null);
+    }
+
+    private Digest ReadId(JsonElement item, string field, string member, int size)
+    {
+        _fields.Require(item.ValueKind is JsonValueKind.Object, field, "an object is expected");
+        Only(item, field, member);
+        return NonZero(item, member, field, size);
+    }
+
+    // Zeros are what a masked or absent id reads as: they name no machine.
+    private Digest NonZero(JsonElement item, string member, string field, int size)
+    {
+        var value = Hex(item, member, field, size);
+        _fields.Require(!value.IsZero, $"{field}.{member}", "zeros name no machine");
+        return value;
     }
 
     private ImmutableDictionary<SnpProduct, SnpTcbParts>? ReadMinimumTcb(JsonElement root)
@@ -184,20 +265,21 @@ internal sealed class ReferenceManifestReader
         byte Part(JsonElement parts, string name) => (byte)_fields.Number(parts, name, byte.MaxValue);
     }
 
-    private ImmutableArray<T> List<T>(JsonElement root, string name, Func<JsonElement, string, T> read)
+    private ImmutableArray<T> List<T>(JsonElement root, string name, Func<JsonElement, string, T> read, string? field = null)
     {
+        field ??= name;
         if (!_fields.Has(root, name))
         {
             return [];
         }
 
         var items = _fields.Array(root, name, Limits.ReferenceManifestEntries);
-        _fields.Require(items.Length > 0, name, "empty: leave it out, or name something");
+        _fields.Require(items.Length > 0, field, "empty: leave it out, or name something");
         var list = ImmutableArray.CreateBuilder<T>(items.Length);
         foreach (var (index, item) in items.Index())
         {
-            _fields.Require(typeof(T) == typeof(Digest) || item.ValueKind is JsonValueKind.Object, $"{name}[{index}]", "an object is expected");
-            list.Add(read(item, $"{name}[{index}]"));
+            _fields.Require(typeof(T) == typeof(Digest) || item.ValueKind is JsonValueKind.Object, $"{field}[{index}]", "an object is expected");
+            list.Add(read(item, $"{field}[{index}]"));
         }
 
         return list.ToImmutable();
@@ -226,6 +308,9 @@ internal sealed class ReferenceManifestReader
     private Digest Hex(JsonElement parent, string member, string field, int size) => Decode(_fields.Text(parent, member), $"{field}.{member}", size);
 
     private Digest? Optional(JsonElement parent, string member, string field, int size) => _fields.Has(parent, member) ? Hex(parent, member, field, size) : null;
+
+    private ulong? OptionalBits(JsonElement parent, string member, string field) =>
+        Optional(parent, member, field, sizeof(ulong)) is { Length: sizeof(ulong) } bits ? BinaryPrimitives.ReadUInt64BigEndian(bits.Bytes) : null;
 
     private Digest Decode(string text, string field, int size)
     {

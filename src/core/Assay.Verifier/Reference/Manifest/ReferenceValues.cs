@@ -39,6 +39,12 @@ public sealed class ReferenceValues
     /// <summary>For <see cref="Appraisal.Boot.GateRequirement.Policies"/>.</summary>
     public ImmutableArray<Digest> GpuPolicies => Manifest.GpuPolicies;
 
+    /// <summary>The lowest tcbEvaluationDataNumber of Intel's statements that counts; 0 where none is stated.</summary>
+    public int MinimumEvaluationDataNumber => Manifest.TdxMinimumEvaluationDataNumber;
+
+    /// <summary>The machines that are known; null where none are listed: then nothing is said of the machine.</summary>
+    public KnownPlatforms? Platforms => Manifest.Platforms;
+
     /// <summary>Every id, in the order in which the checks run.</summary>
     public static ImmutableArray<string> CheckIds => ReferenceManifestJudge.CheckIds;
 
