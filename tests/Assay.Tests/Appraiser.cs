@@ -21,6 +21,6 @@ internal sealed class Appraiser(ICollateralSource? rims, ICollateralSource? ocsp
         Basis = expected.Basis,
         DangerouslyAcceptHeldRimSigner = expected.DangerouslyAcceptHeldRimSigner,
         RequireFwid = expected.RequireFwid,
-        MaximumOcspAge = expected.MaximumOcspAge,
+        MaximumCollateralAge = expected.MaximumOcspAge,
     };
 }

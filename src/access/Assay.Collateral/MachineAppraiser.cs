@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Assay.Appraisal.Machine;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
@@ -32,6 +33,15 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     private readonly ICollateralSource _source = source ?? throw new ArgumentNullException(nameof(source));
     private readonly VerifierCache _cache = cache ?? throw new ArgumentNullException(nameof(cache));
 
+    /// <summary>
+    /// How long all the fetching of one appraisal may take, retries included; null: as long as it takes. What did not come in time is missing, and the
+    /// verdict says so.
+    /// </summary>
+    public TimeSpan? Patience { get; init; }
+
+    /// <summary>The clock of <see cref="Patience"/>.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Collateral of the processor that was given by hand: it counts before what is fetched. Null for none.</summary>
     public ProcessorCollateral? Given { get; init; }
 
@@ -61,6 +71,10 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
     public async Task<MachineCollateral> FetchAsync(AuthenticatedMachine machine, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(machine);
+        // Not Timeout.InfiniteTimeSpan for null: a clock of a test need not know it.
+        using var deadline = Patience is { } patience ? new CancellationTokenSource(patience, Time) : new CancellationTokenSource();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, deadline.Token);
+        var source = new PatientSource(_source, Patience, either.Token, cancellation);
         var collateral = MachineCollateral.Empty;
         for (var round = 0; round < Rounds; round++)
         {
@@ -70,13 +84,13 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
                 break;
             }
 
-            collateral = await FetchAsync(needed, collateral, progress, cancellation).ConfigureAwait(false);
+            collateral = await FetchAsync(source, needed, collateral, progress, cancellation).ConfigureAwait(false);
         }
 
-        return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await _source.ListRimsAsync(cancellation).ConfigureAwait(false) };
+        return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await source.ListRimsAsync(cancellation).ConfigureAwait(false) };
     }
 
-    private async Task<MachineCollateral> FetchAsync(RequiredCollateral needed, MachineCollateral have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
+    private static async Task<MachineCollateral> FetchAsync(PatientSource source, RequiredCollateral needed, MachineCollateral have, IProgress<AppraisalProgress>? progress, CancellationToken cancellation)
     {
         var total = needed.RimIds.Length + needed.Revocation.Length + needed.Processor.Length;
         var done = 0;
@@ -88,7 +102,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             try
             {
                 progress?.Report(new AppraisalProgress(Volatile.Read(ref done), total, item) { Kind = question.Key.Kind });
-                return (key, await _source.FetchAsync(question, cancellation).ConfigureAwait(false));
+                return (key, await source.FetchAsync(question, cancellation).ConfigureAwait(false));
             }
             finally
             {
@@ -117,6 +131,37 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             ProcessorFaults = have.ProcessorFaults.AddRange(processorAnswers.Where(item => item.Answer.Item is null)
                 .Select(item => KeyValuePair.Create(item.Key, item.Answer.WasAsked ? $"{item.Answer.Source}: {item.Answer.WhyNot}" : ""))),
         };
+    }
+
+    /// <summary>A source that is asked until the time of the appraisal is over: after that everything is missing, and nothing more is asked.</summary>
+    private sealed class PatientSource(ICollateralSource source, TimeSpan? patience, CancellationToken either, CancellationToken callers) : ICollateralSource
+    {
+        public async Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
+        {
+            try
+            {
+                either.ThrowIfCancellationRequested();
+                return await source.FetchAsync(question, either).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!callers.IsCancellationRequested)
+            {
+                return Fetched.Failed(CollateralKinds.NameOf(question.Key.Kind), string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture, $"not answered within {patience?.TotalSeconds:0.###} s, the time for all of the verification (--timeout): see that the service can be reached, or allow more"));
+            }
+        }
+
+        public async Task<ImmutableArray<string>> ListRimsAsync(CancellationToken cancellation)
+        {
+            try
+            {
+                either.ThrowIfCancellationRequested();
+                return await source.ListRimsAsync(either).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!callers.IsCancellationRequested)
+            {
+                return [];
+            }
+        }
     }
 
     private static IEnumerable<(TKey Key, Fetched<CollateralItem> Answer)> Had<TKey>((TKey Key, Fetched<CollateralItem> Answer)[] answers) => answers.Where(item => item.Answer.Item is not null);

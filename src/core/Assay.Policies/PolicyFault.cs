@@ -22,6 +22,9 @@ public enum PolicyFaultKind
 
     /// <summary>A base document is at the place of a rule.</summary>
     DataCoverRule,
+
+    /// <summary>Two base documents give one place different values.</summary>
+    DataConflict,
 }
 
 /// <summary>Why a policy cannot decide about verdicts.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
 using Assay.Rego.Diagnostics;
 using Assay.Rego.Syntax;
 using Assay.Rego.Values;
@@ -6,7 +7,7 @@ using Assay.Rego.Values;
 namespace Assay.Rego;
 
 /// <summary>A parsed module.</summary>
-public sealed class RegoModule
+public sealed partial class RegoModule
 {
     private RegoModule(Source source, ModuleNode node) => (Source, Node) = (source, node);
 
@@ -67,6 +68,19 @@ public sealed class RegoModule
 
         return null;
     }
+
+    /// <summary>
+    /// The paths under data that the module names with dots, such as <c>data.limits.driver</c>, each once and in no particular order: what it may
+    /// want of base documents. Paths that it computes are not among them.
+    /// </summary>
+    public IEnumerable<string> DataPaths => DataPath().Matches(Text().Replace(Print(), "\"\"")).Select(match => match.Value).Distinct(StringComparer.Ordinal);
+
+    [GeneratedRegex(@"(?<![\w.])data(\.[A-Za-z_]\w*)+")]
+    private static partial Regex DataPath();
+
+    // Strings as the printer writes them; it writes no comments.
+    [GeneratedRegex("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")]
+    private static partial Regex Text();
 
     private IEnumerable<string> Rooted(RuleNode rule) =>
         [Package, rule.Name.Name, .. rule.Path.TakeWhile(term => term is ScalarTerm { Value: RegoString }).Select(term => ((RegoString)((ScalarTerm)term).Value).Value)];

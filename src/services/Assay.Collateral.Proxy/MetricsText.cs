@@ -34,12 +34,14 @@ internal static class MetricsText
 
         Head(text, "assay_collateral_size_bytes", "Bytes held on disk.", "gauge");
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_size_bytes {cache.Bytes}\n");
+        Head(text, "assay_collateral_bundle_sequence", "Sequence of the last bundle that was taken in; 0 before the first.", "gauge");
+        text.Append(CultureInfo.InvariantCulture, $"assay_collateral_bundle_sequence {cache.BundleSequence}\n");
         Head(text, "assay_collateral_ready", "Whether the clock allows judging.", "gauge");
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_ready {(cache.WhyNotClock() is null ? 1 : 0)}\n");
-        Head(text, "collateral_expires_seconds", "Seconds until an item no longer holds; the ones that end first.", "gauge");
+        Head(text, "assay_collateral_expires_seconds", "Seconds until an item no longer holds; the ones that end first.", "gauge");
         foreach (var (key, seconds) in cache.Expiries())
         {
-            text.Append(CultureInfo.InvariantCulture, $"collateral_expires_seconds{{kind=\"{CollateralKinds.NameOf(key.Kind)}\",id=\"{key.Id}\"}} {seconds}\n");
+            text.Append(CultureInfo.InvariantCulture, $"assay_collateral_expires_seconds{{kind=\"{CollateralKinds.NameOf(key.Kind)}\",id=\"{key.Id}\"}} {seconds}\n");
         }
 
         return Encoding.ASCII.GetBytes(text.ToString());

@@ -11,6 +11,7 @@ namespace Assay.Collateral.Proxy;
 /// </summary>
 internal sealed class ProblemWriter(RequestRefusals refusals) : IProblemDetailsWriter
 {
+    public const string ContentType = "application/problem+json";
     public const string TypePrefix = "urn:assay:collateral-";
 
     /// <summary>Adds it before all other writers: the framework's own takes whatever it is given.</summary>
@@ -33,7 +34,7 @@ internal sealed class ProblemWriter(RequestRefusals refusals) : IProblemDetailsW
             writer.WriteEndObject();
         }
 
-        context.HttpContext.Response.ContentType = "application/problem+json";
+        context.HttpContext.Response.ContentType = ContentType;
         await ItemAnswers.WriteAsync(context.HttpContext, buffer.ToArray()).ConfigureAwait(false);
     }
 }

@@ -13,6 +13,7 @@ internal static class Refusal
     public const string BadRequest = "bad-request";
     public const string TooLarge = "too-large";
     public const string MediaType = "media-type";
+    public const string Withheld = "withheld";
 
     public static async Task WriteAsync(HttpContext context, int status, string type, string title, TimeSpan? retryAfter = null)
     {

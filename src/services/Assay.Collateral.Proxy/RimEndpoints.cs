@@ -38,7 +38,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         if (cache.Pools.WhyNot(ProxyListeners.PoolOf(context), id) is { } denied)
         {
             context.Response.Headers[PoolHeader] = $"refused; reason={denied}";
-            return NotFoundAsync(context);
+            return WithheldAsync(context, denied);
         }
 
         return AnswerAsync(context, new CollateralKey(CollateralKind.Rim, id));
@@ -71,6 +71,20 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
         context.Response.StatusCode = StatusCodes.Status404NotFound;
         context.Response.ContentType = Json;
         return ItemAnswers.WriteAsync(context, """{"message":"RIM_NOT_FOUND"}"""u8.ToArray());
+    }
+
+    // A problem for those who read one, with the member by which NVIDIA's clients tell that they get none.
+    private static Task WithheldAsync(HttpContext context, string denied)
+    {
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        context.Response.ContentType = ProblemWriter.ContentType;
+        return ItemAnswers.WriteAsync(context, Write(writer =>
+        {
+            writer.WriteString("type", ProblemWriter.TypePrefix + Refusal.Withheld);
+            writer.WriteString("title", $"the RIM is withheld: it is {denied}");
+            writer.WriteNumber("status", StatusCodes.Status404NotFound);
+            writer.WriteString("message", "RIM_NOT_FOUND");
+        }));
     }
 
     /// <summary>What is held, and what the upstream lists: a hint for people, unsigned, and asked for at most every ten minutes.</summary>

@@ -82,7 +82,7 @@ public sealed class BundleCommandTests(BundleCommandTests.Site site) : IClassFix
 
         Assert.Contains("Nothing was verified", inspected, StringComparison.Ordinal);
         Assert.Contains("sequence    7", verified, StringComparison.Ordinal);
-        Assert.Matches("good until  [0-9T:Z-]+, when ocsp .* ends", verified);
+        Assert.Matches("good until  [0-9T:Z-]+, when the OCSP answer about .* ends", verified);
         Assert.Contains("Verified: signed by", verified, StringComparison.Ordinal);
     }
 

@@ -72,6 +72,23 @@ public sealed class ReadyMadePolicyTests(ReadyMadePolicyTests.Authority authorit
         { "whole-machine.rego", Machine(2, 2), "machine", "mismatch", Answers.Fresh, false },
         { "whole-machine.rego", null, "machine", "none", Answers.Fresh, false },
 
+        { "whole-machine-cached-ocsp.rego", Machine(1, 0), "gpu", "none", Answers.Cached, true },
+        { "whole-machine-cached-ocsp.rego", Machine(2, 2), "machine", "none", Answers.Cached, true },
+        { "whole-machine-cached-ocsp.rego", Machine(2, 2), "machine", "none", Answers.Fresh, true },
+        { "whole-machine-cached-ocsp.rego", Machine(3, 2), "machine", "none", Answers.Cached, false },
+        { "whole-machine-cached-ocsp.rego", Machine(2, 2), "machine", "none", Answers.Skipped, false },
+        { "whole-machine-cached-ocsp.rego", Machine(2, 2), "machine", "mismatch", Answers.Cached, false },
+        { "whole-machine-cached-ocsp.rego", Machine(1, 0), "gpu", "held-rim-signer", Answers.Cached, false },
+        { "whole-machine-cached-ocsp.rego", null, "machine", "none", Answers.Cached, false },
+
+        { "minimum-versions-cached-ocsp.rego", Minimum, "gpu", "none", Answers.Cached, true },
+        { "minimum-versions-cached-ocsp.rego", Minimum, "switch", "none", Answers.Cached, true },
+        { "minimum-versions-cached-ocsp.rego", Minimum, "old gpu", "none", Answers.Cached, false },
+        { "minimum-versions-cached-ocsp.rego", Minimum, "gpu", "none", Answers.Skipped, false },
+        { "minimum-versions-cached-ocsp.rego", Minimum, "gpu", "revoked-rim-signer", Answers.Cached, false },
+        { "minimum-versions-cached-ocsp.rego", Minimum, "gpu", "mismatch", Answers.Cached, false },
+        { "minimum-versions-cached-ocsp.rego", null, "gpu", "none", Answers.Cached, false },
+
         { "trustee-ear.rego", null, "gpu", "none", Answers.Fresh, true },
         { "trustee-ear.rego", null, "machine", "none", Answers.Fresh, true },
         { "trustee-ear.rego", null, "gpu", "none", Answers.Skipped, false },

@@ -54,7 +54,7 @@ public sealed class Bug0155_ContradictionsOfOneInstantTests(NvidiaServices nvidi
         var (first, second) = revokedFirst ? (revoking, clean) : (clean, revoking);
         Assert.True(Certificate.TryParse(processors.Tdx.Pck.Der, out var subject, out _));
         Assert.True(Certificate.TryParse(processors.Tdx.PckAuthority.Der, out var issuer, out _));
-        var judge = new CrlJudge(ProcessorServices.Now, processors.Trust, RevocationChecking.Required, new VerifierCache());
+        var judge = new CrlJudge(new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), processors.Trust, RevocationChecking.Required), new VerifierCache());
 
         var outcomes = judge.Revocation([new CrlQuery(subject, issuer, first, "the list", second)]);
 

@@ -15,7 +15,7 @@ public sealed record BundleImport(int Taken, ImmutableArray<(CollateralKey Key, 
 public sealed partial class CollateralCache
 {
     /// <summary>The sequence of the last bundle that was taken in here; 0 before the first. Lower ones are refused.</summary>
-    internal long BundleSequence => _marks.BundleSequence;
+    public long BundleSequence => _marks.BundleSequence;
 
     /// <summary>What was seen here (S-17), for a bundle to carry: revocations first, no more than a bundle may hold.</summary>
     internal ImmutableArray<BundleMark> Marks(int most) =>

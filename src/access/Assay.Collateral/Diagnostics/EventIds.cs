@@ -33,6 +33,13 @@ public static class EventIds
     /// <summary>A file was set aside because it did not verify.</summary>
     public const int FileDamaged = 1202;
 
+    // What is brought by hand.
+    /// <summary>A bundle that was brought while the server runs was taken in.</summary>
+    public const int BundleTaken = 1251;
+
+    /// <summary>A bundle that was brought while the server runs was refused.</summary>
+    public const int BundleRefused = 1252;
+
     // Requests.
     /// <summary>A client, or all together, asked too often.</summary>
     public const int RateExceeded = 1301;

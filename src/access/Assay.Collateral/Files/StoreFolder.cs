@@ -26,7 +26,7 @@ internal static class StoreFolder
     {
         try
         {
-            Directory.CreateDirectory(folder);
+            OwnFile.CreateFolder(folder);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

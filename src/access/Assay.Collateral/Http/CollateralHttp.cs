@@ -25,6 +25,9 @@ internal sealed record HttpAnswer
     /// <summary>The status, where one was answered.</summary>
     public HttpStatusCode? Status { get; private init; }
 
+    /// <summary>The type of the problem (RFC 9457) that a refusal brought; null where it brought none.</summary>
+    public string? ProblemType { get; private init; }
+
     /// <summary>Whether the same request may fare better.</summary>
     public bool IsTransient { get; private init; }
 
@@ -40,7 +43,7 @@ internal sealed record HttpAnswer
     /// <summary>The one value of a header; null when there is none, or several.</summary>
     public string? Header(string name) => Headers is not null && Headers.TryGetValues(name, out var values) && values.Take(2).ToArray() is [var only] ? only : null;
 
-    public static HttpAnswer Refused(HttpStatusCode status, string whyNot) => new() { Status = status, WhyNot = whyNot };
+    public static HttpAnswer Refused(HttpStatusCode status, string whyNot, string? problemType = null) => new() { Status = status, WhyNot = whyNot, ProblemType = problemType };
 
     public static HttpAnswer Final(string whyNot) => new() { WhyNot = whyNot };
 
@@ -246,7 +249,7 @@ internal sealed class CollateralHttp : IDisposable
             return HttpAnswer.Refused(status, $"HTTP {number} redirects to {Target(response)}; redirects are not followed: give that address if you trust it");
         }
 
-        var said = await QuoteAsync(response, cancellation).ConfigureAwait(false);
+        var (said, problemType) = await QuoteAsync(response, cancellation).ConfigureAwait(false);
         var whyNot = $"HTTP {number}{said}";
         return status switch
         {
@@ -255,7 +258,7 @@ internal sealed class CollateralHttp : IDisposable
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => HttpAnswer.Refused(status, $"{whyNot}: the service key was not accepted"),
             HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway
                 or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout => HttpAnswer.Transient(whyNot, status, RetryAfter(response)),
-            _ => HttpAnswer.Refused(status, whyNot),
+            _ => HttpAnswer.Refused(status, whyNot, problemType),
         };
     }
 
@@ -274,13 +277,13 @@ internal sealed class CollateralHttp : IDisposable
     };
 
     /// <summary>What a text body says, shortened, cleaned, and never with the key in it: some services repeat what they were sent.</summary>
-    private async Task<string> QuoteAsync(HttpResponseMessage response, CancellationToken cancellation)
+    private async Task<(string Said, string? ProblemType)> QuoteAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         var type = response.Content.Headers.ContentType?.MediaType ?? "";
         var isText = type.StartsWith("text/", StringComparison.OrdinalIgnoreCase) || type.EndsWith("json", StringComparison.OrdinalIgnoreCase);
         if (!isText || response.Content.Headers.ContentEncoding.Count > 0)
         {
-            return "";
+            return ("", null);
         }
 
         ReadOnlyMemory<byte> bytes;
@@ -291,36 +294,37 @@ internal sealed class CollateralHttp : IDisposable
         catch (Exception exception) when (exception is IOException or HttpRequestException or OperationCanceledException)
         {
             // The status is known: it says more than that its text never came.
-            return "";
+            return ("", null);
         }
 
         // The key is looked for in all that is said, and not only in what is shown of it.
         var said = System.Text.Encoding.UTF8.GetString(bytes.Span);
         if (Repeats(said))
         {
-            return RepeatsKey;
+            return (RepeatsKey, null);
         }
 
-        var text = Printable(IsProblem(type) ? DetailOf(bytes) ?? said : said);
-        return text.Length == 0 ? "" : Repeats(text) ? RepeatsKey : $" (\"{text}\")";
+        var (detail, problemType) = IsProblem(type) ? ProblemOf(bytes) : (null, null);
+        var text = Printable(detail ?? said);
+        return (text.Length == 0 ? "" : Repeats(text) ? RepeatsKey : $" (\"{text}\")", problemType);
     }
 
     private static bool IsProblem(string mediaType) => mediaType.Equals("application/problem+json", StringComparison.OrdinalIgnoreCase);
 
     // RFC 9457: what happened is in detail, and in title where that is all there is. The rest of the object is for machines.
-    private static string? DetailOf(ReadOnlyMemory<byte> problem)
+    private static (string? Detail, string? Type) ProblemOf(ReadOnlyMemory<byte> problem)
     {
         try
         {
             using var document = JsonDocument.Parse(problem, new JsonDocumentOptions { MaxDepth = ProblemDepth, AllowDuplicateProperties = false });
             var root = document.RootElement;
             string? Member(string name) => root.ValueKind is JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
-            return Member("detail") ?? Member("title");
+            return (Member("detail") ?? Member("title"), Member("type"));
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             // Not JSON, or half a surrogate pair: it is quoted as it came.
-            return null;
+            return (null, null);
         }
     }
 

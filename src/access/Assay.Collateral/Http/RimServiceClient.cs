@@ -26,6 +26,9 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
     private const int MostIds = 100_000;
     private const int JsonDepth = 8;
 
+    /// <summary>The problem's type of a RIM that the operator of a proxy withholds (assay collateral stage).</summary>
+    private const string Withheld = "urn:assay:collateral-withheld";
+
     private static readonly JsonDocumentOptions s_json = new() { MaxDepth = JsonDepth, AllowDuplicateProperties = false };
 
     private readonly ServiceAddress _base;
@@ -60,7 +63,8 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
         var uri = _base.Below($"/v1/rim/{id}");
         var answer = await _http.SendAsync(() => Get(uri), MostAnswerBytes, cancellation).ConfigureAwait(false);
         ReadOnlyMemory<byte> rim = default;
-        var whyNot = answer.Status is HttpStatusCode.NotFound ? $"the service has no RIM {id}: new firmware, or an id that was never published; ask again later, or compare with the ids that it lists"
+        var whyNot = answer is { Status: HttpStatusCode.NotFound, ProblemType: Withheld } ? $"the service withholds RIM {id}: its operator has not promoted it for this pool of machines (assay collateral list, promote); {answer.WhyNot}"
+            : answer.Status is HttpStatusCode.NotFound ? $"the service has no RIM {id}: new firmware, or an id that was never published; ask again later, or compare with the ids that it lists"
             : answer.Body is { } body ? ReadRim(body, answer.MediaType, id, out rim)
             : answer.WhyNot;
         var source = _base.ToString();

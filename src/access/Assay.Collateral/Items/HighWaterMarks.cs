@@ -196,7 +196,7 @@ internal sealed class HighWaterMarks
         }
         else
         {
-            using var stream = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            using var stream = OwnFile.Open(_path, FileMode.Append, FileShare.Read);
             // After a half-written line a new one must not continue it.
             stream.Write(Encoding.ASCII.GetBytes("\n" + lines));
             stream.Flush(flushToDisk: true);
@@ -210,7 +210,7 @@ internal sealed class HighWaterMarks
         var unfinished = _path + ".new";
         // One that a killed process left goes first: a pipe in its place would be written to until somebody reads it.
         File.Delete(unfinished);
-        using (var stream = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+        using (var stream = OwnFile.Open(unfinished, FileMode.CreateNew))
         {
             foreach (var (name, rank) in _marks)
             {

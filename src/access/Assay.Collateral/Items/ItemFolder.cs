@@ -87,12 +87,12 @@ internal sealed class ItemFolder
     public long Write(ItemHeader header, ReadOnlyMemory<byte> chain, ReadOnlyMemory<byte> body)
     {
         var path = PathOf(header.Key);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        OwnFile.CreateFolder(Path.GetDirectoryName(path)!);
         var unfinished = $"{path}.{Environment.ProcessId}.{Interlocked.Increment(ref _written)}{Unfinished}";
         try
         {
             var line = header.ToLine();
-            using (var stream = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            using (var stream = OwnFile.Open(unfinished, FileMode.CreateNew))
             {
                 stream.Write(line);
                 stream.Write(chain.Span);

@@ -50,7 +50,7 @@ public sealed class PoolBoard
         }
 
         _meters.Count("refused", CollateralKind.Rim, "not-promoted");
-        return Look(view.Pool).WhyNot is null ? $"not in a promoted set of pool {view.Pool}" : $"the file of pool {view.Pool} is damaged";
+        return Look(view.Pool).WhyNot is null ? $"not in a promoted set of pool {view.Pool}" : $"of pool {view.Pool}, whose file is damaged";
     }
 
     /// <summary>Whether they are.</summary>

@@ -43,7 +43,7 @@ public sealed class PoolFolder
     public void Change(string name, Func<RimPool, RimPool?> change)
     {
         ArgumentNullException.ThrowIfNull(change);
-        using var alone = new FileStream(Path.Combine(_folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        using var alone = OwnFile.Open(Path.Combine(_folder, "lock"), FileMode.OpenOrCreate, access: FileAccess.ReadWrite);
         if (change(Read(name)) is not { } changed)
         {
             return;
@@ -52,7 +52,7 @@ public sealed class PoolFolder
         var path = PathOf(_folder, name);
         // A name that nobody could have put a link at.
         var unfinished = $"{path}.{Path.GetRandomFileName()}.new";
-        using (var stream = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+        using (var stream = OwnFile.Open(unfinished, FileMode.CreateNew))
         {
             stream.Write(changed.ToJson());
             stream.Flush(flushToDisk: true);

@@ -178,7 +178,23 @@ public sealed class AuthenticDevice
             report.SignedBytes.Span, report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter);
         return candidate.Signed
             ? Outcome.Held("ECDSA P-384 with SHA-384")
-            : Outcome.Failed("the report was not signed by the leaf's key: it was altered, or the chain is of another device");
+            : Outcome.Failed($"the report was not signed by the leaf's key: {WhyNotSigned(candidate)}");
+    }
+
+    // The FWID names a firmware and no device, and here nothing of the report is proven: it says where to look, and decides nothing.
+    private static string WhyNotSigned(Candidate candidate)
+    {
+        var opaque = candidate.Report!.Opaque;
+        DeviceFields? fields = null;
+        _ = candidate.Identity?.Kind switch
+        {
+            DeviceKind.Gpu => DeviceFields.TryReadGpu(opaque, out fields, out _),
+            DeviceKind.Switch => DeviceFields.TryReadSwitch(opaque, out fields, out _),
+            _ => false,
+        };
+        return fields?.Fwid is not { } reported || !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out _) ? "it was altered, or the chain is of another device"
+            : reported != certified ? $"the chain is of another device, or of other firmware on this one (the report names FWID {Abbreviate(reported)}, the chain {Abbreviate(certified)}); collect report and chain together again"
+            : $"it was altered, or the chain is of another device with the same firmware (both name FWID {Abbreviate(reported)}); collect report and chain together again";
     }
 
     private static Outcome FieldsAreWellFormed(Candidate candidate)

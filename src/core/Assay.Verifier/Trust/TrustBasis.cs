@@ -10,4 +10,8 @@ namespace Assay.Trust;
 /// <param name="Time">The instant of judgement, and by which clock.</param>
 /// <param name="Trust">Whose roots are believed.</param>
 /// <param name="Revocation">Whether revocation is asked about.</param>
-public sealed record TrustBasis(EvaluationTime Time, TrustSet Trust, RevocationChecking Revocation);
+public sealed record TrustBasis(EvaluationTime Time, TrustSet Trust, RevocationChecking Revocation)
+{
+    /// <summary>How old answers, lists and statements may be even inside their own times; null for these alone.</summary>
+    internal TimeSpan? MaximumAge { get; init; }
+}

@@ -150,7 +150,7 @@ internal static class BundleCommand
     {
         if (!CacheFolder.TryHold(folder, verification.Trust, out var held, out var whyNot))
         {
-            Output.Error("collateral.in-use", $"{whyNot} (a running proxy takes bundles at its start: --bundle FILE)");
+            Output.Error(whyNot.Value.Id, whyNot.Value.Id == CacheFolder.InUse ? $"{whyNot.Value.Message} (a running proxy takes the bundle that its --bundle names: write the new one in its place)" : whyNot.Value.Message);
             return ExitCode.Unusable;
         }
 
@@ -198,7 +198,7 @@ internal static class BundleCommand
             return ExitCode.Verified;
         }
 
-        BundlePrinter.Line($"{import.Taken} items taken in, sequence {bundle.Manifest.Sequence}, good until {Instant.Text(bundle.Manifest.GoodUntil)}");
+        BundlePrinter.Line($"{import.Taken} items taken in, sequence {bundle.Manifest.Sequence}, good until {Instant.Text(bundle.Manifest.GoodUntil)}, when {BundleEnd.FirstOf([.. bundle.Items])} ends");
         foreach (var (key, whyNot) in import.Passed)
         {
             BundlePrinter.Line($"  not taken: {key}: {whyNot.Reason}");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Assay.Collateral.Bundles;
 using Assay.Endorsements;
 using Spectre.Console;
 
@@ -13,7 +14,7 @@ internal static class BundlePrinter
         Line($"{name}: {manifest.Items.Length} items, {Size(manifest)} bytes, {manifest.Marks.Length} high-water marks");
         Line($"  created     {Instant.Text(manifest.Created)}");
         Line($"  sequence    {manifest.Sequence}");
-        Line($"  good until  {Instant.Text(manifest.GoodUntil)}{(items is null ? "" : $", when {First(items.Values)} ends")}");
+        Line($"  good until  {Instant.Text(manifest.GoodUntil)}{(items is null ? "" : $", when {BundleEnd.FirstOf([.. items.Values])} ends")}");
         Line($"  digest      sha256 {bundle.Digest}");
         Line($"  signatures  {string.Join(", ", bundle.KeyIds)}");
         foreach (var kind in manifest.Items.GroupBy(item => item.Key.Kind))
@@ -78,8 +79,6 @@ internal static class BundlePrinter
 
         writer.WriteEndArray();
     }
-
-    private static string First(IEnumerable<VerifiedItem> items) => $"{items.OrderBy(item => item.ValidUntil).ThenBy(item => item.Key.ToString(), StringComparer.Ordinal).First().Key}";
 
     private static long Size(BundleManifest manifest) => manifest.Items.Sum(item => (long)item.ChainLength + item.BodyLength);
 }

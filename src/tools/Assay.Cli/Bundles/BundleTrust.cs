@@ -23,6 +23,9 @@ internal sealed class BundleTrust
 
     public IEnumerable<Option> All => [Keys, Threshold, MinimumSequence];
 
+    /// <summary>Whether any of them is given.</summary>
+    public bool IsGiven(ParseResult parsed) => All.Any(option => parsed.GetResult(option) is { Implicit: false });
+
     /// <summary>What is expected of a bundle; null when the command line does not say, which is told.</summary>
     public BundleExpectations? Read(ParseResult parsed, EvaluationTime time, Action<string, string> refuse)
     {

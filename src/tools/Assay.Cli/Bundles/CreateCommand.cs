@@ -45,7 +45,7 @@ internal static class CreateCommand
 
         if (!CacheFolder.TryHold(parsed.GetValue(options.Cache), request.Trust, out var held, out var whyNot))
         {
-            Output.Error("collateral.in-use", $"{whyNot} (a running proxy is asked by its address: --rim-url, --ocsp-url and so on)");
+            Output.Error(whyNot.Value.Id, whyNot.Value.Id == CacheFolder.InUse ? $"{whyNot.Value.Message} (a running proxy is asked by its address: --rim-url, --ocsp-url and so on)" : whyNot.Value.Message);
             return ExitCode.Unusable;
         }
 

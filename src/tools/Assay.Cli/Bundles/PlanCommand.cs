@@ -15,7 +15,8 @@ namespace Assay.Cli.Bundles;
 internal sealed class PlanCommand
 {
     private readonly Option<string[]> _for = new("--for") { Description = "evidence of the devices and processors, for instance after an upgrade", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is not asked about", HelpName = "FILE" };
+    private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is verified where --bundle-keys is given", HelpName = "FILE" };
+    private readonly BundleTrust _trust = new();
     private readonly Option<string?> _idsOut = new("--ids-out") { Description = "write what is missing to this file, for assay bundle create --ids", HelpName = "FILE" };
     private readonly Option<string> _channel = CreateOptions.ChannelOption();
     private readonly Option<string[]> _certIds = new("--certid") { Description = "hashes of the CertIDs to have OCSP answers for; any one, if it is not given", AllowMultipleArgumentsPerToken = true };
@@ -40,6 +41,7 @@ internal sealed class PlanCommand
         {
             _for, _bundle, _idsOut, _channel, _certIds, _anchors, _format,
         };
+        _trust.All.ToList().ForEach(command.Options.Add);
         command.SetAction(RunAsync);
         return command;
     }
@@ -48,7 +50,7 @@ internal sealed class PlanCommand
     {
         var trust = AnchorsFile.Read(parsed.GetValue(_anchors), Refuse);
         var evidence = EvidenceInputs.Read(parsed.GetValue(_for)!, Refuse);
-        var bundle = ReadBundle(parsed.GetValue(_bundle));
+        var bundle = ReadBundle(parsed, out var signers);
         if (_refused)
         {
             return ExitCode.Unusable;
@@ -69,17 +71,22 @@ internal sealed class PlanCommand
                 return _refused ? ExitCode.Refused : ExitCode.Unusable;
             }
 
-            Tell(bundle, needs, missing, parsed.GetValue(_format) == Options.Json);
+            Tell(bundle, signers, needs, missing, parsed.GetValue(_format) == Options.Json);
             return missing.IsEmpty ? ExitCode.Verified : ExitCode.Incomplete;
         }
     }
 
-    private CollateralBundle? ReadBundle(string? path)
+    // Items are judged one by one, so that one that has ended is named as missing: of the bundle as a whole only the signature is asked about.
+    private CollateralBundle? ReadBundle(ParseResult parsed, out ImmutableArray<string> signers)
     {
-        if (path is null)
+        signers = [];
+        if (parsed.GetValue(_bundle) is not { } path)
         {
+            _trust.RefuseWithout(parsed, "--bundle FILE", Refuse);
             return null;
         }
+
+        var expected = _trust.IsGiven(parsed) ? _trust.Read(parsed, new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System), Refuse) : null;
 
         if (!InputFile.TryRead(path, Limits.BundleBytes, out var bytes, out var whyNot))
         {
@@ -90,6 +97,19 @@ internal sealed class PlanCommand
         if (!CollateralBundle.TryParse(bytes, out var bundle, out var fault))
         {
             Refuse("bundle.wellformed", $"{path}: {fault}");
+        }
+        else if (expected is not null)
+        {
+            if (!AuthenticBundle.TryAuthenticate(bytes, expected.Keys, expected.Threshold, out var authentic, out _, out var whyNotSigned))
+            {
+                Refuse("bundle.signed", $"{path}: {whyNotSigned}");
+            }
+            else if (bundle.Manifest.Sequence < expected.MinimumSequence)
+            {
+                Refuse("bundle.sequence.met", $"{path}: its sequence is {bundle.Manifest.Sequence}, and {expected.MinimumSequence} is the least that is accepted: bring the latest");
+            }
+
+            signers = authentic is null ? [] : [.. authentic.Signers];
         }
 
         return bundle;
@@ -144,7 +164,7 @@ internal sealed class PlanCommand
         }
     }
 
-    private static void Tell(CollateralBundle? bundle, CollateralNeeds needs, ImmutableArray<MissingCollateral> missing, bool json)
+    private static void Tell(CollateralBundle? bundle, ImmutableArray<string> signers, CollateralNeeds needs, ImmutableArray<MissingCollateral> missing, bool json)
     {
         var had = needs.Items.Where(item => item.Key.Kind is not CollateralKind.Authority).OrderBy(item => item.ValidUntil).ToArray();
         if (json)
@@ -184,7 +204,7 @@ internal sealed class PlanCommand
         BundlePrinter.Line($"{missing.Length} missing, {had.Length} held{(had.Length > 0 ? $", the first of them until {Instant.Text(had[0].ValidUntil)}" : "")}");
         if (bundle is not null)
         {
-            BundlePrinter.Line($"The bundle says: created {Instant.Text(bundle.Manifest.Created)}, good until {Instant.Text(bundle.Manifest.GoodUntil)} (its signature was not asked about).");
+            BundlePrinter.Line($"The bundle says: created {Instant.Text(bundle.Manifest.Created)}, good until {Instant.Text(bundle.Manifest.GoodUntil)} ({(signers.IsEmpty ? "its signature was not verified: --bundle-keys does" : $"signed by {string.Join(", ", signers)}")}).");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Collateral;
 using Assay.Collateral.Cache;
+using Assay.Collateral.Files;
 using Assay.Collateral.Items;
 using Assay.Endorsements;
 using Assay.Trust;
@@ -13,10 +14,13 @@ namespace Assay.Cli.Collateral;
 /// </summary>
 internal static class CacheFolder
 {
+    /// <summary>Another process has the folder, and nothing else is wrong.</summary>
+    public const string InUse = "collateral.in-use";
+
     private const int MostNoteBytes = 1024;
 
     /// <summary>Holds it until the answer is disposed, or the process ends. Null for a cache in memory.</summary>
-    public static bool TryHold(string? folder, TrustSet trust, out FileStream? held, [NotNullWhen(false)] out string? whyNot)
+    public static bool TryHold(string? folder, TrustSet trust, out FileStream? held, [NotNullWhen(false)] out (string Id, string Message)? whyNot)
     {
         (held, whyNot) = (null, null);
         if (folder is null)
@@ -26,13 +30,24 @@ internal static class CacheFolder
 
         try
         {
-            Directory.CreateDirectory(folder);
-            held = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            whyNot = WhyNotAnchors(Path.Combine(folder, "anchors"), $"{trust.Kind} {trust.Name}");
+            OwnFile.CreateFolder(folder);
+            var path = Path.Combine(folder, "lock");
+            var wasThere = File.Exists(path);
+            try
+            {
+                held = OwnFile.Open(path, FileMode.OpenOrCreate, access: FileAccess.ReadWrite);
+            }
+            // What keeps an existing file from being opened by its owner is the lock of another process.
+            catch (IOException exception) when (wasThere && exception is not (DirectoryNotFoundException or PathTooLongException))
+            {
+                whyNot = (InUse, $"{folder}: another process uses it, and only one may: stop it, or give another folder");
+            }
+
+            whyNot ??= WhyNotAnchors(Path.Combine(folder, "anchors"), $"{trust.Kind} {trust.Name}");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            whyNot = $"{folder}: another process holds it, or it cannot be written: {exception.Message}";
+            whyNot = ("collateral.store", $"{folder}: it cannot be written: {exception.Message}");
         }
 
         if (whyNot is not null)
@@ -59,16 +74,17 @@ internal static class CacheFolder
     }
 
     // A note for people and no secret: whoever writes to the folder can deny, and nothing in it is believed by it.
-    private static string? WhyNotAnchors(string note, string ours)
+    private static (string Id, string Message)? WhyNotAnchors(string note, string ours)
     {
         if (!File.Exists(note))
         {
-            File.WriteAllText(note, ours + "\n");
+            using var stream = OwnFile.Open(note, FileMode.CreateNew);
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(ours + "\n"));
             return null;
         }
 
-        return !InputFile.TryRead(note, MostNoteBytes, out var bytes, out var whyNot) ? whyNot
+        return !InputFile.TryRead(note, MostNoteBytes, out var bytes, out var whyNot) ? ("collateral.store", whyNot)
             : System.Text.Encoding.UTF8.GetString(bytes).Trim() is var theirs && theirs == ours ? null
-            : $"{note}: the folder was made under the anchors \"{Printable.Of(theirs)}\", and these are \"{ours}\": give the same --anchors, or another folder (or remove that file, to use it under these from now on)";
+            : ("collateral.anchors", $"{note}: the folder was made under the anchors \"{Printable.Of(theirs)}\", and these are \"{ours}\": give the same --anchors, or another folder (or remove that file, to use it under these from now on)");
     }
 }

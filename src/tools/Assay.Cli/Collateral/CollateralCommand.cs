@@ -12,6 +12,7 @@ internal static class CollateralCommand
         ])
     {
         ServeCommand.Create(),
+        CheckCommand.Create(),
         StageCommand.Create(),
         PoolCommands.Promote(),
         PoolCommands.RollBack(),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Assay.Collateral.Bundles;
 using Assay.Collateral.Cache;
 using Assay.Collateral.Http;
@@ -63,18 +64,17 @@ internal static class ServeCommand
 
     private static async Task<int> ServeAsync(ServeRequest request, CancellationToken cancellation)
     {
-        if (!CacheFolder.TryHold(request.Folder, request.Trust, out var held, out var inUse))
+        if (!CacheFolder.TryHold(request.Folder, request.Trust, out var held, out var whyNot))
         {
-            Output.Error("collateral.in-use", inUse);
+            Output.Error(whyNot.Value.Id, whyNot.Value.Message);
             return ExitCode.Unusable;
         }
 
         using var holding = held;
         using var logs = ServeLog.Create();
-        var time = TimeProvider.System;
         var verification = new ItemVerification(request.Trust, new VerifierCache());
         using var upstream = new HttpUpstream(request.Upstreams);
-        var cache = new CollateralCache(verification, request.Folder, upstream, request.Policy, time, logger: logs.CreateLogger<CollateralCache>());
+        var cache = new CollateralCache(verification, request.Folder, upstream, request.Policy, TimeProvider.System, logger: logs.CreateLogger<CollateralCache>());
         await using (cache.ConfigureAwait(false))
         {
             foreach (var (source, pem) in request.Chains)
@@ -93,15 +93,39 @@ internal static class ServeCommand
                 return ExitCode.Refused;
             }
 
-            var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, time, cancellation, logs).ConfigureAwait(false);
+            await ServeAsync(request, cache, upstream, verification, logs, cancellation).ConfigureAwait(false);
+        }
+
+        return ExitCode.Verified;
+    }
+
+    private static async Task ServeAsync(ServeRequest request, CollateralCache cache, HttpUpstream upstream, ItemVerification verification, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        // What comes over standard input comes once.
+        var files = request.Bundles.Where(bundle => bundle.Path != "-").Select(bundle => (bundle.Path, (ReadOnlyMemory<byte>)bundle.File));
+        var watch = request.BundleExpectations is { } expected ? new BundleWatch(files, cache, verification, expected, TimeProvider.System, logs.CreateLogger<BundleWatch>()) : null;
+        // Held also where there is no bundle to read: a hang-up would end the process.
+        using var hangUp = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            watch?.Reload();
+        });
+        try
+        {
+            var proxy = await CollateralProxy.StartAsync(request.Proxy, cache, upstream, verification, TimeProvider.System, cancellation, logs).ConfigureAwait(false);
             await using (proxy.ConfigureAwait(false))
             {
                 Tell(proxy, cache, request);
                 await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-
-        return ExitCode.Verified;
+        finally
+        {
+            if (watch is not null)
+            {
+                await watch.DisposeAsync().ConfigureAwait(false);
+            }
+        }
     }
 
     private static void Tell(CollateralProxy proxy, CollateralCache cache, ServeRequest request)
@@ -147,15 +171,16 @@ internal static class ServeCommand
 
     private static bool TryImport(ServeRequest request, CollateralCache cache, ItemVerification verification)
     {
-        foreach (var (name, file) in request.Bundles)
+        foreach (var (path, file) in request.Bundles)
         {
+            var name = InputFile.NameOf(path);
             if (!VerifiedBundle.TryVerify(file, request.BundleExpectations!, verification, out var bundle, out var fault) || !cache.TryImport(bundle, name, out _, out fault))
             {
                 Output.Error(fault.Id, $"{name}: {fault.Reason}");
                 return false;
             }
 
-            Console.Out.WriteLine(Printable.Of($"{name}: {bundle.Manifest.Items.Length} items, sequence {bundle.Manifest.Sequence}, good until {Instant.Text(bundle.Manifest.GoodUntil)}"));
+            Console.Out.WriteLine(Printable.Of($"{name}: {bundle.Manifest.Items.Length} items, sequence {bundle.Manifest.Sequence}, valid until {Instant.Text(bundle.Manifest.GoodUntil)}, when {BundleEnd.FirstOf([.. bundle.Items])} ends"));
         }
 
         return true;

@@ -31,7 +31,7 @@ internal sealed class ServeOptions
 
     public Option<string[]> Bundle { get; } = new("--bundle")
     {
-        Description = "take in these bundles first (assay bundle create)",
+        Description = "take in these bundles first (assay bundle create), and again when a file was replaced, or on SIGHUP",
         HelpName = "FILE",
         AllowMultipleArgumentsPerToken = true,
     };

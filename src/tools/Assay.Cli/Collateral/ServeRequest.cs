@@ -36,7 +36,7 @@ internal sealed class ServeRequest : IDisposable
     public required ImmutableArray<(string Source, ReadOnlyMemory<byte> Pem)> Chains { get; init; }
 
     /// <summary>Files of bundles to take in before serving.</summary>
-    public required ImmutableArray<(string Name, byte[] File)> Bundles { get; init; }
+    public required ImmutableArray<(string Path, byte[] File)> Bundles { get; init; }
 
     /// <summary>How they are believed; null where there are none.</summary>
     public required BundleExpectations? BundleExpectations { get; init; }
@@ -182,14 +182,14 @@ internal sealed class ServeRequest : IDisposable
             return chains.ToImmutable();
         }
 
-        public ImmutableArray<(string Name, byte[] File)> Bundles()
+        public ImmutableArray<(string Path, byte[] File)> Bundles()
         {
             var bundles = ImmutableArray.CreateBuilder<(string, byte[])>();
             foreach (var file in parsed.GetValue(options.Bundle) ?? [])
             {
                 if (InputFile.TryRead(file, Limits.BundleBytes, out var bytes, out var whyNot))
                 {
-                    bundles.Add((InputFile.NameOf(file), bytes));
+                    bundles.Add((file, bytes));
                 }
                 else
                 {

@@ -55,6 +55,9 @@ internal static class VerifyKeys
             new("collateral.bundleThreshold", options.BundleTrust.Threshold, ConfigKind.Number, "How many of them must have signed.", "1") { Least = 1 },
             new("collateral.minimumBundleSequence", options.BundleTrust.MinimumSequence, ConfigKind.Number, "The lowest sequence of a bundle that is accepted.", "1") { Most = Limits.LargestSequence },
 
+            new("collateral.maximumAgeHours", options.MostAgeHours, ConfigKind.Number, "How old OCSP answers, revocation lists, TCB information and identities may be, in hours.", "24") { Least = 1 },
+            new("collateral.timeoutSeconds", options.Timeout, ConfigKind.Number, "How long services may take, all together, in seconds.", "60") { Least = 1, MayBeVariable = true },
+
             new("trust.anchors", options.Anchors, ConfigKind.Path, "Roots in the place of those built in.", "anchors.json"),
 
             new("policy.files", options.Policy, ConfigKind.Paths, "Rego (.rego), or NVIDIA's authorization-rules (.json).", "[policy.rego]"),
@@ -69,8 +72,12 @@ internal static class VerifyKeys
             new("accept.dangerouslyAcceptBinding", machine.AcceptBinding, ConfigKind.Word, "Be content with this binding where devices and processor are shown.", "evidence-hash") { Allowed = ["evidence-hash", "none"], Question = "binding" },
             new("accept.dangerouslyAcceptTcb", machine.AcceptTcb, ConfigKind.Words, "TCB statuses that are accepted beside UpToDate.", "[SWHardeningNeeded]")
             {
-                Allowed = ["SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate", "OutOfDateConfigurationNeeded"],
+                Allowed = ["SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate", "OutOfDateConfigurationNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded"],
             },
+            new("accept.dangerouslyAcceptTcbFrom", machine.AcceptTcbFrom, ConfigKind.Text, "With OutOfDate accepted: the lowest tcbDate.", "2025-01-01"),
+            new("accept.dangerouslyAcceptTcbGraceDays", machine.AcceptTcbGrace, ConfigKind.Number, "With OutOfDate accepted: for so many days after the level's tcbDate.", "90") { Least = 1 },
+            new("accept.refusedAdvisories", machine.RefuseAdvisory, ConfigKind.Texts, "Intel advisories that refuse a platform, whatever its status.", "[INTEL-SA-00837]"),
+            new("accept.dangerouslyAcceptMaskedChipId", machine.AcceptMaskedChipId, ConfigKind.Switch, "Accept an SNP report that masks its chip id.", "false"),
             new("accept.dangerouslyAcceptDebug", machine.AcceptDebug, ConfigKind.Switch, "Accept a VM under debug, which its host reads.", "false"),
             new("accept.dangerouslyAcceptSeptVe", machine.AcceptSeptVe, ConfigKind.Switch, "Accept a TD with SEPT_VE_DISABLE clear, as Azure's are.", "false"),
             new("accept.dangerouslySkipRevocation", options.SkipRevocation, ConfigKind.Switch, "Do not ask about revocation.", "false") { Question = "ocsp" },
@@ -86,6 +93,6 @@ internal static class VerifyKeys
     public static ImmutableArray<Option> OfOneCall(VerifyOptions options) =>
     [
         options.Config, options.Evidence, options.Report, options.Chain, options.Nonce, options.At, options.Machine.ProcessorEvidence, options.Machine.EventLog, options.Machine.TeePubkey, options.Machine.ReportData,
-        options.FailOnWeakened, options.EatOut, options.SigningKey, options.Issuer, options.Audience, options.TokenLifetime, options.TokenFormat,
+        options.FailOnWeakened, options.PolicyInputOut, options.EatOut, options.SigningKey, options.Issuer, options.Audience, options.TokenLifetime, options.TokenFormat,
     ];
 }

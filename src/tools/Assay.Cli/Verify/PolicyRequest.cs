@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using Assay.Cli.Policies;
 using Assay.Evidence.Files;
 using Assay.Policies;
 using Assay.Policy;
+using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 
@@ -12,35 +14,43 @@ namespace Assay.Cli.Verify;
 /// <param name="refuse">Takes id and message of each fault.</param>
 internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, Action<string, string> refuse)
 {
+    private const string Rego = ".rego";
+    private const string Json = ".json";
+
     public RelyingPartyPolicy Read()
     {
-        var file = parsed.GetValue(options.Policy);
-        if (file is null)
+        var given = parsed.GetValue(options.Policy) ?? [];
+        var ofRego = (parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData) ?? parsed.GetValue(options.PolicyInputOut)) is not null;
+        if (given.Length == 0)
         {
             // Passed over, they would leave the default policy to decide in the place of the one that was meant.
-            if ((parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
+            if (ofRego)
             {
-                refuse("cli.policy", "--query and --policy-data belong to a policy in Rego: name it with --policy");
+                refuse("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego: name it with --policy");
             }
 
             return RelyingPartyPolicy.Default;
         }
 
-        var isRego = Path.GetExtension(file) is ".rego";
-        if (!isRego && (parsed.GetValue(options.Query) ?? parsed.GetValue(options.PolicyData)) is not null)
+        if (given is [var only] && !Directory.Exists(only) && Path.GetExtension(only) is not Rego)
         {
-            refuse("cli.policy", "--query and --policy-data belong to a policy in Rego");
+            if (ofRego)
+            {
+                refuse("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego");
+            }
+
+            return ReadJson(only);
         }
 
-        if (isRego)
-        {
-            return ReadRego(file);
-        }
+        return ReadRego(given);
+    }
 
+    private RelyingPartyPolicy ReadJson(string file)
+    {
         // Told by the name alone, so that a policy in another language is not called malformed JSON.
-        if (Path.GetExtension(file) is not (".json" or ".plc"))
+        if (Path.GetExtension(file) is not (Json or ".plc"))
         {
-            refuse("cli.policy", $"--policy: a .rego file, or a .json or .plc file with authorization-rules, is expected, found {file}");
+            refuse("cli.policy", $"--policy: a .rego file, a folder with some, or a .json or .plc file with authorization-rules, is expected, found {file}");
         }
         else if (!InputFile.TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
         {
@@ -58,36 +68,53 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         return RelyingPartyPolicy.Default;
     }
 
-    private RelyingPartyPolicy ReadRego(string file)
+    private RelyingPartyPolicy ReadRego(string[] given)
     {
-        PolicyDocument? data = null;
-        if (parsed.GetValue(options.PolicyData) is { } dataFile)
+        var (modules, documents) = (new List<PolicyFile>(), new List<(string Name, PolicyDocument Document)>());
+        string[] files = [.. given.SelectMany(Files).Distinct(StringComparer.Ordinal)];
+        if (files.Length > PolicySources.MostFiles)
         {
-            if (!InputFile.TryRead(dataFile, RegoPolicy.MostBytes, out var json, out var whyNoData))
+            refuse("cli.policy", $"--policy: more than {PolicySources.MostFiles} files are given");
+            return RelyingPartyPolicy.Default;
+        }
+
+        foreach (var file in files)
+        {
+            var extension = Path.GetExtension(file);
+            if (extension is not (Rego or Json))
             {
-                refuse("cli.file", whyNoData);
+                refuse("cli.policy", $"--policy: .rego and .json files, and folders of them, go together, found {file}");
             }
-            else if (!PolicyDocument.TryParse(json, out var value, out var problem))
+            else if (extension is Json)
             {
-                refuse("policy.malformed", $"{dataFile}: {problem}");
+                if (ReadData(file) is { } data)
+                {
+                    documents.Add((file, data));
+                }
             }
-            else if (!value.IsObject)
+            else if (InputFile.TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
             {
-                refuse("policy.malformed", PolicyFaults.NoObject(dataFile, value));
+                // By the whole path where there are several, so that errors tell two files of one name apart.
+                modules.Add(new PolicyFile(files.Length == 1 ? InputFile.NameOf(file) : file, source));
             }
             else
             {
-                data = value;
+                refuse("cli.file", whyNot);
             }
         }
 
-        if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
+        if (parsed.GetValue(options.PolicyData) is { } dataFile && ReadData(dataFile) is { } baseDocument)
         {
-            refuse("cli.file", whyNot);
+            documents.Add((dataFile, baseDocument));
         }
-        else if (RegoPolicy.TryParse(InputFile.NameOf(file), source, data, parsed.GetValue(options.Query), out var policy, out var fault))
+
+        if (modules.Count == 0)
         {
-            return policy.Named(InputFile.NameOf(file));
+            refuse("cli.policy", $"--policy: no .rego file could be read of {string.Join(", ", given)}");
+        }
+        else if (RegoPolicy.TryParse(modules, documents, parsed.GetValue(options.Query), out var policy, out var fault))
+        {
+            return Observed(policy).Named(string.Join(" + ", given.Select(NameOf)));
         }
         else
         {
@@ -96,5 +123,81 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
 
         return RelyingPartyPolicy.Default;
+    }
+
+    // What it prints goes where errors go: standard output is the verdict's.
+    private RegoPolicy Observed(RegoPolicy policy) => policy.With(
+        line => Console.Error.WriteLine(Printable.Of(line)),
+        parsed.GetValue(options.PolicyInputOut) is { } path ? json => Write(path, json) : null);
+
+    private static string NameOf(string given) => Directory.Exists(given) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(given))) + "/" : InputFile.NameOf(given);
+
+    private IEnumerable<string> Files(string given)
+    {
+        if (!Directory.Exists(given))
+        {
+            return [given];
+        }
+
+        try
+        {
+            // Tests of policies are no policies; links are not followed, for a folder may hold one to itself.
+            var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden, IgnoreInaccessible = false };
+            return [.. Directory.EnumerateFiles(given, "*", all)
+                .Where(file => Path.GetExtension(file) is Rego or Json && !file.EndsWith("_test" + Rego, StringComparison.Ordinal)).Take(PolicySources.MostFiles + 1).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            refuse("cli.folder", $"--policy: {given}: {exception.Message}");
+            return [];
+        }
+    }
+
+    private PolicyDocument? ReadData(string file)
+    {
+        if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var json, out var whyNot))
+        {
+            refuse("cli.file", whyNot);
+        }
+        else if (!PolicyDocument.TryParse(json, out var value, out var problem))
+        {
+            refuse("policy.malformed", $"{file}: {problem}");
+        }
+        else if (!value.IsObject)
+        {
+            refuse("policy.malformed", PolicyFaults.NoObject(file, value));
+        }
+        // As data it would decide nothing, and look as if it did.
+        else if (IsNvidiaPolicy(json))
+        {
+            refuse("cli.policy", $"--policy: {file} has authorization-rules, so it is a policy of its own and no data: give it alone");
+        }
+        else
+        {
+            return value;
+        }
+
+        return null;
+    }
+
+    private static bool IsNvidiaPolicy(byte[] json)
+    {
+        using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 1000 });
+        return document.RootElement.TryGetProperty("authorization-rules", out _);
+    }
+
+    private static void Write(string path, ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            stream.Write(json.Span);
+            stream.Write("\n"u8);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // The verdict does not depend on it.
+            Output.Error("cli.out", $"--policy-input-out: {path}: {exception.Message}");
+        }
     }
 }

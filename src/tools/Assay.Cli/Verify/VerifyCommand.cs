@@ -91,7 +91,7 @@ internal static class VerifyCommand
     internal static Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)
     {
         var (evidence, expected, given) = request.Machine;
-        var appraiser = new MachineAppraiser(request.Sources, request.Cache) { Given = given };
+        var appraiser = new MachineAppraiser(request.Sources, request.Cache) { Given = given, Patience = request.Patience };
         var terms = new VerdictTerms { Policy = request.Policy, Claims = request.Claims };
         return WithProgressAsync(request, progress => appraiser.AppraiseAsync(evidence, expected, terms, progress, cancellation));
     }

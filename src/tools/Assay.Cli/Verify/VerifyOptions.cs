@@ -63,13 +63,24 @@ internal sealed class VerifyOptions
 
     public Option<bool> RequireFwid { get; } = new("--require-fwid") { Description = "refuse firmware that reports no FWID" };
 
+    public Option<int> MostAgeHours { get; } = new("--max-collateral-age") { Description = "refuse OCSP answers, revocation lists, TCB information and QE identities that are older, even inside their own times; 0: no bound", HelpName = "HOURS", DefaultValueFactory = _ => 0 };
+
+    public Option<int> Timeout { get; } = new("--timeout") { Description = "the most seconds that services may take, for all of the verification; what did not come is missing", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
+
     public Option<string?> At { get; } = new("--at") { Description = "judge at this instant instead of now; the verdict says so", HelpName = "RFC3339" };
 
     public Option<string?> Anchors { get; } = new("--anchors") { Description = "trust these roots instead of those built in (NVIDIA's, Intel's, AMD's)", HelpName = "FILE" };
 
     public Option<string> Claims { get; } = new("--claims") { Description = "version of NVIDIA's claims in JSON: 4.0, 3.0, 2.0 or legacy (x-nv-gpu-*)", DefaultValueFactory = _ => "4.0" };
 
-    public Option<string?> Policy { get; } = new("--policy") { Description = "decide by this policy about what claims show: .rego, or NVIDIA's .json (authorization-rules); the verdict says what it allowed", HelpName = "FILE" };
+    public Option<string[]> Policy { get; } = new("--policy")
+    {
+        Description = "decide by this policy about what claims show: .rego files, with .json data beside them, or folders of both; or one .json of NVIDIA's (authorization-rules). The verdict says what it allowed",
+        HelpName = "FILE|DIR",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    public Option<string?> PolicyInputOut { get; } = new("--policy-input-out") { Description = "write what a policy in Rego sees (its input) to this file", HelpName = "FILE" };
 
     public Option<string?> Query { get; } = new("--query") { Description = "the rule of a Rego policy that decides, for example data.policy.allow", HelpName = "RULE" };
 
@@ -107,17 +118,17 @@ internal sealed class VerifyOptions
     [
         ("Evidence", [Evidence, Report, Chain, Machine.ProcessorEvidence, Machine.EventLog]),
         ("What it must answer", [Nonce, Machine.TeePubkey, Machine.ReportData]),
-        ("What is expected (or in one file: --config)", [Config, Machine.Expect, Machine.RequireBinding, Machine.ReferenceValues, Machine.ReferenceKeys, Machine.ReferenceSequence, Machine.GpuPolicy, Machine.BootPhase, Machine.GateRegister, Machine.RequireSecureBoot, RequireFwid, Machine.AcceptVlek, Anchors, At]),
-        ("Where collateral comes from", [RimUrl, RimStore, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Machine.ProcessorCollateral, Bundle, .. BundleTrust.All]),
-        ("What decides", [Policy, Query, PolicyData, FailOnWeakened, AcceptWeakened]),
-        ("What weakens the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptDebug, Machine.AcceptSeptVe]),
+        ("What is expected (or in one file: --config)", [Config, Machine.Expect, Machine.RequireBinding, Machine.ReferenceValues, Machine.ReferenceKeys, Machine.ReferenceSequence, Machine.GpuPolicy, Machine.BootPhase, Machine.GateRegister, Machine.RequireSecureBoot, RequireFwid, Machine.AcceptVlek, Machine.RefuseAdvisory, Anchors, At]),
+        ("Where collateral comes from", [RimUrl, RimStore, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Machine.ProcessorCollateral, Bundle, .. BundleTrust.All, MostAgeHours, Timeout]),
+        ("What decides", [Policy, Query, PolicyData, PolicyInputOut, FailOnWeakened, AcceptWeakened]),
+        ("What weakens the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptTcbFrom, Machine.AcceptTcbGrace, Machine.AcceptMaskedChipId, Machine.AcceptDebug, Machine.AcceptSeptVe]),
         ("Output", [Format, Verbose, Claims]),
         ("A token of the verdict", [EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat]),
     ];
 
     public IEnumerable<Option> All =>
     [
-        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, At, Anchors, Claims, Policy, Query, PolicyData,
+        Evidence, Report, Chain, Nonce, RimStore, RimUrl, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Bundle, .. BundleTrust.All, SkipRevocation, AcceptHeld, RequireFwid, .. Machine.All, MostAgeHours, Timeout, At, Anchors, Claims, Policy, Query, PolicyData, PolicyInputOut,
         EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat, FailOnWeakened, AcceptWeakened, Config, Verbose, Format,
     ];
 }

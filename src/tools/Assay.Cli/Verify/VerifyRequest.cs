@@ -36,6 +36,10 @@ internal sealed class VerifyRequest : IDisposable
 
     /// <summary>Where items of a kind are asked for; null where nowhere.</summary>
     public required Func<CollateralKind, string?> From { get; init; }
+
+    /// <summary>How long services may take, all together.</summary>
+    public required TimeSpan Patience { get; init; }
+
     public required ClaimsVersion Claims { get; init; }
     public required RelyingPartyPolicy Policy { get; init; }
     /// <summary>Names for which a weakened pass is refused; empty: any. Null: none.</summary>
@@ -59,6 +63,7 @@ internal sealed class VerifyRequest : IDisposable
         var sources = new SourcesRequest(options, parsed, reader.Refuse).Read(bundle);
         var policy = new PolicyRequest(options, parsed, reader.Refuse).Read();
         var failOn = reader.FailOnWeakened();
+        var patience = TimeSpan.FromSeconds(reader.Number(options.Timeout, 1, 3600));
         var token = reader.Token(expectations.Basis.Trust);
         faults = [.. reader.Faults];
         request = faults.IsEmpty
@@ -70,6 +75,7 @@ internal sealed class VerifyRequest : IDisposable
                 Sources = sources,
                 UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not (null or ServiceWords.None)),
                 From = new SourcesRequest(options, parsed, reader.Refuse).From,
+                Patience = patience,
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
                 FailOnWeakened = failOn,
@@ -113,6 +119,7 @@ internal sealed class VerifyRequest : IDisposable
             Basis = new TrustBasis(ReadTime(clock), AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse), parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
             DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
             RequireFwid = parsed.GetValue(options.RequireFwid),
+            MaximumCollateralAge = Number(options.MostAgeHours, 0, 24 * 366) is var hours and > 0 ? TimeSpan.FromHours(hours) : null,
         };
 
         /// <summary>Only one that holds; why another does not is told.</summary>
@@ -183,6 +190,17 @@ internal sealed class VerifyRequest : IDisposable
             }
 
             return new EvaluationTime(at, TimeSource.Stated);
+        }
+
+        public int Number(Option<int> option, int least, int most)
+        {
+            var value = parsed.GetValue(option);
+            if (value < least || value > most)
+            {
+                Refuse("cli.arguments", $"{option.Name} is {least} to {most}, found {value}");
+            }
+
+            return value;
         }
 
         public void Refuse(string id, string message) => Faults.Add((id, message));

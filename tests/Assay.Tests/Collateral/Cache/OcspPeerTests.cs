@@ -87,7 +87,7 @@ public sealed class OcspPeerTests(LiveServices live) : IClassFixture<LiveService
         var judged = await Task.Run(() => sh.Run("-c", $"promtool check metrics < {metrics}"), Cancellation);
 
         Assert.Equal((0, ""), (judged.ExitCode, judged.Output));
-        Assert.Contains("collateral_expires_seconds{kind=\"rim\"", await File.ReadAllTextAsync(metrics, Cancellation), StringComparison.Ordinal);
+        Assert.Contains("assay_collateral_expires_seconds{kind=\"rim\"", await File.ReadAllTextAsync(metrics, Cancellation), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -231,7 +231,7 @@ public sealed class ProxyTests(NvidiaServices nvidia) : IClassFixture<NvidiaServ
 
         Assert.Contains("assay_collateral_misses_total{kind=\"rim\"} 2\n", text, StringComparison.Ordinal);
         Assert.Contains("assay_collateral_misses_total{kind=\"ocsp\"} 6\n", text, StringComparison.Ordinal);
-        Assert.Matches($"collateral_expires_seconds\\{{kind=\"rim\",id=\"{nvidia.DriverRim.Id}\"\\}} [0-9]+\n", text);
+        Assert.Matches($"assay_collateral_expires_seconds\\{{kind=\"rim\",id=\"{nvidia.DriverRim.Id}\"\\}} [0-9]+\n", text);
     }
 
     [Fact]

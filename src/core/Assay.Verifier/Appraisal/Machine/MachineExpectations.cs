@@ -68,8 +68,11 @@ public sealed record MachineExpectations
     /// <summary>Refuses devices whose firmware reports no FWID.</summary>
     public bool RequireFwid { get; init; }
 
-    /// <summary>How old an OCSP answer may be even inside its window; null for the window alone.</summary>
-    public TimeSpan? MaximumOcspAge { get; init; }
+    /// <summary>
+    /// How old OCSP answers, revocation lists, TCB information and QE identities may be even inside their own times, counted from thisUpdate and
+    /// issueDate; null for their own times alone.
+    /// </summary>
+    public TimeSpan? MaximumCollateralAge { get; init; }
 
     /// <summary>Whether SNP reports under a VLEK, which names a cloud provider and no chip, are accepted.</summary>
     public bool AcceptVlek { get; init; }
@@ -116,7 +119,7 @@ public sealed record MachineExpectations
         Basis = Basis,
         DangerouslyAcceptHeldRimSigner = DangerouslyAcceptHeldRimSigner,
         RequireFwid = RequireFwid,
-        MaximumOcspAge = MaximumOcspAge,
+        MaximumOcspAge = MaximumCollateralAge,
     };
 
     internal ProcessorExpectations OfProcessor(KeyBinding? key, string additionalEvidence) => new()
@@ -130,7 +133,7 @@ public sealed record MachineExpectations
         TpmReferences = References?.Tpm,
         // What the gate writes of a TPM is a PCR, which must be quoted.
         Registers = GateOrDefault is { Register: var register and not GateRequirement.Rtmr } ? [register] : [],
-        Basis = Basis,
+        Basis = Basis with { MaximumAge = MaximumCollateralAge },
         AcceptVlek = AcceptVlek,
         DangerouslyAcceptDebug = DangerouslyAcceptDebug,
         DangerouslyAcceptSeptVe = DangerouslyAcceptSeptVe,

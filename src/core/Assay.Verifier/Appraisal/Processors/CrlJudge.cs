@@ -21,19 +21,22 @@ internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer
 internal sealed record CrlOutcomes(Outcome NotRevoked, Outcome StatusCurrent, DateTimeOffset LatestStatement);
 
 /// <summary>Judges paths of processors at a time: validity of their certificates, and revocation lists (which Intel and AMD publish, and no OCSP).</summary>
-internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChecking revocation, VerifierCache cache)
+internal sealed class CrlJudge(TrustBasis basis, VerifierCache cache)
 {
-    public Outcome Current(CertificationPath path) => PathValidity.Judge(path, at, "fetch what it signed, or the certificate, again");
+    private readonly DateTimeOffset _at = basis.Time.Instant;
+
+    public Outcome Current(CertificationPath path) => PathValidity.Judge(path, _at, "fetch what it signed, or the certificate, again");
 
     /// <summary>Whether something that is valid from one instant to another is valid now.</summary>
     public Outcome Within(DateTimeOffset issued, DateTimeOffset nextUpdate, string what) =>
-        issued - at > RevocationJudgement.ClockSkewTolerance ? Outcome.Failed($"the issue date of the {what} is in the future: the clock is behind", Utc.Text(at), $"from {Utc.Text(issued)}")
-        : at > nextUpdate ? Outcome.Failed($"the {what} is past its next update: fetch it again", Utc.Text(at), $"until {Utc.Text(nextUpdate)}")
+        issued - _at > RevocationJudgement.ClockSkewTolerance ? Outcome.Failed($"the issue date of the {what} is in the future: the clock is behind", Utc.Text(_at), $"from {Utc.Text(issued)}")
+        : _at > nextUpdate ? Outcome.Failed($"the {what} is past its next update: fetch it again", Utc.Text(_at), $"until {Utc.Text(nextUpdate)}")
+        : basis.MaximumAge is { } most && _at - issued > most ? Outcome.Failed($"the {what} is older than the relying party accepts: fetch it again", $"issued {Utc.Text(issued)}", $"at most {Hours(most)} before {Utc.Text(_at)}")
         : Outcome.Held($"{Utc.Text(issued)} to {Utc.Text(nextUpdate)}");
 
     public CrlOutcomes Revocation(ImmutableArray<CrlQuery> queries)
     {
-        if (revocation is not RevocationChecking.Required)
+        if (basis.Revocation is not RevocationChecking.Required)
         {
             var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
             return new CrlOutcomes(waived, waived, DateTimeOffset.MinValue);
@@ -77,21 +80,23 @@ internal sealed class CrlJudge(DateTimeOffset at, TrustSet trust, RevocationChec
             return new Answer(name, null, null, $"{query.Source} is missing", null);
         }
 
-        if (!AuthenticCrl.TryFromCache(bytes.Span, query.Issuer, trust.Kind, cache, out var crl))
+        if (!AuthenticCrl.TryFromCache(bytes.Span, query.Issuer, basis.Trust.Kind, cache, out var crl))
         {
             if (!CertificateRevocationList.TryParse(bytes.Span, out var list, out var fault))
             {
                 return new Answer(name, null, $"{query.Source} is malformed: {fault}", null, null);
             }
 
-            if (!AuthenticCrl.TryAuthenticate(list, query.Issuer, trust.Kind, cache, out crl, out var whyNot))
+            if (!AuthenticCrl.TryAuthenticate(list, query.Issuer, basis.Trust.Kind, cache, out crl, out var whyNot))
             {
                 return new Answer(name, null, $"{query.Source} is not authentic: {whyNot}", null, null);
             }
         }
 
-        return new Answer(name, RevocationJudgement.Of(crl, query.Subject, query.Issuer, at), null, null, crl);
+        return new Answer(name, RevocationJudgement.Of(crl, query.Subject, query.Issuer, _at, basis.MaximumAge), null, null, crl);
     }
+
+    private static string Hours(TimeSpan span) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{span.TotalHours:0.##} h");
 
     private sealed record Answer(string Name, RevocationJudgement? Judgement, string? WhyInvalid, string? WhyMissing, AuthenticCrl? List)
     {

@@ -71,7 +71,7 @@ internal static class SnpAppraisal
             return result with { Findings = [.. findings, .. stopped] };
         }
 
-        var candidate = new Candidate(authentic, expected, collateral, new CrlJudge(expected.Basis.Time.Instant, expected.Basis.Trust, expected.Basis.Revocation, cache));
+        var candidate = new Candidate(authentic, expected, collateral, new CrlJudge(expected.Basis, cache));
         ImmutableArray<Finding> answers = [.. s_checks.Select(check => check.Ask(candidate))];
         var ground = new TimeGround(expected.Basis.Time, expected.Basis.Revocation, candidate.Revocation.LatestStatement);
         return result with

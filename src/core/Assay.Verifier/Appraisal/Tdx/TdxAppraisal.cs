@@ -109,7 +109,7 @@ internal static class TdxAppraisal
             return authenticated with { Findings = [.. authenticated.Findings, .. stopped] };
         }
 
-        var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Basis.Time.Instant, expected.Basis.Trust, expected.Basis.Revocation, cache));
+        var candidate = new Candidate(quote, expected, collateral, new CrlJudge(expected.Basis, cache));
         ImmutableArray<Finding> chain = [.. s_chain.Select(check => check.Ask(candidate))];
         var info = StatementAppraisal.AppraiseLatest<TcbInfo>(
             TcbInfoPrefix, "TCB information", collateral.TcbInfo, collateral.OtherTcbInfo, candidate.IsOfThePlatform, TcbInfo.TryParse,
