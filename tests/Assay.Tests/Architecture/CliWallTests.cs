@@ -48,7 +48,7 @@ public class CliWallTests
     private static readonly string[] s_statements =
     [
         // Bytes to records.
-        "BootEventPayload.Read", "EatBundle.TryParse", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
+        "BootEventPayload.Read", "EatBundle.TryParse", "IntelStatement.TryParseBody", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
         // Expectations.
         "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.

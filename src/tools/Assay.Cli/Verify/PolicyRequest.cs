@@ -126,7 +126,8 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
     // What it prints goes where errors go: standard output is the verdict's.
     private RegoPolicy Observed(RegoPolicy policy) => policy.With(
         line => Console.Error.WriteLine(Printable.Of(line)),
-        parsed.GetValue(options.PolicyInputOut) is { } path ? json => Write(path, json) : null);
+        parsed.GetValue(options.PolicyInputOut) is { } path ? json => Write(path, json) : null,
+        options.PolicyData.Name);
 
     private static string NameOf(string given) => Directory.Exists(given) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(given))) + "/" : InputFile.NameOf(given);
 
