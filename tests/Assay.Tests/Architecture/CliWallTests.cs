@@ -15,7 +15,7 @@ public class CliWallTests
         // How strong a verdict must be, as options say it.
         [""] = ["Assay.Appraisal.Machine", "Assay.Reference.Manifest"],
         ["Bundles"] = [],
-        ["Collateral"] = ["Assay.Collateral.Proxy", "Assay.Reference"],
+        ["Collateral"] = ["Assay.Collateral.Proxy", "Assay.Reference", "Assay.Reference.Intel"],
         // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
         ["Demo"] =
         [
