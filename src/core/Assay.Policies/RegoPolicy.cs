@@ -64,6 +64,8 @@ public sealed class RegoPolicy
 
     private Action<ReadOnlyMemory<byte>>? Seen { get; init; }
 
+    private string? DataOption { get; init; }
+
     /// <summary>Compiles a policy of one module.</summary>
     /// <param name="name">What errors call it, usually the name of its file.</param>
     /// <param name="source">Rego in UTF-8.</param>
@@ -126,7 +128,9 @@ public sealed class RegoPolicy
     /// <summary>The same policy, observed.</summary>
     /// <param name="print">Takes the lines of <c>print()</c>, with the place before each; not made printable. Null: they are dropped.</param>
     /// <param name="seen">Takes the document that the rule sees, JSON, each time before it is asked; null for nobody.</param>
-    public RegoPolicy With(Action<string>? print, Action<ReadOnlyMemory<byte>>? seen) => new(_modules, _data, _query, Rule, Digest) { Print = print, Seen = seen };
+    /// <param name="dataOption">How a user of the program gives base documents, for the reason of a refusal that lacks one; null: not said.</param>
+    public RegoPolicy With(Action<string>? print, Action<ReadOnlyMemory<byte>>? seen, string? dataOption) =>
+        new(_modules, _data, _query, Rule, Digest) { Print = print, Seen = seen, DataOption = dataOption };
 
     /// <summary>The policy under a name, usually its file's.</summary>
     public RelyingPartyPolicy Named(string id) => new(id, Digest, Decide);
@@ -217,7 +221,7 @@ public sealed class RegoPolicy
         // A comparison tells why; that the calls above it ended there too follows from it.
         var comparisons = stopped.Where(statement => Scalars(statement).Any()).ToArray();
         var shown = (comparisons.Length > 0 ? comparisons : stopped).Take(MostShown).Select(Explained);
-        var missing = _missing is null ? "" : Printable.Of($"; the policy reads {_missing}, and no base document has it: give one with --policy-data");
+        var missing = _missing is null ? "" : Printable.Of($"; the policy reads {_missing}, and no base document has it{(DataOption is null ? "" : $": give one with {DataOption}")}");
         return (stopped.Length == 0 ? "" : ": " + string.Join("; ", shown)) + missing;
     }
 

@@ -17,7 +17,7 @@ public class CliWallTests
         ["Bundles"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Upstreams"],
         // Which file stated the expectations is part of the verdict.
         ["Configuration"] = ["Assay.Policy"],
-        ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference"],
+        ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference", "Assay.Reference.Intel"],
         // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
         ["Demo"] =
         [
@@ -47,7 +47,7 @@ public class CliWallTests
     private static readonly string[] s_statements =
     [
         // Bytes to records.
-        "BootEventPayload.Read", "EatBundle.TryParse", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
+        "BootEventPayload.Read", "EatBundle.TryParse", "IntelStatement.TryParseBody", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
         // Expectations.
         "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.

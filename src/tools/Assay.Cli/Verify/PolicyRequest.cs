@@ -118,8 +118,9 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
         else
         {
-            refuse("policy.malformed", FileContent.Of(source).Kind is ContentKind.RegoPolicy or ContentKind.Text ? PolicyFaults.Of(fault)
-                : WrongFile.Message(InputFile.NameOf(file), "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", source, ""));
+            var wrong = modules is [var only] && FileContent.Of(only.Text).Kind is not (ContentKind.RegoPolicy or ContentKind.Text) ? only : null;
+            refuse("policy.malformed", wrong is null ? PolicyFaults.Of(fault)
+                : WrongFile.Message(wrong.Name, "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", wrong.Text, ""));
         }
 
         return RelyingPartyPolicy.Default;
@@ -128,7 +129,8 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
     // What it prints goes where errors go: standard output is the verdict's.
     private RegoPolicy Observed(RegoPolicy policy) => policy.With(
         line => Console.Error.WriteLine(Printable.Of(line)),
-        parsed.GetValue(options.PolicyInputOut) is { } path ? json => Write(path, json) : null);
+        parsed.GetValue(options.PolicyInputOut) is { } path ? json => Write(path, json) : null,
+        options.PolicyData.Name);
 
     private static string NameOf(string given) => Directory.Exists(given) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(given))) + "/" : InputFile.NameOf(given);
 

@@ -1,7 +1,7 @@
 using Assay.Collateral.Diagnostics;
 using Microsoft.Extensions.Logging;
 
-namespace Assay.Collateral.Bundles;
+namespace Assay.Collateral.Cache;
 
 /// <summary>What is told of bundles that were brought while a server runs.</summary>
 public sealed partial class BundleWatch

@@ -1,13 +1,13 @@
 using System.Security.Cryptography;
 using Assay.Checks;
-using Assay.Collateral.Cache;
+using Assay.Collateral.Bundles;
 using Assay.Collateral.Diagnostics;
 using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Wire;
 using Microsoft.Extensions.Logging;
 
-namespace Assay.Collateral.Bundles;
+namespace Assay.Collateral.Cache;
 
 /// <summary>
 /// The files of bundles that a running server was started with: what is written in their place is verified like the first one and then taken
