@@ -118,9 +118,9 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
         else
         {
-            var wrong = modules is [var only] && FileContent.Of(only.Text).Kind is not (ContentKind.RegoPolicy or ContentKind.Text) ? only : null;
+            var wrong = modules is [var only] && FileContent.Of(only.Bytes.Span).Kind is not (ContentKind.RegoPolicy or ContentKind.Text) ? only : null;
             refuse("policy.malformed", wrong is null ? PolicyFaults.Of(fault)
-                : WrongFile.Message(wrong.Name, "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", wrong.Text, ""));
+                : WrongFile.Message(wrong.Name, "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", wrong.Bytes.Span, ""));
         }
 
         return RelyingPartyPolicy.Default;
