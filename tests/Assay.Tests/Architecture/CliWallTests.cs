@@ -17,7 +17,7 @@ public class CliWallTests
         ["Bundles"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Upstreams"],
         // Which file stated the expectations is part of the verdict.
         ["Configuration"] = ["Assay.Policy"],
-        ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference", "Assay.Reference.Intel"],
+        ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference", "Assay.Reference.Intel"],
         // It plays the guest too: what a gate writes and a quote binds is made by the verifier's own code.
         ["Demo"] =
         [
@@ -36,7 +36,7 @@ public class CliWallTests
         [
             "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Authentication", "Assay.Binding", "Assay.Collateral.Bundles", "Assay.Collateral.Files",
             "Assay.Collateral.Http", "Assay.Collateral.Upstreams",
-            "Assay.Evidence.Devices", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest",
+            "Assay.Evidence.Devices", "Assay.Evidence.EventLogs", "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest",
         ],
     };
 

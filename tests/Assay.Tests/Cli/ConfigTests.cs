@@ -49,7 +49,7 @@ public sealed partial class ConfigTests : IDisposable
     [Fact]
     public void Variables_set_addresses_folders_and_output_alone() =>
         Assert.Equal(
-            ["--amd-url", "--claims", "--collateral-url", "--format", "--intel-url", "--ocsp-store", "--ocsp-url", "--rim-store", "--rim-url", "--verbose"],
+            ["--amd-url", "--claims", "--collateral-url", "--format", "--intel-url", "--ocsp-store", "--ocsp-url", "--rim-store", "--rim-url", "--timeout", "--verbose"],
             VerifyKeys.Of(s_options).Where(key => key.MayBeVariable).Select(key => key.Option.Name).Order(StringComparer.Ordinal));
 
     public static TheoryData<string> RefusedVariables => [.. VerifyKeys.Of(s_options).Where(key => !key.MayBeVariable).Select(key => key.Option).Concat(VerifyKeys.OfOneCall(s_options)).Select(ConfigKey.VariableOf).Distinct(), "ASSAY_DANGEROUSLY_TRUST", "ASSAY_NONCE"];

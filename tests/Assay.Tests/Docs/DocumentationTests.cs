@@ -91,7 +91,7 @@ public partial class DocumentationTests
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Code();
 
-    [GeneratedRegex(@"\A(set|topology|time|revocation|report|device|switch|rim|measurements|policy|token|tdx|snp|tpm|cpu|boot|binding|composite|reference|bundle)\.[a-z0-9.-]+\z")]
+    [GeneratedRegex(@"\A(set|topology|time|revocation|report|device|switch|rim|measurements|policy|token|tdx|snp|tpm|cpu|boot|binding|composite|platform|reference|bundle)\.[a-z0-9.-]+\z")]
     private static partial Regex CheckId();
 
     [GeneratedRegex(@"^ *#region (\w+)\n(.*?)^ *#endregion", RegexOptions.Multiline | RegexOptions.Singleline)]

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Assay.Endorsements;
+using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
@@ -141,6 +142,7 @@ internal static class FuzzTargets
                 TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
             .. Processors(),
             .. BootTargets(),
+            new("FileText.TryDecode", [texts[0], texts[1]], input => FileText.TryDecode(input, out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
             new("RegoModule.TryParse", [.. Policies()], input =>
@@ -181,6 +183,11 @@ internal static class FuzzTargets
     {
         var (tdx10, tdx15) = (SimulatedCpu.Tdx(4, false), SimulatedCpu.Tdx(5, true));
         var snp = new[] { SimulatedCpu.Snp(SnpLine.Milan, 2, false), SimulatedCpu.Snp(SnpLine.Turin, 5, true) };
+        // 1,024 bytes: a MAC structure of type 0x81, the rest zero but for the registers' places.
+        var tdReport = new byte[TdReport.Size];
+        (tdReport[0], tdReport[255], tdReport[256]) = (0x81, 0, 0xFF);
+        var zeros = new string('0', 96);
+        byte[] tcbInfo = Encoding.ASCII.GetBytes($$"""{"mrtd":"{{zeros}}","rtmr0":"{{zeros}}","rtmr1":"{{zeros}}","rtmr2":"{{zeros}}","rtmr3":"{{zeros}}","event_log":{{Encoding.UTF8.GetString(SimulatedBoot.Create(Boot.BootWorld.Plan).JsonLog())}}}""");
         byte[] pck = TdxQuote.TryParse(tdx10.Quote, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var blocks, out _) ? blocks[0].ToArray() : [];
         byte[][] endorsements = [.. snp.Select(judged => judged.Collateral.Certificates[2].ToArray())];
         var info = tdx10.Collateral.TcbInfo!;
@@ -213,6 +220,11 @@ internal static class FuzzTargets
             new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote)], input =>
                 MachineEvidence.TryParse(input, "file", out var read, out var fault)
                     ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
+            new("TdReport.TryParse", [tdReport], input =>
+                TdReport.TryParse(input, out var read, out var fault) ? Ok($"{read.Body.MrTd} {read.Body.ReportData}", fault is not null) : Bad(fault)),
+            new("DstackTcbInfo.TryParse", [tcbInfo], input =>
+                DstackTcbInfo.TryParse(input, out var read, out var fault) ? Ok($"{read.MrTd} {read.Rtmr[3]} {read.Log.Events.Length}", fault is not null) : Bad(fault))
+            { Allocation = (512, 256 * 1024) },
             new("SnpReport.TryParse", [.. snp.Select(judged => judged.Report)], input =>
                 SnpReport.TryParse(input, out var read, out var fault) ? Ok(read.Bytes.Span, fault is not null) : Bad(fault)),
             new("SnpEndorsement.TryRead", [.. endorsements], input =>

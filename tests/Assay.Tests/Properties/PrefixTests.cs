@@ -20,7 +20,11 @@ public class PrefixTests
 
         Assert.True(SpdmReport.TryParse(report, out _, out _));
         Assert.All(Prefixes(report), prefix => Assert.False(SpdmReport.TryParse(prefix, out _, out _)));
-        Assert.False(SpdmReport.TryParse([.. report, 0], out _, out var fault));
+        // One zero is a named leniency (terminated-report) and no part of the report; nothing else may follow.
+        Assert.True(SpdmReport.TryParse([.. report, 0], out var terminated, out _));
+        Assert.Equal(report, terminated.Bytes.ToArray());
+        Assert.False(SpdmReport.TryParse([.. report, 1], out _, out _));
+        Assert.False(SpdmReport.TryParse([.. report, 0, 0], out _, out var fault));
         Assert.Equal("report: trailing bytes", $"{fault.Field}: {fault.Problem}");
     }
 
