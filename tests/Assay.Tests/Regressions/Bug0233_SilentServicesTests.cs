@@ -52,7 +52,8 @@ public sealed class Bug0233_SilentServicesTests(NvidiaServices nvidia) : IClassF
             await end.CancelAsync();
             end.Token.ThrowIfCancellationRequested();
             return null!;
-        }), new VerifierCache()) { Patience = TimeSpan.FromHours(1) };
+        }), new VerifierCache())
+        { Patience = TimeSpan.FromHours(1) };
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => appraiser.AppraiseAsync(
             new MachineEvidence { Devices = [.. nvidia.Evidence] }, new MachineExpectations { Basis = nvidia.Expectations.Basis, Nonce = nvidia.Expectations.Nonce }, cancellation: end.Token));

@@ -1,6 +1,6 @@
-using Assay.Inspection;
 using System.Text;
 using Assay.Evidence.Tdx;
+using Assay.Inspection;
 using Assay.Simulator;
 using Assay.Tests.Boot;
 using Assay.Tests.Cpu;
