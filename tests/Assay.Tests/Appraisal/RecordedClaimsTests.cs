@@ -31,9 +31,12 @@ public class RecordedClaimsTests
         Switch + "attestation-report-nonce-match", Switch + "attestation-report-signature-verified", .. Rim(Switch + "bios-rim"), "x-nvidia-version",
     ];
 
+    /// <summary>NRAS and nvtrust write them in 3.0 beside the SDK's, and Trustee's default policy demands them.</summary>
+    private static readonly string[] s_only3 = [Gpu + "driver-rim-schema-validated", Gpu + "vbios-rim-schema-validated"];
+
     [Fact]
-    public void GPU_claims_3_have_the_names_of_the_SDK_and_no_others() =>
-        Assert.Equal([.. s_required.Concat(s_optional).Order(StringComparer.Ordinal)], Names(GpuClaims(ClaimsVersion.V3)));
+    public void GPU_claims_3_have_the_names_of_the_SDK_and_what_services_add() =>
+        Assert.Equal([.. s_required.Concat(s_optional).Concat(s_only3).Order(StringComparer.Ordinal)], Names(GpuClaims(ClaimsVersion.V3)));
 
     [Fact]
     public void GPU_claims_4_add_two()
@@ -53,7 +56,7 @@ public class RecordedClaimsTests
     {
         var claims = SwitchClaims(version);
 
-        Assert.Equal([.. s_switch.Order(StringComparer.Ordinal)], Names(claims));
+        Assert.Equal([.. s_switch.Concat(version is ClaimsVersion.V3 ? [Switch + "bios-rim-schema-validated"] : []).Order(StringComparer.Ordinal)], Names(claims));
         Assert.Equal("3.0", claims.GetProperty("x-nvidia-version").GetString());
         Assert.Equal("nvswitch", claims.GetProperty("x-nvidia-device-type").GetString());
         Assert.Equal("203EB31AD9ED0008", claims.GetProperty(Switch + "pdi").GetString());

@@ -66,6 +66,21 @@ public sealed class PlatformTests(MachineVerifyTests.Machine machine) : IClassFi
     }
 
     [Fact]
+    public void Leaving_out_the_device_that_is_not_listed_makes_no_known_machine()
+    {
+        var parts = _vm.Parts();
+        var alone = parts with { Devices = null, Boot = null };
+        var demands = SimulatedCvm.Expected with { Gpus = null, Switches = null, Platforms = Listed(parts), DangerouslyAcceptedBinding = GpuBinding.None };
+
+        var result = MachineJudgement.Appraise(alone, demands);
+
+        Assert.Contains("platform.devices.known", Failed(result));
+        Assert.Equal("unknown", result.PlatformWord);
+        // Who says that no device belongs to it is not asked about any.
+        Assert.DoesNotContain("platform.devices.known", Failed(MachineJudgement.Appraise(alone, demands with { Gpus = 0, Switches = 0 })));
+    }
+
+    [Fact]
     public void One_device_that_is_not_listed_is_enough()
     {
         var parts = _vm.Parts();

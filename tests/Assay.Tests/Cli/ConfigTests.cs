@@ -34,6 +34,29 @@ public sealed partial class ConfigTests : IDisposable
         Assert.Equal(File.ReadAllText(file), schema);
     }
 
+    [Theory]
+    [InlineData("expect: {gpus: 8, switches: 5}", "--expect", "gpus=8", "does not say switches")]
+    [InlineData("accept: {weakened: []}", "--fail-on-weakened", "time-stated", "accepts other weakenings")]
+    public void An_option_drops_no_expectation_that_it_does_not_name(string stated, string option, string value, string problem)
+    {
+        var settings = Read(["--config", Written("site.yaml", $"version: 1\n{stated}\n"), option, value]);
+
+        Assert.Contains(problem, Assert.Single(settings.Faults).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refused_advisories_of_file_and_options_add_up()
+    {
+        var settings = Read(["--config", Written("site.yaml", "version: 1\naccept:\n  refusedAdvisories: [INTEL-SA-00837]\n"), "--refuse-advisory", "INTEL-SA-01036"]);
+
+        Assert.Empty(settings.Faults);
+        Assert.Equal(["INTEL-SA-00837", "INTEL-SA-01036"], settings.Parsed.GetValue<string[]>("--refuse-advisory")!.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_number_with_a_leading_zero_is_two_numbers_to_two_readers_and_none_here() =>
+        Assert.Contains("expect.gpus", Assert.Single(Read(["--config", Written("site.yaml", "version: 1\nexpect: {gpus: 010}\n")]).Faults).Message, StringComparison.Ordinal);
+
     /// <summary>A new option is a key of the configuration, or is given for one call: its author says which.</summary>
     [Fact]
     public void Every_option_is_a_key_or_of_one_call()
@@ -174,10 +197,10 @@ public sealed partial class ConfigTests : IDisposable
         Assert.Equal("http://127.0.0.1:1", variable.Parsed.GetValue(s_options.RimUrl));
         Assert.Equal(["ASSAY_OCSP_URL", "ASSAY_RIM_URL"], variable.Configuration!.Departures);
 
-        var option = Read(["--config", file, "--rim-url", "nvidia", "--expect", "gpus=1", "--bundle-keys", "c.jwks", "--dangerously-accept-binding", "none"], ("ASSAY_RIM_URL", "http://127.0.0.1:1"), ("ASSAY_RIM_STORE", "/x"));
+        var option = Read(["--config", file, "--rim-url", "nvidia", "--expect", "gpus=1,switches=0", "--bundle-keys", "c.jwks", "--dangerously-accept-binding", "none"], ("ASSAY_RIM_URL", "http://127.0.0.1:1"), ("ASSAY_RIM_STORE", "/x"));
         Assert.Equal("nvidia", option.Parsed.GetValue(s_options.RimUrl));
         Assert.Null(option.Parsed.GetValue(s_options.RimStore));
-        Assert.Equal("gpus=1", option.Parsed.GetValue(s_options.Machine.Expect));
+        Assert.Equal("gpus=1,switches=0", option.Parsed.GetValue(s_options.Machine.Expect));
         Assert.Equal(["c.jwks"], option.Parsed.GetValue(s_options.BundleTrust.Keys)!);
         Assert.Null(option.Parsed.GetValue(s_options.Machine.RequireBinding));
         Assert.Equal(["--bundle-keys", "--dangerously-accept-binding", "--expect", "--rim-url"], option.Configuration!.Departures);
@@ -194,7 +217,7 @@ public sealed partial class ConfigTests : IDisposable
         var file = Written("site.yaml", $"version: 1\naccept:\n  weakened: [{names}]\n");
         Assert.Contains("weakened by time-stated", s_assay.Says(1, [.. call, "--config", file]), StringComparison.Ordinal);
         s_assay.Says(1, [.. call, "--config", Written("none.yaml", "version: 1\naccept: {weakened: []}\n")]);
-        s_assay.Says(0, [.. call, "--config", file, "--fail-on-weakened", "held-rim-signer-accepted"]);
+        s_assay.Says(2, [.. call, "--config", file, "--fail-on-weakened", "held-rim-signer-accepted"]);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class Bug0192_StatementsOfManyPlatformsTests : IDisposable
             "verify", "--cpu-evidence", Cases.PathOf("two-fmspcs/tdx_quote_live.dat"), "--cpu-collateral", Cases.PathOf("two-fmspcs/col"), "--at", "2026-04-01T00:00:00Z", "--format", "json");
 
         Assert.Equal(3, answer.ExitCode);
-        Assert.Equal(["tcb-info"], JsonNode.Parse(answer.Output)!["missing"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
+        Assert.Equal(["tcb-info"], JsonNode.Parse(answer.Output[..(answer.Output.LastIndexOf('}') + 1)])!["missing"]!.AsArray().Select(item => item!["id"]!.GetValue<string>()));
     }
 
     [Fact]

@@ -81,6 +81,7 @@ public sealed partial class BundleWatch : IAsyncDisposable
         var name = LogText.Of(file.Path);
         if (!BoundedFile.TryRead(file.Path, Limits.BundleBytes, out var bytes, out var unreadable))
         {
+            file.TryAgain();
             Log.BundleRefused(_logger, name, LogText.Of(unreadable));
             return;
         }
@@ -104,10 +105,11 @@ public sealed partial class BundleWatch : IAsyncDisposable
                 Log.BundleRefused(_logger, name, LogText.Of(fault!.ToString()));
             }
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // What is on disk decides after a restart: the bundle is tried again when it is next asked for.
+            // What is on disk decides after a restart: the bundle is tried again at the next look. Nothing may end the server from a timer.
             file.Judged = default;
+            file.TryAgain();
             Log.BundleRefused(_logger, name, LogText.Of($"the disk does not take it: {exception.Message}"));
         }
     }
@@ -115,12 +117,15 @@ public sealed partial class BundleWatch : IAsyncDisposable
     private sealed class Watched(string path, Digest judged)
     {
         private (DateTime Written, long Length) _seen = StampOf(path);
-        private (DateTime Written, long Length) _read = StampOf(path);
+        // Nothing yet: the file may have been replaced since its first bytes were read. The digest tells that it was not.
+        private (DateTime Written, long Length) _read;
 
         public string Path => path;
 
         /// <summary>The bytes that were judged last, whatever came of them.</summary>
         public Digest Judged { get; set; } = judged;
+
+        public void TryAgain() => _read = default;
 
         public bool HasSettled()
         {
@@ -135,8 +140,10 @@ public sealed partial class BundleWatch : IAsyncDisposable
         {
             try
             {
+                // Of what a link leads to: mounted volumes swap links.
                 var file = new FileInfo(path);
-                return file.Exists ? (file.LastWriteTimeUtc, file.Length) : default;
+                var target = file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
+                return target.Exists ? (target.LastWriteTimeUtc, ((FileInfo)target).Length) : default;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

@@ -254,7 +254,7 @@ public sealed class ProcessorCollateralFiles
             whyNot ??= $"revocation lists of {issuer.CommonName} of one thisUpdate ({Utc.Text(newest.List.ThisUpdate)}) that differ: keep the one that is meant";
         }
 
-        return lists is [var first, ..] ? first.Der : null;
+        return lists is [var first, ..] ? first.Der : (ReadOnlyMemory<byte>?)null;
     }
 
     // Of several the one of this platform: the quote's certificate names its FMSPC, and the verifier compares it again. One alone is taken as it is,

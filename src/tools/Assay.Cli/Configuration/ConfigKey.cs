@@ -58,6 +58,9 @@ internal sealed record ConfigKey(string Path, Option Option, ConfigKind Kind, st
     /// <summary>Options that answer the same question: one given by a flag takes the place of another that the file states.</summary>
     public string? Question { get; init; }
 
+    /// <summary>Whether what an option says is added to what the file says: refusals, of which none may be lost.</summary>
+    public bool AddsUp { get; init; }
+
     public bool IsList => Kind is ConfigKind.Texts or ConfigKind.Paths or ConfigKind.Words;
 
     public string Section => Path.Contains('.', StringComparison.Ordinal) ? Path.Split('.')[0] : "";

@@ -47,7 +47,9 @@ internal sealed class VerifySettings
     {
         foreach (var (option, stated) in _stated.Where(item => item.Value.Line > 0))
         {
-            if (message.Contains(option.Name, StringComparison.Ordinal) || stated.Values.Any(value => value.Length > 3 && message.Contains(value, StringComparison.Ordinal)))
+            // A value is told again by the file's name alone: other words stand in messages about anything.
+            var names = stated.Key.Kind is ConfigKind.Path or ConfigKind.Paths ? stated.Values : [];
+            if (message.Split(' ', ':', ',').Contains(option.Name) || names.Any(value => message.Contains(value, StringComparison.Ordinal)))
             {
                 return $"{message} ({_file}:{stated.Line}: {stated.Key.Path})";
             }
@@ -89,7 +91,7 @@ internal sealed class VerifySettings
     private bool IsGiven(Option option) => _given.GetResult(option) is { Implicit: false };
 
     // An option answers for every other that answers the same question.
-    private bool IsAnswered(ConfigKey key) => IsGiven(key.Option) || (key.Question is { } question
+    private bool IsAnswered(ConfigKey key) => (IsGiven(key.Option) && !key.AddsUp) || (key.Question is { } question
         && (_keys.Any(other => other.Question == question && IsGiven(other.Option)) || (question == "weakened" && IsGiven(_options.FailOnWeakened))));
 
     private void ReadFile()
@@ -192,6 +194,19 @@ internal sealed class VerifySettings
             }
         }
 
+        // An option must not drop an expectation that it does not name.
+        if (key.PartOf is { Length: > 0 } named && IsGiven(key.Option) && !string.Join(',', _given.GetResult(key.Option)!.Tokens.Select(token => token.Value)).Contains($"{named}=", StringComparison.Ordinal))
+        {
+            Refuse(member.Line, $"{key.Path}: {key.Option.Name} is given and does not say {named}: it replaces all counts, so state {named}=… there too");
+            return;
+        }
+
+        if (key.Question == "weakened" && IsGiven(_options.FailOnWeakened))
+        {
+            Refuse(member.Line, $"{key.Path}: {_options.FailOnWeakened.Name} is given too, and accepts other weakenings: use {key.Option.Name}");
+            return;
+        }
+
         // A switch that is off says what holds without it; an option given as false would count as given.
         if (IsAnswered(key) || (key.Kind is ConfigKind.Switch && values is ["false"]))
         {
@@ -225,7 +240,7 @@ internal sealed class VerifySettings
 
         var holds = key.Kind switch
         {
-            ConfigKind.Number => !scalar.IsQuoted && long.TryParse(scalar.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= key.Least && number <= key.Most,
+            ConfigKind.Number => !scalar.IsQuoted && scalar.Text is "0" or [not '0', ..] && long.TryParse(scalar.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= key.Least && number <= key.Most,
             ConfigKind.Switch => !scalar.IsQuoted && scalar.Text is "true" or "false",
             ConfigKind.Word or ConfigKind.Words => scalar.MayBeText && key.Allowed.Contains(scalar.Text),
             _ => scalar.MayBeText && scalar.Text.Length > 0 && !scalar.Text.Any(char.IsControl),

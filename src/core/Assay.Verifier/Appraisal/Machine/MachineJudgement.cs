@@ -153,9 +153,16 @@ internal static class MachineJudgement
 
     private static Outcome DevicesAreKnown(Candidate candidate)
     {
-        if (candidate.Expected.Platforms is not { } known || candidate.Devices.IsEmpty)
+        if (candidate.Expected.Platforms is not { } known)
         {
-            return Outcome.NotApplicable(candidate.Expected.Platforms is null ? "no list of known platforms is given" : "no device is shown");
+            return Outcome.NotApplicable("no list of known platforms is given");
+        }
+
+        // Leaving out the device that is not listed must not make the machine a known one (S-10a).
+        if (candidate.Devices.IsEmpty)
+        {
+            return known.Devices.IsEmpty || candidate.Expected.StatesNoDevice ? Outcome.NotApplicable("no device is shown")
+                : Outcome.Failed("devices are listed as known, and none is shown: state that no device is expected where none belongs to the machine", "none", $"some of {known.Devices.Length} listed");
         }
 
         var unknown = candidate.Devices.Where(device => device.Device is not { } authentic || !known.Devices.Contains(authentic.Identity.Id)).ToArray();

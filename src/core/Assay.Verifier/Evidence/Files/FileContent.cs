@@ -74,10 +74,11 @@ public sealed partial record FileContent
         [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] or [(byte)'{' or (byte)'[', 0, ..] or [0, (byte)'{' or (byte)'[', ..] => (ContentKind.WideText, null),
         [0x1F, 0x8B, ..] or [(byte)'P', (byte)'K', 3, 4, ..] or [0x28, 0xB5, 0x2F, 0xFD, ..] => (ContentKind.Archive, null),
         [0x11, 0xE0, ..] => (ContentKind.DeviceReport, null),
+        // Before quotes, whose version is 16 bits with a key type behind it: a guest chooses its GUEST_SVN.
+        _ when bytes.Length == SnpReport.Size && BinaryPrimitives.ReadUInt32LittleEndian(bytes) is > 0 and < 16 => (ContentKind.SnpReport, null),
         [4 or 5, 0, _, _, TdxType, 0, 0, 0, ..] => (ContentKind.TdxQuote, null),
         [3, 0, ..] when bytes.Length > SgxHeaderSize && bytes[VendorOffset..].StartsWith(IntelVendor) => (ContentKind.SgxQuote, null),
         [TdxType, ..] when bytes.Length == TdReportSize => (ContentKind.TdReport, null),
-        _ when bytes.Length == SnpReport.Size && BinaryPrimitives.ReadUInt32LittleEndian(bytes) is > 0 and < 16 => (ContentKind.SnpReport, null),
         _ when IsCutSnpReport(bytes) => (ContentKind.CutSnpReport, string.Create(CultureInfo.InvariantCulture, $"an SNP report of {bytes.Length:N0} bytes, {SnpReport.Size:N0} are expected")),
         _ when bytes.StartsWith("HCLA"u8) => (ContentKind.HclReport, null),
         [0xFF, (byte)'T', (byte)'C', (byte)'G', ..] => (ContentKind.TpmQuote, null),

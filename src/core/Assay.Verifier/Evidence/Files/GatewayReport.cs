@@ -17,6 +17,9 @@ internal static class GatewayReport
     private const string Log = "event_log";
     private const string Others = "all_attestations";
 
+    private static readonly ImmutableArray<string> s_otherForms =
+        ["version", "cpu", "key", "gpus", "switches", "evidences", "evidence_list", "device_evidence_list", "bundles", "quote", "attestation_report", "hcl_report"];
+
     public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault)
     {
         var cpu = StrictJson.Text(root, Quote) is { } text ? ProcessorEvidence.OfText(text, $"{name} {Quote}", Quote, out fault) : null;
@@ -26,8 +29,15 @@ internal static class GatewayReport
             return null;
         }
 
+        // A second list would be left out in silence.
+        if (s_otherForms.FirstOrDefault(member => root.TryGetProperty(member, out _)) is { } other)
+        {
+            fault = new ParseFault(other, 0, $"\"{Quote}\" is beside it: one form of evidence is expected");
+            return null;
+        }
+
         // Reports of other machines, which this one's verdict would not be about.
-        if (root.TryGetProperty(Others, out var others) && others.ValueKind is JsonValueKind.Array && others.GetArrayLength() > 1)
+        if (root.TryGetProperty(Others, out var others) && (others.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null) || (others.ValueKind is JsonValueKind.Array && others.GetArrayLength() > 1)))
         {
             fault = new ParseFault(Others, 0, "reports of several machines: give each as a file of its own");
             return null;

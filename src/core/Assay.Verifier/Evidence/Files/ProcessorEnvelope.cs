@@ -28,10 +28,21 @@ internal sealed class ProcessorEnvelope(string name)
             return ReadPlatform(root);
         }
 
+        string[] forms = [.. s_forms.Where(member => Has(root, member))];
+        string[] strangers = [.. (Has(root, "quote") ? s_ofReports : Has(root, "attestation_report") ? s_ofQuotes : ImmutableArray<string>.Empty).Where(member => Present(root, member))];
+        if (forms.Length > 1 || strangers.Length > 0)
+        {
+            return Refuse(forms.Concat(strangers).Last(), $"\"{forms[0]}\" is beside it, which it does not belong to: one form of evidence is expected");
+        }
+
         return Has(root, "hcl_report") ? new ProcessorEvidence { Source = name, Kind = ProcessorEvidenceKind.AzureVtpm, Bytes = json.ToArray() }
             : Has(root, "quote") ? ReadQuote(root)
             : ReadReport(root);
     }
+
+    private static readonly ImmutableArray<string> s_forms = ["hcl_report", "quote", "attestation_report"];
+    private static readonly ImmutableArray<string> s_ofReports = ["cert_chain"];
+    private static readonly ImmutableArray<string> s_ofQuotes = ["event_log", "cc_eventlog"];
 
     private ProcessorEvidence? ReadPlatform(JsonElement root)
     {
