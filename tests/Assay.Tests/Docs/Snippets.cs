@@ -166,6 +166,17 @@ public class Snippets
             .Cast<System.Runtime.CompilerServices.InternalsVisibleToAttribute>().Select(friend => friend.AssemblyName));
     }
 
+    [Fact]
+    public async Task The_short_form_refuses_a_challenge_that_nothing_shown_could_answer()
+    {
+        var quote = Recorded.PathOf("cpu/tdx/tdx_quote");
+        using var verifier = new MachineVerifier(new MachineVerifierOptions());
+
+        var thrown = await Assert.ThrowsAsync<InvalidDataException>(() => verifier.VerifyAsync(quote, new string('a', 64), TestContext.Current.CancellationToken));
+        Assert.StartsWith("challenge: ", thrown.Message, StringComparison.Ordinal);
+        Assert.Equal("not-proven", (await verifier.VerifyAsync(quote, null, TestContext.Current.CancellationToken)).Freshness);
+    }
+
     private static async Task<Verdict> JudgeMachineAsync(string folder, string challenge, TrustSet trust, TimeProvider clock)
     {
         #region JudgeMachine

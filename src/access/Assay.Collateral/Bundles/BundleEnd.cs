@@ -6,7 +6,7 @@ namespace Assay.Collateral.Bundles;
 /// <summary>What ends first of items, by the names that people know: certificates by their subjects.</summary>
 public static class BundleEnd
 {
-    /// <summary>The item that ends first; null where there is none.</summary>
+    /// <summary>The item that expires first; null for an empty list.</summary>
     public static string? FirstOf(IReadOnlyCollection<VerifiedItem> items)
     {
         ArgumentNullException.ThrowIfNull(items);

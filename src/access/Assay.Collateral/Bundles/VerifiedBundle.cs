@@ -156,7 +156,7 @@ public sealed class VerifiedBundle : ICollateralSource
 
         if (!judge.TryVerify(part.Key, part.Body, part.Chain, out var item, out var fault))
         {
-            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: {fault}: whoever signed the bundle put it in, and it would be refused from any source{(fault.Refusal is ItemRefusal.Chain ? " under the anchors that you trust (a bundle for other anchors is judged under those)" : "")}"));
+            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: {fault}: the bundle contains it under a valid signature, and it would be refused from any source{(fault.Refusal is ItemRefusal.Chain ? " under the anchors that you trust (a bundle for other anchors is judged under those)" : "")}"));
         }
 
         if (!item.IsCurrent(at, out fault))

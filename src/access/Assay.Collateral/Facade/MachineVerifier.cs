@@ -17,7 +17,7 @@ namespace Assay;
 
 /// <summary>
 /// What a relying party expects and where collateral comes from, by files and addresses. What is not stated is in the weakenings of every
-/// verdict; whoever needs more builds on <see cref="MachineAppraiser"/>, which this is a short form of.
+/// verdict; <see cref="MachineAppraiser"/> has every choice that this leaves out.
 /// </summary>
 public sealed record MachineVerifierOptions
 {
@@ -65,7 +65,7 @@ public sealed class MachineVerifier : IDisposable
     /// <param name="options">What is expected, and where collateral comes from.</param>
     /// <exception cref="IOException">A file or folder that the options name cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file that the options name is malformed: the message names it and what is wrong.</exception>
-    /// <exception cref="ArgumentException">The address is none that collateral is fetched from.</exception>
+    /// <exception cref="ArgumentException">The address is not an http or https URL that collateral can be fetched from.</exception>
     public MachineVerifier(MachineVerifierOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -96,7 +96,7 @@ public sealed class MachineVerifier : IDisposable
     /// <param name="challenge">The challenge's own characters, as the machine received them; null: freshness is not proven, and the verdict says so.</param>
     /// <param name="cancellation">Ends the fetching.</param>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    /// <exception cref="InvalidDataException">A file is malformed, or the challenge is none: the message names it and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">A file or the challenge is malformed, or the evidence cannot answer a challenge: the message names it and what is wrong.</exception>
     public async Task<Verdict> VerifyAsync(string evidence, string? challenge, CancellationToken cancellation = default)
     {
         var (bytes, now) = (Read(evidence), Now());
@@ -114,7 +114,12 @@ public sealed class MachineVerifier : IDisposable
             Gpus = _options.Gpus,
             Switches = _options.Switches,
         };
-        // A challenge without a key is the nonce itself.
+        // Devices answer a nonce; a processor answers a challenge together with a key. What nothing could answer must not pass as asked.
+        if (challenge is not null && machine.Key is null && machine.Devices.IsEmpty)
+        {
+            throw new InvalidDataException("challenge: a processor answers one together with a key, and the evidence shows neither a key nor a device");
+        }
+
         expected = challenge is null ? expected
             : machine.Key is not null ? expected with { Challenge = challenge }
             : expected with { Nonce = Nonce.TryParse(challenge, out var nonce, out var fault) ? nonce : throw Malformed("challenge", fault) };

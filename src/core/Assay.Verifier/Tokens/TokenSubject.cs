@@ -12,6 +12,8 @@ namespace Assay.Tokens;
 /// <summary>Signed tokens under a key set, with what their reader expects.</summary>
 internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws)> tokens, JsonWebKeySet keys, EatExpectations expected)
 {
+    private readonly Dictionary<CompactJws, JsonWebKey?> _keys = new(ReferenceEqualityComparer.Instance);
+
     /// <summary>Every signed token; the first speaks about all devices together.</summary>
     public ImmutableArray<(string Name, CompactJws Jws)> Tokens => tokens;
 
@@ -32,7 +34,18 @@ internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws
     /// The key of the set that a token is verified with: the one that its header names; without a name the one that its header shows, as Trustee writes it;
     /// without either the one that made the signature. A key comes from the set alone: what a header shows is compared, and never used.
     /// </summary>
-    public JsonWebKey? KeyOf(CompactJws jws) =>
+    public JsonWebKey? KeyOf(CompactJws jws)
+    {
+        // Several checks ask, and without a name each answer costs a verification for every key.
+        if (!_keys.TryGetValue(jws, out var key))
+        {
+            _keys.Add(jws, key = FindKeyOf(jws));
+        }
+
+        return key;
+    }
+
+    private JsonWebKey? FindKeyOf(CompactJws jws) =>
         StrictJson.Text(jws.Header, "kid") is { } name ? keys.Find(name)
         : jws.Header.TryGetProperty("kid", out _) ? null
         : jws.Header.TryGetProperty("jwk", out var shown) ? JsonWebKeySet.ThumbprintOf(shown) is { } thumbprint ? keys.Keys.FirstOrDefault(key => key.Thumbprint == thumbprint) : null

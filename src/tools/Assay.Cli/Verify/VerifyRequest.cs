@@ -60,7 +60,8 @@ internal sealed class VerifyRequest : IDisposable
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, cache);
         var machine = reader.Machine(shown, isRead, expectations);
-        var sources = new SourcesRequest(options, parsed, reader.Refuse).Read(bundle);
+        var stated = new SourcesRequest(options, parsed, reader.Refuse);
+        var sources = stated.Read(bundle);
         var policy = new PolicyRequest(options, parsed, reader.Refuse).Read();
         var failOn = reader.FailOnWeakened();
         var patience = TimeSpan.FromSeconds(reader.Number(options.Timeout, 1, 3600));
@@ -74,7 +75,7 @@ internal sealed class VerifyRequest : IDisposable
                 Cache = cache,
                 Sources = sources,
                 UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not (null or ServiceWords.None)),
-                From = new SourcesRequest(options, parsed, reader.Refuse).From,
+                From = stated.From,
                 Patience = patience,
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
