@@ -35,7 +35,11 @@ public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixtu
         }
         finally
         {
-            Stop(Path.Combine(folder, "servers"));
+            foreach (var servers in Directory.EnumerateFiles(folder, "servers.*"))
+            {
+                Stop(servers);
+            }
+
             Directory.Delete(folder, recursive: true);
         }
     }
@@ -167,7 +171,7 @@ public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixtu
 
     private static void Stop(string servers)
     {
-        foreach (var id in File.Exists(servers) ? File.ReadAllLines(servers) : [])
+        foreach (var id in File.ReadAllLines(servers))
         {
             try
             {

@@ -38,9 +38,14 @@ esac
 
 case "$name ${1:-} ${2:-}" in
     "assay collateral serve" | "assay-sim serve "*)
+        # One of each program at a time: where a reader would end the first by hand.
+        for id in $(cat "$WORLD/servers.$name" 2>/dev/null); do
+            kill "$id" 2>/dev/null || true
+            while kill -0 "$id" 2>/dev/null; do sleep 0.1; done
+        done
         log="$(mktemp "$WORLD/server.XXXXXX")"
         nohup "${program[@]}" "${arguments[@]}" >"$log" 2>&1 </dev/null &
-        echo $! >>"$WORLD/servers"
+        echo $! >"$WORLD/servers.$name"
         for _ in $(seq 3000); do
             if grep -q 'http://127.0.0.1' "$log"; then cat "$log"; exit 0; fi
             if ! kill -0 $! 2>/dev/null; then break; fi
