@@ -30,6 +30,12 @@ esac
 # The port that the documents name may be taken here.
 if [ "$name ${1:-} ${2:-}" = "assay collateral serve" ] && [[ " $* " != *" --listen "* ]]; then arguments+=(--listen "127.0.0.1:$PROXY_PORT"); fi
 
+# The revocation list of Intel's root has an address of its own.
+case "$name ${1:-} ${2:-}" in
+    "assay collateral serve" | "assay bundle create")
+        if [[ " $* " == *" --intel-url "* ]]; then arguments+=(--intel-root-crl-url "$SERVICES/IntelSGXRootCA.der"); fi ;;
+esac
+
 # The simulator's roots are trusted where the reader would trust the manufacturers'.
 case "$name ${1:-} ${2:-}" in
     "assay verify "* | "assay bundle create" | "assay bundle verify" | "assay bundle import" | "assay bundle plan" | "assay collateral serve" | "assay collateral check" | "assay collateral stage")
