@@ -80,7 +80,7 @@ internal static class AnchorsCommand
         }
 
         Output.Out.WriteLine();
-        Line("openssl prints the fingerprint with colons and capitals; docs/verify-by-hand.md checks a report and a quote up to these roots with openssl alone.");
+        Line("openssl prints the fingerprint with colons and capitals; docs/security/verify-by-hand.md checks a report and a quote up to these roots with openssl alone.");
     }
 
     private static void WriteJson(TrustSet set, Root[] roots)

@@ -28,6 +28,19 @@ public sealed partial class SimulatorCommandTests : IDisposable
         Assert.Contains(found, verdict, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_machine_with_critical_markers_is_judged_alike()
+    {
+        var (made, text) = Run("assay-sim", "machine", "--gpus", "1", "--switches", "0", "--critical-marker", "--out", Path.Combine(_folder, "m"));
+        Assert.True(made == 0, text);
+        var arguments = QuotedOrBare().Matches(text[text.IndexOf("./assay ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
+
+        var (verified, verdict) = Run("assay", [.. arguments]);
+
+        Assert.True(verified == 0, verdict);
+        Assert.Contains("simulated", verdict, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("machine", "--out", "OUT", "--fault", "nonsense", "sim.fault: there is no fault nonsense")]
     [InlineData("machine", "--out", "OUT", "--gpus", "9", "sim.machine: a machine has 1 to 8 GPUs")]

@@ -118,7 +118,7 @@ public sealed class OpensslAgreesTests : IDisposable
 
         Assert.False(CertificationPath.TryCertify(chain, Simulated.Trust, PathPurpose.RimSigner, new VerifierCache(), out _, out var why));
         Assert.Contains("extKeyUsage", why, StringComparison.Ordinal);
-        var theirs = Verify([.. responder.Chain.Select(certificate => certificate.Pem)], Save(Simulated.Authority.RimRoot.Pem), SimulatorFixture.Now, "-ignore_critical");
+        var theirs = Verify([.. responder.Chain.Select(certificate => certificate.Pem)], Save(Simulated.Authority.RimRoot.Pem), SimulatorFixture.Now);
         Assert.True(theirs.Accepted, theirs.Output);
         var sound = CertificationPathTests.Read(System.Text.Encoding.ASCII.GetBytes(signer.ChainPem));
         Assert.True(CertificationPath.TryCertify(sound, Simulated.Trust, PathPurpose.RimSigner, new VerifierCache(), out _, out why), why);

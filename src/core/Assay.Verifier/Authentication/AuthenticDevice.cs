@@ -41,7 +41,7 @@ public sealed class AuthenticDevice
     /// <summary>What its opaque fields say.</summary>
     internal DeviceFields Fields { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.ReportWellformed, ReportIsWellFormed),

@@ -29,7 +29,7 @@ internal sealed class AuthenticSnpReport
     /// <summary>What the certificate says about chip or provider.</summary>
     public SnpEndorsement Endorsement { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.SnpReportWellformed, ReportIsWellFormed),

@@ -31,7 +31,7 @@ internal sealed class AuthenticTdxQuote
     /// <summary>What the PCK certificate says about the platform.</summary>
     public PckPlatform Platform { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.TdxQuoteWellformed, QuoteIsWellFormed),

@@ -45,7 +45,7 @@ internal sealed class AuthenticTpmQuote
 {
     private const int LongestQualifyingData = 66;
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_azure =
     [
         new(Checks.CheckIds.TpmHclWellformed, HclIsWellFormed),

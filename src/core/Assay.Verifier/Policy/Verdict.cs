@@ -84,7 +84,7 @@ public sealed partial record Verdict
     /// <summary><c>proven</c> when everything that was shown answers the challenge that the relying party gave.</summary>
     public string Freshness => IsFresh ? "proven" : "not-proven";
 
-    /// <summary>The verdict as JSON: docs/verdict.md describes it.</summary>
+    /// <summary>The verdict as JSON: docs/reference/verdict.md describes it.</summary>
     /// <param name="claims">The version of NVIDIA's claims in it.</param>
     public byte[] ToJson(ClaimsVersion claims = ClaimsVersion.V4) => VerdictJson.Write(this, claims);
 

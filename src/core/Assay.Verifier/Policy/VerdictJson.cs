@@ -6,7 +6,7 @@ using Assay.Wire;
 
 namespace Assay.Policy;
 
-/// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/verdict.md).</summary>
+/// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/reference/verdict.md).</summary>
 public static partial class VerdictJson
 {
     /// <summary>UTF-8, indented, one object.</summary>

@@ -10,7 +10,7 @@ namespace Assay.Tokens;
 /// <summary>
 /// Verifies EAT Attestation Results in NVIDIA's form and in Trustee's: one compact JWS, signed by a key that its header names. It reads,
 /// then asks for key and signature, then what form it has, then what it says; between these it stops, within each it answers every
-/// question. Only an affirming result is accepted. Ids are permanent: docs/tokens.md lists them.
+/// question. Only an affirming result is accepted. Ids are permanent: docs/reference/tokens.md lists them.
 /// </summary>
 public static class EarReader
 {

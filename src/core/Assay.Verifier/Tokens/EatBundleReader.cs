@@ -10,7 +10,7 @@ namespace Assay.Tokens;
 
 /// <summary>
 /// Verifies detached EAT bundles, ours and NVIDIA's. It reads, then asks for keys, signatures and digests, then what the tokens say;
-/// between the three it stops, within each it answers every question. Ids are permanent: docs/tokens.md lists them.
+/// between the three it stops, within each it answers every question. Ids are permanent: docs/reference/tokens.md lists them.
 /// </summary>
 public static class EatBundleReader
 {

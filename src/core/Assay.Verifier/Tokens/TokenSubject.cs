@@ -71,7 +71,7 @@ internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws
             ? Outcome.Failed($"{name}: {problem}") : Outcome.Held();
 }
 
-/// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/tokens.md lists them.</summary>
+/// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/reference/tokens.md lists them.</summary>
 internal static class TokenChecks
 {
     public const string WellFormed = CheckIds.TokenWellformed;

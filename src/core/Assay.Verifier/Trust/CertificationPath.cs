@@ -140,7 +140,7 @@ internal sealed class CertificationPath
     internal static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, int authoritiesBelow, TrustSetKind kind)
     {
         var certificate = chain[index];
-        var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(certificate.Extensions);
         if (marked != (kind is TrustSetKind.Simulated))
         {
             return marked

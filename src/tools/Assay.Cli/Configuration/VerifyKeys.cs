@@ -16,11 +16,11 @@ internal static class VerifyKeys
     public static ImmutableArray<(string Name, string About)> Sections =>
     [
         ("expect", "What must be shown. Evidence and nonce are given for each call, as options."),
-        ("referenceValues", "Known-good images, and who may sign them (docs/reference-values.md)."),
+        ("referenceValues", "Known-good images, and who may sign them (docs/reference/reference-values.md)."),
         ("collateral", "Where RIMs, revocation answers and certificates come from. Nothing is fetched unless an address is stated."),
         ("trust", "Whose roots are trusted; the manufacturers' are built in (assay anchors lists them)."),
-        ("policy", "What decides about an authentic machine (docs/policies.md)."),
-        ("accept", "How weak a pass may be (docs/verdict.md says what each weakening leaves open)."),
+        ("policy", "What decides about an authentic machine (docs/reference/policies.md)."),
+        ("accept", "How weak a pass may be (docs/reference/verdict.md says what each weakening leaves open)."),
         ("output", "What is printed."),
     ];
 

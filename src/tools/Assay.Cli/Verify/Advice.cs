@@ -11,7 +11,7 @@ internal static class Advice
 {
     private const int MostNamed = 3;
 
-    // The causes of one check, and how docs/troubleshooting.md begins the cure of each.
+    // The causes of one check, and how docs/troubleshooting/devices.md begins the cure of each.
     private static readonly (string Fault, string Label)[] s_revocation = [("revoked", "Revoked:"), ("unknown", "Unknown:"), ("not-authentic", "Not authentic:"), ("no-answer", "No answer:")];
 
     private static string Command => Environment.GetEnvironmentVariable("ASSAY_COMMAND") is "./assay" ? "./assay" : "assay";
@@ -69,6 +69,6 @@ internal static class Advice
     }
 
     private static string MissingOf(ProcessorResult cpu) => cpu.Tee is { Word: "tdx" }
-        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/offline.md)."
-        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/offline.md).";
+        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/operations/offline.md)."
+        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/operations/offline.md).";
 }

@@ -17,7 +17,7 @@ internal sealed class VerifyOptions
 
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
-        Description = "evidence files: nvattest JSON, CMW JSON, or a bundle with a processor and key too (docs/machines.md); - for standard input",
+        Description = "evidence files: nvattest JSON, CMW JSON, or a bundle with a processor and key too (docs/reference/machines.md); - for standard input",
         AllowMultipleArgumentsPerToken = true,
         HelpName = "FILE",
     };

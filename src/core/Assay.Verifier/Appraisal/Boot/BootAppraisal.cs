@@ -10,7 +10,7 @@ namespace Assay.Appraisal.Boot;
 /// <summary>The questions put to a boot log: is it the one that was measured, what did firmware do, and what did our gate write.</summary>
 internal static class BootAppraisal
 {
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_log =
     [
         new(Checks.CheckIds.BootLogWellformed, LogIsWellFormed),

@@ -25,7 +25,7 @@ internal static class MachineJudgement
 {
     internal const string PartsPassedId = Checks.CheckIds.CompositePartsPassed;
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new(Checks.CheckIds.CompositeCpuPresent, CpuIsPresent),

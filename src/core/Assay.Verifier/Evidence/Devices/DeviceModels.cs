@@ -11,7 +11,7 @@ namespace Assay.Evidence.Devices;
 internal static class DeviceModels
 {
     /// <summary>The recipe for a new row.</summary>
-    public const string Recipe = "docs/adding-a-device.md";
+    public const string Recipe = "docs/development/adding-a-device.md";
 
     private const string OfFsp = "its reference values are published as CoRIM only, which this version does not read";
     private const string OfRubin = "Rubin's reference values are published as CoRIM only, which this version does not read";

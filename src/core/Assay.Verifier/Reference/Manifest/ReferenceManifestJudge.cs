@@ -10,7 +10,7 @@ namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// The questions put to a file of reference values, signed or not: what it is, who signed it, what it says, and whether that counts now.
-/// Between these it stops, within each it answers every question. Ids are permanent: docs/checks.md lists them.
+/// Between these it stops, within each it answers every question. Ids are permanent: docs/reference/checks.md lists them.
 /// </summary>
 internal static class ReferenceManifestJudge
 {

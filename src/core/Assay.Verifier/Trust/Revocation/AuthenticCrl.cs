@@ -94,7 +94,7 @@ internal sealed class AuthenticCrl
 
     private static string? WhyNot(CertificateRevocationList list, Certificate issuer, TrustSetKind kind, VerifierCache cache)
     {
-        var marked = issuer.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(issuer.Extensions);
         return kind is TrustSetKind.None ? "no trust set was chosen"
             : marked != (kind is TrustSetKind.Simulated) ? "the list's issuer and the trust set disagree on being simulated"
             : !list.Issuer.Equals(issuer.Subject) ? $"the list names the issuer \"{list.Issuer}\", not \"{issuer.Subject}\""

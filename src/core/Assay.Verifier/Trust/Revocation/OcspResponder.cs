@@ -72,7 +72,7 @@ internal static class OcspResponder
 
     private static string? WhyNotMarked(Certificate signer, TrustSetKind kind)
     {
-        var marked = signer.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(signer.Extensions);
         return marked == (kind is TrustSetKind.Simulated) ? null
             : marked ? "the responder is of a simulator, and the trust set is not"
             : "the responder lacks the simulator's marker, and the trust set is simulated";
