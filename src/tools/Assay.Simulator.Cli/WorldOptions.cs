@@ -20,7 +20,7 @@ internal sealed class WorldOptions
     };
 
     /// <summary>The command that verifies, as it is called from here.</summary>
-    public static string Assay => Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "./assay";
+    public static string Assay => Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "assay";
 
     private readonly Option<string> _fault = new("--fault") { Description = "what is wrong (assay-sim faults lists them)", HelpName = "NAME", DefaultValueFactory = _ => SimulatedFault.None.Name };
     private readonly Option<int> _target = new("--device-index") { Description = "which device is at fault, 0-based, GPUs before switches", HelpName = "N" };

@@ -190,7 +190,7 @@ public partial class DeviceModelTests
         var text = File.ReadAllText(Path.Combine(Repository.Root, DeviceModels.Recipe));
 
         Assert.All(typeof(DeviceModel).GetProperties().Select(property => property.Name), field => Assert.Contains($"`{field}`", text, StringComparison.Ordinal));
-        Assert.Contains("(adding-a-device.md)", File.ReadAllText(Path.Combine(Repository.Root, "docs", "development", "architecture.md")), StringComparison.Ordinal);
+        Assert.Contains("(development/adding-a-device.md)", File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md")), StringComparison.Ordinal);
     }
 
     private static DeviceModel Row(string name) => DeviceModels.All.Single(row => row.Name == name);

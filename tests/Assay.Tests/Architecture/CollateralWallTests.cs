@@ -70,7 +70,7 @@ public partial class CollateralWallTests
     [Fact]
     public void The_rooms_in_the_documentation_are_those_of_the_code()
     {
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "development", "architecture.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
         var start = text.IndexOf("## Rooms of Assay.Collateral", StringComparison.Ordinal);
         var end = text.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
         var documented = RoomRow().Matches(text[start..end]).Select(match => match.Groups[1].Value is Root ? Contract : match.Groups[1].Value);

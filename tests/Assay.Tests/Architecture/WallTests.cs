@@ -80,7 +80,7 @@ public partial class WallTests
     [Fact]
     public void The_table_of_projects_in_the_documentation_is_the_code()
     {
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "development", "architecture.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md"));
         var documented = ProjectRow().Matches(text).ToDictionary(match => $"{match.Groups["group"].Value}/{match.Groups["project"].Value}", match => match.Groups["uses"].Value, StringComparer.Ordinal);
 
         Assert.Equal(Projects.Select(row => row.Data).Order(StringComparer.Ordinal), documented.Keys.Order(StringComparer.Ordinal));

@@ -81,7 +81,7 @@ public sealed class DemoTests : IDisposable
         foreach (var command in commands.Select(line => line.Trim()))
         {
             var arguments = command[command.IndexOf(' ', StringComparison.Ordinal)..];
-            var shell = Peer.Require("bash").Run("-c", $"dotnet '{Path.Combine(AppContext.BaseDirectory, "assay.dll")}'{arguments}");
+            var shell = Peer.Require("bash").Run("-c", $"{string.Join(' ', AssayProgram.Words("assay").Select(word => $"'{word}'"))}{arguments}");
             Assert.True(shell.Accepted, shell.Output);
         }
     }
@@ -100,7 +100,7 @@ public sealed class DemoTests : IDisposable
 
     private static (int Code, string Text) Run(params string[] arguments)
     {
-        var answer = Peer.Require("dotnet").Run([Path.Combine(AppContext.BaseDirectory, "assay.dll"), .. arguments]);
+        var answer = new AssayCommand().Run(arguments);
         return (answer.ExitCode, answer.Output);
     }
 }

@@ -69,5 +69,8 @@ internal sealed record ConfigKey(string Path, Option Option, ConfigKind Kind, st
 
     public string Variable => VariableOf(Option);
 
-    public static string VariableOf(Option option) => "ASSAY_" + option.Name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
+    /// <summary>What every variable of an option begins with.</summary>
+    public const string VariablePrefix = "ASSAY_";
+
+    public static string VariableOf(Option option) => VariablePrefix + option.Name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 }

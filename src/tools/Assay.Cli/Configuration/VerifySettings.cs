@@ -277,7 +277,7 @@ internal sealed class VerifySettings
     /// <summary>The names of those that took the place of a value of the file.</summary>
     private List<string> ReadVariables(IReadOnlyDictionary<string, string> variables)
     {
-        foreach (var name in variables.Keys.Where(name => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase) || _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable))).Order(StringComparer.Ordinal))
+        foreach (var name in variables.Keys.Where(name => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase) || (name.StartsWith(ConfigKey.VariablePrefix, StringComparison.Ordinal) && _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable)))).Order(StringComparer.Ordinal))
         {
             _faults.Add(("cli.environment", $"{Printable.Of(name)}: variables set addresses, folders and output alone; what is expected, and what is judged, comes from an option or from --config FILE: unset it"));
         }
