@@ -51,9 +51,9 @@ internal sealed class CreateRequest : IDisposable
 
         foreach (var (option, folder) in new[] { ("--rim-store", parsed.GetValue(options.RimStore)), ("--ocsp-store", parsed.GetValue(options.OcspStore)) })
         {
-            if (folder is not null && !Directory.Exists(folder))
+            if (folder is not null && StoreFolders.WhyNot(option, folder) is { } whyNot)
             {
-                request.Refuse("cli.folder", $"{option}: the folder {folder} does not exist");
+                request.Refuse("cli.folder", whyNot);
             }
         }
 
