@@ -23,12 +23,32 @@ internal static class Bar
             return await run(null).ConfigureAwait(false);
         }
 
-        ProgressColumn[] columns = [new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = Width }, new ElapsedTimeColumn()];
-        return await Output.Err.Progress().AutoClear(true).Columns(columns).StartAsync(async context =>
+        return await OfColumns().StartAsync(async context =>
         {
             var task = context.AddTask(Markup.Escape(title));
             return await run(step => Show(task, step)).ConfigureAwait(false);
         }).ConfigureAwait(false);
+    }
+
+    /// <summary>The same for work that waits for nobody but the disk.</summary>
+    public static T Show<T>(string title, Func<Action<Step>?, T> run)
+    {
+        if (Console.IsErrorRedirected)
+        {
+            return run(null);
+        }
+
+        return OfColumns().Start(context =>
+        {
+            var task = context.AddTask(Markup.Escape(title));
+            return run(step => Show(task, step));
+        });
+    }
+
+    private static Spectre.Console.Progress OfColumns()
+    {
+        ProgressColumn[] columns = [new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = Width }, new ElapsedTimeColumn()];
+        return Output.Err.Progress().AutoClear(true).Columns(columns);
     }
 
     private static void Show(ProgressTask task, Step step)

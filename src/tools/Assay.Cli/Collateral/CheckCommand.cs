@@ -168,7 +168,7 @@ internal sealed class CheckCommand
         var all = cache.Held().ToArray();
         foreach (var (index, held) in all.Index())
         {
-            tell?.Invoke(new Step(index, all.Length, $"{index} of {all.Length}  {held.Key} from the cache"));
+            tell?.Invoke(new Step(index, all.Length, Progress.Of(index, all.Length, held.Key.ToString(), "the cache")));
             var answer = await cache.GetAsync(held.Key, cancellation).ConfigureAwait(false);
             if (answer.Verified is { } item)
             {

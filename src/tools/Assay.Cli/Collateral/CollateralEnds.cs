@@ -50,7 +50,7 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
         foreach (var (index, path) in files.Index())
         {
             var file = Path.GetRelativePath(folder, path);
-            Tell?.Invoke(new Step(index, files.Length, $"{index} of {files.Length}  {file} from {folder}"));
+            Tell?.Invoke(new Step(index, files.Length, Progress.Of(index, files.Length, file, folder)));
             if (BoundedFile.TryRead(path, Limits.CrlBytes, out var bytes, out var whyNot))
             {
                 Take(file, bytes);
@@ -70,7 +70,7 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
         var total = bundle.Manifest.Items.Length;
         foreach (var (index, (key, chain, body)) in bundle.Items.Index())
         {
-            Tell?.Invoke(new Step(index, total, $"{index} of {total}  {key} from the bundle"));
+            Tell?.Invoke(new Step(index, total, Progress.Of(index, total, key.ToString(), "the bundle")));
             if (key.Kind is CollateralKind.Rim)
             {
                 Rim(key.Id + ".xml", body);
@@ -98,7 +98,7 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
     {
         foreach (var (index, (file, der, response)) in _answers.Index())
         {
-            Tell?.Invoke(new Step(index, _answers.Count, $"{index} of {_answers.Count}  {file}"));
+            Tell?.Invoke(new Step(index, _answers.Count, Progress.Of(index, _answers.Count, file, null)));
             Answers(file, der, response);
         }
 

@@ -142,6 +142,8 @@ internal static class VerifyCommand
 
     private sealed class Told(Action<Step> tell, Func<CollateralKind, string?> from) : IProgress<AppraisalProgress>
     {
-        public void Report(AppraisalProgress value) => tell(new Step(value.Done, value.Total, Progress.Of(value, from)));
+        private readonly Waiting _waiting = new();
+
+        public void Report(AppraisalProgress value) => tell(_waiting.Change(value.Done, value.Total, value.Item, from(value.Kind), value.IsAnswered));
     }
 }
