@@ -86,9 +86,9 @@ public sealed class VerifiedBundle : ICollateralSource
             : (Find(key) ?? Find(key with { Id = key.Id.Replace(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel, StringComparison.Ordinal) })) is { } item ? [new CollateralItem(item.Body, item.Chain)]
             : [];
         return Task.FromResult(!found.IsEmpty ? Fetched.Of(_name, found)
-            : Fetched.Absent(_name, question.Status is { } query
-                ? $"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}; assay bundle plan names all that is missing"
-                : $"{_name} has no {(key.Kind is CollateralKind.Rim ? $"RIM {key.Id}" : key.ToString())}; assay bundle plan names all that is missing"));
+            : Fetched.Absent(_name, question.Status is { } query ? $"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}"
+                : key.Kind is CollateralKind.Rim ? $"it is not in {_name}"
+                : $"it has no {key}"));
     }
 
     /// <inheritdoc/>

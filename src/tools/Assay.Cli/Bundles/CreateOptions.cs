@@ -1,13 +1,14 @@
 using System.CommandLine;
 using Assay.Cli.Collateral;
 using Assay.Endorsements;
+using Assay.Wire;
 
 namespace Assay.Cli.Bundles;
 
 /// <summary>The options of <c>assay bundle create</c>.</summary>
 internal sealed class CreateOptions
 {
-    public CreateOptions() => CertIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
+    public CreateOptions() => CertIds.OneOf("sha1", "sha256", "sha384");
 
     public Option<string[]> For { get; } = new("--for")
     {
@@ -37,7 +38,7 @@ internal sealed class CreateOptions
 
     public Option<string?> Created { get; } = new("--created") { Description = "the instant of making that it states; now, if it is not given", HelpName = "RFC3339" };
 
-    public Option<long?> Sequence { get; } = new("--sequence") { Description = "higher than that of every bundle of the site before; seconds since 1970 of --created, if it is not given", HelpName = "N" };
+    public Option<long?> Sequence { get; } = new Option<long?>("--sequence") { Description = "higher than that of every bundle of the site before; seconds since 1970 of --created, if it is not given", HelpName = "N" }.Within(1, Limits.LargestSequence);
 
     public Option<string?> Cache { get; } = new("--cache") { Description = "fetch into and from this cache folder, whose high-water marks go along; without it in memory", HelpName = "DIR" };
 
@@ -72,6 +73,6 @@ internal sealed class CreateOptions
     public static Option<string> ChannelOption()
     {
         Option<string> option = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorNeeds.StandardChannel };
-        return option.AcceptOnlyFromAmong(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel);
+        return option.OneOf(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel);
     }
 }

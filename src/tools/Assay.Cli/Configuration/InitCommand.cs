@@ -45,7 +45,12 @@ internal static class InitCommand
                 var words = key.Allowed.IsEmpty ? "" : $" One of: {string.Join(", ", key.Allowed)}.";
                 // What continues a comment is one too; a bar keeps it from looking like a key.
                 text.Append(Folded.To($"  # {key.Description}{words}", Width).Replace("\n    ", "\n  # | ", StringComparison.Ordinal));
-                text.Append('\n').Append(key.IsStated ? "  " : "  # ").Append(key.Name).Append(": ").Append(key.Example).Append('\n');
+                text.Append('\n').Append(key.Stated is null ? "  # " : "  ").Append(key.Name).Append(": ").Append(key.Stated ?? key.Example).Append('\n');
+                if (key.Stated is not null && key.Stated != key.Example)
+                {
+                    // Behind a bar, or it would be the key a second time to whoever takes the # away.
+                    text.Append("  # | for GPUs without a confidential VM: ").Append(key.Name).Append(": ").Append(key.Example).Append('\n');
+                }
             }
         }
 

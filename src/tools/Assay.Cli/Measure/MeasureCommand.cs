@@ -20,8 +20,8 @@ internal sealed class MeasureCommand
     private readonly Option<string[]> _from = new("--from") { Description = "TDX quote, SNP report, Azure vTPM JSON, TPM or CCEL log, dstack log, of a machine known to be good; with --platform evidence of devices too", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string> _name = new("--name") { Description = "the image's name", HelpName = "TEXT", Required = true };
     private readonly Option<string> _version = new("--image-version") { Description = "the image's version", HelpName = "TEXT", Required = true };
-    private readonly Option<long> _sequence = new("--sequence") { Description = "higher than that of every manifest of this image before", HelpName = "N", Required = true };
-    private readonly Option<int?> _validFor = new("--valid-for") { Description = "how long the values count, from --not-before", HelpName = "DAYS" };
+    private readonly Option<long> _sequence = new Option<long>("--sequence") { Description = "higher than that of every manifest of this image before", HelpName = "N", Required = true }.Within(1, Limits.LargestSequence);
+    private readonly Option<int?> _validFor = new Option<int?>("--valid-for") { Description = "how long the values count, from --not-before", HelpName = "DAYS" }.Within(1, LongestDays);
     private readonly Option<string?> _notBefore = new("--not-before") { Description = "from when on; now, if it is not given", HelpName = "TIME" };
     private readonly Option<string?> _notAfter = new("--not-after") { Description = "until when, in place of --valid-for", HelpName = "TIME" };
     private readonly Option<string[]> _gpuPolicies = new("--gpu-policy") { Description = "accepted digest of the boot gate's expectation, SHA-384", HelpName = "HEX", AllowMultipleArgumentsPerToken = true };
@@ -29,7 +29,7 @@ internal sealed class MeasureCommand
     private readonly Option<string> _pcrs = new("--pcr") { Description = "the PCRs to take", HelpName = "LIST", DefaultValueFactory = _ => DefaultPcrs };
     private readonly Option<string[]> _also = new("--also") { Description = $"take these too: {string.Join(", ", MeasureChoices.Fields)}", HelpName = "FIELD", AllowMultipleArgumentsPerToken = true };
     private readonly Option<bool> _platform = new("--platform") { Description = "list the machines themselves as known platforms: PPID, CHIP_ID, device ids. A first reading over the network proves nothing" };
-    private readonly Option<int?> _minimumNumber = new("--minimum-evaluation-data-number") { Description = "the lowest tcbEvaluationDataNumber of Intel's statements that counts", HelpName = "N" };
+    private readonly Option<int?> _minimumNumber = new Option<int?>("--minimum-evaluation-data-number") { Description = "the lowest tcbEvaluationDataNumber of Intel's statements that counts", HelpName = "N" }.Within(1, int.MaxValue);
     private readonly Option<bool> _noMinimum = new("--no-minimum-tcb") { Description = "do not demand the TCB that an SNP machine has" };
     private readonly Option<string> _out = new("--out") { Description = "where the manifest goes; it must not exist", HelpName = "FILE", Required = true };
     private readonly Option<string?> _key = new("--signing-key") { Description = "sign it: private key, PKCS#8 or SEC1 PEM (assay token keygen makes one)", HelpName = "FILE" };
@@ -40,7 +40,7 @@ internal sealed class MeasureCommand
 
     private DescribedCommand ToCommand()
     {
-        _also.AcceptOnlyFromAmong([.. MeasureChoices.Fields]);
+        _also.OneOf([.. MeasureChoices.Fields]);
         var command = new DescribedCommand(
             "measure",
             "Makes a manifest of reference values from a known-good machine. It reads what the machine says, and verifies nothing.",
@@ -115,15 +115,9 @@ internal sealed class MeasureCommand
             }
         }
 
-        var number = parsed.GetValue(_minimumNumber);
-        if (number <= 0)
-        {
-            Refuse("cli.measure", "--minimum-evaluation-data-number: 1 or more is expected");
-        }
-
         ImmutableArray<Digest> policies = [.. parsed.GetValue(_gpuPolicies)!.Select(text => ReadDigest(text, "--gpu-policy"))];
         Digest? mrTd = parsed.GetValue(_mrTd) is { } told ? ReadDigest(told, "--mrtd") : null;
-        return _refused ? null : new MeasureChoices([.. pcrs], mrTd, policies, [.. parsed.GetValue(_also)!], !parsed.GetValue(_noMinimum), parsed.GetValue(_platform), number ?? 0);
+        return _refused ? null : new MeasureChoices([.. pcrs], mrTd, policies, [.. parsed.GetValue(_also)!], !parsed.GetValue(_noMinimum), parsed.GetValue(_platform), parsed.GetValue(_minimumNumber) ?? 0);
     }
 
     private Digest ReadDigest(string text, string option)
@@ -155,10 +149,6 @@ internal sealed class MeasureCommand
         else if (end is not null && !Instant.TryRead(end, out to, out whyNot))
         {
             Refuse("cli.measure", $"--not-after: {whyNot}");
-        }
-        else if (days is <= 0 or > LongestDays)
-        {
-            Refuse("cli.measure", $"--valid-for: 1 to {LongestDays} days are expected");
         }
         else if (days is { } some && (DateTimeOffset.MaxValue - from).TotalDays < some)
         {

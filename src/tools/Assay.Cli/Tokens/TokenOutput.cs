@@ -14,8 +14,6 @@ namespace Assay.Cli.Tokens;
 /// <summary>The part of <c>assay verify</c> that writes the verdict as a token.</summary>
 internal sealed class TokenOutput : IDisposable
 {
-    private const int LongestLifetime = 24 * 60 * 60;
-
     private readonly SigningKey _key;
     private readonly string _path;
     private readonly string _format;
@@ -57,9 +55,9 @@ internal sealed class TokenOutput : IDisposable
             return null;
         }
 
-        if (lifetime is < 1 or > LongestLifetime || audience is { Length: 0 or > Limits.TokenNameCharacters })
+        if (audience is { Length: 0 or > Limits.TokenNameCharacters })
         {
-            refuse("cli.token", $"--token-lifetime is 1 to {LongestLifetime} seconds, --audience 1 to {Limits.TokenNameCharacters} characters");
+            refuse("cli.token", $"--audience: 1 to {Limits.TokenNameCharacters} characters are expected, found {audience.Length}");
             return null;
         }
 

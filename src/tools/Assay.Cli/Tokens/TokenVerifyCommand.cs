@@ -34,7 +34,7 @@ internal sealed class TokenVerifyCommand
     private readonly Option<string?> _at = new("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
     private readonly Option<string> _format = Options.Format();
 
-    private TokenVerifyCommand() => _anchors.AcceptOnlyFromAmong("custom", "simulated");
+    private TokenVerifyCommand() => _anchors.OneOf("custom", "simulated");
 
     public static DescribedCommand Create()
     {

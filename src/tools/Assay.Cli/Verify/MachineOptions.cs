@@ -1,15 +1,25 @@
 using System.CommandLine;
+using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 
 /// <summary>The options of <c>assay verify</c> about processor, boot and key.</summary>
 internal sealed class MachineOptions
 {
+    /// <summary>The PCRs that a gate may write: those before are firmware's, and software resets some of those behind.</summary>
+    public const int LeastPcr = 8;
+
+    /// <summary>The last of them.</summary>
+    public const int MostPcr = 15;
+
+    /// <summary>The longest grace for a TCB that is out of date.</summary>
+    public const int MostGraceDays = 3650;
+
     public MachineOptions()
     {
-        AcceptBinding.AcceptOnlyFromAmong("evidence-hash", "none");
-        AcceptTcb.AcceptOnlyFromAmong("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
-        BootPhase.AcceptOnlyFromAmong("run", "boot");
+        AcceptBinding.OneOf("evidence-hash", "none");
+        AcceptTcb.OneOf("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
+        BootPhase.OneOf("run", "boot");
     }
 
     public Option<string?> ProcessorEvidence { get; } = new("--cpu-evidence")
@@ -35,7 +45,7 @@ internal sealed class MachineOptions
 
     public Option<string?> ReferenceKeys { get; } = new("--reference-keys") { Description = "the keys that may sign it (JWKS); without them it must be unsigned, and the verdict says so", HelpName = "JWKS" };
 
-    public Option<long> ReferenceSequence { get; } = new("--minimum-reference-sequence") { Description = "the lowest sequence of a manifest that is accepted", HelpName = "N" };
+    public Option<long> ReferenceSequence { get; } = new Option<long>("--minimum-reference-sequence") { Description = "the lowest sequence of a manifest that is accepted", HelpName = "N" }.Within(0, Limits.LargestSequence);
 
     public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
 
@@ -52,7 +62,7 @@ internal sealed class MachineOptions
 
     public Option<string> BootPhase { get; } = new("--boot-phase") { Description = "run: after the boundary (system-ready); boot: before it", DefaultValueFactory = _ => "run" };
 
-    public Option<int?> GateRegister { get; } = new("--gate-register") { Description = "the PCR that the gate writes, 8 to 15, where the registers are a vTPM's; RTMR 3 otherwise", HelpName = "PCR" };
+    public Option<int?> GateRegister { get; } = new Option<int?>("--gate-register") { Description = "the PCR that the gate writes, 8 to 15, where the registers are a vTPM's; RTMR 3 otherwise", HelpName = "PCR" }.Within(LeastPcr, MostPcr);
 
     public Option<bool> RequireSecureBoot { get; } = new("--require-secure-boot") { Description = "refuse a boot log that does not prove Secure Boot" };
 
@@ -71,7 +81,7 @@ internal sealed class MachineOptions
 
     public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: of a TDX level with this tcbDate or a later one alone", HelpName = "DATE" };
 
-    public Option<int?> AcceptTcbGrace { get; } = new("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: for this many days after the TDX level's tcbDate alone", HelpName = "DAYS" };
+    public Option<int?> AcceptTcbGrace { get; } = new Option<int?>("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: for this many days after the TDX level's tcbDate alone", HelpName = "DAYS" }.Within(1, MostGraceDays);
 
     public Option<string[]> RefuseAdvisory { get; } = new("--refuse-advisory")
     {

@@ -7,10 +7,18 @@ namespace Assay.Cli.Verify;
 /// <summary>The options of <c>assay verify</c>.</summary>
 internal sealed class VerifyOptions
 {
+    /// <summary>A leap year.</summary>
+    public const int MostCollateralHours = 366 * 24;
+
+    /// <summary>An hour for all services together.</summary>
+    public const int MostSeconds = 3600;
+
+    private const int MostTokenSeconds = 24 * 60 * 60;
+
     public VerifyOptions()
     {
-        Claims.AcceptOnlyFromAmong("4.0", "3.0", "2.0", "legacy");
-        TokenFormat.AcceptOnlyFromAmong("eat", "nvidia-ear", "trustee-ear");
+        Claims.OneOf("4.0", "3.0", "2.0", "legacy");
+        TokenFormat.OneOf("eat", "nvidia-ear", "trustee-ear");
     }
 
     public MachineOptions Machine { get; } = new();
@@ -53,7 +61,7 @@ internal sealed class VerifyOptions
         (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp), (Machine.AcceptMaskedChipId, EvidenceKinds.Snp),
     ];
 
-    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };
+    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take from this signed file what it holds (assay bundle create); what it lacks is asked for at the folders and addresses that are given, and nowhere where none is", HelpName = "FILE" };
 
     public BundleTrust BundleTrust { get; } = new();
 
@@ -63,9 +71,9 @@ internal sealed class VerifyOptions
 
     public Option<bool> RequireFwid { get; } = new("--require-fwid") { Description = "refuse firmware that reports no FWID" };
 
-    public Option<int> MostAgeHours { get; } = new("--max-collateral-age") { Description = "refuse OCSP answers, revocation lists, TCB information and QE identities that are older, even inside their own times; 0: no bound", HelpName = "HOURS", DefaultValueFactory = _ => 0 };
+    public Option<int> MostAgeHours { get; } = new Option<int>("--max-collateral-age") { Description = "refuse OCSP answers, revocation lists, TCB information and QE identities that are older, even inside their own times; 0: no bound", HelpName = "HOURS", DefaultValueFactory = _ => 0 }.Within(0, MostCollateralHours);
 
-    public Option<int> Timeout { get; } = new("--timeout") { Description = "the most seconds that services may take, for all of the verification; what did not come is missing", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
+    public Option<int> Timeout { get; } = new Option<int>("--timeout") { Description = "the most seconds that services may take, for all of the verification; what did not come is missing", HelpName = "SECONDS", DefaultValueFactory = _ => 60 }.Within(1, MostSeconds);
 
     public Option<string?> At { get; } = new("--at") { Description = "judge at this instant instead of now; the verdict says so", HelpName = "RFC3339" };
 
@@ -94,7 +102,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> Audience { get; } = new("--audience") { Description = "whom it is for", HelpName = "A" };
 
-    public Option<int> TokenLifetime { get; } = new("--token-lifetime") { Description = "how long it lives, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 };
+    public Option<int> TokenLifetime { get; } = new Option<int>("--token-lifetime") { Description = "how long it lives, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 }.Within(1, MostTokenSeconds);
 
     public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat, nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
 

@@ -350,7 +350,8 @@ internal static class MachineJudgement
             : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device is shown, and none was asked about")
             : candidate.Tee is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
             : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor's evidence is shown, and no binding was demanded" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
-            : Outcome.Failed(hasDevices ? "the devices are bound to the VM less than you demand" : "devices are demanded, and none is shown: what is left out is missing", hasDevices ? Word(candidate.Binding) : "no device", Word(wanted));
+            : !hasDevices ? Outcome.Failed("devices are demanded, and none is shown: what is left out is missing", "no device", Word(wanted))
+            : Outcome.Failed(expected.BindingIsDefault ? "the devices are bound to the VM by less than a boot event, which is expected unless you say otherwise" : "the devices are bound to the VM less than you demand", Word(candidate.Binding), Word(wanted));
     }
 
     private static ImmutableArray<string> Weakenings(Candidate candidate)
