@@ -31,7 +31,7 @@ internal static class InputFile
         bytes = null;
         if (path.Length == 0 || Directory.Exists(path))
         {
-            whyNot = path.Length == 0 ? "the name of a file is empty, as of a variable that is not set" : $"{path}: is a folder, a file is expected";
+            whyNot = path.Length == 0 ? "the file name is empty (an unset variable?)" : $"{path}: is a folder, a file is expected";
             return false;
         }
 

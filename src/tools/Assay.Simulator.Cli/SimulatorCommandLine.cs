@@ -19,7 +19,7 @@ internal static class SimulatorCommandLine
         "assay-sim faults",
     ];
 
-    public static RootCommand Create() => new("Software GPUs, switches and machines, and the services around them. What it makes is trusted by nobody who is not told to.")
+    public static RootCommand Create() => new("Simulates GPUs, switches and machines, and the services around them. Nobody trusts its output without being told to.")
     {
         EvidenceCommand.Machine(),
         EvidenceCommand.Device(),

@@ -11,7 +11,7 @@ public sealed class Bug0263_DemandsOfNobodyTests(BundleCommandTests.Site site) :
 
     [Theory]
     [InlineData(null, "the devices are bound to the VM by less than a boot event, which is expected unless you say otherwise")]
-    [InlineData("evidence-hash", "the devices are bound to the VM less than you demand")]
+    [InlineData("evidence-hash", "the devices are bound to the VM less strongly than you require")]
     public void Only_who_states_a_binding_demands_one(string? required, string reason)
     {
         string[] stores = ["--rim-store", Path.Combine(site.Machine, "rims"), "--ocsp-store", Path.Combine(site.Machine, "ocsp"), "--cpu-collateral", Path.Combine(site.Machine, "tdx_collateral.json")];

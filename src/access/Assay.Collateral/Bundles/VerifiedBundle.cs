@@ -99,7 +99,7 @@ public sealed class VerifiedBundle : ICollateralSource
     {
         var (time, floor) = (expected.Time, manifest.Created < EvaluationTime.ReleaseDate ? EvaluationTime.ReleaseDate : manifest.Created);
         var implausible = manifest.Marks.FirstOrDefault(mark => !IsPlausible(mark, manifest.Created));
-        return time.Source is TimeSource.None ? new BundleFault(BundleFault.TimeFloor, "nothing chosen is refused: say by which clock to judge")
+        return time.Source is TimeSource.None ? new BundleFault(BundleFault.TimeFloor, "no time was chosen: state by which clock to judge")
             : time.Source is not TimeSource.Stated && floor - time.Instant > RevocationJudgement.ClockSkewTolerance
                 ? new BundleFault(BundleFault.TimeFloor, $"it was made at {Utc.Text(manifest.Created)}, and the clock says {Utc.Text(time.Instant)}: set the clock")
             : time.Instant > manifest.GoodUntil
@@ -151,7 +151,7 @@ public sealed class VerifiedBundle : ICollateralSource
         // The site's key proves no item: what no other key signs a bundle must not bring.
         if (part.Key.Kind is CollateralKind.KeySet)
         {
-            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: no key signs key sets, so no bundle carries them: give the issuer's address to those who need them"));
+            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: key sets are not signed, so bundles cannot carry them: give the issuer's address to those who need them"));
         }
 
         if (!judge.TryVerify(part.Key, part.Body, part.Chain, out var item, out var fault))

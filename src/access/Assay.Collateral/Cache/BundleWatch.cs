@@ -131,7 +131,7 @@ public sealed partial class BundleWatch : IAsyncDisposable
             // What is on disk decides after a restart: the bundle is tried again at the next look. Nothing may end the server from a timer.
             file.Judged = null;
             file.TryAgain();
-            Log.BundleRefused(_logger, name, LogText.Of($"the disk does not take it: {exception.Message}"));
+            Log.BundleRefused(_logger, name, LogText.Of($"it cannot be written to disk: {exception.Message}"));
         }
     }
 

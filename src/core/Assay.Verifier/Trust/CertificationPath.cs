@@ -158,7 +158,7 @@ internal sealed class CertificationPath
 
         if (certificate.Extensions.UnknownCritical.FirstOrDefault() is { } unknown)
         {
-            return $"certificate {index} ({Name(certificate)}) has the critical extension {Oids.ToText(unknown)}, for which there is no rule";
+            return $"certificate {index} ({Name(certificate)}) has the critical extension {Oids.ToText(unknown)}, which is not supported";
         }
 
         if (index == chain.Length - 1)
@@ -171,7 +171,7 @@ internal sealed class CertificationPath
         var subject = issuer.Extensions.SubjectKeyIdentifier;
         return !certificate.Issuer.Equals(issuer.Subject) ? $"certificate {index} names the issuer \"{certificate.Issuer}\", certificate {index + 1} is \"{issuer.Subject}\""
             : authority is not null && subject is not null && !authority.AsSpan().SequenceEqual(subject) ? $"certificate {index}'s authorityKeyIdentifier is not certificate {index + 1}'s subjectKeyIdentifier"
-            : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is no CA"
+            : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is not a CA"
             : issuer.KeyUsage is not { KeyCertSign: true } ? $"certificate {index + 1} ({Name(issuer)}) may not sign certificates (keyUsage)"
             : issuer.BasicConstraints?.PathLength < authoritiesBelow ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {authoritiesBelow} follow"
             : null;

@@ -19,7 +19,7 @@ internal sealed class BundleTrust
 
     public Option<int> Threshold { get; } = new Option<int>("--bundle-threshold") { Description = "how many of them must have signed", HelpName = "K", DefaultValueFactory = _ => 1 }.Within(1, int.MaxValue);
 
-    public Option<long> MinimumSequence { get; } = new Option<long>("--minimum-bundle-sequence") { Description = "the lowest sequence of a bundle that is accepted", HelpName = "N" }.Within(0, Limits.LargestSequence);
+    public Option<long> MinimumSequence { get; } = new Option<long>("--minimum-bundle-sequence") { Description = "the lowest bundle sequence to accept", HelpName = "N" }.Within(0, Limits.LargestSequence);
 
     public IEnumerable<Option> All => [Keys, Threshold, MinimumSequence];
 

@@ -98,7 +98,7 @@ internal static class CreateCommand
 
         if (cpuCollateral is not null && !request.Evidence.Processors.Any())
         {
-            Refuse("cli.bundle", "--cpu-collateral belongs to a processor's evidence in --for: names in --ids are asked of the services");
+            Refuse("cli.bundle", "--cpu-collateral belongs to processor evidence in --for: names in --ids are asked of the services");
         }
 
         foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)

@@ -76,7 +76,7 @@ internal sealed class CreateRequest : IDisposable
         // Asked now and not after minutes of fetching.
         if (parsed.GetValue(options.Out) is { } path && (path.Length == 0 || Path.Exists(path)))
         {
-            request.Refuse("cli.out", path.Length == 0 ? "--out: the name of a file is empty, as of a variable that is not set" : $"{path}: the file exists, and bundles are never overwritten: choose another name, or remove it");
+            request.Refuse("cli.out", path.Length == 0 ? "--out: the file name is empty (an unset variable?)" : $"{path}: the file exists, and bundles are never overwritten: choose another name, or remove it");
         }
 
         if (request._refused)
@@ -109,7 +109,7 @@ internal sealed class CreateRequest : IDisposable
             }
             else if (created - Now > RevocationJudgement.ClockSkewTolerance)
             {
-                Refuse("cli.bundle", "--created is in the future: until then every reader would refuse the bundle, for his clock would be behind it");
+                Refuse("cli.bundle", "--created is in the future: until then every reader would refuse the bundle");
             }
 
             Created = created;

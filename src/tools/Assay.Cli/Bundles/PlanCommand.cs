@@ -15,11 +15,11 @@ namespace Assay.Cli.Bundles;
 internal sealed class PlanCommand
 {
     private readonly Option<string[]> _for = new("--for") { Description = "evidence of the devices and processors, for instance after an upgrade", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is verified where --bundle-keys is given", HelpName = "FILE" };
+    private readonly Option<string?> _bundle = new("--bundle") { Description = "the current bundle; its signature is verified if --bundle-keys is given", HelpName = "FILE" };
     private readonly BundleTrust _trust = new();
     private readonly Option<string?> _idsOut = new("--ids-out") { Description = "write what is missing to this file, for assay bundle create --ids", HelpName = "FILE" };
     private readonly Option<string> _channel = CreateOptions.ChannelOption();
-    private readonly Option<string[]> _certIds = new("--certid") { Description = "hashes of the CertIDs to have OCSP answers for; any one, if it is not given", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _certIds = new("--certid") { Description = "CertID hash algorithms that OCSP answers must use; any, if not given", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _anchors = AnchorsFile.Option();
     private readonly Option<string> _format = Options.Format();
 
@@ -32,7 +32,7 @@ internal sealed class PlanCommand
         _certIds.OneOf("sha1", "sha256", "sha384");
         var command = new DescribedCommand(
             "plan",
-            "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.",
+            "Lists the items that evidence needs and a bundle lacks, for instance after a driver or VBIOS update.",
             "0 nothing is missing · 1 evidence that is not authentic · 2 unusable input · 3 something is missing",
             [
                 "assay bundle plan --for gpu.json --bundle rack7.bundle",
@@ -216,7 +216,7 @@ internal sealed class PlanCommand
 
         if (missing.Any(item => item.Name.StartsWith("rim ", StringComparison.Ordinal)))
         {
-            BundlePrinter.Line("Answers about the signers of missing RIMs are needed too: assay bundle create fetches them along.");
+            BundlePrinter.Line("OCSP answers about the signers of missing RIMs are needed too: assay bundle create fetches them.");
         }
 
         if (!missing.IsEmpty)

@@ -97,7 +97,7 @@ internal sealed class ServeRequest : IDisposable
             var (listen, pools) = Listeners();
             if (trust.Kind is TrustSetKind.Simulated && listen.Any(address => !IPAddress.IsLoopback(address.Address)))
             {
-                Refuse("cli.listen", "--listen: what simulated devices rest on is served on loopback alone, for example 127.0.0.1:8093");
+                Refuse("cli.listen", "--listen: collateral of simulated devices is served on loopback only, for example 127.0.0.1:8093");
             }
 
             return new ProxyOptions

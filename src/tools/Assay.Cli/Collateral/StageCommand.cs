@@ -53,7 +53,7 @@ internal static class StageCommand
         var now = TimeProvider.System.GetUtcNow();
         if (!Directory.Exists(cache))
         {
-            Output.Error("collateral.pool", $"--cache: {cache} was not there and is made: a running server has another folder");
+            Output.Error("collateral.pool", $"--cache: {cache} did not exist and was created: a running server uses another folder");
         }
 
         var folder = new PoolFolder(cache);

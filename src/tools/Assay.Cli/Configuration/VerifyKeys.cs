@@ -97,7 +97,7 @@ internal static class VerifyKeys
         new("accept.dangerouslyAcceptTcbGraceDays", machine.AcceptTcbGrace, ConfigKind.Number, "With OutOfDate accepted: for so many days after the level's tcbDate.", "90") { Least = 1, Most = MachineOptions.MostGraceDays },
         new("accept.refusedAdvisories", machine.RefuseAdvisory, ConfigKind.Texts, "Intel advisories that refuse a platform, whatever its status.", "[INTEL-SA-00837]") { AddsUp = true },
         new("accept.dangerouslyAcceptMaskedChipId", machine.AcceptMaskedChipId, ConfigKind.Switch, "Accept an SNP report that masks its chip id.", "false"),
-        new("accept.dangerouslyAcceptDebug", machine.AcceptDebug, ConfigKind.Switch, "Accept a VM under debug, which its host reads.", "false"),
+        new("accept.dangerouslyAcceptDebug", machine.AcceptDebug, ConfigKind.Switch, "Accept a VM in debug mode, whose memory its host can read.", "false"),
         new("accept.dangerouslyAcceptSeptVe", machine.AcceptSeptVe, ConfigKind.Switch, "Accept a TD with SEPT_VE_DISABLE clear, as Azure's are.", "false"),
         new("accept.dangerouslySkipRevocation", options.SkipRevocation, ConfigKind.Switch, "Do not ask about revocation.", "false") { Question = "ocsp" },
         new("accept.dangerouslyAcceptHeldRimSigner", options.AcceptHeld, ConfigKind.Switch, "Tolerate certificateHold on RIM signers.", "false"),

@@ -51,7 +51,7 @@ internal sealed class TokenOutput : IDisposable
 
         if (path.Length == 0)
         {
-            refuse("cli.token", "--eat-out: the name of a file is empty, as of a variable that is not set");
+            refuse("cli.token", "--eat-out: the file name is empty (an unset variable?)");
             return null;
         }
 
@@ -104,7 +104,7 @@ internal sealed class TokenOutput : IDisposable
             {
                 if (!IsTokenOrEmpty(stream))
                 {
-                    Output.Error("token.not-written", $"{_path}: a file that is no token stands there, and is not overwritten");
+                    Output.Error("token.not-written", $"{_path}: the file exists and is not a token, so it is not overwritten");
                     return false;
                 }
 

@@ -80,7 +80,7 @@ internal sealed record MachineAnswer(string? Challenge, Nonce? Nonce, ReadOnlyMe
             // A nonce that nothing is asked about would look as if it had been answered, whatever its form.
             if (meaning is NonceMeaning.OfProcessorAlone)
             {
-                refuse("cli.nonce", "--nonce: a processor alone answers none: give --tee-pubkey FILE with it, or the 64 bytes as --report-data");
+                refuse("cli.nonce", "--nonce: processor evidence alone does not answer a nonce: give --tee-pubkey FILE too, or the 64 bytes as --report-data");
                 return null;
             }
 

@@ -24,13 +24,13 @@ internal sealed class MachineOptions
 
     public Option<string?> ProcessorEvidence { get; } = new("--cpu-evidence")
     {
-        Description = "the processor's evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
+        Description = "processor evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
         HelpName = "FILE",
     };
 
     public Option<string?> ProcessorCollateral { get; } = new("--cpu-collateral")
     {
-        Description = "what it needs: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
+        Description = "collateral for it: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
         HelpName = "FILE|DIR",
     };
 
@@ -45,11 +45,11 @@ internal sealed class MachineOptions
 
     public Option<string?> ReferenceKeys { get; } = new("--reference-keys") { Description = "the keys that may sign it (JWKS); without them it must be unsigned, and the verdict says so", HelpName = "JWKS" };
 
-    public Option<long> ReferenceSequence { get; } = new Option<long>("--minimum-reference-sequence") { Description = "the lowest sequence of a manifest that is accepted", HelpName = "N" }.Within(0, Limits.LargestSequence);
+    public Option<long> ReferenceSequence { get; } = new Option<long>("--minimum-reference-sequence") { Description = "the lowest manifest sequence to accept", HelpName = "N" }.Within(0, Limits.LargestSequence);
 
-    public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
+    public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must have signed for; --nonce is then the challenge as text", HelpName = "FILE" };
 
-    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor (or Azure's vTPM quote) must have signed, where no key is given; --nonce alone is not asked of it", HelpName = "HEX" };
+    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor (or Azure's vTPM quote) must have signed, where no key is given; --nonce alone does not apply to it", HelpName = "HEX" };
 
     public Option<string?> Expect { get; } = new("--expect") { Description = "how many devices must answer: gpus=8,switches=4", HelpName = "COUNTS" };
 
@@ -70,7 +70,7 @@ internal sealed class MachineOptions
 
     public Option<string?> RequireBinding { get; } = WeakeningOptions.RequireBinding();
 
-    public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "be content with evidence-hash or none where devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
+    public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "accept the binding evidence-hash or none when both devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
 
     public Option<string[]> AcceptTcb { get; } = new("--dangerously-accept-tcb")
     {
@@ -79,9 +79,9 @@ internal sealed class MachineOptions
         HelpName = "STATUS",
     };
 
-    public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: of a TDX level with this tcbDate or a later one alone", HelpName = "DATE" };
+    public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: only TDX levels with this tcbDate or later", HelpName = "DATE" };
 
-    public Option<int?> AcceptTcbGrace { get; } = new Option<int?>("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: for this many days after the TDX level's tcbDate alone", HelpName = "DAYS" }.Within(1, MostGraceDays);
+    public Option<int?> AcceptTcbGrace { get; } = new Option<int?>("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: only for this many days after the TDX level's tcbDate", HelpName = "DAYS" }.Within(1, MostGraceDays);
 
     public Option<string[]> RefuseAdvisory { get; } = new("--refuse-advisory")
     {
@@ -92,9 +92,9 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptMaskedChipId { get; } = new("--dangerously-accept-masked-chip-id") { Description = "accept an SNP report that masks its CHIP_ID (its VCEK must be given); it is never a known platform; the verdict says so" };
 
-    public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
+    public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM in debug mode, whose memory its host can read; the verdict says so" };
 
-    public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
+    public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can inject #VE (SEPT_VE_DISABLE clear), as on Azure; the verdict says so" };
 
     /// <summary>Those that demand something of a processor, or allow it something: whoever gives one expects that one is shown.</summary>
     public IEnumerable<Option> AboutProcessors =>

@@ -98,7 +98,7 @@ internal sealed class MachineTerms(MachineOptions options, ParseResult parsed, V
     {
         if (!statuses.Contains(TcbStatus.OutOfDate))
         {
-            faults.AddAlone("cli.tcb", $"{option.Name} narrows --dangerously-accept-tcb OutOfDate, which is not given: give both, or neither");
+            faults.AddAlone("cli.tcb", $"{option.Name} limits --dangerously-accept-tcb OutOfDate, which is not given: give both, or neither");
         }
     }
 }

@@ -46,7 +46,7 @@ internal sealed class ProcessorFiles(MachineOptions options, ParseResult parsed,
 
         if (shown.Cpu is not null)
         {
-            refuse("cli.cpu", "--cpu-evidence, and an evidence file with a processor's in it: give one of them");
+            refuse("cli.cpu", "--cpu-evidence is given, and an evidence file contains processor evidence too: give one of them");
         }
 
         if (!InputFile.TryRead(file, 4 * Limits.AzureEvidenceBytes, out var bytes, out var whyNot))
@@ -80,7 +80,7 @@ internal sealed class ProcessorFiles(MachineOptions options, ParseResult parsed,
 
         if (cpu is null)
         {
-            refuse("cli.cpu", "--cpu-collateral belongs to a processor's evidence: --cpu-evidence FILE, or a bundle with one");
+            refuse("cli.cpu", "--cpu-collateral belongs to processor evidence: --cpu-evidence FILE, or a bundle with one");
         }
         else if (!File.Exists(path) && !Directory.Exists(path))
         {

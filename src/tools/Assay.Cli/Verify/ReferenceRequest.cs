@@ -87,7 +87,7 @@ internal sealed class ReferenceRequest(MachineOptions options, ParseResult parse
             // Reference values that could not be read may have listed some.
             if (isSound && (references is not null || parsed.GetValue(options.ReferenceValues) is null))
             {
-                faults.AddAlone("cli.gpu-policy", "--gate-register and --boot-phase are about a gate: name what it may have expected, with --gpu-policy or in --reference-values");
+                faults.AddAlone("cli.gpu-policy", "--gate-register and --boot-phase need a boot gate: give the policies it may have had, with --gpu-policy or in --reference-values");
             }
 
             return null;

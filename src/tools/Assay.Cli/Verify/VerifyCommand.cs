@@ -78,7 +78,7 @@ internal static class VerifyCommand
             var code = CodeOf(verdict);
             if (refused.Length > 0)
             {
-                Output.Error("verdict.weakened", $"exit code 1, for the pass is weakened by {string.Join(", ", refused)}, which is not accepted (--accept-weakened, --fail-on-weakened or accept.weakened of --config; docs/reference/verdict.md says what each leaves open)");
+                Output.Error("verdict.weakened", $"exit code 1: the pass is weakened by {string.Join(", ", refused)}, which you do not accept (--accept-weakened, --fail-on-weakened or accept.weakened of --config; docs/reference/verdict.md says what each leaves open)");
             }
 
             return code != ExitCode.Verified ? code : refused.Length > 0 ? ExitCode.Refused : !written ? ExitCode.Unusable : code;
