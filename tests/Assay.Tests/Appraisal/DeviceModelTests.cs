@@ -128,7 +128,7 @@ public partial class DeviceModelTests
         Assert.Equal(CheckState.Held, findings.Single(finding => finding.Id == "device.chain.trusted").State);
         var refused = findings.Single(finding => finding.Id == "device.identity.known");
         Assert.Equal(CheckState.Failed, refused.State);
-        Assert.StartsWith($"\"{leaf}\" under \"{device}\" names no device that is understood: GH??? (GSP), ", refused.Reason, StringComparison.Ordinal);
+        Assert.StartsWith($"\"{leaf}\" under \"{device}\" is not a supported device: GH??? (GSP), ", refused.Reason, StringComparison.Ordinal);
         Assert.EndsWith($"{DeviceModels.Recipe} says how a model is added", refused.Reason, StringComparison.Ordinal);
         Assert.Equal(NotCheckedCause.Stopped, findings.Single(finding => finding.Id == "report.fields.wellformed").Cause);
     }

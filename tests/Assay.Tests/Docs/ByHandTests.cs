@@ -50,7 +50,7 @@ public sealed partial class ByHandTests : IDisposable
         // The recorded certificates have their own times: today is not the question here.
         commands = commands.Replace("openssl verify ", "openssl verify -no_check_time ", StringComparison.Ordinal);
         var script = Path.Combine(_folder, "by-hand.sh");
-        File.WriteAllText(script, $"cd '{_folder}'\n{commands}");
+        File.WriteAllText(script, $"assay() {{ dotnet '{Path.Combine(AppContext.BaseDirectory, "assay.dll")}' \"$@\"; }}\ncd '{_folder}'\n{commands}");
         return Peer.Require("bash").Run(script).Output;
     }
 

@@ -71,7 +71,7 @@ public sealed class Bug0155_ContradictionsOfOneInstantTests(NvidiaServices nvidi
         Assert.True(Assay.Evidence.Files.ProcessorEvidence.TryParse(processors.Tdx.Quote, "evidence", out var evidence, out _));
 
         Assert.False(ProcessorCollateralFiles.TryRead(folder, evidence, out _, out var whyNot));
-        Assert.Contains("keep the one that is meant", whyNot, StringComparison.Ordinal);
+        Assert.Contains("keep the right one", whyNot, StringComparison.Ordinal);
     }
 
     private byte[] List(params CpuCertificate[] revoked) =>

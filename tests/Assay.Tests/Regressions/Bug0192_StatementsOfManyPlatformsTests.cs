@@ -48,6 +48,6 @@ public sealed class Bug0192_StatementsOfManyPlatformsTests : IDisposable
         File.WriteAllBytes(Path.Combine(_folder, "again.json"), Cases.Bytes("tcb-grace/col/tcbinfov3_00806f050000.json"));
         Assert.True(ProcessorEvidence.TryParse(Cases.Bytes("tcb-grace/quote_tdx_00806f050000.dat"), "quote", out var quote, out _));
         Assert.False(ProcessorCollateralFiles.TryRead(_folder, quote, out _, out var whyNot));
-        Assert.Contains("keep the one that is meant", whyNot, StringComparison.Ordinal);
+        Assert.Contains("keep the right one", whyNot, StringComparison.Ordinal);
     }
 }

@@ -77,14 +77,14 @@ public sealed class ProcessorCollateralFiles
 
         if (files is { _whole: not null, _bodies: [var (_, _, single), ..] })
         {
-            whyNot = $"{single}: a statement beside a whole collection of collateral for TDX: keep the one that is meant";
+            whyNot = $"{single}: a single statement next to a complete TDX collateral file: keep one of them";
             return false;
         }
 
         if (!files.IsAnything)
         {
             passedOver = [.. files._passedOver];
-            whyNot = $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
+            whyNot = $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
             return false;
         }
 
@@ -212,7 +212,7 @@ public sealed class ProcessorCollateralFiles
         // Two lists of one issuer, or of which product is not told: choosing would be guessing.
         if (lists.Length > 1 && evidence.Kind is not ProcessorEvidenceKind.TdxQuote)
         {
-            whyNot = $"{lists.Length} revocation lists of AMD's: {string.Join(", ", lists.Select(item => item.List.Issuer.CommonName))}; keep the one that is meant";
+            whyNot = $"{lists.Length} revocation lists of AMD's: {string.Join(", ", lists.Select(item => item.List.Issuer.CommonName))}; keep the right one";
         }
 
         return new SnpCollateral { Certificates = [.. _amd], Crl = lists.Length == 1 ? lists[0].Der : (ReadOnlyMemory<byte>?)null };
@@ -251,7 +251,7 @@ public sealed class ProcessorCollateralFiles
         var lists = _lists.Where(item => item.List.Issuer.Equals(issuer)).OrderByDescending(item => item.List.ThisUpdate).ToArray();
         if (lists is [var newest, var next, ..] && next.List.ThisUpdate == newest.List.ThisUpdate && lists.Any(item => item.List.ThisUpdate == newest.List.ThisUpdate && !item.Der.Span.SequenceEqual(newest.Der.Span)))
         {
-            whyNot ??= $"revocation lists of {issuer.CommonName} of one thisUpdate ({Utc.Text(newest.List.ThisUpdate)}) that differ: keep the one that is meant";
+            whyNot ??= $"revocation lists of {issuer.CommonName} of one thisUpdate ({Utc.Text(newest.List.ThisUpdate)}) that differ: keep the right one";
         }
 
         return lists is [var first, ..] ? first.Der : (ReadOnlyMemory<byte>?)null;
@@ -271,7 +271,7 @@ public sealed class ProcessorCollateralFiles
 
         if (bodies.Length != 1)
         {
-            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {meant}: keep the one that is meant" : null;
+            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {meant}: keep the right one" : null;
             return null;
         }
 

@@ -132,7 +132,7 @@ public static class ProcessorNeeds
         var authority = ItemVerification.PckAuthorityOf(leaf.Issuer.CommonName);
         if (!PckPlatform.TryRead(leaf, out var platform, out whyNot) || authority is null)
         {
-            whyNot ??= $"its PCK certificate was issued by \"{leaf.Issuer.CommonName}\", which is none of Intel's two";
+            whyNot ??= $"its PCK certificate was issued by \"{leaf.Issuer.CommonName}\", which is not one of Intel's two CAs";
             return false;
         }
 
@@ -164,7 +164,7 @@ public static class ProcessorNeeds
         var product = report.Product is SnpProduct.None && vcek is { } own ? ProductOf(own) : report.Product;
         if (product is SnpProduct.None)
         {
-            whyNot = "the report does not tell the processor's product: name its items yourself (amd-chain vcek/Milan, amd-crl vcek/Milan)";
+            whyNot = "the report does not state the processor's product: name the items yourself (amd-chain vcek/Milan, amd-crl vcek/Milan)";
             return false;
         }
 

@@ -109,7 +109,7 @@ internal static class ExtensionInspection
                 AuthorityInformationAccess => string.Join(", ", AccessDescriptions(value.ReadSequence())),
                 ExtendedKeyUsage => string.Join(", ", Identifiers(value.ReadSequence(), nested: false)),
                 CertificatePolicies => string.Join(", ", Identifiers(value.ReadSequence(), nested: true)),
-                OcspNoCheck => "this responder's certificate is not asked about",
+                OcspNoCheck => "the status of this responder's certificate is not checked",
                 CompositeDeviceId or DiceTcbInfo => Dice(certificate, extension.Oid, value.ReadSequence()),
                 SimulatedMarker or CriticalSimulatedMarker => "made by a simulator; real trust refuses it",
                 _ => null,

@@ -112,7 +112,7 @@ internal static class TdxInspection
         InspectionNode.Number("isvsvn", report.IsvSvn),
         InspectionNode.Hex("reportdata", report.ReportData.Bytes, whole: true)) with
     {
-        Shown = "QE report (the quoting enclave, which vouches for the attestation key)",
+        Shown = "QE report (the quoting enclave, which certifies the attestation key)",
     };
 
     private static IEnumerable<InspectionNode> Scalars(ReadOnlySpan<byte> signature) =>

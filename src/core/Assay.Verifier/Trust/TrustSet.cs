@@ -156,7 +156,7 @@ public sealed class TrustSet
         var all = devices.Concat(rims).Concat(intel).Concat(amd).Select(anchor => anchor.Fingerprint).ToArray();
         var shared = all.Distinct().Count() != all.Length;
         set = shared ? null : new TrustSet(kind, StrictJson.Text(root, "name") ?? "unnamed", devices, rims, intel, amd);
-        return shared ? new ParseFault("rim", 0, "a root stands twice, or under two purposes: RIM roots sign RIMs only, and so on") : null;
+        return shared ? new ParseFault("rim", 0, "a root appears twice, or for two purposes: each root has one purpose") : null;
     }
 
     private static bool Has(JsonElement root, string member) => root.TryGetProperty(member, out _);

@@ -100,12 +100,12 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
     private async Task<bool> PrintOutageAsync(CancellationToken cancellation)
     {
         console.WriteLine();
-        console.MarkupLine("[bold]The plug is pulled: collateral through a proxy, from its cache, from a bundle[/]");
+        console.MarkupLine("[bold]An outage: collateral through a proxy, from its cache, from a bundle[/]");
         var outcome = await DemoPlug.PullAsync(stage, cancellation).ConfigureAwait(false);
         Say(outcome.Proxied, $"through the proxy: {outcome.Fetched} items fetched from the services, each verified before it is kept");
         Say(outcome.Cached, $"the services are stopped: {outcome.FromCache} items from the cache");
         Say(outcome.Alone, $"the proxy is stopped too: all from a bundle of {outcome.Bundle.Items.Length} items that the site signed");
-        console.MarkupLineInterpolated($"  [{(outcome.Past is null ? "red" : "green")}]{(outcome.Past is null ? "PASSED " : "refused")}[/]  the same bundle, a second past the date that it was made known to be good until");
+        console.MarkupLineInterpolated($"  [{(outcome.Past is null ? "red" : "green")}]{(outcome.Past is null ? "PASSED " : "refused")}[/]  the same bundle, a second after the date it is good until");
         console.WriteLine(Folded.To($"           {outcome.Past?.Id ?? "bundle.current"}: {Printable.Of(outcome.Past?.Reason ?? "not found")}", console.Profile.Width));
         return outcome.AsExpected;
 
@@ -129,7 +129,7 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
     private void PrintShort(Verdict verdict, long milliseconds)
     {
         console.MarkupLineInterpolated($"  [bold green]{verdict.Word.ToUpperInvariant()}[/]  anchors: {verdict.Anchors}, freshness: {verdict.Freshness}, binding to a CVM: {verdict.Binding}  ({milliseconds} ms, nothing cached)");
-        console.WriteLine(Folded.To($"  weakened by {string.Join(", ", verdict.Weakened)}: devices alone are a weak statement", console.Profile.Width));
+        console.WriteLine(Folded.To($"  weakened by {string.Join(", ", verdict.Weakened)}: device evidence alone proves little", console.Profile.Width));
         foreach (var kind in verdict.Appraisal.Devices.GroupBy(device => (device.Kind, device.Device!.Identity.HardwareModel, device.Measurements?.Matched, device.Measurements?.Compared)))
         {
             var word = kind.Key.Kind switch { DeviceKind.Gpu => "GPUs", DeviceKind.Switch => "NVSwitches", _ => "devices of no known kind" };
@@ -151,7 +151,7 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
     {
         console.WriteLine();
         console.MarkupLine("[bold]Its result as a token, checked with the issuer's public key alone[/]");
-        console.WriteLine("  Its reader accepts by name what devices alone leave open (assay token verify --accept-weakened).");
+        console.WriteLine("  The reader accepts by name what device evidence alone leaves open (assay token verify --accept-weakened).");
         var token = stage.Token(verdict);
         var accepted = EatBundleReader.TryVerify(token, stage.Keys, stage.ExpectToken(stage.Nonce), out var verified, out var findings);
         if (!accepted)

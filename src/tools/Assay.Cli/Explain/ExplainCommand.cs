@@ -14,7 +14,7 @@ internal static class ExplainCommand
         var command = new DescribedCommand(
             "explain",
             "Explains what causes a finding and what to do about it, without a network.",
-            "0 explained · 2 unusable command line, or no check has this id",
+            "0 explained · 2 unusable command line, or an unknown id",
             [
                 "assay explain",
                 "assay explain report.nonce.match",

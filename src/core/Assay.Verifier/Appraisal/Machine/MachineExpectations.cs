@@ -160,6 +160,7 @@ public sealed record MachineExpectations
         DangerouslyAcceptNoCpuTee = true,
         RequiredBinding = RequiredBinding,
         DangerouslyAcceptedBinding = DangerouslyAcceptedBinding ?? (StatesProcessor ? GpuBinding.BootEvent : GpuBinding.None),
+        BindingIsDefault = RequiredBinding is null && DangerouslyAcceptedBinding is null,
         Challenged = key is null ? Nonce is not null || ReportData is not null : Challenge is not null,
         Platforms = References?.Platforms,
         Weakened = References is { IsSigned: false } ? [Weakening.ReferenceValuesUnsigned.Name] : [],

@@ -85,10 +85,10 @@ internal static class MachineJudgement
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
         candidate.Tee is { } tee ? Outcome.Held(tee.Technology.Name)
-        : candidate.Parts.Cpu is not null ? Outcome.Failed("what is shown as a processor's evidence holds none that could be read")
-        : candidate.StatesProcessor ? Outcome.Failed("something is demanded of a processor or of the boot, and no processor's evidence is shown: what is left out is missing", "none", "a TDX quote or an SNP report")
-        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and none was asked about: the host can read what the VM reads")
-        : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
+        : candidate.Parts.Cpu is not null ? Outcome.Failed("the processor evidence could not be read")
+        : candidate.StatesProcessor ? Outcome.Failed("you expect something of a processor or of the boot, and no processor evidence was given", "none", "a TDX quote or an SNP report")
+        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE evidence, and you did not ask for any: the host may be able to read what the VM reads")
+        : Outcome.Failed("there is no CPU TEE evidence: the host may be able to read what the VM reads", "none", "a TDX quote or an SNP report");
 
     private static Outcome PartsPassed(MachineParts parts, bool devicesAreAllowed)
     {
@@ -106,7 +106,7 @@ internal static class MachineJudgement
         var missing = given.Any(part => part.Findings!.Any(finding => finding.Cause is NotCheckedCause.Missing));
         var failed = open.Where(part => !missing || !part.Findings!.Any() || part.Findings!.Any(finding => finding.State is CheckState.Failed)).ToArray();
         return given.Length == 0 ? Outcome.Failed("there is no evidence at all")
-            : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass: nothing about the whole follows from what is not good in itself")
+            : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass, so the machine as a whole cannot pass")
             : open.Length > 0 ? Outcome.Stopped($"{Names(open)} could not be judged: collateral is missing")
             : Outcome.Held(Names(given));
 
@@ -120,14 +120,14 @@ internal static class MachineJudgement
     // its word. What is left to ask is whether one was chosen.
     private static Outcome AnchorsAreChosen(Candidate candidate) => candidate.Parts.Basis.Trust.Kind switch
     {
-        TrustSetKind.None => Outcome.Failed("nothing chosen is refused: say under whose anchors is judged"),
+        TrustSetKind.None => Outcome.Failed("no trust anchors were chosen: state whose anchors to judge under"),
         TrustSetKind.BuiltIn => Outcome.Held("built-in"),
         TrustSetKind.Simulated => Outcome.Held("simulated"),
         _ => Outcome.Held("custom"),
     };
 
     private static Outcome TimeIsChosen(Candidate candidate) => candidate.Parts.Basis.Time is { Source: not TimeSource.None } time ? Outcome.Held(Utc.Text(time.Instant))
-        : Outcome.Failed("nothing chosen is refused: say by which clock is judged");
+        : Outcome.Failed("no time was chosen: state by which clock to judge");
 
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
     {
@@ -136,18 +136,18 @@ internal static class MachineJudgement
         return expected is not { } wanted
             // A gate names exactly these devices; whose number nobody stated could all have been left out.
             ? kind is DeviceKind.Gpu && candidate.Stated.HasFlag(Statements.Gate)
-                ? Outcome.Failed("a boot gate is demanded, and no number of GPUs is stated: state how many must answer, 0 where none belongs to the machine", $"{found}", "a number")
-                : Outcome.NotApplicable($"{found}; no number is asked for")
+                ? Outcome.Failed("a boot gate is required, but the number of GPUs is not stated: state how many must answer (0 for a machine without GPUs)", $"{found}", "a number")
+                : Outcome.NotApplicable($"{found}; no number is required")
             : found == wanted ? Outcome.Held($"{found}")
-            : Outcome.Failed($"another number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
+            : Outcome.Failed($"a different number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
     }
 
     // Ids are those of the certificates that verified the evidence: nothing that it says of itself counts, and no second certificate beside them.
     private static Outcome ProcessorIsKnown(Candidate candidate) => (candidate.Expected.Platforms, candidate.Tee) switch
     {
         (null, _) => Outcome.NotApplicable("no list of known platforms is given"),
-        (_, null) => Outcome.Failed("a list of known platforms is given, and no processor's evidence is shown", "none", "a listed platform"),
-        (_, { IsAuthentic: false } tee) => Outcome.Stopped($"{tee.Technology.EvidenceName} is not authentic: it names no machine"),
+        (_, null) => Outcome.Failed("a list of known platforms is given, but no processor evidence", "none", "a listed platform"),
+        (_, { IsAuthentic: false } tee) => Outcome.Stopped($"{tee.Technology.EvidenceName} is not authentic, so it does not identify a machine"),
         ({ } known, { } tee) => tee.PlatformAmong(known),
     };
 
@@ -162,12 +162,12 @@ internal static class MachineJudgement
         if (candidate.Devices.IsEmpty)
         {
             return known.Devices.IsEmpty || candidate.Expected.StatesNoDevice ? Outcome.NotApplicable("no device is shown")
-                : Outcome.Failed("devices are listed as known, and none is shown: state that no device is expected where none belongs to the machine", "none", $"some of {known.Devices.Length} listed");
+                : Outcome.Failed("known devices are listed, but no device evidence was given: state that you expect no device if the machine has none", "none", $"some of {known.Devices.Length} listed");
         }
 
         var unknown = candidate.Devices.Where(device => device.Device is not { } authentic || !known.Devices.Contains(authentic.Identity.Id)).ToArray();
         return unknown.Length == 0 ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} listed")
-            : known.Devices.IsEmpty ? Outcome.Failed("the list of known platforms has no devices, and some are shown: a kind without a list has no known machine", $"{unknown.Length} devices", "platforms.devices")
+            : known.Devices.IsEmpty ? Outcome.Failed("the list of known platforms has no devices, so no device can be known", $"{unknown.Length} devices", "platforms.devices")
             : Outcome.Failed(
                 $"device {string.Join(", ", unknown.Select(device => device.Index))}: not among the known platforms",
                 Brief(unknown.Select(device => device.Device?.Identity.Id.ToString() ?? "not authentic")), $"one of {known.Devices.Length} listed");
@@ -201,8 +201,8 @@ internal static class MachineJudgement
         var nonce = key.DeviceNonce();
         var other = candidate.Devices.FirstOrDefault(device => device.Device is not { } authentic || !authentic.Report.Nonce.Equals(nonce));
         candidate.KeyBindsDevices = other is null;
-        return other is null ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} vouch for {key.Thumbprint}")
-            : Outcome.Failed($"device {other.Index} did not answer the nonce of this challenge and key: it vouches for another", other.Device?.Report.Nonce.ToString() ?? "not authentic", nonce.ToString());
+        return other is null ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} answer for the key {key.Thumbprint}")
+            : Outcome.Failed($"device {other.Index} did not answer the nonce of this challenge and key: it answered another", other.Device?.Report.Nonce.ToString() ?? "not authentic", nonce.ToString());
     }
 
     private static Outcome CpuNamesTheDevices(Candidate candidate)
@@ -217,8 +217,8 @@ internal static class MachineJudgement
         if (byTpm && (candidate.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
         {
             return Outcome.Failed(candidate.Tpm!.Findings.IsPassed() && candidate.Tpm.Quote is null
-                ? "no reference value names the paravisor whose vTPM should vouch for the key: any root process of the guest could have made it up"
-                : "the vTPM that should vouch for the key is not in the TEE of this CPU's report");
+                ? "no reference value names the paravisor whose vTPM should certify the key: any root process in the guest could have forged it"
+                : "the vTPM that should certify the key is not in the TEE of this CPU's report");
         }
 
         found = byTpm ? candidate.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
@@ -226,7 +226,7 @@ internal static class MachineJudgement
         candidate.CpuBindsDevices = CryptographicOperations.FixedTimeEquals(found, expected);
         return candidate.CpuBindsDevices ? Outcome.Held("challenge, key and device evidence")
             : Outcome.Failed(
-                "the CPU's report was made for another challenge, another key or other devices: parts of two machines or sessions are shown together",
+                "the CPU's report was made for a different challenge, key or set of devices: parts of two machines or sessions were combined",
                 Convert.ToHexStringLower(found), Convert.ToHexStringLower(expected));
     }
 
@@ -235,24 +235,24 @@ internal static class MachineJudgement
     {
         if (candidate.Parts.Boot is not { } boot)
         {
-            return Outcome.NotApplicable("no boot log is given: nothing but the boot event of a measured gate binds a GPU to a VM");
+            return Outcome.NotApplicable("no boot log is given: only a measured gate's boot event binds a GPU to a VM");
         }
 
         if (!boot.CarriesBootEvent || boot.Log is not { } log)
         {
             var failed = boot.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-            return failed is not null ? Outcome.Failed($"the boot log carries no event that counts: {failed.Id}: {failed.Reason}") : Outcome.NotApplicable("no gate of ours is asked about, or its register is not the VM's own");
+            return failed is not null ? Outcome.Failed($"the boot log has no valid boot event: {failed.Id}: {failed.Reason}") : Outcome.NotApplicable("no boot gate is expected, or its register does not belong to the VM");
         }
 
         var whyNot = log.Quoted.Kind switch
         {
             RegisterKind.Rtmr => candidate.Tee?.Registers is not { } signed ? "no TDX quote is authentic"
                 : log.Quoted.Values.All(item => signed.Values.TryGetValue(item.Key, out var value) && value == item.Value) ? null
-                : "the log was compared with the registers of another quote",
+                : "the log was compared with another quote's registers",
             RegisterKind.Pcr => candidate.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
-                : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of one outside the TEE"
+                : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of a TPM outside the TEE"
                 : IsOfTheCpu(candidate) ? null
-                : "the TPM is in another VM's TEE: the hardware report that vouches for its key is not the one of this CPU",
+                : "the TPM is in another VM's TEE: its key is certified by a different hardware report than this CPU's",
             _ => "the log is about no registers",
         } ?? WhyNoKnownGate(candidate.Parts, log.Quoted.Kind);
         candidate.HasBootEvent = whyNot is null;
@@ -268,13 +268,13 @@ internal static class MachineJudgement
         var boot = kind is not RegisterKind.Pcr || (tpm is not null && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
         var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(tpm?.Boot) : kind is not RegisterKind.Rtmr || tee?.Known is { NamesKernel: true };
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-        return kind is RegisterKind.Rtmr && tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
-            : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
+        return kind is RegisterKind.Rtmr && tpm is not null ? "next to a vTPM the RTMRs belong to the paravisor: a gate in the guest writes a PCR"
+            : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), so its registers prove nothing"
             : image && boot && !isWhole ? kind is RegisterKind.Pcr
-                ? "the reference values do not name what firmware loaded, its kernel and what that was given (PCR 4, and 9, or 11 with 12), and any other could have written the event"
-                : "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
-            : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
-            : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
+                ? "the reference values do not cover the boot loader, the kernel and its arguments (PCR 4, and 9, or 11 with 12), so any other kernel could have written the event"
+                : "the reference values cover the VM's firmware but not its kernel (RTMR1 and RTMR2), so any other kernel could have written the event"
+            : !image ? "the VM's image is not one of your known images, so any other image could have written the event: give reference values"
+            : !boot ? "the TPM's measurements are not one of your known boots, so any other boot could have written the event: give reference values with PCRs"
             : null;
     }
 
@@ -303,7 +303,7 @@ internal static class MachineJudgement
 
         if (candidate.Devices.Length == 0)
         {
-            return Outcome.NotApplicable("no device answers now: the boot event alone is believed");
+            return Outcome.NotApplicable("no device answers now: the boot event is believed on its own");
         }
 
         string[] named = [.. candidate.Parts.Boot!.Record!.Attestation!.Devices.Select(device => device.Id.ToString()).Order(StringComparer.Ordinal)];
@@ -318,7 +318,7 @@ internal static class MachineJudgement
     {
         if (!candidate.HasBootEvent)
         {
-            return Outcome.NotApplicable("no boot event vouches for the mode");
+            return Outcome.NotApplicable("no boot event states the mode");
         }
 
         var cc = candidate.Parts.Boot!.Record!.Attestation!.Cc;
@@ -329,9 +329,9 @@ internal static class MachineJudgement
             { Mode: GpuMode.Spt or GpuMode.Mpt } => BootCcMode.On,
             _ => null,
         }).OfType<BootCcMode>().Distinct().ToArray();
-        return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not tell their mode; the measured guest says {cc}")
-            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc.ToString().ToLowerInvariant()}, vouched by the measured guest and signed by the GPUs' mode")
-            : Outcome.Failed("the guest's word about the GPUs' mode and what they sign about it disagree", string.Join(", ", signed), $"{cc}");
+        return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not report their mode; the measured guest says {cc}")
+            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc.ToString().ToLowerInvariant()}, stated by the measured guest and confirmed by the GPUs' signed mode")
+            : Outcome.Failed("the guest and the GPUs' signed reports disagree about the GPUs' mode", string.Join(", ", signed), $"{cc}");
     }
 
     private static Outcome LevelIsMet(Candidate candidate)
@@ -347,10 +347,11 @@ internal static class MachineJudgement
         // Only who says that no device is expected is asked for no binding. Where nothing was said of devices and none is shown, the verdict
         // says so in its weakenings; what was demanded of them all the same is not met by leaving them out.
         return !hasDevices && expected.RequiredBinding is null && expected.StatesNoDevice ? Outcome.NotApplicable("no device is expected")
-            : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device is shown, and none was asked about")
+            : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device evidence was given, and none was required")
             : candidate.Tee is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
-            : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor's evidence is shown, and no binding was demanded" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
-            : Outcome.Failed(hasDevices ? "the devices are bound to the VM less than you demand" : "devices are demanded, and none is shown: what is left out is missing", hasDevices ? Word(candidate.Binding) : "no device", Word(wanted));
+            : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor evidence was given, and no binding was required" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
+            : !hasDevices ? Outcome.Failed("devices are required, but no device evidence was given", "no device", Word(wanted))
+            : Outcome.Failed(expected.BindingIsDefault ? "the devices are bound to the VM by less than a boot event, which is expected unless you say otherwise" : "the devices are bound to the VM less strongly than you require", Word(candidate.Binding), Word(wanted));
     }
 
     private static ImmutableArray<string> Weakenings(Candidate candidate)

@@ -89,7 +89,7 @@ public sealed record TdxQuote
         var authentication = Slice(ref wire, bytes, authenticationSize, "QE authentication data");
         var chainSize = ReadFrame(ref wire, PemChainCertification, end, "PCK certification data");
         var chain = Slice(ref wire, bytes, chainSize, "PCK certificate chain");
-        wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with what it frames");
+        wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with its content");
         var last = wire.Offset;
         wire.Require(AcceptZeroPadding && !wire.Bytes(wire.Remaining, "padding").ContainsAnyExcept((byte)0), "quote", "trailing bytes that are not zero");
         fault = wire.Fault;
@@ -142,14 +142,14 @@ public sealed record TdxQuote
         var found = wire.U16(field);
         wire.Require(found == type, field, $"type {type} is expected" + (found is 1 or 2 or 3 ? "; the types 1 to 3 name the platform and carry no certificate" : ""));
         var size = ReadLength(ref wire, field);
-        wire.Require(wire.Offset + size == end, field, "its size disagrees with what frames it");
+        wire.Require(wire.Offset + size == end, field, "its size disagrees with the enclosing structure");
         return size;
     }
 
     private static int ReadLength(ref WireReader wire, string field)
     {
         var length = wire.U32(field);
-        wire.Require(length <= wire.Remaining, field, "more bytes are announced than are left");
+        wire.Require(length <= wire.Remaining, field, "more bytes are declared than are left");
         return wire.Fault is null ? (int)length : 0;
     }
 

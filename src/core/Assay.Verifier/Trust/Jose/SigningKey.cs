@@ -82,7 +82,7 @@ public sealed class SigningKey : IDisposable
         }
 
         return text.StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----"u8) ? new ParseFault("PEM", 0, "the key is encrypted: decrypt it first (openssl pkcs8 -in FILE -out FILE)")
-            : text.StartsWith("-----BEGIN EC PARAMETERS-----"u8) ? new ParseFault("PEM", 0, "curve parameters stand before the key: make it with assay token keygen, or openssl ecparam -noout")
+            : text.StartsWith("-----BEGIN EC PARAMETERS-----"u8) ? new ParseFault("PEM", 0, "curve parameters precede the key: make it with assay token keygen, or openssl ecparam -noout")
             : new ParseFault("PEM", 0, $"-----BEGIN {Pkcs8}----- or -----BEGIN {Sec1}----- is expected");
     }
 
@@ -116,7 +116,7 @@ public sealed class SigningKey : IDisposable
             var made = new SigningKey(ecdsa, publicKey);
             if (!publicKey.Verifies("trial"u8, made.Sign("trial"u8)))
             {
-                return new ParseFault("key", 0, "the public half in the file is another key's");
+                return new ParseFault("key", 0, "the public key in the file belongs to a different key");
             }
 
             key = made;

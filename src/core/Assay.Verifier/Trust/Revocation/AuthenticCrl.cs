@@ -99,7 +99,7 @@ internal sealed class AuthenticCrl
             : marked != (kind is TrustSetKind.Simulated) ? "the list's issuer and the trust set disagree on being simulated"
             : !list.Issuer.Equals(issuer.Subject) ? $"the list names the issuer \"{list.Issuer}\", not \"{issuer.Subject}\""
             : list.AuthorityKeyIdentifier is { } authority && issuer.Extensions.SubjectKeyIdentifier is { } key && !CryptographicOperations.FixedTimeEquals(authority, key) ? "the list's authorityKeyIdentifier is not its issuer's subjectKeyIdentifier"
-            : issuer.BasicConstraints is not { CertificateAuthority: true } ? "the list's issuer is no CA"
+            : issuer.BasicConstraints is not { CertificateAuthority: true } ? "the list's issuer is not a CA"
             : issuer.KeyUsage is not { CrlSign: true } ? "the list's issuer may not sign lists (keyUsage)"
             : !list.IsSignedBy(issuer, cache.Meter) ? "the list was not signed by the key of its issuer"
             : null;
