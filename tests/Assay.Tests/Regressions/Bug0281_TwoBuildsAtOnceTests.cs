@@ -33,7 +33,7 @@ public sealed class Bug0281_TwoBuildsAtOnceTests : IDisposable
             Directory.CreateDirectory(At(folder));
         }
 
-        foreach (var file in (string[])["src/Program.cs", "Directory.Build.props", "global.json", "eng/Binary.props", "docs/troubleshooting.md"])
+        foreach (var file in (string[])["src/Program.cs", "Directory.Build.props", "global.json", "eng/Binary.props", "docs/troubleshooting/devices.md"])
         {
             File.WriteAllText(At(file), "");
         }
