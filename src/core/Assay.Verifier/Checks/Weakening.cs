@@ -79,6 +79,8 @@ public sealed record Weakening
 
     internal static Weakening TdxTcbStatusAccepted { get; } = new("tdx-tcb-status-accepted");
 
+    internal static Weakening TdxTextBehindQuoteAccepted { get; } = new("tdx-text-behind-quote-accepted");
+
     internal static Weakening TimeStated { get; } = new("time-stated");
 
     internal static Weakening TpmNoNonce { get; } = new("tpm-no-nonce");

@@ -117,10 +117,14 @@ internal static class MachineAssurance
             (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices have to do with this VM: nothing binds the two."),
             (devices && machine.Binding is not GpuBinding.BootEvent, "That confidential computing is switched on, or DEVTOOLS off: only the measured guest can vouch for it."),
             (devices && machine.Binding is GpuBinding.BootEvent, "That no live relay stands between the VM and devices of the same kind elsewhere: nothing before TEE-IO shows that."),
+            (Unread(parts, "aa_eventlog"), "What the attestation agent's own log (aa_eventlog) says: it was shown, and nothing here reads it or compares it with a register."),
+            (Unread(parts, "init-data"), "What the init data say: they were shown, and nothing here compares them with MRCONFIGID or HOST_DATA."),
             (!devices && parts.Cpu is not null, "Anything about GPUs: none was shown."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
+
+    private static bool Unread(MachineParts parts, string member) => parts.Cpu?.Evidence.Unread.Contains(member) is true;
 
     private static bool Held(IEnumerable<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
 

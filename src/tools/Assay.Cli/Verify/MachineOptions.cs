@@ -82,6 +82,8 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptMaskedChipId { get; } = new("--dangerously-accept-masked-chip-id") { Description = "accept an SNP report that masks its CHIP_ID (its VCEK must be given); it is never a known platform; the verdict says so" };
 
+    public Option<bool> AcceptTextBehind { get; } = new("--dangerously-accept-text-behind-quote") { Description = "with --at: accept text behind a TDX quote, which nobody signed, as some recordings have it; the verdict says so" };
+
     public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
 
     public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
@@ -90,7 +92,7 @@ internal sealed class MachineOptions
     public IEnumerable<Option> AboutProcessors =>
     [
         ProcessorEvidence, ProcessorCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptDebug, AcceptSeptVe, RequireBinding,
+        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptTextBehind, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 
     public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];

@@ -82,6 +82,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
                 DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
                 DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
                 DangerouslyAcceptMaskedChipId = parsed.GetValue(options.AcceptMaskedChipId),
+                DangerouslyAcceptTextBehindQuote = TextBehind(common.Basis.Time),
                 DangerouslyAcceptedTcbStatuses = statuses,
                 DangerouslyAcceptedTcbFrom = from,
                 DangerouslyAcceptedTcbGrace = grace,
@@ -302,6 +303,18 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             }
 
             return (from, days is > 0 and <= MostDays ? TimeSpan.FromDays(days.Value) : null);
+        }
+
+        // For recordings: a machine that answers now has no need of it.
+        private bool TextBehind(EvaluationTime time)
+        {
+            var accepted = parsed.GetValue(options.AcceptTextBehind);
+            if (accepted && time.Source is TimeSource.System)
+            {
+                refuse("cli.at", $"{options.AcceptTextBehind.Name} is for recorded quotes, which are judged at their own time: give --at RFC3339 too");
+            }
+
+            return accepted;
         }
 
         // A name that no statement of Intel's can have would refuse nothing.

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Assay.Wire;
 
 namespace Assay.Evidence.Tdx;
@@ -17,7 +19,10 @@ public sealed record TdxQuote
     /// <summary>Leniency: quoting enclaves count the C string's ending NUL into the PEM chain. One is dropped.</summary>
     public const bool AcceptTerminatedChain = true;
 
-    private const int HeaderSize = 48;
+    /// <summary>The most bytes of text behind a quote that can be accepted by name: a label, and no second file.</summary>
+    internal const int LongestTextBehind = 256;
+
+    private const int ShownText = 60;
     private const int EcdsaP256 = 2;
     private const uint TdxType = 0x81;
     private const int QeReportCertification = 6;
@@ -55,14 +60,21 @@ public sealed record TdxQuote
     /// <summary>PEM: the PCK certificate, its CA, Intel's root.</summary>
     public required ReadOnlyMemory<byte> PckChain { get; init; }
 
-    /// <summary>The quote without its padding.</summary>
+    /// <summary>The quote without its padding, and without text behind it.</summary>
     public required ReadOnlyMemory<byte> Bytes { get; init; }
+
+    /// <summary>Text behind the quote, which nobody signed; empty where none is, and always unless it was accepted by name.</summary>
+    public ReadOnlyMemory<byte> TextBehind { get; init; }
 
     // 939A7233F79C4CA9940A0DB3957F0607: Intel's quoting enclave.
     private static ReadOnlySpan<byte> IntelVendor => [0x93, 0x9A, 0x72, 0x33, 0xF7, 0x9C, 0x4C, 0xA9, 0x94, 0x0A, 0x0D, 0xB3, 0x95, 0x7F, 0x06, 0x07];
 
     /// <summary>Reads one quote. Other bytes than zero behind it are a fault.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
+    public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault) =>
+        TryParse(source, dangerouslyAcceptTextBehind: false, out quote, out fault);
+
+    /// <summary>Reads one quote, and text behind it where that is accepted: printable ASCII and ends of lines, 256 bytes at most. A weakening.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> source, bool dangerouslyAcceptTextBehind, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
     {
         quote = null;
         fault = source.Length > Limits.TdxQuoteBytes ? new ParseFault("quote", 0, $"larger than {Limits.TdxQuoteBytes} bytes") : null;
@@ -91,7 +103,7 @@ public sealed record TdxQuote
         var chain = Slice(ref wire, bytes, chainSize, "PCK certificate chain");
         wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with what it frames");
         var last = wire.Offset;
-        wire.Require(AcceptZeroPadding && !wire.Bytes(wire.Remaining, "padding").ContainsAnyExcept((byte)0), "quote", "trailing bytes that are not zero");
+        var text = ReadBehind(ref wire, bytes, dangerouslyAcceptTextBehind);
         fault = wire.Fault;
         quote = fault is not null ? null : new TdxQuote
         {
@@ -106,9 +118,34 @@ public sealed record TdxQuote
             QeAuthenticationData = authentication,
             PckChain = AcceptTerminatedChain && chain.Span is [.., 0] ? chain[..^1] : chain,
             Bytes = bytes[..last],
+            TextBehind = text,
         };
         return quote is not null;
     }
+
+    private static ReadOnlyMemory<byte> ReadBehind(ref WireReader wire, ReadOnlyMemory<byte> bytes, bool acceptText)
+    {
+        var behind = Slice(ref wire, bytes, wire.Remaining, "padding");
+        if (AcceptZeroPadding && !behind.Span.ContainsAnyExcept((byte)0))
+        {
+            return default;
+        }
+
+        var isText = behind.Span.IndexOfAnyExcept(s_text) < 0;
+        wire.Require(isText && acceptText && behind.Length <= LongestTextBehind, "quote",
+            !isText ? "trailing bytes that are not zero"
+            : behind.Length > LongestTextBehind ? $"{behind.Length} bytes of text behind it: cut them off"
+            : $"{behind.Length} bytes of text behind it, which nobody signed (\"{Shown(behind.Span)}\"): cut them off, or accept them by name with --dangerously-accept-text-behind-quote and --at");
+        return behind;
+    }
+
+    private static string Shown(ReadOnlySpan<byte> text)
+    {
+        var words = Encoding.ASCII.GetString(text).Trim().ReplaceLineEndings(" ");
+        return words.Length <= ShownText ? words : $"{words[..ShownText]}…";
+    }
+
+    private static readonly SearchValues<byte> s_text = SearchValues.Create([(byte)'\n', (byte)'\r', .. Enumerable.Range(0x20, 0x7F - 0x20).Select(value => (byte)value)]);
 
     private static (int Version, ReadOnlyMemory<byte> UserData) ReadHeader(ref WireReader wire, ReadOnlyMemory<byte> bytes)
     {
