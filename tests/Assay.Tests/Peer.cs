@@ -17,6 +17,9 @@ internal sealed class Peer
 
     private Peer(string path) => _path = path;
 
+    /// <summary>Where it is.</summary>
+    public string Program => _path;
+
     public static Peer Require(string program)
     {
         var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)

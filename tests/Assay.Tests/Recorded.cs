@@ -14,7 +14,7 @@ internal static class Recorded
 
     public static string PathOf(string relative)
     {
-        Assert.SkipUnless(Present, "recorded vectors are absent: set ASSAY_VECTORS or link vectors/recorded (docs/vectors.md)");
+        Assert.SkipUnless(Present, "recorded vectors are absent: set ASSAY_VECTORS or link vectors/recorded (docs/development/vectors.md)");
         return Path.Combine(Root!, relative);
     }
 

@@ -15,6 +15,9 @@ public readonly record struct AppraisalProgress(int Done, int Total, string Item
 {
     /// <summary>What kind of item that is.</summary>
     public CollateralKind Kind { get; init; }
+
+    /// <summary>Whether the item was answered just now; otherwise it begins to be asked for.</summary>
+    public bool IsAnswered { get; init; }
 }
 
 /// <summary>
@@ -106,7 +109,7 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             }
             finally
             {
-                progress?.Report(new AppraisalProgress(Interlocked.Increment(ref done), total, item) { Kind = question.Key.Kind });
+                progress?.Report(new AppraisalProgress(Interlocked.Increment(ref done), total, item) { Kind = question.Key.Kind, IsAnswered = true });
                 places.Release();
             }
         }

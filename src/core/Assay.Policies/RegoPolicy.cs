@@ -113,7 +113,7 @@ public sealed class RegoPolicy
         foreach (var module in fault is null && data is not null ? parsed : [])
         {
             fault ??= module.FirstRuleIn(data!) is not { } covered ? null
-                : new PolicyFault(PolicyFaultKind.DataCoverRule, module.File, $"{covered} stands in the policy and in the data: where the rule is undefined, the data would answer for it. Take it out of the data.", covered);
+                : new PolicyFault(PolicyFaultKind.DataCoverRule, module.File, $"{covered} is defined in the policy and in the data: where the rule is undefined, the data would be used instead. Remove it from the data.", covered);
         }
 
         if (fault is not null || !TryPrepare(parsed, data, rule!, explain: false, out var query, out fault))
@@ -157,8 +157,8 @@ public sealed class RegoPolicy
             { Value: null } => Refused($"{Rule} is undefined{Why(document, view.At)}"),
             { Value.Kind: RegoKind.Boolean } => Refused($"{Rule} is false{Why(document, view.At)}"),
             // Not the whole document: a policy may make one that takes a gigabyte to write.
-            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocument.KindOf(result.Value)} and no boolean"),
-            _ => Refused(Printable.Of($"{Rule} is {PolicyDocument.KindOf(result.Value!)} and no boolean: {Shown(result.Value!)}")),
+            { Value.Kind: RegoKind.Object or RegoKind.Array or RegoKind.Set } => Refused($"{Rule} is {PolicyDocument.KindOf(result.Value)} and not a boolean"),
+            _ => Refused(Printable.Of($"{Rule} is {PolicyDocument.KindOf(result.Value!)} and not a boolean: {Shown(result.Value!)}")),
         };
     }
 
@@ -306,7 +306,7 @@ public sealed class RegoPolicy
             }
             else
             {
-                fault = new PolicyFault(PolicyFaultKind.DataConflict, name, $"{conflict} has another value in a document before it: name it once");
+                fault = new PolicyFault(PolicyFaultKind.DataConflict, name, $"{conflict} has a different value in an earlier document: define it once");
                 return false;
             }
         }

@@ -49,7 +49,7 @@ public sealed partial class CollateralProxy : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(verification);
         if (verification.Trust.Kind is TrustSetKind.Simulated && options.Listen.Any(address => !IPAddress.IsLoopback(address.Address)))
         {
-            throw new ArgumentException("simulated anchors are served on loopback alone (S-12)", nameof(options));
+            throw new ArgumentException("simulated anchors are served on loopback only (S-12)", nameof(options));
         }
 
         // Empty: an appsettings.json in the folder or a variable may not open a listener of its own.
@@ -108,7 +108,7 @@ public sealed partial class CollateralProxy : IAsyncDisposable
         }
 
         var listeners = Addresses.Select((address, index) => $"{address} ({Describe(options.Pools.GetValueOrDefault(index, PoolView.Default))})");
-        Log.Started(_logger, string.Join(", ", listeners), cache.Folder is { } folder ? LogText.Of(folder) : "none, in memory alone", cache.Count, LogText.Of(trust.Name));
+        Log.Started(_logger, string.Join(", ", listeners), cache.Folder is { } folder ? LogText.Of(folder) : "none, in memory only", cache.Count, LogText.Of(trust.Name));
     }
 
     private static string Describe(PoolView view) => $"pool {view.Pool}{(view.WithStaged ? " with its staged sets" : "")}";

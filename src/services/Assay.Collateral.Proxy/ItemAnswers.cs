@@ -15,7 +15,7 @@ internal sealed class ItemAnswers(CollateralCache cache, TimeProvider time)
     {
         if (!key.IsSound)
         {
-            await Refusal.BadRequestAsync(context, "the address names nothing that there could be").ConfigureAwait(false);
+            await Refusal.BadRequestAsync(context, "there is nothing at this address").ConfigureAwait(false);
             return;
         }
 

@@ -36,7 +36,7 @@ internal static class MetricsText
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_size_bytes {cache.Bytes}\n");
         Head(text, "assay_collateral_bundle_sequence", "Sequence of the last bundle that was taken in; 0 before the first.", "gauge");
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_bundle_sequence {cache.BundleSequence}\n");
-        Head(text, "assay_collateral_ready", "Whether the clock allows judging.", "gauge");
+        Head(text, "assay_collateral_ready", "Whether the clock is good enough to verify.", "gauge");
         text.Append(CultureInfo.InvariantCulture, $"assay_collateral_ready {(cache.WhyNotClock() is null ? 1 : 0)}\n");
         Head(text, "assay_collateral_expires_seconds", "Seconds until an item no longer holds; the ones that end first.", "gauge");
         foreach (var (key, seconds) in cache.Expiries())

@@ -32,7 +32,7 @@ internal sealed class RimEndpoints(ItemAnswers answers, CollateralCache cache, H
     {
         if (!RimIds.IsSafe(id))
         {
-            return Refusal.BadRequestAsync(context, "the id has characters that none has");
+            return Refusal.BadRequestAsync(context, "the id has characters that no RIM id has");
         }
 
         if (cache.Pools.WhyNot(ProxyListeners.PoolOf(context), id) is { } denied)

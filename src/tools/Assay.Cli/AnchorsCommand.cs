@@ -14,6 +14,8 @@ internal static class AnchorsCommand
     {
         var file = AnchorsFile.Option();
         file.Description = "list the roots of this file (docs/reference/anchors.md) instead of those built in";
+        var pem = new Option<string?>("--pem") { Description = "print the certificates of the built-in roots in PEM: all of them, or those of a name or of device, rim, intel or amd", HelpName = "NAME", Arity = ArgumentArity.ZeroOrOne };
+        pem.CompletionSources.Add([.. Of(TrustSet.BuiltIn).SelectMany(root => new[] { root.Member, root.Anchor.Label }).Distinct()]);
         var format = Options.Format();
         var command = new DescribedCommand(
             "anchors",
@@ -22,13 +24,45 @@ internal static class AnchorsCommand
             [
                 "assay anchors",
                 "assay anchors --format json",
+                "assay anchors --pem intel > intel-root.pem",
                 "assay anchors --anchors anchors.json",
             ])
         {
-            file, format,
+            file, pem, format,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(file), parsed.GetValue(format) == Options.Json));
+        command.SetAction(parsed => parsed.GetResult(pem) is { Implicit: false }
+            ? PrintPem(parsed.GetValue(pem), WhyNotPem(parsed, file, format))
+            : Run(parsed.GetValue(file), parsed.GetValue(format) == Options.Json));
         return command;
+    }
+
+    private static string? WhyNotPem(ParseResult parsed, Option<string?> file, Option<string> format) =>
+        parsed.GetValue(file) is { } name ? $"--pem prints the built-in roots, and {name} holds its own in PEM: give one of --pem and --anchors"
+        : parsed.GetValue(format) == Options.Json ? "--pem prints PEM and nothing else: leave --format json out"
+        : null;
+
+    private static int PrintPem(string? name, string? whyNot)
+    {
+        var known = Of(TrustSet.BuiltIn);
+        var asked = known.Where(root => name is null || root.Member == name || string.Equals(root.Anchor.Label, name, StringComparison.OrdinalIgnoreCase)).ToArray();
+        if (whyNot is null && asked.Length == 0)
+        {
+            string[] names = [.. known.Select(root => root.Member).Concat(known.Select(root => root.Anchor.Label)).Distinct()];
+            whyNot = $"--pem: \"{name}\" is not the name of a root{Nearest.Asked(name!, names)}; they are {string.Join(", ", names)}";
+        }
+
+        if (whyNot is not null)
+        {
+            Output.Error("cli.anchors", whyNot);
+            return ExitCode.Unusable;
+        }
+
+        foreach (var root in asked)
+        {
+            Console.Out.Write(RootCertificates.PemOf(root.Anchor));
+        }
+
+        return ExitCode.Verified;
     }
 
     private static int Run(string? file, bool json)
@@ -44,24 +78,25 @@ internal static class AnchorsCommand
             return ExitCode.Unusable;
         }
 
-        Root[] roots =
-        [
-            .. set.DeviceAnchors.Select(anchor => new Root("device", "GPUs and switches", anchor)),
-            .. set.RimAnchors.Select(anchor => new Root("rim", "signers of RIMs, and nothing else", anchor)),
-            .. set.IntelAnchors.Select(anchor => new Root("intel", "TDX quotes and Intel's statements", anchor)),
-            .. set.AmdAnchors.Select(anchor => new Root("amd", "SEV-SNP reports", anchor)),
-        ];
         if (json)
         {
-            WriteJson(set, roots);
+            WriteJson(set, Of(set));
         }
         else
         {
-            WriteText(set, roots);
+            WriteText(set, Of(set));
         }
 
         return ExitCode.Verified;
     }
+
+    private static Root[] Of(TrustSet set) =>
+    [
+        .. set.DeviceAnchors.Select(anchor => new Root("device", "GPUs and switches", anchor)),
+        .. set.RimAnchors.Select(anchor => new Root("rim", "signers of RIMs, and nothing else", anchor)),
+        .. set.IntelAnchors.Select(anchor => new Root("intel", "TDX quotes and Intel's statements", anchor)),
+        .. set.AmdAnchors.Select(anchor => new Root("amd", "SEV-SNP reports", anchor)),
+    ];
 
     private static void WriteText(TrustSet set, Root[] roots)
     {
@@ -80,7 +115,7 @@ internal static class AnchorsCommand
         }
 
         Output.Out.WriteLine();
-        Line("openssl prints the fingerprint with colons and capitals; docs/verify-by-hand.md checks a report and a quote up to these roots with openssl alone.");
+        Line("openssl prints the fingerprint with colons and capitals; assay anchors --pem prints the certificates, and docs/security/verify-by-hand.md checks a report and a quote up to these roots with openssl alone.");
     }
 
     private static void WriteJson(TrustSet set, Root[] roots)

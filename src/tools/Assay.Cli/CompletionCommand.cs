@@ -32,7 +32,7 @@ internal static class CompletionCommand
     public static DescribedCommand Create()
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
-        shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
+        shell.OneOf("bash", "zsh", "fish");
         var command = new DescribedCommand(
             "completion",
             "Prints the completion script of a shell.",

@@ -10,7 +10,6 @@ internal static class Options
     public static Option<string> Format()
     {
         var format = new Option<string>("--format") { Description = "text for people, json for programs", DefaultValueFactory = _ => "text" };
-        format.AcceptOnlyFromAmong("text", Json);
-        return format;
+        return format.OneOf("text", Json);
     }
 }

@@ -34,7 +34,8 @@ internal static class Output
             Out = new AnsiConsoleOutput(writer),
             Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect,
             ColorSystem = redirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
-            Interactive = InteractionSupport.No,
+            // Bars are drawn for people alone; nothing is asked of anybody.
+            Interactive = redirected ? InteractionSupport.No : InteractionSupport.Detect,
         });
         if (redirected)
         {

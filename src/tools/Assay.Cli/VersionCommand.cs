@@ -13,7 +13,7 @@ internal static class VersionCommand
         var format = Options.Format();
         var command = new DescribedCommand(
             "version",
-            "Shows the version and the release date, which no honest clock precedes.",
+            "Shows the version and the release date.",
             "0 printed · 2 unusable command line",
             [
                 "assay version",

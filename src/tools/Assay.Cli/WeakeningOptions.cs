@@ -11,7 +11,7 @@ internal static class WeakeningOptions
     public static Option<string?> RequireBinding()
     {
         var option = new Option<string?>("--require-binding") { Description = "how devices must be bound to a confidential VM, at the least: evidence-hash or boot-event", HelpName = "LEVEL" };
-        return option.AcceptOnlyFromAmong("evidence-hash", "boot-event");
+        return option.OneOf("evidence-hash", "boot-event");
     }
 
     public static GpuBinding? Binding(string? word) => word switch

@@ -16,6 +16,12 @@ internal static class WrongFile
     public static string Message(string name, string option, string takes, ReadOnlySpan<byte> file, string fault, params ReadOnlySpan<ContentKind> taken)
     {
         var content = FileContent.Of(file);
+        // The pair of what is expected: the way from one to the other is one command.
+        if (content.Kind is ContentKind.PrivateKey && taken.Contains(ContentKind.KeySet))
+        {
+            return Printable.Of($"{name}: this is a private key; its public half is expected, as a key set (JWKS): assay token jwks --signing-key {name} prints it");
+        }
+
         return Printable.Of(taken.Contains(content.Kind) ? $"{name}: {fault}" : $"{name}: this is {content.Phrase}; {option} takes {takes}{Use(content.Kind)}");
     }
 

@@ -40,7 +40,7 @@ internal sealed class EvidenceCommand
         }
 
         var now = TimeProvider.System.GetUtcNow();
-        using var authority = SimulatedAuthority.Create(now);
+        using var authority = _world.Authority(parsed, now);
         if (!_world.TryCreate(parsed, authority, now, out var world))
         {
             return SimulatorCommandLine.Unusable;

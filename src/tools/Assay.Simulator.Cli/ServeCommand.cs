@@ -35,7 +35,7 @@ internal sealed class ServeCommand
         }
 
         var now = TimeProvider.System.GetUtcNow();
-        using var authority = SimulatedAuthority.Create(now);
+        using var authority = _machine.Authority(parsed, now);
         if (!_machine.TryCreate(parsed, authority, now, out var world))
         {
             return SimulatorCommandLine.Unusable;

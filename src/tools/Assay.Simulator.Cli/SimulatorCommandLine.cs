@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace Assay.Simulator.Cli;
 
@@ -18,16 +19,17 @@ internal static class SimulatorCommandLine
         "assay-sim faults",
     ];
 
+    public static RootCommand Create() => new("Simulates GPUs, switches and machines, and the services around them. Nobody trusts its output without being told to.")
+    {
+        EvidenceCommand.Machine(),
+        EvidenceCommand.Device(),
+        ServeCommand.Create(),
+        FaultsCommand.Create(),
+    };
+
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var root = new RootCommand("Software GPUs, switches and machines, and the services around them. What it makes is trusted by nobody who is not told to.")
-        {
-            EvidenceCommand.Machine(),
-            EvidenceCommand.Device(),
-            ServeCommand.Create(),
-            FaultsCommand.Create(),
-        };
-
+        var root = Create();
         // Without response files, as the command assay.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (arguments.Length == 0)
@@ -41,7 +43,7 @@ internal static class SimulatorCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                Error("sim.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal));
+                Error("sim.arguments", Plain(error));
             }
 
             return Unusable;
@@ -58,6 +60,13 @@ internal static class SimulatorCommandLine
             return Internal;
         }
     }
+
+    /// <summary>The library's words, but for those about its types.</summary>
+    public static string Plain(ParseError error) => error.SymbolResult is OptionResult { Option: { } option, Tokens: [{ Value: var value }, ..] } && Number(option.ValueType)
+        ? $"{option.Name}: a whole number is expected, found \"{value}\""
+        : error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal);
+
+    private static bool Number(Type type) => type == typeof(int) || type == typeof(int?);
 
     public static void Error(string id, string message) => Console.Error.WriteLine($"assay-sim: {id}: {message}");
 }

@@ -20,7 +20,7 @@ internal sealed class WorldOptions
     };
 
     /// <summary>The command that verifies, as it is called from here.</summary>
-    public static string Assay => Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "./assay";
+    public static string Assay => Environment.GetEnvironmentVariable("ASSAY_COMMAND") ?? "assay";
 
     private readonly Option<string> _fault = new("--fault") { Description = "what is wrong (assay-sim faults lists them)", HelpName = "NAME", DefaultValueFactory = _ => SimulatedFault.None.Name };
     private readonly Option<int> _target = new("--device-index") { Description = "which device is at fault, 0-based, GPUs before switches", HelpName = "N" };
@@ -29,6 +29,7 @@ internal sealed class WorldOptions
     private readonly Option<string> _device = new("--device") { Description = "what is simulated", DefaultValueFactory = _ => "hopper-580" };
     private readonly Option<int> _gpus = new("--gpus") { Description = "GPUs of the machine, 1 to 8", HelpName = "N", DefaultValueFactory = _ => 8 };
     private readonly Option<int> _switches = new("--switches") { Description = "switches of the machine, 0 to 18", HelpName = "N", DefaultValueFactory = _ => 4 };
+    private readonly Option<bool> _critical = new("--critical-marker") { Description = "mark certificates by a critical extension, which every other verifier refuses" };
     private readonly bool _isMachine;
 
     public WorldOptions(bool isMachine)
@@ -42,11 +43,14 @@ internal sealed class WorldOptions
     public void AddTo(Command command)
     {
         Option[] own = _isMachine ? [_gpus, _switches] : [_device];
-        foreach (var option in (Option[])[.. own, _fault, _target, _rim, _index])
+        foreach (var option in (Option[])[.. own, _fault, _target, _rim, _index, _critical])
         {
             command.Options.Add(option);
         }
     }
+
+    /// <summary>The authority that certifies what is simulated.</summary>
+    public SimulatedAuthority Authority(ParseResult parsed, DateTimeOffset now) => SimulatedAuthority.Create(now, parsed.GetValue(_critical));
 
     public bool TryCreate(ParseResult parsed, SimulatedAuthority authority, DateTimeOffset now, [NotNullWhen(true)] out SimulatedWorld? world)
     {

@@ -128,7 +128,7 @@ public partial class DeviceModelTests
         Assert.Equal(CheckState.Held, findings.Single(finding => finding.Id == "device.chain.trusted").State);
         var refused = findings.Single(finding => finding.Id == "device.identity.known");
         Assert.Equal(CheckState.Failed, refused.State);
-        Assert.StartsWith($"\"{leaf}\" under \"{device}\" names no device that is understood: GH??? (GSP), ", refused.Reason, StringComparison.Ordinal);
+        Assert.StartsWith($"\"{leaf}\" under \"{device}\" is not a supported device: GH??? (GSP), ", refused.Reason, StringComparison.Ordinal);
         Assert.EndsWith($"{DeviceModels.Recipe} says how a model is added", refused.Reason, StringComparison.Ordinal);
         Assert.Equal(NotCheckedCause.Stopped, findings.Single(finding => finding.Id == "report.fields.wellformed").Cause);
     }
@@ -178,7 +178,7 @@ public partial class DeviceModelTests
     [Fact]
     public void The_document_names_every_model_and_no_other()
     {
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "technologies", "gpu.md")).ReplaceLineEndings("\n");
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "technologies", "gpu.md")).ReplaceLineEndings("\n");
         var documented = ModelRow().Matches(text).Select(match => (match.Groups[1].Value, match.Groups[2].Value));
 
         Assert.Equal(DeviceModels.All.Select(row => (row.Name, row.Certificates.HardwareModel)), documented);
@@ -190,7 +190,7 @@ public partial class DeviceModelTests
         var text = File.ReadAllText(Path.Combine(Repository.Root, DeviceModels.Recipe));
 
         Assert.All(typeof(DeviceModel).GetProperties().Select(property => property.Name), field => Assert.Contains($"`{field}`", text, StringComparison.Ordinal));
-        Assert.Contains("(adding-a-device.md)", File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md")), StringComparison.Ordinal);
+        Assert.Contains("(development/adding-a-device.md)", File.ReadAllText(Path.Combine(Repository.Root, "docs", "architecture.md")), StringComparison.Ordinal);
     }
 
     private static DeviceModel Row(string name) => DeviceModels.All.Single(row => row.Name == name);

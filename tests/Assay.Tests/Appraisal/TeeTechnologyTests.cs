@@ -51,7 +51,7 @@ public class TeeTechnologyTests
     [Fact]
     public void The_recipe_for_a_further_one_names_every_member_of_a_row()
     {
-        var recipe = File.ReadAllText(Path.Combine(Repository.Root, "docs", "adding-a-processor.md"));
+        var recipe = File.ReadAllText(Path.Combine(Repository.Root, "docs", "development", "adding-a-processor.md"));
         var members = typeof(TeeTechnology).GetMembers(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.DeclaredOnly)
             .Where(member => member is System.Reflection.PropertyInfo or System.Reflection.MethodInfo { IsSpecialName: false }).Select(member => member.Name);
 

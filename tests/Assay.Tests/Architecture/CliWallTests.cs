@@ -49,7 +49,7 @@ public class CliWallTests
         // Bytes to records.
         "BootEventPayload.Read", "EatBundle.TryParse", "IntelStatement.TryParseBody", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
         // Expectations.
-        "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
+        "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "PolicySourceFile..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.
         "EatBundleWriter.TryWrite", "NvidiaEar.TryWrite", "RandomSource..ctor", "TrusteeEar.TryWrite", "VerdictJson.StateWord", "VerdictJson.Write",
         // Tokens of others.

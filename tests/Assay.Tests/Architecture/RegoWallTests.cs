@@ -63,7 +63,7 @@ public partial class RegoWallTests
     [Fact]
     public void The_rooms_in_the_documentation_are_those_of_the_code()
     {
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "rego.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "rego.md"));
         var documented = RoomRow().Matches(text).Select(match => match.Groups[1].Value is Root ? Facade : match.Groups[1].Value);
 
         Assert.Equal(s_rooms, documented);

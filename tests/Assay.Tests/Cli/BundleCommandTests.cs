@@ -105,7 +105,6 @@ public sealed class BundleCommandTests(BundleCommandTests.Site site) : IClassFix
     {
         Assert.Contains("cli.bundle", s_assay.Says(2, site.Verify("--bundle", site.Bundle)), StringComparison.Ordinal);
         Assert.Contains("cli.bundle", s_assay.Says(2, site.Verify("--bundle-keys", site.In("one.jwks"))), StringComparison.Ordinal);
-        Assert.Contains("cli.bundle", s_assay.Says(2, site.Verify(["--bundle", site.Bundle, .. site.Trusting, "--rim-store", Path.Combine(site.Machine, "rims")])), StringComparison.Ordinal);
         Assert.Contains("bundle.signed", s_assay.Says(2, site.Verify("--bundle", site.Bundle, "--bundle-keys", site.In("two.jwks"))), StringComparison.Ordinal);
         Assert.Contains("bundle.sequence.met", s_assay.Says(2, site.Verify(["--bundle", site.Bundle, .. site.Trusting, "--minimum-bundle-sequence", "8"])), StringComparison.Ordinal);
         Assert.Contains("bundle.current", s_assay.Says(2, site.Verify(["--bundle", site.Bundle, .. site.Trusting, "--at", "2027-11-01T00:00:00Z"])), StringComparison.Ordinal);

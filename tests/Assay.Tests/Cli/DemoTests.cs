@@ -31,6 +31,41 @@ public sealed class DemoTests : IDisposable
         Assert.All(attacks, attack => Assert.False(string.IsNullOrEmpty(attack.GetProperty("reason").GetString())));
     }
 
+    [Theory]
+    [InlineData("devices", "Attacks, each refused", "The confidential VM", "The plug is pulled")]
+    [InlineData("machine", "The confidential VM", "A simulated machine:", "The plug is pulled")]
+    [InlineData("outage", "The plug is pulled", "A simulated machine:", "The confidential VM")]
+    public void A_chapter_is_shown_alone(string chapter, string expected, params string[] absent)
+    {
+        var (code, text) = Run("demo", chapter);
+
+        Assert.Equal(0, code);
+        Assert.Contains(expected, text, StringComparison.Ordinal);
+        Assert.All(absent, heading => Assert.DoesNotContain(heading, text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_chapter_is_written_alone_for_programs()
+    {
+        var (code, text) = Run("demo", "outage", "--format", "json");
+
+        Assert.Equal(0, code);
+        using var json = JsonDocument.Parse(text);
+        Assert.Equal(["outage", "asExpected"], json.RootElement.EnumerateObject().Select(member => member.Name));
+    }
+
+    [Fact]
+    public void The_whole_of_it_fits_into_a_hundred_lines()
+    {
+        var (code, text) = Run("demo");
+
+        Assert.Equal(0, code);
+        Assert.InRange(text.Split('\n').Length, 50, 100);
+    }
+
+    [Fact]
+    public void A_chapter_that_does_not_exist_is_refused() => Assert.Equal(2, Run("demo", "weather").Code);
+
     [Fact]
     public void What_it_writes_is_verified_by_the_command_that_it_prints()
     {
@@ -46,7 +81,7 @@ public sealed class DemoTests : IDisposable
         foreach (var command in commands.Select(line => line.Trim()))
         {
             var arguments = command[command.IndexOf(' ', StringComparison.Ordinal)..];
-            var shell = Peer.Require("bash").Run("-c", $"dotnet '{Path.Combine(AppContext.BaseDirectory, "assay.dll")}'{arguments}");
+            var shell = Peer.Require("bash").Run("-c", $"{string.Join(' ', AssayProgram.Words("assay").Select(word => $"'{word}'"))}{arguments}");
             Assert.True(shell.Accepted, shell.Output);
         }
     }
@@ -65,7 +100,7 @@ public sealed class DemoTests : IDisposable
 
     private static (int Code, string Text) Run(params string[] arguments)
     {
-        var answer = Peer.Require("dotnet").Run([Path.Combine(AppContext.BaseDirectory, "assay.dll"), .. arguments]);
+        var answer = new AssayCommand().Run(arguments);
         return (answer.ExitCode, answer.Output);
     }
 }

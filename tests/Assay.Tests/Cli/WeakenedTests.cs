@@ -72,10 +72,10 @@ public sealed partial class WeakenedTests
     [Fact]
     public void Every_weakening_is_documented_and_no_other()
     {
-        var table = File.ReadLines(Path.Combine(Repository.Root, "docs", "verdict.md")).SkipWhile(line => !line.StartsWith("| weakened |", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
+        var table = File.ReadLines(Path.Combine(Repository.Root, "docs", "reference", "verdict.md")).SkipWhile(line => !line.StartsWith("| weakened |", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
         var documented = table.SelectMany(line => Name().Matches(line.Split('|')[1]).Select(match => match.Groups[1].Value));
 
-        // What a reader of tokens adds is told in docs/tokens.md.
+        // What a reader of tokens adds is told in docs/reference/tokens.md.
         Assert.Equal(Weakening.Names.Remove(Weakening.FreshnessNotProven.Name).Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 

@@ -144,9 +144,13 @@ internal sealed class ServeProcess : IDisposable
 
     /// <param name="through">A program and its arguments that start what follows them, as <c>unshare -m</c> does; none for itself.</param>
     /// <param name="arguments">After <c>collateral serve</c>; it listens on a free port of 127.0.0.1.</param>
-    public static async Task<ServeProcess> StartAsync(string[] through, string[] arguments)
+    public static Task<ServeProcess> StartAsync(string[] through, string[] arguments) => StartProgramAsync([.. through, .. AssayProgram.Words("assay")], arguments);
+
+    /// <param name="program">The command <c>assay</c>, in words.</param>
+    /// <param name="arguments">After <c>collateral serve</c>.</param>
+    public static async Task<ServeProcess> StartProgramAsync(string[] program, string[] arguments)
     {
-        string[] command = [.. through, "dotnet", Path.Combine(AppContext.BaseDirectory, "assay.dll"), "collateral", "serve", .. arguments.Contains("--listen") ? [] : new[] { "--listen", "127.0.0.1:0" }, .. arguments];
+        string[] command = [.. program, "collateral", "serve", .. arguments.Contains("--listen") ? [] : new[] { "--listen", "127.0.0.1:0" }, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         var process = Process.Start(start)!;
         var (said, addresses, ready) = (new StringBuilder(), ImmutableArray.CreateBuilder<string>(), new TaskCompletionSource());
@@ -181,6 +185,14 @@ internal sealed class ServeProcess : IDisposable
         await ready.Task.WaitAsync(Patience.Long, TestContext.Current.CancellationToken);
         Assert.True(addresses.Count > 0, said.ToString());
         return new ServeProcess(process, said, addresses.ToImmutable());
+    }
+
+    /// <summary>Asks it to end, and waits for its exit code.</summary>
+    public async Task<int> StopAsync(string signal)
+    {
+        _ = Peer.Require("kill").Run(signal, $"{_process.Id}");
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.ExitCode;
     }
 
     /// <summary>Ends it at once, wherever it is: SIGKILL.</summary>

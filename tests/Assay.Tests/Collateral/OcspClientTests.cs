@@ -66,7 +66,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
         var fetch = await FetchAsync(server);
 
         Assert.Empty(fetch.Items);
-        Assert.StartsWith($"{server.Text}: the answer is no OCSP response, sent as text/html (", fetch.WhyNot, StringComparison.Ordinal);
+        Assert.StartsWith($"{server.Text}: the answer is not an OCSP response, sent as text/html (", fetch.WhyNot, StringComparison.Ordinal);
         Assert.EndsWith("): check the URL", fetch.WhyNot, StringComparison.Ordinal);
     }
 
@@ -75,7 +75,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
     {
         await using var server = await Loopback.StartAsync(_ => Task.CompletedTask);
 
-        Assert.Contains("the answer is no OCSP response", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
+        Assert.Contains("the answer is not an OCSP response", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -384,7 +384,7 @@ public class RimServiceClientTests
             return context.Response.WriteAsync("bomb");
         });
 
-        Assert.EndsWith("the answer is compressed, which was not asked for", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
+        Assert.EndsWith("the answer is compressed, although that was not requested", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -392,7 +392,7 @@ public class RimServiceClientTests
     {
         await using var server = await StatusAsync(200, "<html>log in</html>", "text/html");
 
-        Assert.EndsWith("the answer is no JSON object but text/html: check the URL", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
+        Assert.EndsWith("the answer is not a JSON object but text/html: check the URL", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -406,7 +406,7 @@ public class RimServiceClientTests
         await using var server = await Loopback.StartAsync(_ => Task.CompletedTask);
         using var client = new RimServiceClient(server.Address, Loopback.Patient with { Time = TimeProvider.System });
 
-        Assert.Equal("the id is no URL segment", (await client.FetchAsync(id, Cancellation)).WhyNot);
+        Assert.Equal("the id is not a valid URL segment", (await client.FetchAsync(id, Cancellation)).WhyNot);
         Assert.Empty(server.Requests);
     }
 

@@ -68,7 +68,7 @@ public class CpuOperationCountTests
     {
         var tdx = Written(SimulatedCpu.Tdx(5, true).Result().Claims!.Write);
         var snp = Written(SimulatedCpu.Snp(SnpLine.Turin, 5, vlek: true).Result().Claims!.Write);
-        var document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "claims.md"));
+        var document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "claims.md"));
 
         Assert.Equal(("tdx", "UpToDate"), (tdx.GetProperty("x-assay-tee").GetString(), tdx.GetProperty("x-assay-tcb-status").GetString()));
         Assert.Equal(("snp", "simulated-cloud"), (snp.GetProperty("x-assay-tee").GetString(), snp.GetProperty("x-assay-snp-cloud-provider").GetString()));

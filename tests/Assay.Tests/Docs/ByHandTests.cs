@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Assay.Tests.Docs;
 
-/// <summary>The commands of docs/verify-by-hand.md are run as they are written, on recorded evidence.</summary>
+/// <summary>The commands of docs/security/verify-by-hand.md are run as they are written, on recorded evidence.</summary>
 public sealed partial class ByHandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("assay-by-hand").FullName;
@@ -45,12 +45,12 @@ public sealed partial class ByHandTests : IDisposable
     {
         _ = Peer.Require("openssl");
         _ = Peer.Require("jq");
-        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "verify-by-hand.md")).ReplaceLineEndings("\n");
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "security", "verify-by-hand.md")).ReplaceLineEndings("\n");
         var commands = string.Concat(Block().Matches(page).Select(match => match.Groups[1].Value));
         // The recorded certificates have their own times: today is not the question here.
         commands = commands.Replace("openssl verify ", "openssl verify -no_check_time ", StringComparison.Ordinal);
         var script = Path.Combine(_folder, "by-hand.sh");
-        File.WriteAllText(script, $"cd '{_folder}'\n{commands}");
+        File.WriteAllText(script, $"assay() {{ dotnet '{Path.Combine(AppContext.BaseDirectory, "assay.dll")}' \"$@\"; }}\ncd '{_folder}'\n{commands}");
         return Peer.Require("bash").Run(script).Output;
     }
 

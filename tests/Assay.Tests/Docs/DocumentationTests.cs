@@ -13,7 +13,7 @@ public partial class DocumentationTests
     [Fact]
     public void Every_check_is_documented_and_no_other()
     {
-        var documented = CheckRow().Matches(File.ReadAllText(Path.Combine(Root, "docs", "checks.md"))).Select(match => match.Groups[1].Value).ToArray();
+        var documented = CheckRow().Matches(File.ReadAllText(Path.Combine(Root, "docs", "reference", "checks.md"))).Select(match => match.Groups[1].Value).ToArray();
 
         Assert.Empty(s_ids.Except(documented));
         Assert.Empty(documented.Except(s_ids));
@@ -26,7 +26,7 @@ public partial class DocumentationTests
     [Fact]
     public void Every_check_and_every_test_that_the_threat_model_names_exists()
     {
-        var text = File.ReadAllText(Path.Combine(Root, "docs", "threat-model.md"));
+        var text = File.ReadAllText(Path.Combine(Root, "docs", "security", "threat-model.md"));
         var named = Code().Matches(text).Select(match => match.Groups[1].Value).Distinct().ToArray();
         var tests = named.Where(name => name.EndsWith("Tests", StringComparison.Ordinal) && !name.Contains('/', StringComparison.Ordinal)).ToArray();
         var checks = named.Where(name => CheckId().IsMatch(name)).ToArray();
@@ -42,41 +42,23 @@ public partial class DocumentationTests
     }
 
     [Fact]
-    public void Every_snippet_in_the_documents_is_compiled()
+    public void Every_snippet_that_is_no_whole_program_is_compiled_in_these_tests()
     {
         var regions = Region().Matches(File.ReadAllText(Path.Combine(Root, "tests", "Assay.Tests", "Docs", "Snippets.cs")).ReplaceLineEndings("\n"))
             .ToDictionary(match => match.Groups[1].Value, match => Unindented(match.Groups[2].Value));
         Assert.NotEmpty(regions);
 
-        foreach (var document in Documents())
+        foreach (var page in DocumentPage.All)
         {
-            var text = File.ReadAllText(document).ReplaceLineEndings("\n");
-            foreach (Match snippet in Snippet().Matches(text))
+            foreach (var block in page.Blocks.Where(block => block.Language == "csharp" && !SampleTests.IsProgram(block)))
             {
-                var name = snippet.Groups[1].Value;
-                Assert.True(name.Length > 0, $"{document}: a csharp snippet without <!-- test: Name --> on the line before it");
-                Assert.True(regions.TryGetValue(name, out var code), $"{document}: Snippets.cs has no region {name}");
-                Assert.Equal(code, snippet.Groups[2].Value.TrimEnd('\n'));
+                var name = block.Comments.Where(comment => comment.StartsWith("test: ", StringComparison.Ordinal)).Select(comment => comment["test: ".Length..]).SingleOrDefault();
+                Assert.True(name is not null, $"{page.Name}:{block.Line}: a csharp snippet that is no whole program, without <!-- test: Name --> on the line before it");
+                Assert.True(regions.TryGetValue(name, out var code), $"{page.Name}:{block.Line}: Snippets.cs has no region {name}");
+                Assert.Equal(code, block.Text.TrimEnd('\n'));
             }
         }
     }
-
-    [Fact]
-    public void Every_command_of_the_README_is_one_of_ours()
-    {
-        var readme = Path.Combine(Root, "README.md");
-        Assert.SkipUnless(File.Exists(readme), "README.md is not written yet");
-        foreach (Match block in Console().Matches(File.ReadAllText(readme).ReplaceLineEndings("\n")))
-        {
-            var commands = block.Groups[1].Value.Split('\n').Where(line => line.StartsWith("$ ", StringComparison.Ordinal) || line.StartsWith("./", StringComparison.Ordinal)).ToArray();
-            Assert.True(commands.Length > 0, "a console block without a command");
-            Assert.All(commands, command => Assert.Matches(@"^(\$ )?\./(assay|eng/)", command));
-        }
-    }
-
-    private static IEnumerable<string> Documents() =>
-        new[] { Path.Combine(Root, "README.md") }.Where(File.Exists)
-            .Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories));
 
     private static string Unindented(string code)
     {
@@ -96,10 +78,4 @@ public partial class DocumentationTests
 
     [GeneratedRegex(@"^ *#region (\w+)\n(.*?)^ *#endregion", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Region();
-
-    [GeneratedRegex(@"(?:<!-- test: (\w+) -->\n)?```csharp\n(.*?)```", RegexOptions.Singleline)]
-    private static partial Regex Snippet();
-
-    [GeneratedRegex(@"```console\n(.*?)```", RegexOptions.Singleline)]
-    private static partial Regex Console();
 }

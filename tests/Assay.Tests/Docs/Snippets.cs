@@ -113,32 +113,6 @@ public class Snippets
     }
 
     [Fact]
-    public async Task Verify_in_code_gives_a_verdict()
-    {
-        Assert.True(EvidenceFile.TryParse(File.ReadAllBytes(Path.Combine(Repository.Root, "vectors", "simulated", "ls10", "switch_evidence.json")), "file", out var evidence, out _));
-
-        var verdict = await VerifyInCodeAsync([.. evidence], evidence[0].DeclaredNonce!, TimeProvider.System, TestContext.Current.CancellationToken);
-
-        // A simulated switch, and NVIDIA's roots: refused.
-        Assert.Equal(VerdictKind.Fail, verdict.Kind);
-    }
-
-    private static async Task<Verdict> VerifyInCodeAsync(DeviceEvidence[] devices, Nonce nonce, TimeProvider clock, CancellationToken cancellation)
-    {
-        #region VerifyInCode
-        var evidence = new MachineEvidence { Devices = [.. devices] };
-        var expected = new MachineExpectations
-        {
-            Nonce = nonce,
-            Basis = new TrustBasis(new EvaluationTime(clock.GetUtcNow(), TimeSource.System), TrustSet.Nvidia, RevocationChecking.Required),
-        };
-        var sources = new CollateralSources { Rims = new DirectoryRimStore("rims"), Ocsp = new DirectoryOcspStore("ocsp") };
-        var verdict = await new MachineAppraiser(sources, new VerifierCache()).AppraiseAsync(evidence, expected, cancellation: cancellation);
-        #endregion
-        return verdict;
-    }
-
-    [Fact]
     public async Task The_demonstrations_machine_is_judged_by_fifteen_lines()
     {
         using var machine = new Cli.MachineVerifyTests.Machine();

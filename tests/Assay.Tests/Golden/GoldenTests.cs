@@ -99,7 +99,7 @@ public sealed partial class GoldenTests(MachineVerifyTests.Machine machine) : IC
         Compare(name + ".json", Settled(Readable(answer.Output)));
     }
 
-    private static string Resolve(string argument) => argument switch
+    internal static string Resolve(string argument) => argument switch
     {
         ['V', ':', .. var path] => Recorded.PathOf(path),
         ['C', ':', .. var path] => Cases.PathOf(path),

@@ -62,7 +62,7 @@ public sealed class Bug0172_CasesOfInputsTests
 
         var answer = s_assay.Says(0, "verify", "--cpu-evidence", Cases.PathOf("hex-crls/quote.bin"), "--cpu-collateral", folder.Path, "--at", "2025-07-01T00:00:00Z");
 
-        Assert.Contains("notes.txt: this is text of no known kind", answer, StringComparison.Ordinal);
+        Assert.Contains("notes.txt: this is text of an unknown kind", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("another_tcb.json", answer, StringComparison.Ordinal);
     }
 

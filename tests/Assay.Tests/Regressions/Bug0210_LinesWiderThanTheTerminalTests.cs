@@ -7,9 +7,9 @@ public class Bug0210_LinesWiderThanTheTerminalTests
 {
     public static TheoryData<string, int> Lines => new()
     {
-        { "  - That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it.", 4 },
+        { "  - That a confidential VM uses these devices: GPU evidence alone is not bound to a VM, and a host can relay it.", 4 },
         { "  * Get OCSP answers: --ocsp-url nvidia, or a folder of them as --ocsp-store.", 4 },
-        { "              device.chain.not-revoked           revocation was not asked about: a revoked certificate would pass", 16 },
+        { "              device.chain.not-revoked           revocation was not checked: a revoked certificate would pass", 16 },
     };
 
     [Theory]

@@ -17,9 +17,9 @@ public class Bug0211_InterruptedTests
         var url = $"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";
         string[] arguments =
         [
-            Path.Combine(AppContext.BaseDirectory, "assay.dll"), "verify", "--evidence", Recorded.PathOf("nvidia/gpu/hopper_545.00_full_offline/evidence_derived.json"), "--rim-url", url, "--dangerously-skip-revocation",
+            .. AssayProgram.Words("assay"), "verify", "--evidence", Recorded.PathOf("nvidia/gpu/hopper_545.00_full_offline/evidence_derived.json"), "--rim-url", url, "--dangerously-skip-revocation",
         ];
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(arguments[0], arguments[1..]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         using var asked = await silent.AcceptTcpClientAsync(cancellation);
         _ = Peer.Require("kill").Run("-INT", $"{process.Id}");
         await process.WaitForExitAsync(cancellation);

@@ -15,7 +15,7 @@ public class Bug0215_FourCuresForOneCauseTests
     [InlineData("not-authentic", "Not authentic: ask")]
     public async Task Each_cause_has_its_own_cure_and_no_other(string fault, string expected)
     {
-        var advice = Advice.For(await VerdictWith(fault));
+        var advice = Advice.For(await VerdictWith(fault), null);
 
         var cure = Assert.Single(advice, line => line.StartsWith(expected, StringComparison.Ordinal));
         string[] labels = ["Revoked:", "Unknown:", "Not authentic:", "No answer:"];

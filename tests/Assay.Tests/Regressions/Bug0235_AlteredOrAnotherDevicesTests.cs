@@ -16,7 +16,7 @@ public sealed class Bug0235_AlteredOrAnotherDevicesTests(CacheWorld world) : ICl
         var (report, _) = Evidence(DeviceProfile.Hopper580);
         var (_, chain) = Evidence(DeviceProfile.HopperEarly);
 
-        Assert.Contains("the chain is of another device, or of other firmware on this one (the report names FWID", WhyNot(report, chain), StringComparison.Ordinal);
+        Assert.Contains("the chain belongs to another device, or to other firmware on this one (the report names FWID", WhyNot(report, chain), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class Bug0235_AlteredOrAnotherDevicesTests(CacheWorld world) : ICl
         var altered = report.ToArray();
         altered[^1] ^= 1;
 
-        Assert.Contains("it was altered, or the chain is of another device with the same firmware (both name FWID", WhyNot(altered, chain), StringComparison.Ordinal);
+        Assert.Contains("the report was altered, or the chain belongs to another device with the same firmware (both name FWID", WhyNot(altered, chain), StringComparison.Ordinal);
     }
 
     private string WhyNot(ReadOnlyMemory<byte> report, ReadOnlyMemory<byte> chain)

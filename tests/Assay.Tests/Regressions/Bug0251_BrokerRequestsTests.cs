@@ -110,10 +110,10 @@ public sealed class Bug0251_BrokerRequestsTests : IDisposable
 
     [Theory]
     [InlineData("""{"tee-evidence":{}}""", "primary_evidence")]
-    [InlineData("""{"tee-evidence":{"primary_evidence":{"svn":"1","report_data":"AAAA"},"additional_evidence":""},"runtime-data":{}}""", "the sample attester's")]
+    [InlineData("""{"tee-evidence":{"primary_evidence":{"svn":"1","report_data":"AAAA"},"additional_evidence":""},"runtime-data":{}}""", "sample attester")]
     [InlineData("""{"tee-evidence":{"primary_evidence":{"ak_public":"","tpm_quote":{}}}}""", "a TPM outside a TEE")]
-    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":{"nvidia":{}}}""", "has lost its exact characters")]
-    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"sampledevice\":{}}"}""", "a kind that is not judged here")]
+    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":{"nvidia":{}}}""", "no longer has the exact characters")]
+    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"sampledevice\":{}}"}""", "of this kind is not supported")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"[]"}""", "one member for each kind")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"nvidia\":{\"device_evidence_list\":[]}}"}""", "it holds no device")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"gpus":[]}""", "unknown member")]
@@ -136,7 +136,7 @@ public sealed class Bug0251_BrokerRequestsTests : IDisposable
 
         var shown = s_assay.Says(0, "inspect", file);
         Assert.Contains(_vm.Binding.Thumbprint, shown, StringComparison.Ordinal);
-        Assert.Contains("aa_eventlog: in the file, not shown and not verified", shown, StringComparison.Ordinal);
+        Assert.Contains("aa_eventlog: in the file, but not shown or verified", shown, StringComparison.Ordinal);
         Assert.Contains("assay verify --evidence FILE", s_assay.Says(2, "verify", "--cpu-evidence", file), StringComparison.Ordinal);
         var anchors = Path.Combine(_folder, "anchors.json");
         File.WriteAllBytes(anchors, CpuAnchors.ToJson("tests", SimulatedCpu.Intel, SimulatedCpu.Amd));

@@ -26,17 +26,17 @@ public sealed class Bug0253_KeysOfOtherKindsTests : IDisposable
             var pbe = new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000);
             return new()
             {
-                { "cert.pem", Text(certificate.ExportCertificatePem()), "certificates (PEM)", "the public half alone" },
-                { "cert.der", certificate.RawData, "a certificate (DER)", "the public half alone" },
-                { "request.pem", Text(request.CreateSigningRequestPem()), "a certificate request", "the public half alone" },
-                { "public.pem", Text(key.ExportSubjectPublicKeyInfoPem()), "a public key", "the public half alone" },
-                { "public.der", key.ExportSubjectPublicKeyInfo(), "a public key", "the public half alone" },
-                { "public.json", "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"\",\"y\":\"\"}"u8.ToArray(), "a public key (JWK)", "the public half alone" },
-                { "keys.json", "{\"keys\":[]}"u8.ToArray(), "a key set (JWKS)", "the public half alone" },
-                { "encrypted.pem", Text(key.ExportEncryptedPkcs8PrivateKeyPem("x", pbe)), "a private key under a password", "openssl pkey -in FILE" },
-                { "encrypted.der", key.ExportEncryptedPkcs8PrivateKey("x", pbe), "a private key under a password", "openssl pkey -in FILE" },
-                { "old.pem", "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n"u8.ToArray(), "a private key under a password", "openssl pkey -in FILE" },
-                { "key.p12", certificate.Export(X509ContentType.Pkcs12, "x"), "a PKCS#12 file", "openssl pkcs12 -in FILE -nocerts -noenc" },
+                { "cert.pem", Text(certificate.ExportCertificatePem()), "certificates (PEM)", "only the public half" },
+                { "cert.der", certificate.RawData, "a certificate (DER)", "only the public half" },
+                { "request.pem", Text(request.CreateSigningRequestPem()), "a certificate request", "only the public half" },
+                { "public.pem", Text(key.ExportSubjectPublicKeyInfoPem()), "a public key", "only the public half" },
+                { "public.der", key.ExportSubjectPublicKeyInfo(), "a public key", "only the public half" },
+                { "public.json", "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"\",\"y\":\"\"}"u8.ToArray(), "a public key (JWK)", "only the public half" },
+                { "keys.json", "{\"keys\":[]}"u8.ToArray(), "a key set (JWKS)", "only the public half" },
+                { "encrypted.pem", Text(key.ExportEncryptedPkcs8PrivateKeyPem("x", pbe)), "a password-protected private key", "openssl pkey -in FILE" },
+                { "encrypted.der", key.ExportEncryptedPkcs8PrivateKey("x", pbe), "a password-protected private key", "openssl pkey -in FILE" },
+                { "old.pem", "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n"u8.ToArray(), "a password-protected private key", "openssl pkey -in FILE" },
+                { "key.p12", certificate.Export(X509ContentType.Pkcs12, "x"), "a password-protected PKCS#12 file", "openssl pkcs12 -in FILE -nocerts -noenc" },
                 { "key.der", key.ExportPkcs8PrivateKey(), "a private key", "openssl pkey -inform DER" },
                 { "sec1.der", key.ExportECPrivateKey(), "a private key", "openssl pkey -inform DER" },
                 { "rsa.pem", Text(rsa.ExportRSAPrivateKeyPem()), "a private key", "assay token keygen" },
@@ -70,7 +70,7 @@ public sealed class Bug0253_KeysOfOtherKindsTests : IDisposable
             ["verify", "--cpu-evidence", quote, "--eat-out", Path.Combine(_folder, "out.eat"), "--signing-key", path, "--issuer", "https://as.example.org"],
         ];
 
-        Assert.All(commands, command => Assert.Contains("this is a public key (PEM or DER), the public half alone", s_assay.Says(2, command), StringComparison.Ordinal));
+        Assert.All(commands, command => Assert.Contains("this is a public key (PEM or DER), which is only the public half", s_assay.Says(2, command), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class Bug0253_KeysOfOtherKindsTests : IDisposable
 
         // Any JSON can be a policy's input: it is evaluated, and said.
         var devices = s_assay.Run([.. command, "--input", Write("devices.json", WrongFiles.All.Single(item => item.Name == "devices.json").File)]).Output;
-        Assert.Contains("warning: devices.json: this is evidence of GPUs or switches; --input takes the JSON that a policy judges", devices, StringComparison.Ordinal);
+        Assert.Contains("warning: devices.json: this is evidence of GPUs or switches; --input takes the input of a policy", devices, StringComparison.Ordinal);
 
         foreach (var name in (string[])["quote.bin", "token.jwt", "policy.rego", "page.html", "private.pem"])
         {

@@ -14,12 +14,12 @@ public sealed class Bug0254_IntelsFilesAreShownTests
 
     public static TheoryData<string, byte[], string, string[]> Files => new()
     {
-        { "tcb.json", s_tdx.TcbInfoBody("tdx", 18), "tcb_info", ["TDX", "issue_date", "next_update", "tcb_levels", "advisory_ids", "not verified here: its signer's certificates"] },
+        { "tcb.json", s_tdx.TcbInfoBody("tdx", 18), "tcb_info", ["TDX", "issue_date", "next_update", "tcb_levels", "advisory_ids", "not verified here: the signer's certificates"] },
         { "sgx-tcb.json", s_tdx.TcbInfoBody("sgx", 18), "tcb_info", ["SGX", "issue_date", "next_update", "tcb_levels"] },
-        { "qe.json", s_tdx.QeIdentityBody("tdx", 18), "qe_identity", ["TD_QE", "issue_date", "mrsigner", "tcb_levels", "not verified here: its signer's certificates"] },
+        { "qe.json", s_tdx.QeIdentityBody("tdx", 18), "qe_identity", ["TD_QE", "issue_date", "mrsigner", "tcb_levels", "not verified here: the signer's certificates"] },
         { "sgx-qe.json", s_tdx.QeIdentityBody("sgx", 18), "qe_identity", ["QE", "issue_date", "tcb_levels"] },
-        { "bare.json", Cut(s_tdx.TcbInfoBody("tdx", 18), IntelStatementKind.TcbInfo), "tcb_info", ["TDX", "not verified here: the signature is not in this file"] },
-        { "bare-qe.json", Cut(s_tdx.QeIdentityBody("tdx", 18), IntelStatementKind.QeIdentity), "qe_identity", ["TD_QE", "not verified here: the signature is not in this file"] },
+        { "bare.json", Cut(s_tdx.TcbInfoBody("tdx", 18), IntelStatementKind.TcbInfo), "tcb_info", ["TDX", "not verified here: this file has no signature"] },
+        { "bare-qe.json", Cut(s_tdx.QeIdentityBody("tdx", 18), IntelStatementKind.QeIdentity), "qe_identity", ["TD_QE", "not verified here: this file has no signature"] },
         { "whole.json", s_tdx.Collateral, "tdx_collateral", ["made by the first certificate of the chain in this file"] },
     };
 

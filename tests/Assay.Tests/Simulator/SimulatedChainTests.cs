@@ -11,40 +11,73 @@ public class SimulatedChainTests(SimulatorFixture simulator) : IClassFixture<Sim
 
     [Theory]
     [MemberData(nameof(Families))]
-    public void Plain_openssl_refuses_a_simulated_device_chain(DeviceFamily family)
-    {
-        var answer = Verify(Device(family));
+    public void Plain_openssl_accepts_a_simulated_device_chain_under_its_own_root(DeviceFamily family) =>
+        Assert.True(Verify(Device(family)) is { Accepted: true });
 
-        Assert.False(answer.Accepted);
-        Assert.Contains("unhandled critical extension", answer.Output, StringComparison.Ordinal);
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Plain_openssl_accepts_a_simulated_rim_signer_under_its_own_root(DeviceFamily family) =>
+        Assert.True(Verify(simulator.Authority.IssueRimSigner(family)).Accepted);
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Plain_openssl_refuses_a_critical_marker(DeviceFamily family)
+    {
+        using var authority = SimulatedAuthority.Create(SimulatorFixture.Now, criticalMarker: true);
+        foreach (var leaf in new[] { authority.IssueDevice(family, RandomNumberGenerator.GetBytes(8), new byte[48]), authority.IssueRimSigner(family) })
+        {
+            var answer = Verify(leaf);
+
+            Assert.False(answer.Accepted);
+            Assert.Contains("unhandled critical extension", answer.Output, StringComparison.Ordinal);
+            Assert.True(Verify(leaf, "-ignore_critical").Accepted);
+        }
     }
 
     [Theory]
     [MemberData(nameof(Families))]
-    public void Openssl_told_to_ignore_critical_extensions_accepts_a_simulated_device_chain(DeviceFamily family) =>
-        Assert.True(Verify(Device(family), "-ignore_critical") is { Accepted: true });
+    public void Gnutls_accepts_a_simulated_device_chain_under_its_own_root(DeviceFamily family)
+    {
+        var leaf = Device(family);
+
+        var answer = Peer.Require("certtool").Run("--verify", "--load-ca-certificate", simulator.Save(leaf.Chain[^1].Pem), "--infile", simulator.Save(leaf.ChainPem));
+
+        Assert.True(answer.Accepted, answer.Output);
+        Assert.Contains("The certificate is trusted", answer.Output, StringComparison.Ordinal);
+    }
 
     [Theory]
     [MemberData(nameof(Families))]
-    public void Plain_openssl_refuses_a_simulated_rim_signer(DeviceFamily family) =>
-        Assert.False(Verify(simulator.Authority.IssueRimSigner(family)).Accepted);
+    public void Python_cryptography_reads_each_certificate_and_its_mark(DeviceFamily family)
+    {
+        const string program = """
+            import re, sys
+            from cryptography import x509
+            text = open(sys.argv[1], "rb").read()
+            for pem in re.findall(b"-----BEGIN.*?-----END CERTIFICATE-----", text, re.S):
+                certificate = x509.load_pem_x509_certificate(pem)
+                marks = [e for e in certificate.extensions if e.oid.dotted_string == "2.999.11.1"]
+                print(len(marks), marks[0].critical, b"SIMULATED" in marks[0].value.value)
+            """;
+        var leaf = Device(family);
 
-    [Theory]
-    [MemberData(nameof(Families))]
-    public void Openssl_told_to_ignore_critical_extensions_accepts_a_simulated_rim_signer(DeviceFamily family) =>
-        Assert.True(Verify(simulator.Authority.IssueRimSigner(family), "-ignore_critical").Accepted);
+        var answer = Peer.RequireModule("/usr/bin/python3", "cryptography", "python3-cryptography").Run("-c", program, simulator.Save(leaf.ChainPem));
+
+        Assert.True(answer.Accepted, answer.Output);
+        Assert.Equal(Enumerable.Repeat("1 False True", leaf.Chain.Length), answer.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
 
     [Fact]
     public void Openssl_refuses_a_chain_under_another_authority()
     {
         using var stranger = SimulatedAuthority.Create(SimulatorFixture.Now);
 
-        Assert.False(Verify(Device(DeviceFamily.Hopper), stranger.DeviceRoot, "-ignore_critical").Accepted);
+        Assert.False(Verify(Device(DeviceFamily.Hopper), stranger.DeviceRoot).Accepted);
     }
 
     [Theory]
     [MemberData(nameof(Families))]
-    public void Every_certificate_carries_the_critical_mark(DeviceFamily family)
+    public void Every_certificate_carries_the_mark_which_is_not_critical(DeviceFamily family)
     {
         var responder = SimulatedAuthority.IssueOcspResponder(simulator.Authority.RimRoot, SimulatorFixture.Now, SimulatorFixture.Now.AddDays(1));
         SimulatedCertificate[] all = [.. Device(family).Chain, .. simulator.Authority.IssueRimSigner(family).Chain, responder];
@@ -53,7 +86,7 @@ public class SimulatedChainTests(SimulatorFixture simulator) : IClassFixture<Sim
         {
             using var parsed = Load(certificate);
             var mark = Assert.Single(parsed.Extensions, extension => extension.Oid?.Value == SimulatedMarker.Oid);
-            Assert.True(mark.Critical);
+            Assert.False(mark.Critical);
             Assert.Equal(SimulatedMarker.Text, AsnDecoder.ReadCharacterString(mark.RawData, AsnEncodingRules.DER, UniversalTagNumber.UTF8String, out _));
         }
     }

@@ -4,8 +4,7 @@ using Assay.Simulator;
 namespace Assay.Tests.Simulator;
 
 /// <summary>
-/// Judged by <c>openssl ocsp</c>. A response signed by the issuer itself passes plainly, because openssl trusts the issuer it is given;
-/// one of a delegated responder needs <c>-ignore_critical</c>, since the responder's certificate carries the mark.
+/// Judged by <c>openssl ocsp</c>, which needs no option of its own for the marked certificates.
 /// </summary>
 public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<SimulatorFixture>
 {
@@ -25,20 +24,11 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
         Assert.Contains(": good", Ask(answer).Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Plain_openssl_refuses_a_delegated_responder_for_its_mark()
-    {
-        var judged = Ask(Delegated());
-
-        Assert.DoesNotContain(Verified, judged.Output, StringComparison.Ordinal);
-        Assert.Contains("unhandled critical extension", judged.Output, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Openssl_told_to_ignore_critical_extensions_accepts_a_delegated_responder(bool byName) =>
-        Assert.Contains(Verified, Ask(Delegated() with { ResponderByName = byName }, "-ignore_critical").Output, StringComparison.Ordinal);
+    public void Openssl_accepts_a_delegated_responder(bool byName) =>
+        Assert.Contains(Verified, Ask(Delegated() with { ResponderByName = byName }).Output, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(CertificateStatus.Good, null, ": good")]
@@ -48,7 +38,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     [InlineData(CertificateStatus.Revoked, RevocationReason.KeyCompromise, "Reason: keyCompromise")]
     public void Openssl_reads_the_status_that_was_meant(CertificateStatus status, RevocationReason? reason, string expected)
     {
-        var judged = Ask(Delegated() with { Status = status, Reason = reason }, "-ignore_critical");
+        var judged = Ask(Delegated() with { Status = status, Reason = reason });
 
         Assert.Contains(Verified, judged.Output, StringComparison.Ordinal);
         Assert.Contains(expected, judged.Output, StringComparison.Ordinal);
@@ -62,7 +52,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     {
         var answer = Delegated() with { CertIdHash = new HashAlgorithmName(hash) };
 
-        Assert.Contains(": good", Ask(answer, $"-{hash.ToLowerInvariant()}", "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.Contains(": good", Ask(answer, $"-{hash.ToLowerInvariant()}").Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,7 +61,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
         var brom = Brom();
         var responder = SimulatedAuthority.IssueOcspResponder(Above(brom), Now.AddDays(-1), Now.AddDays(1), withExtendedKeyUsage: false);
 
-        Assert.Contains("missing ocspsigning usage", Ask(Good(brom) with { Responder = responder }, "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.Contains("missing ocspsigning usage", Ask(Good(brom) with { Responder = responder }).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,7 +69,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
     {
         var responder = SimulatedAuthority.IssueOcspResponder(simulator.Authority.RimRoot, Now.AddDays(-1), Now.AddDays(1));
 
-        Assert.DoesNotContain(Verified, Ask(Good(Brom()) with { Responder = responder }, "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(Verified, Ask(Good(Brom()) with { Responder = responder }).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,19 +78,19 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
         var brom = Brom();
         var responder = SimulatedAuthority.IssueOcspResponder(Above(brom), Now.AddDays(-9), Now.AddDays(-8));
 
-        Assert.Contains("certificate has expired", Ask(Good(brom) with { Responder = responder }, "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.Contains("certificate has expired", Ask(Good(brom) with { Responder = responder }).Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Openssl_refuses_a_spoiled_signature() =>
-        Assert.Contains("signature failure", Ask(Delegated() with { SpoilSignature = true }, "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.Contains("signature failure", Ask(Delegated() with { SpoilSignature = true }).Output, StringComparison.Ordinal);
 
     [Fact]
     public void Openssl_finds_no_status_in_an_answer_about_another_certificate()
     {
         var other = Brom();
 
-        Assert.Contains("No Status found", Ask(Brom(), SimulatedOcsp.Respond(Good(other)), "-ignore_critical").Output, StringComparison.Ordinal);
+        Assert.Contains("No Status found", Ask(Brom(), SimulatedOcsp.Respond(Good(other))).Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -46,11 +46,22 @@ public class SimulatedRimTests(SimulatorFixture simulator) : IClassFixture<Simul
     }
 
     [Fact]
-    public void Xmlsec_finds_no_trusted_key_when_it_has_to_follow_the_marked_chain()
+    public void Xmlsec_follows_the_marked_chain_to_the_simulators_root()
     {
         var rim = Signed(s_drafts[0].Id);
 
-        var answer = Peer.Require("xmlsec1").Run("--verify", "--trusted-pem", simulator.Save(simulator.Authority.RimRoot.Pem), simulator.Save(rim.Xml));
+        var answer = Peer.Require("xmlsec1").Run("--verify", "--verification-time", "2026-11-22 12:00:00", "--trusted-pem", simulator.Save(simulator.Authority.RimRoot.Pem), simulator.Save(rim.Xml));
+
+        Assert.True(answer.Accepted, answer.Output);
+    }
+
+    [Fact]
+    public void Xmlsec_finds_no_trusted_key_when_it_has_to_follow_a_critically_marked_chain()
+    {
+        using var authority = SimulatedAuthority.Create(SimulatorFixture.Now, criticalMarker: true);
+        var rim = SimulatedRim.Sign(s_drafts[0], authority.IssueRimSigner(DeviceFamily.Hopper));
+
+        var answer = Peer.Require("xmlsec1").Run("--verify", "--verification-time", "2026-11-22 12:00:00", "--trusted-pem", simulator.Save(authority.RimRoot.Pem), simulator.Save(rim.Xml));
 
         Assert.False(answer.Accepted);
         Assert.Contains("unhandled critical extension", answer.Output, StringComparison.Ordinal);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Assay.Simulator;
@@ -21,12 +20,25 @@ public sealed partial class SimulatorCommandTests : IDisposable
     {
         var (made, text) = Run("assay-sim", "machine", "--gpus", "2", "--switches", "2", "--fault", fault, "--out", Path.Combine(_folder, "m"));
         Assert.True(made == 0, text);
-        var arguments = QuotedOrBare().Matches(text[text.IndexOf("./assay ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
+        var arguments = QuotedOrBare().Matches(text[text.IndexOf("assay verify ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
 
         var (verified, verdict) = Run("assay", [.. arguments]);
 
         Assert.True(verified == code, verdict);
         Assert.Contains(found, verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_machine_with_critical_markers_is_judged_alike()
+    {
+        var (made, text) = Run("assay-sim", "machine", "--gpus", "1", "--switches", "0", "--critical-marker", "--out", Path.Combine(_folder, "m"));
+        Assert.True(made == 0, text);
+        var arguments = QuotedOrBare().Matches(text[text.IndexOf("./assay ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
+
+        var (verified, verdict) = Run("assay", [.. arguments]);
+
+        Assert.True(verified == 0, verdict);
+        Assert.Contains("simulated", verdict, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -70,7 +82,7 @@ public sealed partial class SimulatorCommandTests : IDisposable
     [Fact]
     public async Task A_served_machine_answers_the_command_and_openssl_by_post_and_get()
     {
-        using var server = Served.Start("serve", "--gpus", "1", "--switches", "1", "--fault", "revoked-device");
+        using var server = ServedSimulator.Start(AssayProgram.Words("assay-sim"), "serve", "--gpus", "1", "--switches", "1", "--fault", "revoked-device");
         using var http = new HttpClient { BaseAddress = new Uri(server.Address), Timeout = Patience.Long };
         var nonce = new string('5', 64);
         var cancellation = TestContext.Current.CancellationToken;
@@ -115,7 +127,8 @@ public sealed partial class SimulatorCommandTests : IDisposable
 
     private static (int Code, string Text) Run(string program, params string[] arguments)
     {
-        var answer = Peer.Require("dotnet").Run([Path.Combine(AppContext.BaseDirectory, $"{program}.dll"), .. arguments]);
+        var words = AssayProgram.Words(program);
+        var answer = Peer.Require(words[0]).Run([.. words[1..], .. arguments]);
         return (answer.ExitCode, answer.Output);
     }
 
@@ -124,38 +137,4 @@ public sealed partial class SimulatorCommandTests : IDisposable
 
     [GeneratedRegex("FAILED ")]
     private static partial Regex FailedLine();
-
-    /// <summary>A server that runs until it is disposed; it is ended by its own process id.</summary>
-    private sealed partial class Served : IDisposable
-    {
-        private readonly Process _process;
-
-        private Served(Process process, string address) => (_process, Address) = (process, address);
-
-        public string Address { get; }
-
-        public static Served Start(params string[] arguments)
-        {
-            var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "assay-sim.dll"), .. arguments]) { RedirectStandardOutput = true })!;
-            var first = process.StandardOutput.ReadLine();
-            var address = Printed().Match(first ?? "");
-            if (!address.Success)
-            {
-                process.Kill();
-                Assert.Fail($"assay-sim serve printed: {first}");
-            }
-
-            return new Served(process, address.Value);
-        }
-
-        public void Dispose()
-        {
-            _process.Kill(entireProcessTree: true);
-            _process.WaitForExit();
-            _process.Dispose();
-        }
-
-        [GeneratedRegex("http://127\\.0\\.0\\.1:[0-9]+")]
-        private static partial Regex Printed();
-    }
 }

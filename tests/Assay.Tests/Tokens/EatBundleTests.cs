@@ -300,7 +300,7 @@ public sealed class EatBundleTests(TokenFixture fixture) : IClassFixture<TokenFi
     [Fact]
     public void Every_check_is_documented_and_no_other()
     {
-        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "tokens.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "tokens.md"));
         var documented = System.Text.RegularExpressions.Regex.Matches(text, @"^\| `(token\.[^`]+)` \|", System.Text.RegularExpressions.RegexOptions.Multiline).Select(match => match.Groups[1].Value);
 
         Assert.Equal(EatBundleReader.CheckIds.Concat(EarReader.CheckIds.Except(EatBundleReader.CheckIds)), documented);

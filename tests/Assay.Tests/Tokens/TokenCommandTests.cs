@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Assay.Simulator;
+using Assay.Tests.Cli;
 using Assay.Tests.Collateral;
 using Assay.Tests.Simulator;
 using Microsoft.AspNetCore.Http;
@@ -13,7 +14,7 @@ public sealed class TokenCommandTests : IDisposable
     private static readonly string s_nonce = Convert.ToHexStringLower(SimulatorFixture.Nonce);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("assay-token-command-").FullName;
-    private readonly Peer _dotnet = Peer.Require("dotnet");
+    private readonly AssayCommand _assay = new();
 
     public TokenCommandTests()
     {
@@ -128,7 +129,7 @@ public sealed class TokenCommandTests : IDisposable
     // What devices alone leave open.
     private static string DevicesAlone => string.Join(',', TokenFixture.DevicesAlone);
 
-    private PeerAnswer Run(params string[] arguments) => _dotnet.Run([Path.Combine(AppContext.BaseDirectory, "assay.dll"), .. arguments]);
+    private PeerAnswer Run(params string[] arguments) => _assay.Run(arguments);
 
     private static void Says(int code, string text, PeerAnswer answer)
     {

@@ -86,9 +86,9 @@ public sealed class VerifiedBundle : ICollateralSource
             : (Find(key) ?? Find(key with { Id = key.Id.Replace(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel, StringComparison.Ordinal) })) is { } item ? [new CollateralItem(item.Body, item.Chain)]
             : [];
         return Task.FromResult(!found.IsEmpty ? Fetched.Of(_name, found)
-            : Fetched.Absent(_name, question.Status is { } query
-                ? $"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}; assay bundle plan names all that is missing"
-                : $"{_name} has no {(key.Kind is CollateralKind.Rim ? $"RIM {key.Id}" : key.ToString())}; assay bundle plan names all that is missing"));
+            : Fetched.Absent(_name, question.Status is { } query ? $"{_name} has no OCSP answer about serial number {query.Subject.SerialNumber} of {query.Issuer.Subject.CommonName}"
+                : key.Kind is CollateralKind.Rim ? $"it is not in {_name}"
+                : $"it has no {key}"));
     }
 
     /// <inheritdoc/>
@@ -99,7 +99,7 @@ public sealed class VerifiedBundle : ICollateralSource
     {
         var (time, floor) = (expected.Time, manifest.Created < EvaluationTime.ReleaseDate ? EvaluationTime.ReleaseDate : manifest.Created);
         var implausible = manifest.Marks.FirstOrDefault(mark => !IsPlausible(mark, manifest.Created));
-        return time.Source is TimeSource.None ? new BundleFault(BundleFault.TimeFloor, "nothing chosen is refused: say by which clock to judge")
+        return time.Source is TimeSource.None ? new BundleFault(BundleFault.TimeFloor, "no time was chosen: state by which clock to judge")
             : time.Source is not TimeSource.Stated && floor - time.Instant > RevocationJudgement.ClockSkewTolerance
                 ? new BundleFault(BundleFault.TimeFloor, $"it was made at {Utc.Text(manifest.Created)}, and the clock says {Utc.Text(time.Instant)}: set the clock")
             : time.Instant > manifest.GoodUntil
@@ -151,7 +151,7 @@ public sealed class VerifiedBundle : ICollateralSource
         // The site's key proves no item: what no other key signs a bundle must not bring.
         if (part.Key.Kind is CollateralKind.KeySet)
         {
-            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: no key signs key sets, so no bundle carries them: give the issuer's address to those who need them"));
+            return (null, new BundleFault(BundleFault.ItemsAuthentic, $"{part.Key}: key sets are not signed, so bundles cannot carry them: give the issuer's address to those who need them"));
         }
 
         if (!judge.TryVerify(part.Key, part.Body, part.Chain, out var item, out var fault))

@@ -34,7 +34,7 @@ public sealed partial class CollateralCache
             "assay.collateral.items", () => ItemCounts().Select(items => new Measurement<long>(items.Count, CacheMeters.KindTag(items.Kind))), description: "Items held.");
         Meters.Meter.CreateObservableGauge("assay.collateral.size", () => Bytes, "By", "Bytes held on disk.");
         Meters.Meter.CreateObservableGauge("assay.collateral.bundle.sequence", () => BundleSequence, description: "Sequence of the last bundle that was taken in; 0 before the first.");
-        Meters.Meter.CreateObservableGauge("assay.collateral.ready", () => WhyNotClock() is null ? 1L : 0L, description: "Whether the clock allows judging.");
+        Meters.Meter.CreateObservableGauge("assay.collateral.ready", () => WhyNotClock() is null ? 1L : 0L, description: "Whether the clock is good enough to verify.");
         Meters.Meter.CreateObservableGauge(
             "assay.collateral.expires", () => Expiries().Select(item => new Measurement<double>(item.Seconds, CacheMeters.KindTag(item.Key.Kind), new("id", item.Key.Id))), "s",
             "Seconds until an item no longer holds; the ones that end first.");

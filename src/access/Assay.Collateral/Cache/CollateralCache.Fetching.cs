@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Assay.Collateral.Items;
 using Assay.Endorsements;
+using Assay.Trust;
 using Assay.Trust.Revocation;
 
 namespace Assay.Collateral.Cache;
@@ -126,7 +127,7 @@ public sealed partial class CollateralCache
         }
 
         return (key.Kind is CollateralKind.Ocsp && certId is null) || (key.Kind is CollateralKind.Crl && _authorities.FindSignerOf(key.Id) is null)
-            ? new ItemFault(ItemRefusal.UnknownIssuer, "its issuer is not known here: give evidence, or the chain of a device below it")
+            ? new ItemFault(ItemRefusal.UnknownIssuer, "its issuer is unknown: give evidence, or the chain of a device below it")
             : null;
     }
 

@@ -90,7 +90,7 @@ public sealed partial class CollateralCache
         // It was given up for lack of askers just before this one came.
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested && !_end.IsCancellationRequested)
         {
-            return CacheAnswer.None(CacheFailure.Unreachable, "the request was given up; ask again", _policy.ErrorLife);
+            return CacheAnswer.None(CacheFailure.Unreachable, "the request was abandoned; try again", _policy.ErrorLife);
         }
         finally
         {

@@ -14,7 +14,7 @@ public sealed partial class CollateralCache
         [LoggerMessage(EventIds.ItemRefused, LogLevel.Warning, "{Host} sent a {Kind} that is refused: {Reason}. Left out since the last such line: {LeftOut}")]
         public static partial void ItemRefused(ILogger logger, string host, string kind, string reason, long leftOut);
 
-        [LoggerMessage(EventIds.StoreFailed, LogLevel.Error, "The disk did not take a {Kind}, which is kept in memory until the next start: {Reason}. Left out since the last such line: {LeftOut}")]
+        [LoggerMessage(EventIds.StoreFailed, LogLevel.Error, "A {Kind} could not be written to disk and is kept in memory until the next start: {Reason}. Similar lines left out since the last one: {LeftOut}")]
         public static partial void StoreFailed(ILogger logger, string kind, string reason, long leftOut);
 
         [LoggerMessage(EventIds.FileDamaged, LogLevel.Warning, "The file of a {Kind} does not verify and is not used: {Reason}. Left out since the last such line: {LeftOut}")]

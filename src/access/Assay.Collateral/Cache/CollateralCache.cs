@@ -103,7 +103,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     public string? WhyNotClock()
     {
         var (now, floor) = (_time.GetUtcNow(), TimeFloor);
-        return floor - now > RevocationJudgement.ClockSkewTolerance ? $"the clock says {Utc.Text(now)} and is behind what verified, {Utc.Text(floor)}: set it" : null;
+        return floor - now > RevocationJudgement.ClockSkewTolerance ? $"the clock says {Utc.Text(now)} and is behind the dates of verified items, {Utc.Text(floor)}: set it" : null;
     }
 
     /// <summary>The item of a key: held, or fetched for everybody who asks at this time by one request. Throws only when cancelled.</summary>

@@ -30,7 +30,7 @@ public sealed class DirectoryOcspStore : ICollateralSource
         ArgumentNullException.ThrowIfNull(question);
         if (question.Status is not { } query)
         {
-            return Task.FromResult(Fetched.Absent("", "a folder of OCSP responses is asked about certificates alone"));
+            return Task.FromResult(Fetched.Absent("", "a folder of OCSP responses answers only about certificates"));
         }
 
         if (WhyNot is { } wrong)

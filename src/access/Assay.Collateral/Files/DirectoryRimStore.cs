@@ -19,7 +19,7 @@ public sealed class DirectoryRimStore(string folder) : ICollateralSource
     public Task<Fetched<CollateralItem>> FetchAsync(CollateralQuestion question, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(question);
-        return Task.FromResult(question.Key.Kind is CollateralKind.Rim ? Fetch(question.Key.Id) : Fetched.Absent("", "a folder of RIMs has RIMs alone"));
+        return Task.FromResult(question.Key.Kind is CollateralKind.Rim ? Fetch(question.Key.Id) : Fetched.Absent("", "a folder of RIMs contains only RIMs"));
     }
 
     /// <inheritdoc/>
@@ -42,7 +42,7 @@ public sealed class DirectoryRimStore(string folder) : ICollateralSource
         // The id follows from what a device said: it must not leave the folder.
         if (!RimIds.IsSafe(id))
         {
-            return Fetched.Failed("", "the id is no file name");
+            return Fetched.Failed("", "the id is not a valid file name");
         }
 
         var path = Path.Combine(folder, id + Extension);
@@ -55,7 +55,7 @@ public sealed class DirectoryRimStore(string folder) : ICollateralSource
             }
 
             var corim = File.Exists(Path.Combine(folder, id + ".corim"));
-            return Fetched.Absent(folder, corim ? $"{folder} has it as CoRIM only, which this version does not read" : $"{path} does not exist");
+            return Fetched.Absent(folder, corim ? $"{folder} has it as CoRIM only, which this version does not support" : $"{path} does not exist");
         }
 
         if (!BoundedFile.TryRead(path, MostBytes, out var bytes, out var whyNot))

@@ -85,7 +85,7 @@ public sealed class ProcessorCollateralFiles
 
         passedOver = [.. files._passedOver];
         whyNot = collateral is not null ? null
-            : $"{path}: no collateral of a processor: neither Intel's statements, nor certificates of AMD, nor revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
+            : $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
         return collateral is not null;
     }
 
@@ -240,8 +240,8 @@ public sealed class ProcessorCollateralFiles
         var quote = evidence.Kind is ProcessorEvidenceKind.TdxQuote ? evidence.Bytes
             : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && azure.TdQuote is { } inside ? inside
             : default;
-        // Text behind it changes nothing about which collateral fits; whether it is accepted is said elsewhere.
-        if (!TdxQuote.TryParse(quote.Span, dangerouslyAcceptTextBehind: true, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
+        // Text after it changes nothing about which collateral fits; whether it is accepted is said elsewhere.
+        if (!TdxQuote.TryParse(quote.Span, dangerouslyAcceptTextAfter: true, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
             || !Certificate.TryParse(chain[0].Span, out var leaf, out _) || !Certificate.TryParse(chain[1].Span, out var authority, out _))
         {
             return false;

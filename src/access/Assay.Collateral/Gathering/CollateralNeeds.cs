@@ -98,7 +98,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
             }
             else
             {
-                _missing[key.ToString()] = answer.WhyNot ?? "no key signs it, so it cannot be passed on: give its address to those who need it";
+                _missing[key.ToString()] = answer.WhyNot ?? "it is not signed, so it cannot be passed on: give its address to those who need it";
             }
         }
 
@@ -145,7 +145,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
         {
             lock (_had)
             {
-                _missing[$"ocsp {query.Subject.SerialNumber}"] = "its issuer is not known here: the cache has no room for another authority";
+                _missing[$"ocsp {query.Subject.SerialNumber}"] = "its issuer is unknown: the cache has no room for another authority";
             }
 
             return;

@@ -104,7 +104,7 @@ internal sealed class CollateralHttp : IDisposable
         }
         catch (BrokenCircuitException broken)
         {
-            return HttpAnswer.Transient($"the service failed too often and is left alone for {Seconds(_options.BreakFor)}", retryAfter: broken.RetryAfter ?? _options.BreakFor);
+            return HttpAnswer.Transient($"the service failed too often and will not be asked again for {Seconds(_options.BreakFor)}", retryAfter: broken.RetryAfter ?? _options.BreakFor);
         }
     }
 
@@ -226,12 +226,12 @@ internal sealed class CollateralHttp : IDisposable
     {
         if (response.Content.Headers.ContentEncoding.Count > 0)
         {
-            return HttpAnswer.Final("the answer is compressed, which was not asked for");
+            return HttpAnswer.Final("the answer is compressed, although that was not requested");
         }
 
         if (response.Content.Headers.ContentLength is { } declared && declared > mostBytes)
         {
-            return HttpAnswer.Final($"the answer has {declared.ToString(CultureInfo.InvariantCulture)} bytes, and {mostBytes} are allowed");
+            return HttpAnswer.Final($"the answer has {declared.ToString(CultureInfo.InvariantCulture)} bytes, {mostBytes} are allowed");
         }
 
         var (bytes, isWhole) = await ReadAsync(response, mostBytes, cancellation).ConfigureAwait(false);
@@ -364,12 +364,12 @@ internal sealed class CollateralHttp : IDisposable
     {
         HttpRequestError.NameResolutionError => HttpAnswer.Transient("the host name has no address (DNS)"),
         HttpRequestError.ConnectionError => HttpAnswer.Transient($"no connection: {Innermost(exception)}"),
-        HttpRequestError.ProxyTunnelError => HttpAnswer.Transient($"the proxy lets nothing through: {Innermost(exception)}"),
+        HttpRequestError.ProxyTunnelError => HttpAnswer.Transient($"the proxy refused the connection: {Innermost(exception)}"),
         HttpRequestError.ResponseEnded => HttpAnswer.Transient("the service closed the connection before its answer was complete"),
-        HttpRequestError.SecureConnectionError => HttpAnswer.Final($"TLS failed: {Innermost(exception)}; if the service has its own authority, name its root"),
+        HttpRequestError.SecureConnectionError => HttpAnswer.Final($"TLS failed: {Innermost(exception)}; if the service has its own CA, give its root"),
         HttpRequestError.ConfigurationLimitExceeded => HttpAnswer.Final($"the answer has more than {HeaderKilobytes} KiB of headers"),
         HttpRequestError.Unknown when exception.InnerException is IOException => HttpAnswer.Transient($"the connection broke: {Innermost(exception)}"),
-        _ => HttpAnswer.Final($"the answer is no HTTP: {Innermost(exception)}"),
+        _ => HttpAnswer.Final($"the answer is not HTTP: {Innermost(exception)}"),
     };
 
     // The framework's texts, whose innermost one names the cause. They hold addresses and status words, never headers.

@@ -34,7 +34,7 @@ public sealed class OcspClient : ICollateralSource, IDisposable
         ArgumentNullException.ThrowIfNull(question);
         if (question.Status is not { } query)
         {
-            return Fetched.Absent("", "an OCSP responder is asked about certificates alone");
+            return Fetched.Absent("", "an OCSP responder answers only about certificates");
         }
 
         // One nonce for all tries: each of them asks the same question.
@@ -63,18 +63,18 @@ public sealed class OcspClient : ICollateralSource, IDisposable
         if (!OcspResponse.TryParse(der, out var response, out var fault))
         {
             var type = mediaType is null or ResponseType ? "" : $", sent as {mediaType}";
-            return $"the answer is no OCSP response{type} ({fault}): check the URL";
+            return $"the answer is not an OCSP response{type} ({fault}): check the URL";
         }
 
         return response.Status switch
         {
             OcspResponseStatus.Successful => null,
             OcspResponseStatus.TryLater => "the responder is busy (tryLater): try again later",
-            OcspResponseStatus.InternalError => "the responder has a fault of its own (internalError): try again later",
+            OcspResponseStatus.InternalError => "the responder has an internal error (internalError): try again later",
             OcspResponseStatus.MalformedRequest => "the responder does not understand the request (malformedRequest): check the URL",
-            OcspResponseStatus.SigRequired => "the responder wants signed requests (sigRequired), which are not made here: use another",
-            OcspResponseStatus.Unauthorized => "the responder knows nothing of this certificate (unauthorized): ask the one of its issuer",
-            _ => "the responder gives no answer",
+            OcspResponseStatus.SigRequired => "the responder requires signed requests (sigRequired), which are not supported: use another",
+            OcspResponseStatus.Unauthorized => "the responder does not know this certificate (unauthorized): ask its issuer's responder",
+            _ => "the responder gave no answer",
         };
     }
 }

@@ -51,13 +51,13 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
         var id = question.Key.Id;
         if (question.Key.Kind is not CollateralKind.Rim)
         {
-            return Fetched.Absent("", "a RIM service has RIMs alone");
+            return Fetched.Absent("", "a RIM service has only RIMs");
         }
 
         // The id follows from what a device said: it must stay one segment of the URL.
         if (!RimIds.IsSafe(id))
         {
-            return Fetched.Failed("", "the id is no URL segment");
+            return Fetched.Failed("", "the id is not a valid URL segment");
         }
 
         var uri = _base.Below($"/v1/rim/{id}");
@@ -101,7 +101,7 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
         using var document = Read(json);
         if (document is not { RootElement: { ValueKind: JsonValueKind.Object } root })
         {
-            return $"the answer is no JSON object{(mediaType is null or "application/json" ? "" : $" but {mediaType}")}: check the URL";
+            return $"the answer is not a JSON object{(mediaType is null or "application/json" ? "" : $" but {mediaType}")}: check the URL";
         }
 
         if (Member(root, "id") != id)
@@ -111,7 +111,7 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
 
         if (root.TryGetProperty("rim_format", out var format) && Text(format) is not "TCG")
         {
-            return Text(format) is "CORIM" ? "the service has it as CoRIM only, which this version does not read" : "rim_format: \"TCG\" is expected";
+            return Text(format) is "CORIM" ? "the service has it as CoRIM only, which this version does not support" : "rim_format: \"TCG\" is expected";
         }
 
         if (Member(root, "rim") is not { } base64 || !StrictBase64.TryDecode(Encoding.UTF8.GetBytes(base64), out var bytes))
@@ -123,7 +123,7 @@ public sealed class RimServiceClient : ICollateralSource, IDisposable
         return bytes.Length == 0 ? "rim: empty"
             : bytes.Length > Limits.RimBytes ? $"rim: larger than {Limits.RimBytes} bytes"
             : IsDigestOf(Member(root, "sha256"), bytes, base64) ? null
-            : "sha256 is not that of rim: the service, or a proxy before it, spoils what it stores";
+            : "sha256 does not match rim: the service, or a proxy in front of it, corrupted the file";
     }
 
     // Leniency: no document says whether the service hashes the file or its base64 text, and NVIDIA's client ignores the member. It only

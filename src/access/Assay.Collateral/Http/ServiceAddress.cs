@@ -63,9 +63,9 @@ public sealed class ServiceAddress : IEquatable<ServiceAddress>
         return string.IsNullOrEmpty(text) ? new ParseFault("URL", 0, "empty")
             : text.Length > MostCharacters ? new ParseFault("URL", MostCharacters, $"longer than {MostCharacters} characters")
             : !Uri.TryCreate(text, UriKind.Absolute, out uri) || uri.Scheme is not ("https" or "http") ? new ParseFault("URL", 0, "an absolute URL is expected, for example https://host/path")
-            : uri.UserInfo.Length > 0 ? new ParseFault("URL", 0, "user and password do not belong into a URL, which is logged: use a service key")
+            : uri.UserInfo.Length > 0 ? new ParseFault("URL", 0, "a URL must not contain user and password, because URLs are logged: use a service key")
             : uri.Fragment.Length > 0 ? new ParseFault("URL", 0, "a fragment is never sent: leave out what follows \"#\"")
-            : uri.Scheme is "http" && !uri.IsLoopback ? new ParseFault("URL", 0, $"plain http to {uri.IdnHost} is read and changed by anybody on the way: use https")
+            : uri.Scheme is "http" && !uri.IsLoopback ? new ParseFault("URL", 0, $"plain http to {uri.IdnHost} can be read and changed on the way: use https")
             : null;
     }
 }

@@ -13,7 +13,7 @@ internal sealed class ItemJudge(ItemVerification verification, AuthorityDirector
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, VerifiedItem> _amdChains = new(StringComparer.Ordinal);
 
-    private const string MissingIssuer = "its issuer is not known here: give evidence or a chain of a device below it";
+    private const string MissingIssuer = "its issuer is unknown: give evidence or a chain of a device below it";
 
     /// <summary>What a cache may keep: an item that verifies, or a key set, which is not signed and reads.</summary>
     public bool TryAccept(

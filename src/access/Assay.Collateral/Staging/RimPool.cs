@@ -152,7 +152,7 @@ public sealed record RimPool
 
     internal static bool TryParse(ReadOnlyMemory<byte> json, [NotNullWhen(true)] out RimPool? pool, [NotNullWhen(false)] out ParseFault? fault)
     {
-        (pool, fault) = (null, new ParseFault("pool", 0, "not the file of a pool as this program writes it"));
+        (pool, fault) = (null, new ParseFault("pool", 0, "not a pool file written by this program"));
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = JsonDepth, AllowDuplicateProperties = false });

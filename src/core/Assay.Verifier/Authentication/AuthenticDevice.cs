@@ -41,7 +41,7 @@ public sealed class AuthenticDevice
     /// <summary>What its opaque fields say.</summary>
     internal DeviceFields Fields { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.ReportWellformed, ReportIsWellFormed),
@@ -155,7 +155,7 @@ public sealed class AuthenticDevice
         var (architecture, kind) = (candidate.Evidence.DeclaredArchitecture, candidate.Evidence.DeclaredKind);
         if (architecture is null && kind is DeviceKind.None)
         {
-            return Outcome.NotApplicable("the evidence states no architecture");
+            return Outcome.NotApplicable("the evidence does not state an architecture");
         }
 
         var found = identity.Model.ArchitectureWord;
@@ -163,7 +163,7 @@ public sealed class AuthenticDevice
             && (kind is DeviceKind.None || kind == identity.Kind);
         return agrees
             ? Outcome.Held(found)
-            : Outcome.Failed("the evidence states another kind of device than its certificates", found, architecture ?? kind.ToString());
+            : Outcome.Failed("the evidence states a different kind of device than its certificates", found, architecture ?? kind.ToString());
     }
 
     private static Outcome SignatureIsValid(Candidate candidate)
@@ -178,7 +178,7 @@ public sealed class AuthenticDevice
             report.SignedBytes.Span, report.Signature.Span, SignatureAlgorithm.EcdsaSha384, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter);
         return candidate.Signed
             ? Outcome.Held("ECDSA P-384 with SHA-384")
-            : Outcome.Failed($"the report was not signed by the leaf's key: {WhyNotSigned(candidate)}");
+            : Outcome.Failed($"the leaf certificate's key did not sign the report: {WhyNotSigned(candidate)}");
     }
 
     // The FWID names a firmware and no device, and here nothing of the report is proven: it says where to look, and decides nothing.
@@ -192,9 +192,9 @@ public sealed class AuthenticDevice
             DeviceKind.Switch => DeviceFields.TryReadSwitch(opaque, out fields, out _),
             _ => false,
         };
-        return fields?.Fwid is not { } reported || !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out _) ? "it was altered, or the chain is of another device"
-            : reported != certified ? $"the chain is of another device, or of other firmware on this one (the report names FWID {Abbreviate(reported)}, the chain {Abbreviate(certified)}); collect report and chain together again"
-            : $"it was altered, or the chain is of another device with the same firmware (both name FWID {Abbreviate(reported)}); collect report and chain together again";
+        return fields?.Fwid is not { } reported || !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out _) ? "the report was altered, or the chain belongs to another device"
+            : reported != certified ? $"the chain belongs to another device, or to other firmware on this one (the report names FWID {Abbreviate(reported)}, the chain {Abbreviate(certified)}); collect report and chain together again"
+            : $"the report was altered, or the chain belongs to another device with the same firmware (both name FWID {Abbreviate(reported)}); collect report and chain together again";
     }
 
     private static Outcome FieldsAreWellFormed(Candidate candidate)
@@ -228,21 +228,21 @@ public sealed class AuthenticDevice
         var highest = candidate.Report!.Opaque.Form is OpaqueForm.Nvdaod ? understood.Header : understood.Plain;
         return fields.OpaqueVersion <= highest
             ? Outcome.Held($"{fields.OpaqueVersion}")
-            : Outcome.Failed("the firmware's opaque data is of a version that is not understood: a newer Assay may", $"{fields.OpaqueVersion}", $"at most {highest}");
+            : Outcome.Failed("the version of the firmware's opaque data is not supported: try a newer Assay", $"{fields.OpaqueVersion}", $"at most {highest}");
     }
 
     private static Outcome NonceMatches(Candidate candidate) => candidate.Question.Nonce switch
     {
-        null => Outcome.Waived("no nonce was given: the report may be an old one"),
+        null => Outcome.Waived("no nonce was given: the report may be old"),
         var expected when candidate.Report!.Nonce.Equals(expected) => Outcome.Held(expected.ToString()),
-        var expected => Outcome.Failed("the report answers another challenge: it is replayed, or of another session", candidate.Report!.Nonce.ToString(), expected.ToString()),
+        var expected => Outcome.Failed("the report answers a different challenge: it is replayed, or belongs to another session", candidate.Report!.Nonce.ToString(), expected.ToString()),
     };
 
     private static Outcome NonceIsAsDeclared(Candidate candidate) => candidate.Evidence.DeclaredNonce switch
     {
-        null => Outcome.NotApplicable("the evidence states no nonce"),
+        null => Outcome.NotApplicable("the evidence does not state a nonce"),
         var declared when candidate.Report!.Nonce.Equals(declared) => Outcome.Held(),
-        var declared => Outcome.Failed("the evidence states another nonce than its report", candidate.Report!.Nonce.ToString(), declared.ToString()),
+        var declared => Outcome.Failed("the evidence states a different nonce than its report", candidate.Report!.Nonce.ToString(), declared.ToString()),
     };
 
     private static Outcome FwidMatches(Candidate candidate)
@@ -260,7 +260,7 @@ public sealed class AuthenticDevice
 
         return !Fwid.TryRead(candidate.Path!.Leaf, out var certified, out var whyNot) ? Outcome.Failed(whyNot)
             : certified == reported ? Outcome.Held($"{Abbreviate(reported)}")
-            : Outcome.Failed("the report names another firmware than the certificate of its key", reported.ToString(), certified.ToString());
+            : Outcome.Failed("the report names different firmware than its key's certificate", reported.ToString(), certified.ToString());
     }
 
     private static string Abbreviate(Digest digest) => digest.ToString()[..16] + "…";

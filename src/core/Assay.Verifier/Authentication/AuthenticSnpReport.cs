@@ -30,7 +30,7 @@ internal sealed class AuthenticSnpReport
     /// <summary>What the certificate says about chip or provider.</summary>
     public SnpEndorsement Endorsement { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.SnpReportWellformed, ReportIsWellFormed),
@@ -111,13 +111,13 @@ internal sealed class AuthenticSnpReport
         if (leaf is null)
         {
             return Outcome.Missing(candidate.Report is { ChipId.IsMasked: true, SigningKey: SnpSigningKey.Vcek }
-                ? "the VCEK certificate is missing, and the report masks its CHIP_ID, by which AMD's key distribution service has it: the host must give it"
-                : $"the {name[4..]} certificate is missing: AMD's key distribution service has it by chip id and TCB, or the host gives it");
+                ? "the VCEK certificate is missing, and the report masks the CHIP_ID that AMD's key distribution service needs: get the certificate from the host"
+                : $"the {name[4..]} certificate is missing: fetch it from AMD's key distribution service (by chip id and TCB), or get it from the host");
         }
 
         if (chain.Length < 3)
         {
-            return Outcome.Missing($"the certificate \"{chain[^1].Issuer.CommonName}\" is missing: AMD's key distribution service has it under cert_chain");
+            return Outcome.Missing($"the certificate \"{chain[^1].Issuer.CommonName}\" is missing: fetch cert_chain from AMD's key distribution service");
         }
 
         candidate.Chain = chain;
@@ -207,8 +207,8 @@ internal sealed class AuthenticSnpReport
 
         var (report, accepted) = (candidate.Report!, candidate.Question.AcceptedSigningKeys);
         return endorsement.Kind != report.SigningKey ? Outcome.Failed("the report names another kind of key than the certificate", $"{report.SigningKey}", $"{endorsement.Kind}")
-            : !accepted.Contains(report.SigningKey) ? Outcome.Failed("reports that this kind of key signed are not accepted", $"{report.SigningKey}", accepted.IsEmpty ? "nothing was chosen" : string.Join(", ", accepted))
-            : report is { MaskChipKey: true, SigningKey: SnpSigningKey.Vcek } ? Outcome.Failed("the report says that its platform may not sign with the VCEK (MASK_CHIP_KEY), and is signed with it", "MASK_CHIP_KEY", "not set")
+            : !accepted.Contains(report.SigningKey) ? Outcome.Failed("reports signed by this kind of key are not accepted", $"{report.SigningKey}", accepted.IsEmpty ? "nothing was chosen" : string.Join(", ", accepted))
+            : report is { MaskChipKey: true, SigningKey: SnpSigningKey.Vcek } ? Outcome.Failed("the report is signed with the VCEK, although it says that its platform may not use it (MASK_CHIP_KEY)", "MASK_CHIP_KEY", "not set")
             : Outcome.Held($"{report.SigningKey}");
     }
 
@@ -225,9 +225,9 @@ internal sealed class AuthenticSnpReport
         { ChipId: null } endorsement => Outcome.NotApplicable($"a VLEK names no chip, but the provider {endorsement.CloudProvider}"),
         { ChipId: { } chip } when chip.Equals(candidate.Report!.ChipId) => Outcome.Held($"{chip.ToString()[..16]}…"),
         { ChipId: not null } when candidate.Report!.ChipId.IsMasked && candidate.Question.AcceptMaskedChipId =>
-            Outcome.Waived("the report masks its CHIP_ID, so that the certificate cannot be compared with it, and that is accepted"),
+            Outcome.Waived("the report masks its CHIP_ID, so it cannot be compared with the certificate; you accept that"),
         { ChipId: { } chip } => Outcome.Failed(
-            candidate.Report!.ChipId.IsMasked ? "the report masks its CHIP_ID, so that the certificate cannot be compared with it: --dangerously-accept-masked-chip-id accepts that" : "the certificate is of another chip than CHIP_ID",
+            candidate.Report!.ChipId.IsMasked ? "the report masks its CHIP_ID, so it cannot be compared with the certificate: --dangerously-accept-masked-chip-id accepts that" : "the certificate is of another chip than CHIP_ID",
             $"{candidate.Report.ChipId}", $"{chip}"),
     };
 
@@ -240,7 +240,7 @@ internal sealed class AuthenticSnpReport
 
         return Signed(candidate, candidate.Path.Leaf.Key)
             ? Outcome.Held("ECDSA P-384 with SHA-384")
-            : Outcome.Failed("the report was not signed by the certificate's key: it was altered, or is of another chip or TCB");
+            : Outcome.Failed("the certificate's key did not sign the report: the report was altered, or belongs to another chip or TCB");
     }
 
     private static bool Signed(Candidate candidate, VerificationKey key) => key.Verifies(
@@ -248,9 +248,9 @@ internal sealed class AuthenticSnpReport
 
     private static Outcome ReportDataMatches(Candidate candidate) => candidate.Question.ReportData switch
     {
-        null => Outcome.Waived("no report data was given: the report may be an old one, or another's"),
+        null => Outcome.Waived("no report data was given: the report may be old, or from another machine"),
         var expected when candidate.Report!.ReportData.Equals(expected) => Outcome.Held(expected.ToString()),
-        var expected => Outcome.Failed("the report carries other report data: it is replayed, or of another session", candidate.Report!.ReportData.ToString(), expected.ToString()),
+        var expected => Outcome.Failed("the report carries different report data: it is replayed, or belongs to another session", candidate.Report!.ReportData.ToString(), expected.ToString()),
     };
 
     /// <summary>A report on its way through the checks above; each may use only what an earlier one has set.</summary>

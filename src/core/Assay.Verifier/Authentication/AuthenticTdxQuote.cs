@@ -31,7 +31,7 @@ internal sealed class AuthenticTdxQuote
     /// <summary>What the PCK certificate says about the platform.</summary>
     public PckPlatform Platform { get; }
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_parsing =
     [
         new(Checks.CheckIds.TdxQuoteWellformed, QuoteIsWellFormed),
@@ -62,14 +62,14 @@ internal sealed class AuthenticTdxQuote
 
     private static Outcome QuoteIsWellFormed(Candidate candidate)
     {
-        if (!TdxQuote.TryParse(candidate.Bytes.Span, candidate.Question.AcceptTextBehind, out var quote, out var fault))
+        if (!TdxQuote.TryParse(candidate.Bytes.Span, candidate.Question.AcceptTextAfter, out var quote, out var fault))
         {
             return Outcome.Failed(fault.ToString());
         }
 
         candidate.Quote = quote;
         var words = $"version {quote.Version}, {(quote.Body.Kind is TdReportKind.Td15 ? "TDX 1.5" : "TDX 1.0")}";
-        return quote.TextBehind.IsEmpty ? Outcome.Held(words) : Outcome.Waived($"{words}; {quote.TextBehind.Length} bytes of text behind it are signed by nobody, and that is accepted");
+        return quote.TextAfter.IsEmpty ? Outcome.Held(words) : Outcome.Waived($"{words}; {quote.TextAfter.Length} bytes of text follow it, which nobody signed, and you accept that");
     }
 
     private static Outcome ChainIsWellFormed(Candidate candidate)
@@ -145,7 +145,7 @@ internal sealed class AuthenticTdxQuote
 
         if (!leaf.Key.Verifies(quote.QeReport.Bytes.Span, quote.QeReportSignature.Span, SignatureAlgorithm.EcdsaSha256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter))
         {
-            return Outcome.Failed("the quoting enclave's report was not signed by the PCK key: it was altered, or the certificate is of another platform");
+            return Outcome.Failed("the PCK key did not sign the quoting enclave's report: it was altered, or the certificate belongs to another platform");
         }
 
         candidate.Qe = new AuthenticQe(leaf.Fingerprint, VerificationKey.FromP256Point(quote.AttestationKey.Span));
@@ -166,27 +166,27 @@ internal sealed class AuthenticTdxQuote
         candidate.KeyIsBound = CryptographicOperations.FixedTimeEquals(bound, quote.QeReport.ReportData.Bytes);
         return candidate.KeyIsBound
             ? Outcome.Held()
-            : Outcome.Failed("the quoting enclave vouches for another attestation key", quote.QeReport.ReportData.ToString(), Convert.ToHexStringLower(bound));
+            : Outcome.Failed("the quoting enclave certifies a different attestation key", quote.QeReport.ReportData.ToString(), Convert.ToHexStringLower(bound));
     }
 
     private static Outcome QuoteIsSigned(Candidate candidate)
     {
         if (candidate.Qe is null || !candidate.KeyIsBound)
         {
-            return Outcome.Stopped("nobody vouches for the attestation key");
+            return Outcome.Stopped("nothing certifies the attestation key");
         }
 
         var quote = candidate.Quote!;
         return candidate.Qe.AttestationKey.Verifies(quote.SignedBytes.Span, quote.Signature.Span, SignatureAlgorithm.EcdsaSha256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, candidate.Cache.Meter)
             ? Outcome.Held("ECDSA P-256 with SHA-256")
-            : Outcome.Failed("the quote was not signed by the attestation key: it was altered");
+            : Outcome.Failed("the attestation key did not sign the quote: it was altered");
     }
 
     private static Outcome ReportDataMatches(Candidate candidate) => candidate.Question.ReportData switch
     {
-        null => Outcome.Waived("no report data was given: the quote may be an old one, or another's"),
+        null => Outcome.Waived("no report data was given: the quote may be old, or from another machine"),
         var expected when candidate.Quote!.Body.ReportData.Equals(expected) => Outcome.Held(expected.ToString()),
-        var expected => Outcome.Failed("the quote carries other report data: it is replayed, or of another session", candidate.Quote!.Body.ReportData.ToString(), expected.ToString()),
+        var expected => Outcome.Failed("the quote carries different report data: it is replayed, or belongs to another session", candidate.Quote!.Body.ReportData.ToString(), expected.ToString()),
     };
 
     /// <summary>A quote on its way through the checks above; each may use only what an earlier one has set.</summary>

@@ -45,7 +45,7 @@ internal sealed class AuthenticTpmQuote
 {
     private const int LongestQualifyingData = 66;
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_azure =
     [
         new(Checks.CheckIds.TpmHclWellformed, HclIsWellFormed),
@@ -119,7 +119,7 @@ internal sealed class AuthenticTpmQuote
         var expected = candidate.Azure.TdQuote is null ? HclTee.Snp : HclTee.Tdx;
         if (report.Tee != expected)
         {
-            return Outcome.Failed("the report is of another TEE than the certificate or quote beside it", $"{report.Tee}", $"{expected}");
+            return Outcome.Failed("the report comes from a different TEE than the certificate or quote given with it", $"{report.Tee}", $"{expected}");
         }
 
         candidate.Hcl = report;
@@ -137,14 +137,14 @@ internal sealed class AuthenticTpmQuote
         var expected = report.ExpectedReportData();
         if (!CryptographicOperations.FixedTimeEquals(expected, report.ReportData.Span))
         {
-            return Outcome.Failed("REPORTDATA is not the hash of the runtime data: they were altered, or belong to another report", Convert.ToHexStringLower(report.ReportData.Span), Convert.ToHexStringLower(expected));
+            return Outcome.Failed("REPORTDATA is not the hash of the runtime data: the data were altered, or belong to another report", Convert.ToHexStringLower(report.ReportData.Span), Convert.ToHexStringLower(expected));
         }
 
         if (candidate.Verified is not { Paravisor: not null })
         {
             candidate.Key = AttestationKey.Bare(report.Runtime.AttestationKey, AttestationKey.Azure);
-            return candidate.Verified is null ? Outcome.Held("by its own account: the hardware report was not verified")
-                : CryptographicOperations.FixedTimeEquals(expected, candidate.Verified.Bytes.Span) ? Outcome.Held($"{report.Hash.Label} of the runtime data; who wrote them is not known")
+            return candidate.Verified is null ? Outcome.Held("by its own account; the hardware report was not verified")
+                : CryptographicOperations.FixedTimeEquals(expected, candidate.Verified.Bytes.Span) ? Outcome.Held($"{report.Hash.Label} of the runtime data; their author is not known")
                 : Outcome.Failed("REPORTDATA of the hardware report that verified is not the hash of the runtime data", Convert.ToHexStringLower(candidate.Verified.Bytes.Span), Convert.ToHexStringLower(expected));
         }
 
@@ -160,7 +160,7 @@ internal sealed class AuthenticTpmQuote
             return Outcome.Stopped("the HCL report could not be read");
         }
 
-        return candidate.Question.UserData is not { } expected ? Outcome.Waived("no user data were asked for: the hardware report may be an old one of the same machine")
+        return candidate.Question.UserData is not { } expected ? Outcome.Waived("no user data were requested: the hardware report may be an old one from the same machine")
             : CryptographicOperations.FixedTimeEquals(expected.Span, report.Runtime.UserData.Span) ? Outcome.Held()
             : Outcome.Failed("the hardware report was not made for this challenge", Convert.ToHexStringLower(report.Runtime.UserData.Span), Convert.ToHexStringLower(expected.Span));
     }
@@ -185,7 +185,7 @@ internal sealed class AuthenticTpmQuote
         }
         else if (candidate.Evidence.SignatureForm is not TpmSignatureForm.Tpmt)
         {
-            return Outcome.Failed("the signature's form was not told");
+            return Outcome.Failed("the signature's form was not stated");
         }
         else if (TpmSignature.TryParse(bytes, out var signature, out var fault))
         {
@@ -204,22 +204,22 @@ internal sealed class AuthenticTpmQuote
         { Root: not TpmRoot.None } key => Outcome.Held(key.RootWord),
         // Any root process of an ordinary guest chooses REPORTDATA, and can pose as a paravisor with a key of its own.
         _ when candidate.Azure is not null && candidate.Verified is not null =>
-            Outcome.Waived("no reference value names the paravisor that keeps this vTPM (\"paravisor\":true): nothing that the TPM says is believed"),
-        _ when candidate.Azure is not null => Outcome.Failed("the hardware report that names the attestation key was not verified, so the key is a bare one", "none", "in-tee"),
-        _ => Outcome.Failed("nobody vouches for the attestation key: whoever holds it signs what he likes", "none", "in-tee, platform-certified or ek-activated"),
+            Outcome.Waived("no reference value names the paravisor that keeps this vTPM (\"paravisor\":true): nothing the TPM says is believed"),
+        _ when candidate.Azure is not null => Outcome.Failed("the hardware report that names the attestation key was not verified, so nothing is known about the key", "none", "in-tee"),
+        _ => Outcome.Failed("nothing certifies the attestation key: its holder can sign anything", "none", "in-tee, platform-certified or ek-activated"),
     };
 
     private static Outcome SignatureIsValid(Candidate candidate)
     {
         var (key, signature) = (candidate.Key!, candidate.Signature!);
-        return signature.Scheme != key.Scheme ? Outcome.Failed("the signature is of another scheme than the key", signature.Scheme.ToString(), key.Scheme.ToString())
+        return signature.Scheme != key.Scheme ? Outcome.Failed("the signature uses a different scheme than the key", signature.Scheme.ToString(), key.Scheme.ToString())
             : key.Key.Verifies(candidate.Quote!.Bytes.Span, signature, key.Scheme, candidate.Meter) ? Outcome.Held(key.Scheme.ToString())
-            : Outcome.Failed("the quote was not signed by the attestation key: it was altered, or is of another TPM");
+            : Outcome.Failed("the attestation key did not sign the quote: it was altered, or comes from another TPM");
     }
 
     private static Outcome SignerMatches(Candidate candidate) => candidate.Key!.QualifiedName switch
     {
-        null => Outcome.NotApplicable("the endorsement key is not known here"),
+        null => Outcome.NotApplicable("the endorsement key is unknown"),
         var name when name.AsSpan().SequenceEqual(candidate.Quote!.QualifiedSigner.Span) => Outcome.Held(),
         var name => Outcome.Failed("qualifiedSigner names no key under the endorsement key", Convert.ToHexStringLower(candidate.Quote!.QualifiedSigner.Span), Convert.ToHexStringLower(name)),
     };
@@ -227,10 +227,10 @@ internal sealed class AuthenticTpmQuote
     private static Outcome NonceMatches(Candidate candidate)
     {
         var extra = candidate.Quote!.ExtraData;
-        return candidate.Question.QualifyingData is not { } expected ? Outcome.Waived("no nonce was given: the quote may be an old one")
+        return candidate.Question.QualifyingData is not { } expected ? Outcome.Waived("no nonce was given: the quote may be old")
             : expected.Length is 0 or > LongestQualifyingData ? Outcome.Failed($"the expected nonce has {expected.Length} bytes; 1 to {LongestQualifyingData} can be quoted")
             : CryptographicOperations.FixedTimeEquals(expected.Span, extra.Span) ? Outcome.Held(Convert.ToHexStringLower(extra.Span))
-            : Outcome.Failed("the quote answers another challenge: it is replayed, or of another session", Convert.ToHexStringLower(extra.Span), Convert.ToHexStringLower(expected.Span));
+            : Outcome.Failed("the quote answers a different challenge: it is replayed, or belongs to another session", Convert.ToHexStringLower(extra.Span), Convert.ToHexStringLower(expected.Span));
     }
 
     private static Outcome BankIsAccepted(Candidate candidate)
@@ -247,13 +247,13 @@ internal sealed class AuthenticTpmQuote
         var selection = candidate.Quote!.Selections[0];
         if (candidate.Question.Registers.IsDefaultOrEmpty)
         {
-            return Outcome.Failed("no register was asked for");
+            return Outcome.Failed("no register was requested");
         }
 
         int[] unquoted = [.. candidate.Question.Registers.Where(register => !selection.Has(register))];
         int[] untold = [.. selection.Registers.Where(register => !candidate.Evidence.Values.ContainsKey(register))];
         return unquoted.Length > 0 ? Outcome.Failed("registers that are needed are not quoted", List(selection.Registers), List(candidate.Question.Registers))
-            : untold.Length > 0 ? Outcome.Failed($"the evidence tells no value of PCR {List(untold)}, which the quote covers")
+            : untold.Length > 0 ? Outcome.Failed($"the evidence gives no value for PCR {List(untold)}, which the quote covers")
             : selection.Count == 0 ? Outcome.Failed("the quote covers no register")
             : Outcome.Held($"PCR {List(selection.Registers)}");
     }
@@ -263,7 +263,7 @@ internal sealed class AuthenticTpmQuote
         var selection = candidate.Quote!.Selections[0];
         if (selection.Registers.Any(register => !candidate.Evidence.Values.ContainsKey(register)))
         {
-            return Outcome.Stopped("not every quoted register's value is told");
+            return Outcome.Stopped("the evidence does not give the value of every quoted register");
         }
 
         // By the hash of the signature, whatever the bank (TPM 2.0 Library, Part 3 §18.4).
@@ -271,7 +271,7 @@ internal sealed class AuthenticTpmQuote
         var digest = candidate.Key!.Scheme.Hash.Of(concatenated);
         if (candidate.Evidence.Values.Values.Any(value => value.Length != candidate.Evidence.Bank.Size) || digest != candidate.Quote.PcrDigest)
         {
-            return Outcome.Failed("the register values are not those that were quoted", digest.ToString(), candidate.Quote.PcrDigest.ToString());
+            return Outcome.Failed("the register values are not the quoted ones", digest.ToString(), candidate.Quote.PcrDigest.ToString());
         }
 
         // What the quote does not cover is dropped here, and never seen again.
@@ -282,7 +282,7 @@ internal sealed class AuthenticTpmQuote
 
     private static Outcome BootIsTheSame(Candidate candidate) => candidate.Question.Earlier switch
     {
-        null => Outcome.NotApplicable("no earlier quote is known"),
+        null => Outcome.NotApplicable("there is no earlier quote to compare with"),
         { } earlier when earlier.WhyNotContinuedBy(candidate.Quote!.Clock) is { } whyNot => Outcome.Failed(whyNot),
         _ => Outcome.Held(),
     };

@@ -185,7 +185,7 @@ internal sealed class BootRecord
 
             if (!_seen.Add(name))
             {
-                Refuse(GrammarRule.Once, $"{name} stands twice (event {item.Number})");
+                Refuse(GrammarRule.Once, $"{name} appears twice (event {item.Number})");
             }
             else if (fault is not null)
             {
@@ -225,7 +225,7 @@ internal sealed class BootRecord
             if (!ran || !ended)
             {
                 Refuse(
-                    GrammarRule.Complete, ran ? "the gate began and came to no end" : "no gate of ours ran before the boundary",
+                    GrammarRule.Complete, ran ? "the gate began but never finished" : "no boot gate ran before the boundary",
                     $"{(_seen.Count == 0 ? "no event of ours" : string.Join(", ", _seen.Order(StringComparer.Ordinal)))}", $"{BootEventName.GpuPolicy}, then one of {string.Join(", ", outcomes)}");
             }
 

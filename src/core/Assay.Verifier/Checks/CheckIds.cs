@@ -1,7 +1,7 @@
 namespace Assay.Checks;
 
 /// <summary>
-/// The permanent ids of checks: they are in results, logs, tokens and policies, and docs/checks.md says what each asks. Add freely, never
+/// The permanent ids of checks: they are in results, logs, tokens and policies, and docs/reference/checks.md says what each asks. Add freely, never
 /// rename or reuse. Those of a RIM or of one of Intel's statements are made of the item's prefix and a suffix, where these are judged.
 /// </summary>
 internal static class CheckIds

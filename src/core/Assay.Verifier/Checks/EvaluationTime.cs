@@ -31,7 +31,7 @@ public sealed record EvaluationTime(DateTimeOffset Instant, TimeSource Source)
     /// <summary>Whether it can be the time at all: chosen, and not behind the release of this software.</summary>
     internal Outcome IsPlausible() => Source switch
     {
-        TimeSource.None => Outcome.Failed("no time was told"),
+        TimeSource.None => Outcome.Failed("no time was stated"),
         TimeSource.System when Instant + TimeSpan.FromMinutes(5) < ReleaseDate => Outcome.Failed("the clock is behind the release of this software", Utc.Text(Instant), Utc.Text(ReleaseDate)),
         _ => Outcome.Held($"{Utc.Text(Instant)}, {(Source is TimeSource.Stated ? "stated" : "system")}"),
     };

@@ -32,7 +32,7 @@ public enum NotCheckedCause
     Waived,
 }
 
-/// <summary>One named check and its answer. Ids are permanent: docs/checks.md lists them.</summary>
+/// <summary>One named check and its answer. Ids are permanent: docs/reference/checks.md lists them.</summary>
 /// <param name="Id">For instance <c>report.signature.valid</c>.</param>
 /// <param name="State">The answer.</param>
 public sealed record Finding(string Id, CheckState State)

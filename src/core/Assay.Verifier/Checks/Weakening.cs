@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Assay.Checks;
 
 /// <summary>
-/// What may be said to weaken a verdict. There is no other than those listed here; their names are permanent, and docs/verdict.md says what
+/// What may be said to weaken a verdict. There is no other than those listed here; their names are permanent, and docs/reference/verdict.md says what
 /// each leaves open.
 /// </summary>
 public sealed record Weakening
@@ -79,7 +79,7 @@ public sealed record Weakening
 
     internal static Weakening TdxTcbStatusAccepted { get; } = new("tdx-tcb-status-accepted");
 
-    internal static Weakening TdxTextBehindQuoteAccepted { get; } = new("tdx-text-behind-quote-accepted");
+    internal static Weakening TdxTextAfterQuoteAccepted { get; } = new("tdx-text-after-quote-accepted");
 
     internal static Weakening TimeStated { get; } = new("time-stated");
 

@@ -89,7 +89,7 @@ public sealed record BundleManifest
         {
             // Members that nobody knows, other orders and other spellings all end here.
             var written = read.ToBytes();
-            fault = json.SequenceEqual(written) ? null : new ParseFault("manifest", json.CommonPrefixLength(written), "not in the one form that it has (RFC 8785), or with members that are not known");
+            fault = json.SequenceEqual(written) ? null : new ParseFault("manifest", json.CommonPrefixLength(written), "not in canonical form (RFC 8785), or with unknown members");
         }
 
         manifest = fault is null ? read : null;
@@ -98,12 +98,12 @@ public sealed record BundleManifest
 
     private static BundleManifest Read(JsonFields fields, JsonElement root)
     {
-        fields.Require(fields.Number(root, "version") == Version, "version", $"{Version} is expected: a newer Assay may read others");
+        fields.Require(fields.Number(root, "version") == Version, "version", $"{Version} is expected: try a newer Assay");
         var items = fields.Array(root, "items", Limits.BundleItems).Select(item => ReadItem(fields, item)).ToImmutableArray();
         var marks = fields.Array(root, "marks", Limits.BundleMarks).Select(mark => ReadMark(fields, mark)).ToImmutableArray();
-        fields.Require(items.Length > 0, "items", "none: an empty bundle holds for ever and proves nothing");
-        fields.Require(IsSorted(items.Select(item => NameOf(item.Key))), "items", "not sorted, or one stands twice");
-        fields.Require(IsSorted(marks.Select(mark => mark.Name)), "marks", "not sorted, or one stands twice");
+        fields.Require(items.Length > 0, "items", "none: an empty bundle would never expire and prove nothing");
+        fields.Require(IsSorted(items.Select(item => NameOf(item.Key))), "items", "not sorted, or with a duplicate");
+        fields.Require(IsSorted(marks.Select(mark => mark.Name)), "marks", "not sorted, or with a duplicate");
         return new BundleManifest
         {
             Created = fields.Time(root, "created"),

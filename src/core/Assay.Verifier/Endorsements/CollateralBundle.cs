@@ -97,7 +97,7 @@ public sealed class CollateralBundle
     internal static bool TryTakeApart(ReadOnlyMemory<byte> file, [NotNullWhen(true)] out BundleParts? parts, [NotNullWhen(false)] out ParseFault? fault)
     {
         fault = file.Length > Limits.BundleBytes ? new ParseFault("bundle", 0, $"larger than {Limits.BundleBytes} bytes")
-            : !file.Span.StartsWith(Magic) ? new ParseFault("bundle", 0, "does not begin with ASSAYBUNDLE1: no bundle, or of a version that is not known")
+            : !file.Span.StartsWith(Magic) ? new ParseFault("bundle", 0, "does not begin with ASSAYBUNDLE1: not a bundle, or an unknown version")
             : null;
         var offset = Magic.Length;
         var manifest = fault is null ? Take(file, ref offset, "manifest", Limits.BundleManifestBytes, ref fault) : default;

@@ -148,8 +148,8 @@ public sealed partial class ItemVerification
     {
         if (!RimIds.TryParse(id, out var parts))
         {
-            return !RimIds.IsSafe(id) ? "the id has characters that none has"
-                : $"no model of device that is understood has RIMs with an id of this form; {DeviceModels.Recipe} says how one is added";
+            return !RimIds.IsSafe(id) ? "the id has characters that no RIM id has"
+                : $"no supported device model has RIM ids of this form; {DeviceModels.Recipe} says how one is added";
         }
 
         var edition = DeviceKindWords.Of(DeviceModels.KindThatNeeds(parts.Role)).RimEdition;

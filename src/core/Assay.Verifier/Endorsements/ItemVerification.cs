@@ -27,7 +27,7 @@ public sealed partial class ItemVerification(TrustSet trust, VerifierCache cache
         var first = chain.TakeWhile(certificate => certificate.BasicConstraints is not { CertificateAuthority: true }).Count();
         if (first == chain.Length)
         {
-            fault = new ItemFault(ItemRefusal.Chain, "no certificate of it is an authority's");
+            fault = new ItemFault(ItemRefusal.Chain, "it contains no CA certificate");
             return false;
         }
 

@@ -35,8 +35,8 @@ public abstract class KeptItem
     /// <summary>Whether it holds at a time; why not.</summary>
     public bool IsCurrent(DateTimeOffset at, [NotNullWhen(false)] out ItemFault? fault)
     {
-        fault = ValidFrom - at > RevocationJudgement.ClockSkewTolerance ? new ItemFault(ItemRefusal.NotCurrent, $"it holds from {Utc.Text(ValidFrom)} on, it is {Utc.Text(at)}")
-            : at > ValidUntil ? new ItemFault(ItemRefusal.NotCurrent, $"it held until {Utc.Text(ValidUntil)}, it is {Utc.Text(at)}")
+        fault = ValidFrom - at > RevocationJudgement.ClockSkewTolerance ? new ItemFault(ItemRefusal.NotCurrent, $"it is valid from {Utc.Text(ValidFrom)} on, it is {Utc.Text(at)}")
+            : at > ValidUntil ? new ItemFault(ItemRefusal.NotCurrent, $"it was valid until {Utc.Text(ValidUntil)}, it is {Utc.Text(at)}")
             : null;
         return fault is null;
     }

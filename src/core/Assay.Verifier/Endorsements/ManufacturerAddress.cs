@@ -7,7 +7,7 @@ namespace Assay.Endorsements;
 /// The whole address at which a manufacturer serves an item, for people who fetch it themselves. Made of keys alone, which hold letters and digits;
 /// nothing here asks for anything.
 /// </summary>
-internal static class ManufacturerAddress
+public static class ManufacturerAddress
 {
     /// <summary>Of NVIDIA's OCSP responder, which is asked by POST.</summary>
     public const string NvidiaOcsp = "https://ocsp.ndis.nvidia.com/";
@@ -20,6 +20,7 @@ internal static class ManufacturerAddress
     private const int TurinChipDigits = 16;
 
     /// <summary>Where it is; null for kinds that are not fetched by a plain address.</summary>
+    /// <param name="key">The item.</param>
     public static string? Of(CollateralKey key) => (key.Kind, key.Id.Split('/')) switch
     {
         (CollateralKind.Rim, [var id]) => $"https://rim.attestation.nvidia.com/v1/rim/{id}",

@@ -92,7 +92,7 @@ public static class ProcessorNeeds
     public static ReadOnlyMemory<byte>? PckIssuers(ProcessorEvidence evidence)
     {
         ArgumentNullException.ThrowIfNull(evidence);
-        return TryOpen(evidence, out var hardware, out _, out var isTdx, out _) && isTdx && TdxQuote.TryParse(hardware.Span, dangerouslyAcceptTextBehind: true, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var chain, out _)
+        return TryOpen(evidence, out var hardware, out _, out var isTdx, out _) && isTdx && TdxQuote.TryParse(hardware.Span, dangerouslyAcceptTextAfter: true, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var chain, out _)
             ? System.Text.Encoding.ASCII.GetBytes(string.Concat(chain[1..].Select(der => System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", der.Span) + "\n")))
             : null;
     }
@@ -122,8 +122,8 @@ public static class ProcessorNeeds
     private static bool TryNameTdx(ReadOnlyMemory<byte> bytes, string channel, out ImmutableArray<CollateralKey> keys, [NotNullWhen(false)] out string? whyNot)
     {
         keys = [];
-        // What a quote needs does not depend on text behind it; the verdict does.
-        if (!TdxQuote.TryParse(bytes.Span, dangerouslyAcceptTextBehind: true, out var quote, out var fault) || !Pem.TryDecode(quote.PckChain.Span, out var chain, out fault)
+        // What a quote needs does not depend on text after it; the verdict does.
+        if (!TdxQuote.TryParse(bytes.Span, dangerouslyAcceptTextAfter: true, out var quote, out var fault) || !Pem.TryDecode(quote.PckChain.Span, out var chain, out fault)
             || !Certificate.TryParse(chain[0].Span, out var leaf, out fault))
         {
             whyNot = fault.ToString();
@@ -133,7 +133,7 @@ public static class ProcessorNeeds
         var authority = ItemVerification.PckAuthorityOf(leaf.Issuer.CommonName);
         if (!PckPlatform.TryRead(leaf, out var platform, out whyNot) || authority is null)
         {
-            whyNot ??= $"its PCK certificate was issued by \"{leaf.Issuer.CommonName}\", which is none of Intel's two";
+            whyNot ??= $"its PCK certificate was issued by \"{leaf.Issuer.CommonName}\", which is not one of Intel's two CAs";
             return false;
         }
 
@@ -165,7 +165,7 @@ public static class ProcessorNeeds
         var product = report.Product is SnpProduct.None && vcek is { } own ? ProductOf(own) : report.Product;
         if (product is SnpProduct.None)
         {
-            whyNot = "the report does not tell the processor's product: name its items yourself (amd-chain vcek/Milan, amd-crl vcek/Milan)";
+            whyNot = "the report does not state the processor's product: name the items yourself (amd-chain vcek/Milan, amd-crl vcek/Milan)";
             return false;
         }
 

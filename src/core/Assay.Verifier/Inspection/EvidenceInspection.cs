@@ -45,7 +45,7 @@ internal static class EvidenceInspection
 
     /// <summary>What is in the file and is not shown; null where there is no such thing.</summary>
     public static InspectionNode? NotRead(ImmutableArray<string> members) =>
-        members.IsEmpty ? null : InspectionNode.List("not_read", members.Select(member => InspectionNode.Text("member", member))) with { Shown = $"{string.Join(", ", members)}: in the file, not shown and not verified" };
+        members.IsEmpty ? null : InspectionNode.List("not_read", members.Select(member => InspectionNode.Text("member", member))) with { Shown = $"{string.Join(", ", members)}: in the file, but not shown or verified" };
 
     // With what signs it is to be compared with: what devices answer follows from challenge and key.
     private static InspectionNode Key(string? nonce, ReadOnlySpan<byte> jwk) => KeyBinding.TryCreate(nonce ?? "none", jwk, out var key, out var fault)

@@ -22,7 +22,7 @@ public static class Inspector
             [
                 InspectionNode.Text("kind", kind) with { JsonOnly = true },
                 InspectionNode.Text("file", name) with { JsonOnly = true },
-                InspectionNode.Text("note", "shown as it stands, nothing is verified") with { JsonOnly = true },
+                InspectionNode.Text("note", "shown as is, nothing is verified") with { JsonOnly = true },
                 .. parts,
             ]);
     }

@@ -48,7 +48,7 @@ internal static class IntelInspection
         [
             .. Parts(isTcbInfo, statement.Content.ToArray(), name, faults),
             InspectionNode.Group("signature", TdxInspection.Scalars(statement.Signature.Span)),
-            InspectionNode.Text("signature_check", "not verified here: its signer's certificates come in a header of Intel's answer, and are not in this file"),
+            InspectionNode.Text("signature_check", "not verified here: the signer's certificates are in a header of Intel's answer, not in this file"),
         ]);
     }
 
@@ -59,7 +59,7 @@ internal static class IntelInspection
         return (isTcbInfo ? "tcb_info" : "qe_identity",
         [
             .. Parts(isTcbInfo, file, name, faults),
-            InspectionNode.Text("signature_check", "not verified here: the signature is not in this file, so no verifier takes it. Save the whole of Intel's answer"),
+            InspectionNode.Text("signature_check", "not verified here: this file has no signature, so no verifier accepts it. Save Intel's whole answer"),
         ]);
     }
 
@@ -77,11 +77,11 @@ internal static class IntelInspection
     {
         if (!Pem.TryDecode(statement.IssuerChain.Span, out var chain, out _) || chain.IsEmpty || !Certificate.TryParse(chain[0].Span, out var signer, out _))
         {
-            return "not verified here: the chain in this file has no certificate that can be read";
+            return "not verified here: the chain in this file has no readable certificate";
         }
 
         return signer.Key.Verifies(statement.Content.Span, statement.Signature.Span, SignatureAlgorithm.EcdsaSha256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, new OperationMeter())
-            ? "made by the first certificate of the chain in this file; whether that chain is Intel's is not asked here"
+            ? "made by the first certificate of the chain in this file; whether the chain is Intel's is not checked here"
             : "NOT made by the first certificate of the chain in this file";
     }
 

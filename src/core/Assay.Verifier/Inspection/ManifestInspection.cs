@@ -33,7 +33,7 @@ internal static class ManifestInspection
 
         return
         [
-            InspectionNode.Flag("signed", true) with { Shown = "yes, by whom is not verified here" },
+            InspectionNode.Flag("signed", true) with { Shown = "yes; the signer is not verified here" },
             .. jws.Header.EnumerateObject().Select(member => InspectionNode.Text(member.Name, member.Value.ValueKind is JsonValueKind.String ? member.Value.GetString()! : member.Value.GetRawText())),
             .. Parts(manifest),
         ];

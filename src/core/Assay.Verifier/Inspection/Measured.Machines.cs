@@ -17,7 +17,7 @@ public sealed partial class Measured
         _domains.Add((name, body));
         if (body.Attributes.Debug)
         {
-            _refuse($"{name}: the TD is under debug (TDATTRIBUTES.DEBUG): its host writes its memory, so it is no known-good machine");
+            _refuse($"{name}: the TD is in debug mode (TDATTRIBUTES.DEBUG): its host can write its memory, so it cannot serve as a known-good machine");
         }
 
         var withRtmr3 = _choices.Takes("rtmr3");
@@ -106,7 +106,7 @@ public sealed partial class Measured
     {
         if (report.Policy.Debug)
         {
-            _refuse($"{name}: the guest is under debug (POLICY.DEBUG): its host writes its memory, so it is no known-good machine");
+            _refuse($"{name}: the guest is in debug mode (POLICY.DEBUG): its host can write its memory, so it cannot serve as a known-good machine");
         }
 
         if (_choices.Takes("alias-check-complete") && !report.PlatformInfo.AliasCheckComplete)

@@ -166,7 +166,7 @@ public sealed partial class Measured
         }
 
         _marked.Add(name);
-        _notes.Add($"{name}: marked as a paravisor: whoever runs there vouches for the vTPM and all its PCRs. Nobody publishes its value, so this trusts a first reading");
+        _notes.Add($"{name}: marked as a paravisor: it controls the vTPM and all its PCRs. Its value is not published, so this trusts a first reading");
         TakePcrs(name, evidence.Quote.Bank, evidence.Quote.Values, "of an Azure vTPM; its quote was not verified", name);
     }
 
@@ -177,7 +177,7 @@ public sealed partial class Measured
             var bank = log.Banks.Contains(TcgHash.Sha256) ? TcgHash.Sha256 : TcgHash.Sha384;
             if (log.Banks.Contains(bank))
             {
-                TakePcrs(name, bank, log.Replay(bank), "by replay of an event log, which nobody signed", PlainKeeper(name));
+                TakePcrs(name, bank, log.Replay(bank), "by replay of an unsigned event log", PlainKeeper(name));
             }
             else
             {
@@ -207,7 +207,7 @@ public sealed partial class Measured
         }
         else
         {
-            _refuse($"{name}: MRTD stands in no log: give the machine's quote too, or its MRTD");
+            _refuse($"{name}: no log contains MRTD: give the machine's quote too, or its MRTD");
         }
     }
 
@@ -217,7 +217,7 @@ public sealed partial class Measured
         var registers = Enumerable.Range(0, TdReportBody.RuntimeRegisters)
             .Select(register => register < 3 || _choices.Also.Contains("rtmr3") ? replayed.TryGetValue(register, out var value) ? value : (Digest?)null : null).ToImmutableArray();
         _tdx.Add(new TdxReference { Name = name, MrTd = mrTd, Rtmr = registers });
-        _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, registers.Length).Where(register => registers[register] is not null))} by replay of an event log, which nobody signed; MRTD as {(_stated.ContainsKey(name) && _choices.MrTd is null ? "the file says" : "you gave it")}");
+        _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, registers.Length).Where(register => registers[register] is not null))} by replay of an unsigned event log; MRTD as {(_stated.ContainsKey(name) && _choices.MrTd is null ? "the file says" : "you gave it")}");
         if (registers.Take(3).Any(value => value is null))
         {
             _notes.Add($"{name}: RTMR {List(Enumerable.Range(0, 3).Where(register => registers[register] is null))} is in no event of the log, and will not be compared");

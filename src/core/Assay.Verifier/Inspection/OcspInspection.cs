@@ -56,7 +56,7 @@ internal static class OcspInspection
             .. SerialNumber(single.CertId.SerialNumber.Span),
             .. Status(single.Status),
             InspectionNode.Time("this_update", single.ThisUpdate),
-            single.NextUpdate is { } next ? InspectionNode.Time("next_update", next) : InspectionNode.Text("next_update", "absent: newer information always is there"),
+            single.NextUpdate is { } next ? InspectionNode.Time("next_update", next) : InspectionNode.Text("next_update", "absent: newer information is always available"),
             InspectionNode.Text("hash_algorithm", single.CertId.HashAlgorithm.ToString().ToUpperInvariant()),
             InspectionNode.Hex("issuer_name_hash", single.CertId.IssuerNameHash.Bytes, whole: true),
             InspectionNode.Hex("issuer_key_hash", single.CertId.IssuerKeyHash.Bytes, whole: true),

@@ -10,7 +10,7 @@ internal static class TdxInspection
 
     public static InspectionNode?[]? Read(byte[] file, string name, FaultLog faults)
     {
-        if (TdxQuote.TryParse(file, dangerouslyAcceptTextBehind: true, out var quote, out var fault))
+        if (TdxQuote.TryParse(file, dangerouslyAcceptTextAfter: true, out var quote, out var fault))
         {
             return [.. Parts(quote, name, faults)];
         }
@@ -31,7 +31,7 @@ internal static class TdxInspection
         InspectionNode.Group("qe_report_signature", Scalars(quote.QeReportSignature.Span)) with { Shown = "QE report signature (ECDSA P-256, by the PCK key)" },
         InspectionNode.Hex("qe_authentication_data", quote.QeAuthenticationData.Span, whole: true),
         CertificateInspection.ChainPart(quote.PckChain.Span, $"{place}: PCK", faults),
-        quote.TextBehind.IsEmpty ? null : InspectionNode.Text("text_behind", Encoding.ASCII.GetString(quote.TextBehind.Span)) with { Shown = $"{quote.TextBehind.Length} bytes, signed by nobody: \"{Encoding.ASCII.GetString(quote.TextBehind.Span).Trim().ReplaceLineEndings(" ")}\"" },
+        quote.TextAfter.IsEmpty ? null : InspectionNode.Text("text_after", Encoding.ASCII.GetString(quote.TextAfter.Span)) with { Shown = $"{quote.TextAfter.Length} bytes that nobody signed: \"{Encoding.ASCII.GetString(quote.TextAfter.Span).Trim().ReplaceLineEndings(" ")}\"" },
     ];
 
     public static InspectionNode?[]? ReadReport(byte[] file, string name, FaultLog faults)
@@ -94,7 +94,7 @@ internal static class TdxInspection
         InspectionNode.Number("isvsvn", report.IsvSvn),
         InspectionNode.Hex("reportdata", report.ReportData.Bytes, whole: true)) with
     {
-        Shown = "QE report (the quoting enclave, which vouches for the attestation key)",
+        Shown = "QE report (the quoting enclave, which certifies the attestation key)",
     };
 
     public static IEnumerable<InspectionNode> Scalars(ReadOnlySpan<byte> signature) =>

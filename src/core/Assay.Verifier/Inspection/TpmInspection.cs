@@ -102,7 +102,7 @@ internal static class TpmInspection
     private static InspectionNode Hardware(HclReport report, string place, FaultLog faults)
     {
         const string part = "hardware_report";
-        return report.Tee is not HclTee.Snp ? InspectionNode.Hex(part, report.HardwareReport.Span) with { Shown = "TDREPORT: only its own machine can check it, so the TD quote beside it counts" }
+        return report.Tee is not HclTee.Snp ? InspectionNode.Hex(part, report.HardwareReport.Span) with { Shown = "TDREPORT: only its own machine can check it, so the TD quote given with it is what counts" }
             : SnpReport.TryParse(report.HardwareReport.Span, out var snp, out var fault) ? InspectionNode.Group(part, SnpInspection.Parts(snp))
             : faults.MalformedPart(part, $"{place}: {part}", fault);
     }

@@ -46,6 +46,8 @@ public static partial class VerdictJson
                 {
                     WriteStrings(writer, "furtherUrls", further);
                 }
+
+                writer.WriteString("fetch", $"assay verify {machine.Parts.Cpu.FetchOption}");
             }
 
             writer.WriteEndObject();

@@ -87,10 +87,10 @@ internal static class MachineAssurance
         (bool Applies, string Sentence)[] all =
         [
             (tee is { IsAuthentic: true } && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), tee?.Technology.Proven(tee.Basis.Trust.Kind) ?? ""),
-            (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, CheckIds.BootLogReplayed), "The digests in the boot log are those that were measured into the registers."),
-            (Held(machine.Findings, CheckIds.BindingCpuDevices), devices ? "The VM's processor vouches for the key and for this very device evidence." : "The VM's processor vouches for the key."),
-            (machine.Platform is PlatformAnswer.Known && tee is not null && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), devices ? "The processor and every device shown are on your list of known platforms." : "The processor is on your list of known platforms."),
-            (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured gate verified when it booted."),
+            (parts.Boot is { Log.Mismatches.IsEmpty: true } && Held(parts.Boot.Findings, CheckIds.BootLogReplayed), "The boot log's digests match the measured registers."),
+            (Held(machine.Findings, CheckIds.BindingCpuDevices), devices ? "The VM's processor signed a statement that covers the key and exactly this device evidence." : "The VM's processor signed a statement that covers the key."),
+            (machine.Platform is PlatformAnswer.Known && tee is not null && Unrevoked(tee.Technology.RevocationCheck, tee.Findings), devices ? "The processor and every device are on your list of known platforms." : "The processor is on your list of known platforms."),
+            (machine.Binding is GpuBinding.BootEvent && devices, "These devices are the ones that the VM's measured boot gate verified."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
@@ -101,25 +101,25 @@ internal static class MachineAssurance
         var devices = parts.Devices is { Devices.IsDefaultOrEmpty: false };
         (bool Applies, string Sentence)[] all =
         [
-            (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it answers no challenge of yours."),
-            (TeeTechnology.All.Select(technology => technology.WithoutReferences.Name).Append(Weakening.TpmNoReferenceValues.Name).Any(machine.Weakened.Contains), "That the VM runs an image that you know: no reference values were given."),
-            (machine.Weakened.Contains(Weakening.ReferenceValuesUnsigned.Name), "That the reference values are their publisher's: nobody signed them, and whoever can write the file chooses them."),
+            (parts.Cpu is not null && !machine.FreshnessProven, "That the processor's evidence is fresh: it does not answer a challenge of yours."),
+            (TeeTechnology.All.Select(technology => technology.WithoutReferences.Name).Append(Weakening.TpmNoReferenceValues.Name).Any(machine.Weakened.Contains), "That the VM runs an image you know: no reference values were given."),
+            (machine.Weakened.Contains(Weakening.ReferenceValuesUnsigned.Name), "That the reference values come from their publisher: they are unsigned, and anyone who can write the file can choose them."),
             (!devices && TeeTechnology.All.Any(technology => machine.Weakened.Contains(technology.WithoutRevocation.Name)), "That no certificate was revoked: revocation was skipped."),
-            (!devices && machine.Weakened.Contains(Weakening.TimeStated.Name), "That certificates and collateral are valid today: they were judged at the time that you stated."),
-            (machine.Platform is PlatformAnswer.NotAsked, "That the machine is one that you know: no list of known platforms was given, and keys were read out of genuine processors."),
-            (machine.Platform is PlatformAnswer.Unknown, "That the machine is one that you know: it is not on your list of known platforms, or does not say which it is."),
-            (machine.Weakened.Contains(Weakening.SnpNoMinimumTcb.Name), "That the firmware is new enough: AMD states no status, and you stated no minimum TCB."),
-            (!devices && parts.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
-            (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: some have another digest than a name and payload, so none of their names is believed, nor where the boundary is."),
-            (machine.Weakened.Contains(Weakening.ParavisorNotNamed.Name), "That the vTPM is this VM's, or anything that it says, its PCRs and its answer to a challenge included: no reference value names its paravisor."),
-            (parts.Cpu is null && devices, "That a confidential VM uses these devices: no processor vouches for one, and the host can read what the VM reads."),
-            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.EvidenceHash, "That the devices are this VM's: the holder of the key had them answer, and a VM without a GPU can borrow such an answer."),
-            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices have to do with this VM: nothing binds the two."),
-            (devices && machine.Binding is not GpuBinding.BootEvent, "That confidential computing is switched on, or DEVTOOLS off: only the measured guest can vouch for it."),
-            (devices && machine.Binding is GpuBinding.BootEvent, "That no live relay stands between the VM and devices of the same kind elsewhere: nothing before TEE-IO shows that."),
-            (Unread(parts, "aa_eventlog"), "What the attestation agent's own log (aa_eventlog) says: it was shown, and nothing here reads it or compares it with a register."),
-            (Unread(parts, "init-data"), "What the init data say: they were shown, and nothing here compares them with MRCONFIGID or HOST_DATA."),
-            (!devices && parts.Cpu is not null, "Anything about GPUs: none was shown."),
+            (!devices && machine.Weakened.Contains(Weakening.TimeStated.Name), "That certificates and collateral are valid today: they were judged at the time you stated."),
+            (machine.Platform is PlatformAnswer.NotAsked, "That the machine is one you know: no list of known platforms was given, and keys have been extracted from genuine processors."),
+            (machine.Platform is PlatformAnswer.Unknown, "That the machine is one you know: it is not on your list of known platforms, or does not identify itself."),
+            (machine.Weakened.Contains(Weakening.SnpNoMinimumTcb.Name), "That the firmware is new enough: AMD publishes no status, and you gave no minimum TCB."),
+            (!devices && parts.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: the trust anchors belong to a simulator."),
+            (parts.Boot is { UnprovenEvents.IsDefaultOrEmpty: false }, "What the guest's events say: the digests of some do not match their name and payload, so neither names nor the boundary are believed."),
+            (machine.Weakened.Contains(Weakening.ParavisorNotNamed.Name), "That the vTPM belongs to this VM, or that its PCRs and its answer to a challenge are true: no reference value names its paravisor."),
+            (parts.Cpu is null && devices, "That a confidential VM uses these devices: there is no processor evidence, and the host may be able to read what the VM reads."),
+            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.EvidenceHash, "That the devices belong to this VM: the key's holder had them answer, and a VM without a GPU can borrow such an answer."),
+            (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices belong to this VM: nothing binds the two."),
+            (devices && machine.Binding is not GpuBinding.BootEvent, "That confidential computing is on and DEVTOOLS is off: only the measured guest can say so."),
+            (devices && machine.Binding is GpuBinding.BootEvent, "That nobody relays live between the VM and devices of the same kind elsewhere: without TEE-IO nothing can show that."),
+            (Unread(parts, "aa_eventlog"), "Anything in the attestation agent's log (aa_eventlog): it was given, but it is not read or compared with a register."),
+            (Unread(parts, "init-data"), "Anything in the init data (init-data): they were given, but they are not compared with MRCONFIGID or HOST_DATA."),
+            (!devices && parts.Cpu is not null, "Anything about GPUs: no GPU evidence was given."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }

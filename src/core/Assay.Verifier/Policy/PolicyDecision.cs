@@ -67,12 +67,20 @@ public sealed record PolicyDecision
     internal ImmutableArray<PolicyDifference> Differences { get; init; } = [];
 }
 
+/// <summary>A file of a policy, so that a verdict can be compared with what was agreed on.</summary>
+/// <param name="Path">As it was given, or found in a folder that was.</param>
+/// <param name="Sha384">Of its bytes, every one of them.</param>
+public sealed record PolicySourceFile(string Path, Digest Sha384);
+
 /// <summary>A policy with its name: what a verdict is attributed to (S-20).</summary>
 /// <param name="Id"><c>default</c>, or the name of its file.</param>
 /// <param name="Digest">SHA-256 of its file; null for the default policy, which has none.</param>
 /// <param name="Decide">The answer.</param>
 public sealed record RelyingPartyPolicy(string Id, Digest? Digest, Decide Decide)
 {
+    /// <summary>The files that it is made of, modules and data, as the program read them; empty where it came from none.</summary>
+    public ImmutableArray<PolicySourceFile> Files { get; init; } = [];
+
     /// <summary>Everything held, nothing expired or revoked.</summary>
     public static RelyingPartyPolicy Default { get; } = new("default", null, _ => new PolicyDecision { Allowed = false, Reason = "the default policy is the verdict itself" });
 

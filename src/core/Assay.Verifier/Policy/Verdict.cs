@@ -84,7 +84,7 @@ public sealed partial record Verdict
     /// <summary><c>proven</c> when everything that was shown answers the challenge that the relying party gave.</summary>
     public string Freshness => IsFresh ? "proven" : "not-proven";
 
-    /// <summary>The verdict as JSON: docs/verdict.md describes it.</summary>
+    /// <summary>The verdict as JSON: docs/reference/verdict.md describes it.</summary>
     /// <param name="claims">The version of NVIDIA's claims in it.</param>
     public byte[] ToJson(ClaimsVersion claims = ClaimsVersion.V4) => VerdictJson.Write(this, claims);
 
@@ -271,9 +271,9 @@ internal static class Assurance
         (bool Applies, string Sentence)[] all =
         [
             (true, $"{Count(authentic)} certified by {whose} signed {(authentic.Length == 1 ? "this report" : "these reports")}."),
-            (appraisal.FreshnessProven && !appraisal.Devices.Any(IsRevoked), "The reports answer your nonce: they were made after you chose it."),
-            (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement that a signed reference manifest names has a value that it allows."),
-            (authentic.Length > 1 && !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding is { Id: CheckIds.SetDevicesDistinct, State: CheckState.Held }), "The devices are different ones."),
+            (appraisal.FreshnessProven && !appraisal.Devices.Any(IsRevoked), "The reports answer your nonce, so they were made after you chose it."),
+            (matched.Length > 0 && matched.Length == authentic.Length, "Every firmware measurement in the signed reference manifests has an allowed value."),
+            (authentic.Length > 1 && !appraisal.Findings.IsDefaultOrEmpty && appraisal.Findings.Any(finding => finding is { Id: CheckIds.SetDevicesDistinct, State: CheckState.Held }), "No device is counted twice."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
@@ -283,21 +283,21 @@ internal static class Assurance
         var authentic = appraisal.Devices.Where(device => device.Device is not null).ToArray();
         (bool Applies, string Sentence)[] all =
         [
-            (appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: no nonce of yours was asked for, an old recording would look the same."),
-            (!appraisal.FreshnessProven && !appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: not every one of them is authentic and answers your nonce."),
+            (appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: you gave no nonce, and an old recording would look the same."),
+            (!appraisal.FreshnessProven && !appraisal.Weakened.Contains(Weakening.NonceNotGiven.Name), "That the reports are fresh: not all of them are authentic and answer your nonce."),
             (appraisal.Weakened.Contains(Weakening.RevocationSkipped.Name), "That no certificate was revoked: revocation was skipped."),
-            (appraisal.Weakened.Contains(Weakening.HeldRimSignerAccepted.Name), "That the manifests are released: the signer of one is on hold, and you tolerate that."),
-            (appraisal.Basis.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time that you stated."),
+            (appraisal.Weakened.Contains(Weakening.HeldRimSignerAccepted.Name), "That the manifests are released: a signer is on hold, and you tolerate that."),
+            (appraisal.Basis.Time.Source is TimeSource.Stated, "That the certificates are valid today: they were judged at the time you stated."),
             (authentic.Any(device => !device.MeasurementsMatch), "That the firmware is known: not every measurement was compared and met."),
             (authentic.Any(device => device.MeasurementsMatch && !HasKnownFirmware(device)), "That the firmware is known: its measurements match a manifest whose signer is expired, revoked or of unknown status."),
-            (!allowed.IsEmpty, $"That everything held: your policy allows it although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
-            (Failed(appraisal, CheckIds.SetDevicesDistinct), "That as many devices answered as reports are given: one of them is repeated."),
-            (Failed(appraisal, CheckIds.TopologyGpusMatch) || Failed(appraisal, CheckIds.TopologySwitchesMatch), "That these devices are one machine: what they sign about each other says that they are not, or not all of it."),
-            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: CheckIds.TopologyGpusMatch, State: CheckState.NotApplicable }), "That these devices are one machine, or all of one: only GPUs and switches that are given together tell."),
-            (authentic.Length > 0 && machine is null, "That the devices are in a machine that you know: no list of known platforms was given."),
-            (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is bound to none, and a host can relay it."),
-            (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is switched on, or DEVTOOLS off: reports carry no such field, only the measured guest can vouch for it."),
-            (appraisal.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: these anchors are a simulator's."),
+            (!allowed.IsEmpty, $"That every check held: your policy allows the result although {string.Join(", ", allowed.Select(item => item.Finding.Id).Distinct())} failed."),
+            (Failed(appraisal, CheckIds.SetDevicesDistinct), "That there are as many devices as reports: a device is repeated."),
+            (Failed(appraisal, CheckIds.TopologyGpusMatch) || Failed(appraisal, CheckIds.TopologySwitchesMatch), "That these devices are one machine: what they sign about each other says that they are not, or that some are missing."),
+            (authentic.Length > 1 && appraisal.Findings.Any(finding => finding is { Id: CheckIds.TopologyGpusMatch, State: CheckState.NotApplicable }), "That these devices are one complete machine: only GPUs and switches verified together show that."),
+            (authentic.Length > 0 && machine is null, "That the devices are in a machine you know: no list of known platforms was given."),
+            (authentic.Length > 0 && machine is null, "That a confidential VM uses these devices: GPU evidence alone is not bound to a VM, and a host can relay it."),
+            (authentic.Any(device => device.Kind is DeviceKind.Gpu) && machine is null, "That confidential computing is on and DEVTOOLS is off: reports do not say so; only the measured guest can."),
+            (appraisal.Basis.Trust.Kind is TrustSetKind.Simulated, "Anything about real hardware: the trust anchors belong to a simulator."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }

@@ -6,7 +6,7 @@ using Assay.Wire;
 
 namespace Assay.Policy;
 
-/// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/verdict.md).</summary>
+/// <summary>The verdict as JSON: the form that <c>assay verify --format json</c> prints (docs/reference/verdict.md).</summary>
 public static partial class VerdictJson
 {
     /// <summary>UTF-8, indented, one object.</summary>
@@ -51,6 +51,7 @@ public static partial class VerdictJson
             if (item.Url is not null)
             {
                 writer.WriteString("url", item.Url);
+                writer.WriteString("fetch", $"assay verify {item.FetchOption}");
             }
 
             if (!item.Nearest.IsEmpty)
@@ -87,6 +88,20 @@ public static partial class VerdictJson
         writer.WriteStartObject("policy");
         writer.WriteString("id", verdict.Policy.Id);
         writer.WriteString("digest", verdict.Policy.Digest?.ToString());
+        if (!verdict.Policy.Files.IsDefaultOrEmpty)
+        {
+            writer.WriteStartArray("files");
+            foreach (var (path, sha384) in verdict.Policy.Files)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("path", path);
+                writer.WriteString("sha384", sha384.ToString());
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        }
+
         writer.WriteEndObject();
         writer.WriteStartArray("allowedAlthough");
         foreach (var item in verdict.AllowedAlthough)

@@ -102,7 +102,7 @@ public static class RimIds
         RimIdField.Project => WhyNotPart("PROJECT", part),
         RimIdField.ProjectSku => WhyNotPart("PROJECT_SKU", part),
         RimIdField.ChipSku => WhyNotPart("CHIP_SKU", part),
-        _ => throw new ArgumentOutOfRangeException(nameof(field), field, $"there is no rule for this part of a RIM id; {DeviceModels.Recipe} says how one is added"),
+        _ => throw new ArgumentOutOfRangeException(nameof(field), field, $"this part of a RIM id is not supported; {DeviceModels.Recipe} says how one is added"),
     };
 
     private static ParseFault? WhyNotPart(string field, string part) =>

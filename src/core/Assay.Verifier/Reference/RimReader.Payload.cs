@@ -31,7 +31,7 @@ internal ref partial struct RimReader
             var isNew = index < FirstOpaqueIndex
                 ? measurements.TryAdd(index, ReadMeasurement(index))
                 : floors.TryAdd(index, ReadFloor(index));
-            Require(isNew, "Resource.index", "stands twice in one RIM");
+            Require(isNew, "Resource.index", "appears twice in one RIM");
             Close("Resource");
         }
 

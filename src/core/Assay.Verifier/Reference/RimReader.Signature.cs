@@ -105,7 +105,7 @@ internal ref partial struct RimReader
         var decoded = StrictBase64.TryDecode(line.AsSpan(0, length), out var bytes);
         ArrayPool<byte>.Shared.Return(line);
         Require(decoded, field, "not canonical base64");
-        Require(bytes is null || size is null || bytes.Length == size, field, $"{bytes?.Length} bytes, and {size} are expected");
+        Require(bytes is null || size is null || bytes.Length == size, field, $"{bytes?.Length} bytes, {size} are expected");
         Require(Step() is XmlNode.End, field, "an element inside");
         return bytes ?? [];
     }

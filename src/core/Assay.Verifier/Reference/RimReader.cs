@@ -124,7 +124,7 @@ internal ref partial struct RimReader(ReadOnlySpan<byte> source, CanonicalRim ca
         var node = StepToTag(field);
         if (node is not XmlNode.Start || !IsAt(space, local))
         {
-            _xml.Refuse(field, node is XmlNode.Start ? $"expected here, and {Found()} is found" : "missing");
+            _xml.Refuse(field, node is XmlNode.Start ? $"expected here, {Found()} is found" : "missing");
         }
 
         _taken = 0;

@@ -162,7 +162,7 @@ internal ref partial struct StrictXml
             attributes[place] = moving;
             if (place > 0 && Compare(attributes[place - 1], moving) == 0)
             {
-                Refuse("XML", "an attribute stands twice");
+                Refuse("XML", "a duplicate attribute");
             }
         }
     }

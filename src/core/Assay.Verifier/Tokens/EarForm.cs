@@ -62,15 +62,15 @@ internal static class EarForms
     public static string? TopWrong(this EarForm form, JsonElement claims)
     {
         var verifier = form is EarForm.Nvidia ? "ear_verifier_id" : "ear.verifier-id";
-        return !IsObject(claims, verifier, out var id) || StrictJson.Text(id, "developer") is null || StrictJson.Text(id, "build") is null ? $"{verifier} is no developer and build"
-            : form is EarForm.Nvidia && !IsStatus(claims, "ear_status") ? "ear_status is no status"
+        return !IsObject(claims, verifier, out var id) || StrictJson.Text(id, "developer") is null || StrictJson.Text(id, "build") is null ? $"{verifier} is not an object with developer and build"
+            : form is EarForm.Nvidia && !IsStatus(claims, "ear_status") ? "ear_status is not a status"
             : null;
     }
 
     /// <summary>Why a submodule has not the shape of the form; null when it has.</summary>
     public static string? SubmoduleWrong(this EarForm form, JsonElement submodule) =>
         submodule.ValueKind is not JsonValueKind.Object ? "an object is expected"
-        : !IsStatus(submodule, form.StatusName()) ? $"{form.StatusName()} is no status: one of {string.Join(", ", s_statuses)} is expected"
+        : !IsStatus(submodule, form.StatusName()) ? $"{form.StatusName()} is not a status: one of {string.Join(", ", s_statuses)} is expected"
         : form is EarForm.Nvidia ? NvidiaSubmoduleWrong(submodule)
         : TrusteeSubmoduleWrong(submodule);
 
@@ -91,18 +91,18 @@ internal static class EarForms
 
     private static string? NvidiaSubmoduleWrong(JsonElement submodule) =>
         StrictJson.Text(submodule, "eat_profile") is not NvidiaEar.DeviceProfile ? $"eat_profile is not {NvidiaEar.DeviceProfile}"
-        : Base64(submodule, "eat_nonce") is null ? "eat_nonce is missing, or no nonce of 32 bytes as base64url"
-        : !IsObject(submodule, "ear_verifier_claims", out _) ? "ear_verifier_claims is no object"
+        : Base64(submodule, "eat_nonce") is null ? "eat_nonce is missing, or not a nonce of 32 bytes as base64url"
+        : !IsObject(submodule, "ear_verifier_claims", out _) ? "ear_verifier_claims is not an object"
         : null;
 
     private static string? TrusteeSubmoduleWrong(JsonElement submodule) =>
-        StrictJson.Text(submodule, "ear.appraisal-policy-id") is null ? "ear.appraisal-policy-id is no text"
-        : !IsObject(submodule, "ear.trustworthiness-vector", out var vector) ? "ear.trustworthiness-vector is no object"
+        StrictJson.Text(submodule, "ear.appraisal-policy-id") is null ? "ear.appraisal-policy-id is not a string"
+        : !IsObject(submodule, "ear.trustworthiness-vector", out var vector) ? "ear.trustworthiness-vector is not an object"
         : vector.EnumerateObject().Count() != s_vector.Length || !s_vector.All(name => vector.TryGetProperty(name, out _)) ? $"ear.trustworthiness-vector has other members than {string.Join(", ", s_vector)}"
         // AR4SI §2.3: a claim is a signed byte.
-        : !vector.EnumerateObject().All(claim => claim.Value.ValueKind is JsonValueKind.Number && claim.Value.TryGetSByte(out _)) ? "ear.trustworthiness-vector has a member that is no whole number from -128 to 127"
-        : !IsObject(submodule, "ear.veraison.annotated-evidence", out var evidence) ? "ear.veraison.annotated-evidence is no object"
-        : Hexadecimal(evidence, "report_data") is null && !IsProcessor(submodule) ? "report_data is missing, or no nonce of 64 hexadecimal digits"
+        : !vector.EnumerateObject().All(claim => claim.Value.ValueKind is JsonValueKind.Number && claim.Value.TryGetSByte(out _)) ? "ear.trustworthiness-vector has a member that is not an integer from -128 to 127"
+        : !IsObject(submodule, "ear.veraison.annotated-evidence", out var evidence) ? "ear.veraison.annotated-evidence is not an object"
+        : Hexadecimal(evidence, "report_data") is null && !IsProcessor(submodule) ? "report_data is missing, or not a nonce of 64 hexadecimal digits"
         : null;
 
     private static bool IsStatus(JsonElement element, string name) => StrictJson.Text(element, name) is { } status && s_statuses.Contains(status, StringComparer.Ordinal);

@@ -10,7 +10,7 @@ namespace Assay.Tokens;
 /// <summary>
 /// Verifies EAT Attestation Results in NVIDIA's form and in Trustee's: one compact JWS, signed by a key that its header names. It reads,
 /// then asks for key and signature, then what form it has, then what it says; between these it stops, within each it answers every
-/// question. Only an affirming result is accepted. Ids are permanent: docs/tokens.md lists them.
+/// question. Only an affirming result is accepted. Ids are permanent: docs/reference/tokens.md lists them.
 /// </summary>
 public static class EarReader
 {
@@ -63,9 +63,9 @@ public static class EarReader
         answers.Add(Outcome.Held().Named(TokenChecks.WellFormed));
         answers.AddRange(TokenChecks.AskWhoSigned(subject));
         var isSigned = TokenChecks.AllHold(answers);
-        answers.AddRange(s_form.Select(check => isSigned ? check.Ask(subject) : Outcome.Stopped("what the token says is not proven its issuer's").Named(check.Id)));
+        answers.AddRange(s_form.Select(check => isSigned ? check.Ask(subject) : Outcome.Stopped("the token's content is not proven to come from its issuer").Named(check.Id)));
         var isKnown = TokenChecks.AllHold(answers);
-        answers.AddRange(s_claims.Select(check => isKnown ? check.Ask(subject) : Outcome.Stopped("its form is not proven").Named(check.Id)));
+        answers.AddRange(s_claims.Select(check => isKnown ? check.Ask(subject) : Outcome.Stopped("its form was not checked").Named(check.Id)));
         findings = answers.ToImmutable();
         if (!findings.ArePassed())
         {
@@ -86,7 +86,7 @@ public static class EarReader
     private static Outcome ProfileIsKnown(Subject subject) => subject.Form is not EarForm.None
         ? Outcome.Held(StrictJson.Text(subject.Claims, "eat_profile"))
         : Outcome.Failed(
-            "it is an attestation result of no known form; the tokens of a bundle are verified together, as a bundle",
+            "it is an attestation result of an unknown form; verify the tokens of a bundle together, as a bundle",
             JwsText.Short(StrictJson.Text(subject.Claims, "eat_profile") ?? "no eat_profile"), $"{NvidiaEar.CompositeProfile} or {TrusteeEar.Profile}");
 
     private static Outcome SubmodulesAreWellFormed(Subject subject)
@@ -104,7 +104,7 @@ public static class EarReader
         var names = list.EnumerateObject().Select(member => member.Name).ToArray();
         if (names.Length is 0 or > Limits.Devices)
         {
-            return Outcome.Failed($"submods has {names.Length} devices: 1 to {Limits.Devices} are expected, and a token about no device proves nothing");
+            return Outcome.Failed($"submods has {names.Length} devices: 1 to {Limits.Devices} are expected, and a token without devices proves nothing");
         }
 
         foreach (var member in list.EnumerateObject())
@@ -130,7 +130,7 @@ public static class EarReader
             ?? TokenChecks.TermsWrong(jws)
             // Trustee's own tokens have no jti; NVIDIA's and ours do.
             ?? ((subject.IsOurs || subject.Form is EarForm.Nvidia) && StrictJson.Text(subject.Claims, "jti") is not { Length: > 0 } ? "jti is missing"
-                : subject.Form.NonceOf(subject.Claims) is null ? $"eat_nonce is missing, or no nonce of 32 bytes as {subject.Form.NonceSpelling()}"
+                : subject.Form.NonceOf(subject.Claims) is null ? $"eat_nonce is missing, or not a nonce of 32 bytes as {subject.Form.NonceSpelling()}"
                 : subject.Form.TopWrong(subject.Claims));
         return wrong is null ? Outcome.Held() : Outcome.Failed(wrong);
     }
@@ -155,14 +155,14 @@ public static class EarReader
         var affirms = subject.Statuses.Any(entry => entry.Status == Affirming);
         return subject.Form is EarForm.Nvidia && subject.Statuses.First().Status == Affirming && subject.Statuses.Any(entry => entry.Status != Affirming)
                 ? Outcome.Failed("ear_status is better than that of one of its devices")
-            : subject.IsOurs && affirms && StrictJson.Text(subject.Claims, "x-assay-verdict") is not "pass" ? Outcome.Failed("it affirms although the verdict is no pass")
+            : subject.IsOurs && affirms && StrictJson.Text(subject.Claims, "x-assay-verdict") is not "pass" ? Outcome.Failed("it affirms although the verdict is not a pass")
             : subject.IsOurs && affirms && !TokenChecks.IsUnweakened(subject.Claims) ? Outcome.Failed("it affirms although something was waived")
             : Outcome.Held();
     }
 
     private static Outcome ResultIsPass(Subject subject) => !subject.IsOurs ? Outcome.NotApplicable("the issuer states no verdict beside the status")
         : StrictJson.Text(subject.Claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-        : Outcome.Failed("the verdict is no pass", JwsText.Short(StrictJson.Text(subject.Claims, "x-assay-verdict") ?? "none"), "pass");
+        : Outcome.Failed("the verdict is not a pass", JwsText.Short(StrictJson.Text(subject.Claims, "x-assay-verdict") ?? "none"), "pass");
 
     private sealed class Subject(CompactJws jws, JsonWebKeySet keys, EatExpectations expected) : TokenSubject([("token", jws)], keys, expected)
     {

@@ -10,7 +10,7 @@ namespace Assay.Tokens;
 
 /// <summary>
 /// Verifies detached EAT bundles, ours and NVIDIA's. It reads, then asks for keys, signatures and digests, then what the tokens say;
-/// between the three it stops, within each it answers every question. Ids are permanent: docs/tokens.md lists them.
+/// between the three it stops, within each it answers every question. Ids are permanent: docs/reference/tokens.md lists them.
 /// </summary>
 public static class EatBundleReader
 {
@@ -64,7 +64,7 @@ public static class EatBundleReader
         answers.AddRange(TokenChecks.AskWhoSigned(subject));
         answers.AddRange(s_submodules.Select(check => check.Ask(subject)));
         var authentic = TokenChecks.AllHold(answers);
-        answers.AddRange(s_claims.Select(check => authentic ? check.Ask(subject) : Outcome.Stopped("what the tokens say is not proven theirs").Named(check.Id)));
+        answers.AddRange(s_claims.Select(check => authentic ? check.Ask(subject) : Outcome.Stopped("the tokens' content is not proven to come from their issuer").Named(check.Id)));
         findings = answers.ToImmutable();
         if (!findings.ArePassed())
         {
@@ -94,7 +94,7 @@ public static class EatBundleReader
         var surplus = present.Where(name => !listed.ContainsKey(name)).ToArray();
         return missing.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", missing))} is listed and not in the bundle", Names(present), Names(listed.Keys))
             : surplus.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", surplus))} is in the bundle and not listed", Names(present), Names(listed.Keys))
-            : present.Count == 0 ? Outcome.Failed("there is none: a token about no device proves nothing")
+            : present.Count == 0 ? Outcome.Failed("there is none: a token without devices proves nothing")
             : Outcome.Held(Names(present));
 
         static string Names(IEnumerable<string> names) => JwsText.Short(string.Join(", ", names.Order(StringComparer.Ordinal)));
@@ -133,12 +133,12 @@ public static class EatBundleReader
 
         return subject.Each(jws => TokenChecks.TermsWrong(jws)
             ?? (StrictJson.Text(jws.Payload, "jti") is not { Length: > 0 } ? "jti is missing"
-                : !Nonce.TryParse(StrictJson.Text(jws.Payload, "eat_nonce"), out _, out _) ? "eat_nonce is no nonce of 64 hexadecimal digits"
+                : !Nonce.TryParse(StrictJson.Text(jws.Payload, "eat_nonce"), out _, out _) ? "eat_nonce is not a nonce of 64 hexadecimal digits"
                 : null));
     }
 
     private static Outcome IssuerIsTheSame(Subject subject) => subject.Each(
-        jws => StrictJson.Text(jws.Payload, "iss") is { } its && its == StrictJson.Text(subject.Claims, "iss") ? null : "it is another issuer's",
+        jws => StrictJson.Text(jws.Payload, "iss") is { } its && its == StrictJson.Text(subject.Claims, "iss") ? null : "it comes from another issuer",
         StrictJson.Text(subject.Claims, "iss"));
 
     private static Outcome ResultIsPass(Subject subject)
@@ -147,7 +147,7 @@ public static class EatBundleReader
         if (subject.IsOurs)
         {
             return StrictJson.Text(claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-                : Outcome.Failed("the verdict is no pass", JwsText.Short(StrictJson.Text(claims, "x-assay-verdict") ?? "none"), "pass");
+                : Outcome.Failed("the verdict is not a pass", JwsText.Short(StrictJson.Text(claims, "x-assay-verdict") ?? "none"), "pass");
         }
 
         return claims.TryGetProperty("x-nvidia-overall-att-result", out var result) && result.ValueKind is JsonValueKind.True

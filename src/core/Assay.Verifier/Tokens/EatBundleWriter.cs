@@ -106,7 +106,7 @@ internal static class TokenArguments
         // No policy can turn a forgery into a device: a verdict that says so is a bug of whoever made it.
         if (verdict.Kind is VerdictKind.Pass && verdict.Appraisal.Devices.Any(device => device.Device is null))
         {
-            throw new ArgumentException("a verdict passes devices that are not authentic", nameof(verdict));
+            throw new ArgumentException("a verdict passed devices that are not authentic", nameof(verdict));
         }
     }
 }

@@ -16,14 +16,14 @@ public sealed record EatExpectations
 
     /// <summary>
     /// Challenge and key of the guest that the token must be about: the nonce is then the one that its devices answer, and the token must
-    /// name the key. Null: no key is asked about.
+    /// name the key. Null: no key is required.
     /// </summary>
     public KeyBinding? Key { get; init; }
 
     /// <summary>Whose token it is, in exactly these characters. Null: any issuer's whose key is in the set.</summary>
     public required string? Issuer { get; init; }
 
-    /// <summary>Who reads it. Null: only tokens for nobody in particular are accepted.</summary>
+    /// <summary>Who reads it. Null: only tokens no audience are accepted.</summary>
     public required string? Audience { get; init; }
 
     /// <summary>The instant of judgement.</summary>

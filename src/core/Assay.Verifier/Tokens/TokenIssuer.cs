@@ -55,9 +55,9 @@ public sealed class TokenIssuer
         return host.Equals("nvidia.com", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".nvidia.com", StringComparison.OrdinalIgnoreCase)
                 ? new ParseFault("issuer", 0, "a host of NVIDIA's: this verifier is not NVIDIA, and its tokens must not look like NVIDIA's")
             : uri.Scheme is "http" && !loopback ? new ParseFault("issuer", 0, "plain http is for loopback only")
-            : uri.UserInfo.Length + uri.Query.Length + uri.Fragment.Length > 0 ? new ParseFault("issuer", 0, "user, query and fragment do not belong into an issuer")
+            : uri.UserInfo.Length + uri.Query.Length + uri.Fragment.Length > 0 ? new ParseFault("issuer", 0, "an issuer must not have user, query or fragment")
             // Verifiers compare issuers as text: one spelling.
-            : uri.AbsoluteUri != text && uri.AbsoluteUri != text + "/" ? new ParseFault("issuer", 0, $"it has another canonical spelling: {uri.AbsoluteUri}")
+            : uri.AbsoluteUri != text && uri.AbsoluteUri != text + "/" ? new ParseFault("issuer", 0, $"its canonical spelling is {uri.AbsoluteUri}")
             : null;
     }
 }

@@ -71,7 +71,7 @@ internal abstract class TokenSubject(ImmutableArray<(string Name, CompactJws Jws
             ? Outcome.Failed($"{name}: {problem}") : Outcome.Held();
 }
 
-/// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/tokens.md lists them.</summary>
+/// <summary>The questions that readers of every form of token ask. Ids are permanent: docs/reference/tokens.md lists them.</summary>
 internal static class TokenChecks
 {
     public const string WellFormed = CheckIds.TokenWellformed;
@@ -128,11 +128,11 @@ internal static class TokenChecks
     public static bool AllHold(IEnumerable<Finding> findings) => findings.All(finding => finding.State is CheckState.Held);
 
     private static Outcome HeaderIsKnown(TokenSubject subject) => subject.Each(jws =>
-        jws.Header.TryGetProperty("crit", out _) ? "it has a critical header: no extension is understood"
+        jws.Header.TryGetProperty("crit", out _) ? "it has a critical header: extensions are not supported"
         : jws.Header.EnumerateObject().FirstOrDefault(member => member.Name is not ("alg" or "kid" or "typ" or "jwk")) is { Value.ValueKind: not JsonValueKind.Undefined } other
             ? $"its header has \"{other.Name}\": alg, kid, typ and jwk are expected, and a key is never taken from the token itself"
         : jws.Header.TryGetProperty("jwk", out var shown) && jws.Header.TryGetProperty("kid", out _) && JsonWebKeySet.ThumbprintOf(shown) != subject.KeyOf(jws)?.Thumbprint
-            ? "its header shows another key than it names, and a key is never taken from the token itself"
+            ? "its header carries a different key than it names; keys are never taken from the token itself"
         : jws.Header.TryGetProperty("typ", out var type) && !(type.ValueKind is JsonValueKind.String && type.ValueEquals("JWT")) ? "its typ is not \"JWT\""
         : null);
 
@@ -142,53 +142,53 @@ internal static class TokenChecks
         subject.KeyOf(jws) is not null ? null
         : StrictJson.Text(jws.Header, "kid") is { } name ? $"its key \"{JwsText.Short(name)}\" is not in the set"
         : jws.Header.TryGetProperty("kid", out _) ? "its kid is not text"
-        : jws.Header.TryGetProperty("jwk", out _) ? "the key that its header shows is not in the set, and a key is never taken from the token itself"
-        : "it names no key, and no key of the set made its signature");
+        : jws.Header.TryGetProperty("jwk", out _) ? "the key in its header is not in the set; keys are never taken from the token itself"
+        : "it names no key, and no key in the set verifies its signature");
 
     private static Outcome AlgorithmIsTheKeys(TokenSubject subject) =>
         subject.Tokens.Any(token => subject.KeyOf(token.Jws) is null) ? Outcome.Stopped("a key is not known")
         : subject.Each(jws => StrictJson.Text(jws.Header, "alg") != subject.KeyOf(jws)!.AlgorithmName ? $"its algorithm is not that of its key, {subject.KeyOf(jws)!.AlgorithmName}" : null);
 
     private static Outcome SignaturesAreValid(TokenSubject subject) => subject.Each(jws =>
-        subject.KeyOf(jws)!.Verifies(jws.SignedContent, jws.Signature.Span) ? null : "its signature is not its key's");
+        subject.KeyOf(jws)!.Verifies(jws.SignedContent, jws.Signature.Span) ? null : "its signature does not verify under its key");
 
     /// <summary>Why iss, iat, exp, nbf or aud has another type than it must have; null when none has.</summary>
     public static string? TermsWrong(CompactJws jws) =>
         StrictJson.Text(jws.Payload, "iss") is not { Length: > 0 and <= Limits.TokenNameCharacters } ? "iss is missing"
         : Date(jws, "iat") is null || Date(jws, "exp") is null ? "iat and exp are whole seconds"
         : jws.Payload.TryGetProperty("nbf", out _) && Date(jws, "nbf") is null ? "nbf is whole seconds"
-        : Audiences(jws) is null ? "aud is neither a text nor a list of texts"
+        : Audiences(jws) is null ? "aud is neither a string nor an array of strings"
         : null;
 
     public static string? OurClaimWrong(JsonElement claims)
     {
         string[] texts = ["x-assay-verdict", "x-assay-freshness", "x-assay-anchors", "x-assay-gpu-binding", "x-assay-evaluated-at", "x-assay-time-source"];
         return texts.FirstOrDefault(name => StrictJson.Text(claims, name) is null) is { } missing ? $"{missing} is missing"
-            : Weakened(claims) is null ? "x-assay-weakened is no list of texts"
+            : Weakened(claims) is null ? "x-assay-weakened is not an array of strings"
             : null;
     }
 
     private static Outcome IssuerMatches(TokenSubject subject)
     {
         var found = StrictJson.Text(subject.Claims, "iss") ?? "";
-        return subject.Expected.Issuer is not { } expected ? Outcome.Waived("no issuer was asked for: any whose key is in the set is accepted")
+        return subject.Expected.Issuer is not { } expected ? Outcome.Waived("no issuer was required: any issuer with a key in the set is accepted")
             : found == expected ? Outcome.Held(expected)
-            : Outcome.Failed("it is another issuer's", JwsText.Short(found), expected);
+            : Outcome.Failed("it comes from another issuer", JwsText.Short(found), expected);
     }
 
     // RFC 7519 §4.1.3: who does not find itself in aud must reject, so a reader without a name takes only tokens without an audience.
     private static Outcome AudienceMatches(TokenSubject subject) => subject.Expected.Audience is { } expected
         ? subject.Each(jws => Audiences(jws) is { } found && found.Contains(expected, StringComparer.Ordinal) ? null : "it is not for this audience", expected)
-        : subject.Each(jws => Audiences(jws) is { Length: 0 } ? null : "it is for an audience, and none was given", "for nobody in particular");
+        : subject.Each(jws => Audiences(jws) is { Length: 0 } ? null : "it is for an audience, but no audience was given", "no audience");
 
-    private static Outcome NonceIsTheSame(TokenSubject subject) => subject.EachAnswers(subject.Nonces.First().Nonce, "it answers another nonce");
+    private static Outcome NonceIsTheSame(TokenSubject subject) => subject.EachAnswers(subject.Nonces.First().Nonce, "it answers a different nonce");
 
     // Where both are given both are asked: neither stands in for the other.
     private static Outcome NonceMatches(TokenSubject subject)
     {
         Nonce[] expected = [.. new[] { subject.Expected.Nonce, subject.Expected.Key?.DeviceNonce() }.OfType<Nonce>()];
-        var answers = expected.Select(nonce => subject.EachAnswers(nonce, "it answers another nonce than yours")).ToArray();
-        return answers.Length == 0 ? Outcome.Waived("no nonce was asked for: the token may be a replayed one")
+        var answers = expected.Select(nonce => subject.EachAnswers(nonce, "it answers a different nonce than yours")).ToArray();
+        return answers.Length == 0 ? Outcome.Waived("no nonce was given: the token may be a replay")
             : answers.FirstOrDefault(answer => answer.State is not CheckState.Held, answers[0]);
     }
 
@@ -198,13 +198,13 @@ internal static class TokenChecks
     {
         if (subject.Expected.Key is not { } key)
         {
-            return Outcome.NotApplicable("no key is asked about");
+            return Outcome.NotApplicable("no key is required");
         }
 
         var named = subject.Claims.TryGetProperty("tee-pubkey", out var claim) && claim.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetString(CanonicalJson.Write(claim)) : null;
-        return named is null ? Outcome.Failed("the token names no key: no processor vouched for one", "none", key.Jwk)
+        return named is null ? Outcome.Failed("the token names no key: no processor evidence covered one", "none", key.Jwk)
             : named == key.Jwk ? Outcome.Held(key.Thumbprint)
-            : Outcome.Failed("the token is about another key than yours: whatever you encrypt to yours, somebody else's machine was judged", JwsText.Short(named), key.Jwk);
+            : Outcome.Failed("the token is about a different key than yours: another machine was judged", JwsText.Short(named), key.Jwk);
     }
 
     private static Outcome ClockIsPlausible(TokenSubject subject) => subject.Expected.Time.IsPlausible();
@@ -218,7 +218,7 @@ internal static class TokenChecks
 
     private static Outcome LifetimeIsLimited(TokenSubject subject) => subject.Each(jws =>
         (Date(jws, "exp") ?? LastSecond) - (Date(jws, "iat") ?? 0) is var seconds && seconds > 0 && seconds <= (long)TokenTerms.LongestLifetime.TotalSeconds
-            ? null : $"it lives for {seconds} seconds: more than none and at most a day is expected");
+            ? null : $"its lifetime is {seconds} seconds: 1 second to 1 day is expected");
 
     /// <summary>Whether our claims say that nothing was waived and freshness is proven; what was not appraised at all does not count.</summary>
     public static bool IsUnweakened(JsonElement claims) => Checks.Weakening.BeyondScope(Weakenings(claims)).Length == 0;
@@ -227,14 +227,14 @@ internal static class TokenChecks
     {
         if (subject.Expected.RequiredBinding is GpuBinding.None)
         {
-            return Outcome.NotApplicable("no binding of devices to a confidential VM is asked for");
+            return Outcome.NotApplicable("no binding of devices to a confidential VM is required");
         }
 
         var wanted = MachineJudgement.Word(subject.Expected.RequiredBinding);
         var word = subject.IsOurs ? StrictJson.Text(subject.Claims, "x-assay-gpu-binding") : null;
         var found = word switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None };
         return found >= subject.Expected.RequiredBinding ? Outcome.Held(word)
-            : Outcome.Failed("the devices are bound to a confidential VM less than you demand", subject.IsOurs ? JwsText.Short(word ?? "none") : "not stated by this issuer", wanted);
+            : Outcome.Failed("the devices are bound to a confidential VM less strongly than you require", subject.IsOurs ? JwsText.Short(word ?? "none") : "not stated by this issuer", wanted);
     }
 
     private static Outcome NothingIsWeakened(TokenSubject subject)
@@ -269,7 +269,7 @@ internal static class TokenChecks
             "simulated" => TrustSetKind.Simulated,
             _ => TrustSetKind.None,
         };
-        return kind is TrustSetKind.None ? Outcome.Failed("the anchors are of no known kind", JwsText.Short(word ?? "none"))
+        return kind is TrustSetKind.None ? Outcome.Failed("the kind of anchors is unknown", JwsText.Short(word ?? "none"))
             : kind is TrustSetKind.Simulated && !TokenIssuer.IsLoopbackUrl(StrictJson.Text(claims, "iss") ?? "") ? Outcome.Failed("simulated devices under an issuer that is not loopback (S-12)")
             : kind is TrustSetKind.BuiltIn || subject.Expected.OtherAnchors.Contains(kind) ? Outcome.Held(word)
             : Outcome.Failed($"the devices are certified by {word} anchors, which you did not accept by name", word, "built-in");

@@ -165,5 +165,5 @@ internal sealed record CertificateExtensions
         || oid.SequenceEqual(Oids.ExtendedKeyUsage)
         || oid.SequenceEqual(Oids.SubjectKeyIdentifier)
         || oid.SequenceEqual(Oids.AuthorityKeyIdentifier)
-        || oid.SequenceEqual(SimulatedMarker.Oid);
+        || SimulatedMarker.Is(oid);
 }

@@ -79,7 +79,7 @@ internal sealed class CertificationPath
             _ => [],
         };
         var anchor = chain.IsDefaultOrEmpty ? null : anchors.FirstOrDefault(candidate => candidate.Is(chain[^1]));
-        whyNot = WhyNoAnchor(chain, anchors, anchor) ?? WhyNotLeaf(chain, purpose);
+        whyNot = WhyNoAnchor(chain, anchors, anchor, trust.Kind) ?? WhyNotLeaf(chain, purpose);
         for (var index = 0; whyNot is null && index < chain.Length; index++)
         {
             whyNot = WhyNotCertificate(chain, index, index, trust.Kind);
@@ -104,10 +104,18 @@ internal sealed class CertificationPath
         return path is not null;
     }
 
-    private static string? WhyNoAnchor(ImmutableArray<Certificate> chain, ImmutableArray<TrustAnchor> anchors, TrustAnchor? anchor) =>
+    private static string? WhyNoAnchor(ImmutableArray<Certificate> chain, ImmutableArray<TrustAnchor> anchors, TrustAnchor? anchor, TrustSetKind kind) =>
         chain.IsDefaultOrEmpty || chain.Length < 2 ? "a chain of at least a leaf and its root is expected"
         : anchor is not null ? null
-        : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {(anchors.IsEmpty ? "none, for the trust set has no root for this purpose" : string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})")))}";
+        : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {(anchors.IsEmpty ? "none, for the trust set has no root for this purpose" : string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})")))}{Foreign(chain, kind)}";
+
+    /// <summary>What to do where a simulator's certificates meet real roots, or real ones a simulator's; empty otherwise. It is said of a chain that is refused anyway.</summary>
+    internal static string Foreign(ImmutableArray<Certificate> chain, TrustSetKind kind) => (chain.Any(certificate => certificate.Extensions.Find(SimulatedMarker.Oid) is not null), kind) switch
+    {
+        (true, not TrustSetKind.Simulated) => "; it is a simulator's, whose roots are given with --anchors, for tests alone",
+        (false, TrustSetKind.Simulated) => "; the roots given with --anchors are a simulator's, and this is not from one: leave --anchors out for the manufacturers' own",
+        _ => "",
+    };
 
     private static string? WhyNotLeaf(ImmutableArray<Certificate> chain, PathPurpose purpose) =>
         chain[0].BasicConstraints is { CertificateAuthority: true } ? "the leaf is a CA certificate"
@@ -140,7 +148,7 @@ internal sealed class CertificationPath
     internal static string? WhyNotCertificate(ImmutableArray<Certificate> chain, int index, int authoritiesBelow, TrustSetKind kind)
     {
         var certificate = chain[index];
-        var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(certificate.Extensions);
         if (marked != (kind is TrustSetKind.Simulated))
         {
             return marked
@@ -150,7 +158,7 @@ internal sealed class CertificationPath
 
         if (certificate.Extensions.UnknownCritical.FirstOrDefault() is { } unknown)
         {
-            return $"certificate {index} ({Name(certificate)}) has the critical extension {Oids.ToText(unknown)}, for which there is no rule";
+            return $"certificate {index} ({Name(certificate)}) has the critical extension {Oids.ToText(unknown)}, which is not supported";
         }
 
         if (index == chain.Length - 1)
@@ -163,7 +171,7 @@ internal sealed class CertificationPath
         var subject = issuer.Extensions.SubjectKeyIdentifier;
         return !certificate.Issuer.Equals(issuer.Subject) ? $"certificate {index} names the issuer \"{certificate.Issuer}\", certificate {index + 1} is \"{issuer.Subject}\""
             : authority is not null && subject is not null && !authority.AsSpan().SequenceEqual(subject) ? $"certificate {index}'s authorityKeyIdentifier is not certificate {index + 1}'s subjectKeyIdentifier"
-            : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is no CA"
+            : issuer.BasicConstraints is not { CertificateAuthority: true } ? $"certificate {index + 1} ({Name(issuer)}) is not a CA"
             : issuer.KeyUsage is not { KeyCertSign: true } ? $"certificate {index + 1} ({Name(issuer)}) may not sign certificates (keyUsage)"
             : issuer.BasicConstraints?.PathLength < authoritiesBelow ? $"certificate {index + 1} ({Name(issuer)}) allows {issuer.BasicConstraints?.PathLength} CA certificates below it, and {authoritiesBelow} follow"
             : null;

@@ -95,8 +95,8 @@ public sealed class CertifiedAuthority
     {
         authority = null;
         var (anchor, purpose) = AnchorOf(chain, trust);
-        whyNot = anchor is null ? "the last certificate is not a trusted root"
-            : chain[0].BasicConstraints is not { CertificateAuthority: true } || chain[0].KeyUsage is not { KeyCertSign: true } ? $"certificate 0 ({chain[0].Subject.CommonName}) is no certificate authority"
+        whyNot = anchor is null ? $"the last certificate is not a trusted root{CertificationPath.Foreign(chain, trust.Kind)}"
+            : chain[0].BasicConstraints is not { CertificateAuthority: true } || chain[0].KeyUsage is not { KeyCertSign: true } ? $"certificate 0 ({chain[0].Subject.CommonName}) is not a certificate authority"
             : null;
         for (var index = 0; whyNot is null && index < chain.Length; index++)
         {

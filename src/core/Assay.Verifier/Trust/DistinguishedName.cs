@@ -49,7 +49,7 @@ public sealed class DistinguishedName : IEquatable<DistinguishedName>
             attribute.End(field);
             relative.End(field);
             var decoded = Decode(tag, value);
-            name.Require(decoded is not null, field, "an attribute is no UTF8String, PrintableString or IA5String of printable characters");
+            name.Require(decoded is not null, field, "an attribute is not a UTF8String, PrintableString or IA5String of printable characters");
 
             var isCommonName = type.SequenceEqual(Oids.CommonName);
             var isSerialNumber = type.SequenceEqual(Oids.SerialNumber);

@@ -74,7 +74,8 @@ public sealed class TrustSet
     /// <summary>
     /// Reads an anchors file: <c>{"version":1,"kind":"custom|simulated","name":…,"device":[PEM…],"rim":[PEM…],"intel":[PEM…],"amd":[PEM…]}</c>.
     /// The last two may be absent; so may the first two together, where one of the last is there.
-    /// Whether the roots carry the simulator's marker must agree with <c>kind</c>.
+    /// Roots that a simulator made make the set simulated, whatever <c>kind</c> says; beside roots without its marker they are refused, and
+    /// a set that calls itself simulated has no others (S-12).
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> json, [NotNullWhen(true)] out TrustSet? set, [NotNullWhen(false)] out ParseFault? fault)
     {
@@ -125,32 +126,44 @@ public sealed class TrustSet
         }
 
         var (devices, rims, intel, amd) = (ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty, ImmutableArray<TrustAnchor>.Empty);
+        var marks = new List<(string Member, bool IsSimulated)>();
         ParseFault? fault = null;
         if (Has(root, "device") || Has(root, "rim") || !(Has(root, "intel") || Has(root, "amd")))
         {
-            fault = ReadRoots(root, "device", kind, out devices);
-            fault ??= ReadRoots(root, "rim", kind, out rims);
+            fault = ReadRoots(root, "device", out devices, marks);
+            fault ??= ReadRoots(root, "rim", out rims, marks);
         }
 
-        fault ??= Has(root, "intel") ? ReadRoots(root, "intel", kind, out intel) : null;
-        fault ??= Has(root, "amd") ? ReadRoots(root, "amd", kind, out amd) : null;
+        fault ??= Has(root, "intel") ? ReadRoots(root, "intel", out intel, marks) : null;
+        fault ??= Has(root, "amd") ? ReadRoots(root, "amd", out amd, marks) : null;
         if (fault is not null)
         {
             return fault;
+        }
+
+        var simulated = marks.Any(mark => mark.IsSimulated);
+        if (simulated || kind is TrustSetKind.Simulated)
+        {
+            if (marks.FirstOrDefault(mark => !mark.IsSimulated).Member is { } unmarked)
+            {
+                return new ParseFault(unmarked, 0, simulated ? "a root without the simulator's marker beside roots that a simulator made" : "a root without the simulator's marker in a simulated set");
+            }
+
+            kind = TrustSetKind.Simulated;
         }
 
         // A root for two purposes would let what one of them certifies pass for the other.
         var all = devices.Concat(rims).Concat(intel).Concat(amd).Select(anchor => anchor.Fingerprint).ToArray();
         var shared = all.Distinct().Count() != all.Length;
         set = shared ? null : new TrustSet(kind, StrictJson.Text(root, "name") ?? "unnamed", devices, rims, intel, amd);
-        return shared ? new ParseFault("rim", 0, "a root stands twice, or under two purposes: RIM roots sign RIMs only, and so on") : null;
+        return shared ? new ParseFault("rim", 0, "a root appears twice, or for two purposes: each root has one purpose") : null;
     }
 
     private static bool Has(JsonElement root, string member) => root.TryGetProperty(member, out _);
 
     private static IEnumerable<byte> Fingerprints(ImmutableArray<TrustAnchor> anchors) => anchors.SelectMany(anchor => anchor.Fingerprint.Bytes.ToArray());
 
-    private static ParseFault? ReadRoots(JsonElement root, string member, TrustSetKind kind, out ImmutableArray<TrustAnchor> anchors)
+    private static ParseFault? ReadRoots(JsonElement root, string member, out ImmutableArray<TrustAnchor> anchors, List<(string Member, bool IsSimulated)> marks)
     {
         anchors = [];
         if (!root.TryGetProperty(member, out var list) || list.ValueKind is not JsonValueKind.Array || list.GetArrayLength() is 0 or > Limits.ChainCertificates)
@@ -172,12 +185,7 @@ public sealed class TrustSet
                 return fault?.Within(member, 0) ?? new ParseFault(member, 0, "one certificate in each element is expected");
             }
 
-            var marked = certificate.Extensions.Find(SimulatedMarker.Oid) is not null;
-            if (marked != (kind is TrustSetKind.Simulated))
-            {
-                return new ParseFault(member, 0, marked ? "a simulated root in a custom set" : "a root without the simulator's marker in a simulated set");
-            }
-
+            marks.Add((member, SimulatedMarker.IsIn(certificate.Extensions)));
             read.Add(TrustAnchor.Of(certificate));
         }
 

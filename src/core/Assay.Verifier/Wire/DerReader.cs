@@ -190,7 +190,7 @@ internal ref struct DerReader
         var header = 1 + lengthOctets;
         if (length > rest.Length - header)
         {
-            return Refuse(field, $"truncated: {length} bytes are announced, {rest.Length - header} are left");
+            return Refuse(field, $"truncated: {length} bytes are declared, {rest.Length - header} are left");
         }
 
         whole = rest[..(header + length)];

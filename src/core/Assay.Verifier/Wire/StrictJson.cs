@@ -77,7 +77,7 @@ internal static class StrictJson
 
     // The position is in the exception; its text may repeat content, so only the place is taken over.
     private static ParseFault Malformed(JsonException exception) => new(
-        "JSON", (int)Math.Min(exception.BytePositionInLine ?? 0, int.MaxValue), $"malformed, or a member stands twice, at line {(exception.LineNumber ?? 0) + 1}");
+        "JSON", (int)Math.Min(exception.BytePositionInLine ?? 0, int.MaxValue), $"malformed, or a duplicate member, at line {(exception.LineNumber ?? 0) + 1}");
 
     /// <summary>The string member, or null when it is absent or no string.</summary>
     public static string? Text(JsonElement element, string member) =>

@@ -47,7 +47,7 @@ internal static class TcgHashes
             TcgHash.Sha256 => HashAlgorithmName.SHA256,
             TcgHash.Sha384 => HashAlgorithmName.SHA384,
             TcgHash.Sha512 => HashAlgorithmName.SHA512,
-            _ => throw new InvalidOperationException("no hash was told"),
+            _ => throw new InvalidOperationException("no hash was stated"),
         };
 
         public string Label => hash switch
@@ -66,7 +66,7 @@ internal static class TcgHashes
             TcgHash.Sha256 => SHA256.HashData(content, target),
             TcgHash.Sha384 => SHA384.HashData(content, target),
             TcgHash.Sha512 => SHA512.HashData(content, target),
-            _ => throw new InvalidOperationException("no hash was told"),
+            _ => throw new InvalidOperationException("no hash was stated"),
         };
 
         public Digest Of(ReadOnlySpan<byte> content)

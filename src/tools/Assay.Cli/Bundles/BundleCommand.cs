@@ -16,7 +16,7 @@ internal static class BundleCommand
 {
     public static DescribedCommand Create() => new(
         "bundle",
-        "Makes, checks and takes in collateral as one signed file, for places without a network.",
+        "Creates, verifies and imports collateral as one signed file, for sites without a network.",
         DescribedCommand.OfItsCommands,
         [
             "assay token keygen --out site.pem && assay token jwks --signing-key site.pem > site.jwks",
@@ -41,7 +41,7 @@ internal static class BundleCommand
         var (file, verbose, format) = (FileArgument(), VerboseOption(), Options.Format());
         var command = new DescribedCommand(
             "inspect",
-            "Says what a bundle says of itself. Nothing is verified.",
+            "Shows a bundle's manifest. Nothing is verified.",
             "0 shown · 2 unusable command line or file",
             [
                 "assay bundle inspect rack7.bundle --verbose",
@@ -128,7 +128,7 @@ internal static class BundleCommand
         var folder = new Option<string>("--cache") { Description = "the folder of the cache (assay collateral serve --cache)", HelpName = "DIR", Required = true };
         var command = new DescribedCommand(
             "import",
-            "Takes a bundle into a cache's folder. High-water marks are raised: what is older than the bundle is refused there from now on.",
+            "Imports a bundle into a cache folder and raises its high-water marks: anything older than the bundle is refused from then on.",
             "0 accepted · 1 refused · 2 unusable command line or file",
             [
                 "assay bundle import rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay",

@@ -17,9 +17,9 @@ internal sealed class BundleTrust
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<int> Threshold { get; } = new("--bundle-threshold") { Description = "how many of them must have signed", HelpName = "K", DefaultValueFactory = _ => 1 };
+    public Option<int> Threshold { get; } = new Option<int>("--bundle-threshold") { Description = "how many of them must have signed", HelpName = "K", DefaultValueFactory = _ => 1 }.Within(1, int.MaxValue);
 
-    public Option<long> MinimumSequence { get; } = new("--minimum-bundle-sequence") { Description = "the lowest sequence of a bundle that is accepted", HelpName = "N" };
+    public Option<long> MinimumSequence { get; } = new Option<long>("--minimum-bundle-sequence") { Description = "the lowest bundle sequence to accept", HelpName = "N" }.Within(0, Limits.LargestSequence);
 
     public IEnumerable<Option> All => [Keys, Threshold, MinimumSequence];
 
@@ -37,12 +37,6 @@ internal sealed class BundleTrust
             return null;
         }
 
-        if (sequence is < 0 or > Limits.LargestSequence)
-        {
-            refuse("cli.bundle", "--minimum-bundle-sequence: 0 or more is expected");
-            return null;
-        }
-
         if (ReadKeys(files, refuse) is not { } keys)
         {
             return null;
@@ -50,13 +44,28 @@ internal sealed class BundleTrust
 
         // One key under two names is one key.
         var most = keys.Keys.DistinctBy(key => key.Thumbprint).Count();
-        if (threshold < 1 || threshold > most)
+        if (threshold > most)
         {
             refuse("cli.bundle", $"--bundle-threshold: 1 to {most} is expected, as many as there are different keys");
             return null;
         }
 
         return new BundleExpectations { Keys = keys, Threshold = threshold, MinimumSequence = sequence, Time = time };
+    }
+
+    /// <summary>The same as it will be read again. What a shell opened for this process cannot be read twice: it stays as it was.</summary>
+    public BundleSigners Again(ParseResult parsed, BundleExpectations first)
+    {
+        if (parsed.GetValue(Keys) is not { } files || files.Any(InputFile.IsReadOnce))
+        {
+            return BundleSigners.Fixed(first);
+        }
+
+        return new BundleSigners(files, () =>
+        {
+            string? whyNot = null;
+            return (Read(parsed, first.Time, (_, message) => whyNot ??= message), whyNot);
+        });
     }
 
     /// <summary>Refuses options that stand without the bundle that they are about.</summary>

@@ -54,7 +54,8 @@ internal static class CreateCommand
             var verification = new ItemVerification(request.Trust, new VerifierCache());
             using var http = new HttpUpstream(request.Upstreams);
             var upstream = new LocalUpstream(parsed.GetValue(options.RimStore), parsed.GetValue(options.OcspStore), http);
-            if (CacheFolder.Open(verification, parsed.GetValue(options.Cache), upstream) is not { } cache)
+            var told = new ToldSource(upstream, kind => request.From(kind));
+            if (CacheFolder.Open(verification, parsed.GetValue(options.Cache), told) is not { } cache)
             {
                 return ExitCode.Unusable;
             }
@@ -62,27 +63,42 @@ internal static class CreateCommand
             await using (cache.ConfigureAwait(false))
             {
                 var needs = new CollateralNeeds(cache, verification, request.Hashes);
-                var code = await GatherAsync(request, needs, upstream, parsed.GetValue(options.Channel)!, parsed.GetValue(options.ProcessorCollateral), cancellation).ConfigureAwait(false);
-                return code ?? Write(request, needs, verification, parsed.GetValue(options.Out)!, parsed.GetValue(options.Format) == Options.Json);
+                var faults = await Bar.ShowAsync("collateral", tell =>
+                {
+                    told.Tell = tell;
+                    return GatherAsync(request, needs, upstream, parsed.GetValue(options.Channel)!, parsed.GetValue(options.ProcessorCollateral), cancellation);
+                }).ConfigureAwait(false);
+                return CodeOf(faults, needs) ?? Write(request, needs, verification, parsed.GetValue(options.Out)!, parsed.GetValue(options.Format) == Options.Json);
             }
         }
     }
 
-    private static async Task<int?> GatherAsync(CreateRequest request, CollateralNeeds needs, LocalUpstream upstream, string channel, string? cpuCollateral, CancellationToken cancellation)
+    // Told when the bar is gone.
+    private static int? CodeOf(List<(string Id, string Message)> faults, CollateralNeeds needs)
     {
-        var refused = false;
+        var missing = faults.Count > 0 ? [] : needs.Missing.Select(item => ("bundle.missing", $"{item.Name}: {item.WhyNot}")).ToArray();
+        foreach (var (id, message) in faults.Concat(missing))
+        {
+            Output.Error(id, message);
+        }
+
+        return faults.Count > 0 ? ExitCode.Refused : missing.Length > 0 ? ExitCode.Incomplete : null;
+    }
+
+    private static async Task<List<(string Id, string Message)>> GatherAsync(CreateRequest request, CollateralNeeds needs, LocalUpstream upstream, string channel, string? cpuCollateral, CancellationToken cancellation)
+    {
+        var faults = new List<(string Id, string Message)>();
         void Refuse(string id, string? whyNot)
         {
-            refused |= whyNot is not null;
             if (whyNot is not null)
             {
-                Output.Error(id, whyNot);
+                faults.Add((id, whyNot));
             }
         }
 
         if (cpuCollateral is not null && !request.Evidence.Processors.Any())
         {
-            Refuse("cli.bundle", "--cpu-collateral belongs to a processor's evidence in --for: names in --ids are asked of the services");
+            Refuse("cli.bundle", "--cpu-collateral belongs to processor evidence in --for: names in --ids are asked of the services");
         }
 
         foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)
@@ -117,17 +133,7 @@ internal static class CreateCommand
             await needs.AddAsync(key, cancellation).ConfigureAwait(false);
         }
 
-        if (refused)
-        {
-            return ExitCode.Refused;
-        }
-
-        foreach (var (name, whyNot) in needs.Missing)
-        {
-            Output.Error("bundle.missing", $"{name}: {whyNot}");
-        }
-
-        return needs.Missing.IsEmpty ? null : ExitCode.Incomplete;
+        return faults;
     }
 
     private static int Write(CreateRequest request, CollateralNeeds needs, ItemVerification verification, string path, bool json)

@@ -1,13 +1,14 @@
 using System.CommandLine;
 using Assay.Cli.Collateral;
 using Assay.Endorsements;
+using Assay.Wire;
 
 namespace Assay.Cli.Bundles;
 
 /// <summary>The options of <c>assay bundle create</c>.</summary>
 internal sealed class CreateOptions
 {
-    public CreateOptions() => CertIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
+    public CreateOptions() => CertIds.OneOf("sha1", "sha256", "sha384");
 
     public Option<string[]> For { get; } = new("--for")
     {
@@ -16,16 +17,16 @@ internal sealed class CreateOptions
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<string?> Ids { get; } = new("--ids") { Description = "further items, one a line: kind and id (assay bundle plan --ids-out writes such a file)", HelpName = "FILE" };
+    public Option<string?> Ids { get; } = new("--ids") { Description = "further items, one per line: kind and id (assay bundle plan --ids-out writes such a file)", HelpName = "FILE" };
 
     public Option<string[]> Learn { get; } = new("--learn")
     {
-        Description = "PEM chains of devices whose answers --ids names: their issuers judge them",
+        Description = "PEM chains of devices whose OCSP answers --ids names",
         HelpName = "FILE",
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<string> Out { get; } = new("--out") { Description = "where the bundle goes; it must not exist", HelpName = "FILE", Required = true };
+    public Option<string> Out { get; } = new("--out") { Description = "the bundle file to write; it must not exist", HelpName = "FILE", Required = true };
 
     public Option<string[]> Keys { get; } = new("--key")
     {
@@ -35,11 +36,11 @@ internal sealed class CreateOptions
         AllowMultipleArgumentsPerToken = true,
     };
 
-    public Option<string?> Created { get; } = new("--created") { Description = "the instant of making that it states; now, if it is not given", HelpName = "RFC3339" };
+    public Option<string?> Created { get; } = new("--created") { Description = "the creation time to state; now, if not given", HelpName = "RFC3339" };
 
-    public Option<long?> Sequence { get; } = new("--sequence") { Description = "higher than that of every bundle of the site before; seconds since 1970 of --created, if it is not given", HelpName = "N" };
+    public Option<long?> Sequence { get; } = new Option<long?>("--sequence") { Description = "higher than that of all earlier bundles of the site; seconds since 1970 of --created, if not given", HelpName = "N" }.Within(1, Limits.LargestSequence);
 
-    public Option<string?> Cache { get; } = new("--cache") { Description = "fetch into and from this cache folder, whose high-water marks go along; without it in memory", HelpName = "DIR" };
+    public Option<string?> Cache { get; } = new("--cache") { Description = "fetch through this cache folder and include its high-water marks; without it, fetch into memory", HelpName = "DIR" };
 
     public Option<string?> RimStore { get; } = new("--rim-store") { Description = "take RIMs from this folder with <id>.xml", HelpName = "DIR" };
 
@@ -51,7 +52,7 @@ internal sealed class CreateOptions
 
     public Option<string[]> CertIds { get; } = new("--certid")
     {
-        Description = "hashes of the CertIDs to have OCSP answers for: NVIDIA's Python verifier asks with sha384, all others with sha1",
+        Description = "CertID hash algorithms to fetch OCSP answers for: NVIDIA's Python verifier asks with sha384, all others with sha1",
         DefaultValueFactory = _ => ["sha1"],
         AllowMultipleArgumentsPerToken = true,
     };
@@ -72,6 +73,6 @@ internal sealed class CreateOptions
     public static Option<string> ChannelOption()
     {
         Option<string> option = new("--tcb-update") { Description = "Intel's channel of TCB recoveries", DefaultValueFactory = _ => ProcessorNeeds.StandardChannel };
-        return option.AcceptOnlyFromAmong(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel);
+        return option.OneOf(ProcessorNeeds.StandardChannel, ProcessorNeeds.EarlyChannel);
     }
 }

@@ -18,6 +18,8 @@ internal sealed class CreateRequest : IDisposable
     private readonly List<SecretText> _secrets = [];
     private readonly List<SigningKey> _keys = [];
     private bool _refused;
+    private string? _rims;
+    private string? _ocsp;
 
     private CreateRequest(DateTimeOffset now) => Now = now;
 
@@ -31,6 +33,19 @@ internal sealed class CreateRequest : IDisposable
     public long Sequence { get; private set; }
     public ImmutableArray<OcspHash> Hashes { get; private set; }
     public IReadOnlyList<SigningKey> Keys => _keys;
+
+    /// <summary>Where items of a kind are asked for, as a bar names it: a folder, or a host. Null where nowhere.</summary>
+    public string? From(CollateralKind kind) => kind switch
+    {
+        CollateralKind.Rim => _rims ?? HostOf(Upstreams.Rim),
+        CollateralKind.Ocsp => _ocsp ?? HostOf(Upstreams.Ocsp),
+        CollateralKind.Crl => HostOf(Upstreams.Crl),
+        CollateralKind.AmdChain or CollateralKind.AmdCrl or CollateralKind.Vcek => HostOf(Upstreams.Amd),
+        CollateralKind.RootCrl => HostOf(Upstreams.IntelRootCrl ?? Upstreams.Intel),
+        _ => HostOf(Upstreams.Intel),
+    };
+
+    private static string? HostOf(ServiceAddress? address) => address?.Uri.Authority;
 
     /// <summary>Null when the command line is refused.</summary>
     public static CreateRequest? Read(CreateOptions options, ParseResult parsed, DateTimeOffset now)
@@ -49,18 +64,19 @@ internal sealed class CreateRequest : IDisposable
             request.Refuse("cli.bundle", "nothing to bundle: give --for EVIDENCE…, or --ids FILE");
         }
 
-        foreach (var (option, folder) in new[] { ("--rim-store", parsed.GetValue(options.RimStore)), ("--ocsp-store", parsed.GetValue(options.OcspStore)) })
+        (request._rims, request._ocsp) = (parsed.GetValue(options.RimStore), parsed.GetValue(options.OcspStore));
+        foreach (var (option, folder) in new[] { ("--rim-store", request._rims), ("--ocsp-store", request._ocsp) })
         {
-            if (folder is not null && !Directory.Exists(folder))
+            if (folder is not null && StoreFolders.WhyNot(option, folder) is { } whyNot)
             {
-                request.Refuse("cli.folder", $"{option}: the folder {folder} does not exist");
+                request.Refuse("cli.folder", whyNot);
             }
         }
 
         // Asked now and not after minutes of fetching.
         if (parsed.GetValue(options.Out) is { } path && (path.Length == 0 || Path.Exists(path)))
         {
-            request.Refuse("cli.out", path.Length == 0 ? "--out: the name of a file is empty, as of a variable that is not set" : $"{path}: the file exists, and bundles are never overwritten: choose another name, or remove it");
+            request.Refuse("cli.out", path.Length == 0 ? "--out: the file name is empty (an unset variable?)" : $"{path}: the file exists, and bundles are never overwritten: choose another name, or remove it");
         }
 
         if (request._refused)
@@ -93,7 +109,7 @@ internal sealed class CreateRequest : IDisposable
             }
             else if (created - Now > RevocationJudgement.ClockSkewTolerance)
             {
-                Refuse("cli.bundle", "--created is in the future: until then every reader would refuse the bundle, for his clock would be behind it");
+                Refuse("cli.bundle", "--created is in the future: until then every reader would refuse the bundle");
             }
 
             Created = created;

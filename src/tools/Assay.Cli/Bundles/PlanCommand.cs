@@ -15,11 +15,11 @@ namespace Assay.Cli.Bundles;
 internal sealed class PlanCommand
 {
     private readonly Option<string[]> _for = new("--for") { Description = "evidence of the devices and processors, for instance after an upgrade", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string?> _bundle = new("--bundle") { Description = "the bundle that is at hand; its signature is verified where --bundle-keys is given", HelpName = "FILE" };
+    private readonly Option<string?> _bundle = new("--bundle") { Description = "the current bundle; its signature is verified if --bundle-keys is given", HelpName = "FILE" };
     private readonly BundleTrust _trust = new();
     private readonly Option<string?> _idsOut = new("--ids-out") { Description = "write what is missing to this file, for assay bundle create --ids", HelpName = "FILE" };
     private readonly Option<string> _channel = CreateOptions.ChannelOption();
-    private readonly Option<string[]> _certIds = new("--certid") { Description = "hashes of the CertIDs to have OCSP answers for; any one, if it is not given", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _certIds = new("--certid") { Description = "CertID hash algorithms that OCSP answers must use; any, if not given", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _anchors = AnchorsFile.Option();
     private readonly Option<string> _format = Options.Format();
 
@@ -29,10 +29,10 @@ internal sealed class PlanCommand
 
     private DescribedCommand ToCommand()
     {
-        _certIds.AcceptOnlyFromAmong("sha1", "sha256", "sha384");
+        _certIds.OneOf("sha1", "sha256", "sha384");
         var command = new DescribedCommand(
             "plan",
-            "Names the items that evidence needs and a bundle does not have, for instance after an upgrade of driver or VBIOS.",
+            "Lists the items that evidence needs and a bundle lacks, for instance after a driver or VBIOS update.",
             "0 nothing is missing · 1 evidence that is not authentic · 2 unusable input · 3 something is missing",
             [
                 "assay bundle plan --for gpu.json --bundle rack7.bundle",
@@ -71,7 +71,7 @@ internal sealed class PlanCommand
                 return _refused ? ExitCode.Refused : ExitCode.Unusable;
             }
 
-            Tell(bundle, signers, needs, missing, parsed.GetValue(_format) == Options.Json);
+            Tell(bundle, signers, needs, missing, trust, parsed.GetValue(_format) == Options.Json);
             return missing.IsEmpty ? ExitCode.Verified : ExitCode.Incomplete;
         }
     }
@@ -150,6 +150,18 @@ internal sealed class PlanCommand
         }
     }
 
+    // Where the manufacturer serves it; a simulator's is nowhere.
+    private static string? AddressOf(string name, TrustSet trust)
+    {
+        if (trust.Kind is TrustSetKind.Simulated || name.Split(' ', 2) is not [var kind, var id])
+        {
+            return null;
+        }
+
+        var key = new CollateralKey(CollateralKinds.Of(kind), id);
+        return key.Kind is CollateralKind.Ocsp ? ManufacturerAddress.NvidiaOcsp : ManufacturerAddress.Of(key);
+    }
+
     private static bool TryWrite(string path, ImmutableArray<MissingCollateral> missing)
     {
         try
@@ -164,7 +176,7 @@ internal sealed class PlanCommand
         }
     }
 
-    private static void Tell(CollateralBundle? bundle, ImmutableArray<string> signers, CollateralNeeds needs, ImmutableArray<MissingCollateral> missing, bool json)
+    private static void Tell(CollateralBundle? bundle, ImmutableArray<string> signers, CollateralNeeds needs, ImmutableArray<MissingCollateral> missing, TrustSet trust, bool json)
     {
         var had = needs.Items.Where(item => item.Key.Kind is not CollateralKind.Authority).OrderBy(item => item.ValidUntil).ToArray();
         if (json)
@@ -183,6 +195,12 @@ internal sealed class PlanCommand
                     writer.WriteStartObject();
                     writer.WriteString("item", name);
                     writer.WriteString("reason", whyNot);
+                    if (AddressOf(name, trust) is { } url)
+                    {
+                        writer.WriteString("url", url);
+                        writer.WriteString("fetch", "assay bundle create --ids FILE");
+                    }
+
                     writer.WriteEndObject();
                 }
 
@@ -193,12 +211,17 @@ internal sealed class PlanCommand
 
         foreach (var (name, whyNot) in missing)
         {
-            BundlePrinter.Line($"missing  {name}: {whyNot}");
+            BundlePrinter.Line($"missing  {name}: {whyNot}{(AddressOf(name, trust) is { } url ? $"; it is at {url}" : "")}");
         }
 
         if (missing.Any(item => item.Name.StartsWith("rim ", StringComparison.Ordinal)))
         {
-            BundlePrinter.Line("Answers about the signers of missing RIMs are needed too: assay bundle create fetches them along.");
+            BundlePrinter.Line("OCSP answers about the signers of missing RIMs are needed too: assay bundle create fetches them.");
+        }
+
+        if (!missing.IsEmpty)
+        {
+            BundlePrinter.Line("assay bundle create --for FILE fetches what evidence needs, or --ids FILE what --ids-out of this command wrote.");
         }
 
         BundlePrinter.Line($"{missing.Length} missing, {had.Length} held{(had.Length > 0 ? $", the first of them until {Instant.Text(had[0].ValidUntil)}" : "")}");

@@ -5,7 +5,7 @@ internal static class CollateralCommand
 {
     public static DescribedCommand Create() => new(
         "collateral",
-        "Keeps verified collateral and serves it where its services are out of reach.",
+        "Caches verified collateral and serves it where its services are unreachable.",
         DescribedCommand.OfItsCommands,
         [
             "assay collateral serve --cache /var/lib/assay --learn gpu.json",

@@ -30,6 +30,9 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
     private const int MostFiles = 100_000;
     private const string ListLabel = "X509 CRL";
 
+    /// <summary>Is told what is read, and how far it has come; null where nobody looks.</summary>
+    public Action<Step>? Tell { get; init; }
+
     private readonly List<CollateralEnd> _ends = [];
     private readonly List<(string File, ReadOnlyMemory<byte> Der, OcspResponse Response)> _answers = [];
 
@@ -44,9 +47,10 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
             throw new IOException($"{folder}: more than {MostFiles} files");
         }
 
-        foreach (var path in files)
+        foreach (var (index, path) in files.Index())
         {
             var file = Path.GetRelativePath(folder, path);
+            Tell?.Invoke(new Step(index, files.Length, Progress.Of(index, files.Length, file, folder)));
             if (BoundedFile.TryRead(path, Limits.CrlBytes, out var bytes, out var whyNot))
             {
                 Take(file, bytes);
@@ -57,9 +61,44 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
             }
         }
 
-        // RIMs and chains brought the issuers along.
-        foreach (var (file, der, response) in _answers)
+        return All();
+    }
+
+    /// <summary>The items of a bundle, whoever signed it.</summary>
+    public ImmutableArray<CollateralEnd> Read(CollateralBundle bundle)
+    {
+        var total = bundle.Manifest.Items.Length;
+        foreach (var (index, (key, chain, body)) in bundle.Items.Index())
         {
+            Tell?.Invoke(new Step(index, total, Progress.Of(index, total, key.ToString(), "the bundle")));
+            if (key.Kind is CollateralKind.Rim)
+            {
+                Rim(key.Id + ".xml", body);
+                continue;
+            }
+
+            var kind = CollateralKinds.NameOf(key.Kind);
+            Certificates(kind, chain);
+            Take(kind, body);
+        }
+
+        // A certificate stands in the chains of many items.
+        return [.. All().OrderByDescending(end => end.IsVerified).DistinctBy(end => (end.Name, end.Until))];
+    }
+
+    /// <summary>One file.</summary>
+    public ImmutableArray<CollateralEnd> Read(string name, ReadOnlyMemory<byte> bytes)
+    {
+        Take(name, bytes);
+        return All();
+    }
+
+    // RIMs and chains brought the issuers along.
+    private ImmutableArray<CollateralEnd> All()
+    {
+        foreach (var (index, (file, der, response)) in _answers.Index())
+        {
+            Tell?.Invoke(new Step(index, _answers.Count, Progress.Of(index, _answers.Count, file, null)));
             Answers(file, der, response);
         }
 
@@ -113,8 +152,8 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
         foreach (var single in response.Basic!.Responses)
         {
             var serial = Convert.ToHexStringLower(single.CertId.SerialNumber.Span);
-            var (name, end) = ($"the OCSP answer about serial number {serial}", // Without nextUpdate newer information always is there.
-                single.NextUpdate ?? single.ThisUpdate);
+            // Without nextUpdate newer information always is there.
+            var (name, end) = ($"the OCSP answer about serial number {serial}", single.NextUpdate ?? single.ThisUpdate);
             if (authorities.FindIssuer(single.CertId) is not { } issuer)
             {
                 _ends.Add(new CollateralEnd(name, file, end, false));

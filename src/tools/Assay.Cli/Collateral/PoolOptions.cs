@@ -8,9 +8,9 @@ internal sealed class PoolOptions
 {
     public Option<string> Cache { get; } = new("--cache") { Description = "the folder of assay collateral serve, which may run", HelpName = "DIR", Required = true };
 
-    public Option<string> Pool { get; } = Name(new("--pool") { Description = "the machines that it is for; listeners name theirs", HelpName = "NAME", DefaultValueFactory = _ => RimPool.Default });
+    public Option<string> Pool { get; } = Name(new("--pool") { Description = "the pool of machines; listeners name theirs", HelpName = "NAME", DefaultValueFactory = _ => RimPool.Default });
 
-    public Option<string> Set { get; } = Name(new("--set") { Description = "a name for what enters and leaves together, as of one driver", HelpName = "NAME", Required = true });
+    public Option<string> Set { get; } = Name(new("--set") { Description = "the name of a set of RIMs that are promoted and removed together", HelpName = "NAME", Required = true });
 
     /// <summary>Runs what writes to the folder; what keeps it from doing so is no bug.</summary>
     public static int Guarded(Func<int> work)

@@ -103,7 +103,7 @@ internal static class ServeCommand
     {
         // What comes over standard input comes once.
         var files = request.Bundles.Where(bundle => bundle.Path != "-").Select(bundle => (bundle.Path, (ReadOnlyMemory<byte>)bundle.File));
-        var watch = request.BundleExpectations is { } expected ? new BundleWatch(files, cache, verification, expected, TimeProvider.System, logs.CreateLogger<BundleWatch>()) : null;
+        var watch = request.BundleSigners is { } signers ? new BundleWatch(files, cache, verification, signers, TimeProvider.System, logs.CreateLogger<BundleWatch>()) : null;
         // Held also where there is no bundle to read: a hang-up would end the process.
         using var hangUp = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {

@@ -6,7 +6,9 @@ namespace Assay.Cli.Collateral;
 /// <summary>The options of <c>assay collateral serve</c>.</summary>
 internal sealed class ServeOptions
 {
-    public ServeOptions() => Nonce.AcceptOnlyFromAmong("cached", "forward");
+    private const int MostRequests = 1_000_000;
+
+    public ServeOptions() => Nonce.OneOf("cached", "forward");
 
     public Option<string[]> Listen { get; } = new("--listen")
     {
@@ -20,7 +22,7 @@ internal sealed class ServeOptions
 
     public Option<string?> TlsKey { get; } = new("--tls-key") { Description = "its key, PEM", HelpName = "FILE" };
 
-    public Option<string?> Cache { get; } = new("--cache") { Description = "keep what verified in this folder; without it in memory alone", HelpName = "DIR" };
+    public Option<string?> Cache { get; } = new("--cache") { Description = "keep verified items in this folder; without it, in memory only", HelpName = "DIR" };
 
     public Option<string[]> Learn { get; } = new("--learn")
     {
@@ -31,7 +33,7 @@ internal sealed class ServeOptions
 
     public Option<string[]> Bundle { get; } = new("--bundle")
     {
-        Description = "take in these bundles first (assay bundle create), and again when a file was replaced, or on SIGHUP",
+        Description = "import these bundles at the start (assay bundle create), and again when a file is replaced, or on SIGHUP",
         HelpName = "FILE",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -44,17 +46,17 @@ internal sealed class ServeOptions
 
     public Option<string> Nonce { get; } = new("--nonce") { Description = "what a request with an OCSP nonce gets: the cached answer without it, or one made for it", DefaultValueFactory = _ => "cached" };
 
-    public Option<int> MostStaleHours { get; } = new("--max-stale") { Description = "hours that an item serves past its life while nobody answers, never past its own end; -1: as docs/operations/collateral.md says", HelpName = "HOURS", DefaultValueFactory = _ => -1 };
+    public Option<int> MostStaleHours { get; } = new Option<int>("--max-stale") { Description = "hours that an item is served past its refresh time while no upstream answers, never past its own expiry; -1: as docs/operations/collateral.md says", HelpName = "HOURS", DefaultValueFactory = _ => -1 }.Within(-1, 24 * 365);
 
-    public Option<int> MostEntries { get; } = new("--max-items") { Description = "items kept", HelpName = "N", DefaultValueFactory = _ => 50_000 };
+    public Option<int> MostEntries { get; } = new Option<int>("--max-items") { Description = "items kept", HelpName = "N", DefaultValueFactory = _ => 50_000 }.Within(1, 10_000_000);
 
-    public Option<int> MostMegabytes { get; } = new("--max-megabytes") { Description = "megabytes kept on disk", HelpName = "N", DefaultValueFactory = _ => 1024 };
+    public Option<int> MostMegabytes { get; } = new Option<int>("--max-megabytes") { Description = "megabytes kept on disk", HelpName = "N", DefaultValueFactory = _ => 1024 }.Within(1, 10_000_000);
 
-    public Option<int> Rate { get; } = new("--rate") { Description = "requests of one address each second, twice as many at once; of IPv6 a /64 is one address; 0: as many as it likes", HelpName = "N", DefaultValueFactory = _ => 2000 };
+    public Option<int> Rate { get; } = new Option<int>("--rate") { Description = "requests per second from one address, with bursts of twice as many; an IPv6 /64 counts as one address; 0: unlimited", HelpName = "N", DefaultValueFactory = _ => 2000 }.Within(0, MostRequests);
 
-    public Option<int> TotalRate { get; } = new("--total-rate") { Description = "requests of all addresses together each second, twice as many at once; 0: as many as come", HelpName = "N", DefaultValueFactory = _ => 0 };
+    public Option<int> TotalRate { get; } = new Option<int>("--total-rate") { Description = "requests per second from all addresses together, with bursts of twice as many; 0: unlimited", HelpName = "N", DefaultValueFactory = _ => 0 }.Within(0, MostRequests);
 
-    public Option<int> Concurrency { get; } = new("--concurrency") { Description = "requests under way at one time", HelpName = "N", DefaultValueFactory = _ => 2000 };
+    public Option<int> Concurrency { get; } = new Option<int>("--concurrency") { Description = "requests under way at one time", HelpName = "N", DefaultValueFactory = _ => 2000 }.Within(1, 100_000);
 
     public IEnumerable<Option> All =>
     [

@@ -41,12 +41,16 @@ internal sealed class ServeRequest : IDisposable
     /// <summary>How they are believed; null where there are none.</summary>
     public required BundleExpectations? BundleExpectations { get; init; }
 
+    /// <summary>The same, read again for bundles that come while it runs.</summary>
+    public required BundleSigners? BundleSigners { get; init; }
+
     public static bool TryRead(ServeOptions options, ParseResult parsed, [NotNullWhen(true)] out ServeRequest? request, out ImmutableArray<(string Id, string Message)> faults)
     {
         var reader = new Reader(options, parsed);
         var trust = AnchorsFile.Read(parsed.GetValue(options.Anchors), reader.Refuse);
         var (proxy, upstreams, chains, folder) = (reader.Proxy(trust), options.Upstreams.Read(parsed, reader.Refuse, reader.Keys), reader.Chains(), reader.Folder());
         var bundles = reader.Bundles();
+        var expected = bundles.IsEmpty ? null : options.BundleTrust.Read(parsed, new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System), reader.Refuse);
         request = new ServeRequest
         {
             Proxy = proxy,
@@ -55,7 +59,8 @@ internal sealed class ServeRequest : IDisposable
             Folder = folder,
             Chains = chains,
             Bundles = bundles,
-            BundleExpectations = bundles.IsEmpty ? null : options.BundleTrust.Read(parsed, new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System), reader.Refuse),
+            BundleExpectations = expected,
+            BundleSigners = expected is null ? null : options.BundleTrust.Again(parsed, expected),
             Policy = reader.Policy(),
         };
         request._keys.AddRange(reader.Keys);
@@ -92,7 +97,7 @@ internal sealed class ServeRequest : IDisposable
             var (listen, pools) = Listeners();
             if (trust.Kind is TrustSetKind.Simulated && listen.Any(address => !IPAddress.IsLoopback(address.Address)))
             {
-                Refuse("cli.listen", "--listen: what simulated devices rest on is served on loopback alone, for example 127.0.0.1:8093");
+                Refuse("cli.listen", "--listen: collateral of simulated devices is served on loopback only, for example 127.0.0.1:8093");
             }
 
             return new ProxyOptions
@@ -101,9 +106,9 @@ internal sealed class ServeRequest : IDisposable
                 Pools = pools,
                 Certificate = Certificate(),
                 Nonce = parsed.GetValue(options.Nonce) == "forward" ? OcspNonceMode.Forward : OcspNonceMode.Cached,
-                Rate = Number(options.Rate, 0, 1_000_000),
-                TotalRate = Number(options.TotalRate, 0, 1_000_000),
-                Concurrency = Number(options.Concurrency, 1, 100_000),
+                Rate = parsed.GetValue(options.Rate),
+                TotalRate = parsed.GetValue(options.TotalRate),
+                Concurrency = parsed.GetValue(options.Concurrency),
             };
         }
 
@@ -136,12 +141,12 @@ internal sealed class ServeRequest : IDisposable
 
         public CachePolicy Policy()
         {
-            var hours = Number(options.MostStaleHours, -1, 24 * 365);
+            var hours = parsed.GetValue(options.MostStaleHours);
             return new CachePolicy
             {
                 MostStale = hours < 0 ? null : TimeSpan.FromHours(hours),
-                MostEntries = Number(options.MostEntries, 1, 10_000_000),
-                MostBytes = Number(options.MostMegabytes, 1, 10_000_000) * 1024L * 1024,
+                MostEntries = parsed.GetValue(options.MostEntries),
+                MostBytes = parsed.GetValue(options.MostMegabytes) * 1024L * 1024,
             };
         }
 
@@ -227,17 +232,6 @@ internal sealed class ServeRequest : IDisposable
                 Refuse("cli.tls", $"--tls-cert, --tls-key: {exception.Message}");
                 return null;
             }
-        }
-
-        private int Number(Option<int> option, int least, int most)
-        {
-            var value = parsed.GetValue(option);
-            if (value < least || value > most)
-            {
-                Refuse("cli.arguments", $"{option.Name} is {least} to {most}");
-            }
-
-            return value;
         }
 
         public void Refuse(string id, string message) => Faults.Add((id, message));

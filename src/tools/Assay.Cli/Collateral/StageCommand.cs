@@ -11,6 +11,8 @@ namespace Assay.Cli.Collateral;
 /// <summary><c>assay collateral stage</c>.</summary>
 internal static class StageCommand
 {
+    private const string Refused = "collateral.stage";
+
     public static DescribedCommand Create()
     {
         var options = new PoolOptions();
@@ -51,7 +53,7 @@ internal static class StageCommand
         var now = TimeProvider.System.GetUtcNow();
         if (!Directory.Exists(cache))
         {
-            Output.Error("collateral.pool", $"--cache: {cache} was not there and is made: a running server has another folder");
+            Output.Error("collateral.pool", $"--cache: {cache} did not exist and was created: a running server uses another folder");
         }
 
         var folder = new PoolFolder(cache);
@@ -85,38 +87,58 @@ internal static class StageCommand
     private static (ImmutableArray<VerifiedItem> Rims, int Code) Verified(string[] paths, TrustSet trust)
     {
         var (verification, now) = (new ItemVerification(trust, new VerifierCache()), TimeProvider.System.GetUtcNow());
-        var (rims, code) = (ImmutableArray.CreateBuilder<VerifiedItem>(), ExitCode.Verified);
-        foreach (var path in paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.xml").Order(StringComparer.Ordinal) : Enumerable.Repeat(path, 1)))
+        string[] files = [.. paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.xml").Order(StringComparer.Ordinal) : Enumerable.Repeat(path, 1))];
+        var rims = ImmutableArray.CreateBuilder<VerifiedItem>();
+        var faults = Bar.Show("RIMs", tell =>
         {
-            var id = Path.GetFileNameWithoutExtension(path);
-            if (path.StartsWith('-') && !File.Exists(path))
+            var all = new List<(string Id, string Message)>();
+            foreach (var (index, file) in files.Index())
             {
-                Output.Error("cli.arguments", $"{path}: no such option");
-                code = ExitCode.Unusable;
+                tell?.Invoke(new Step(index, files.Length, Progress.Of(index, files.Length, Path.GetFileName(file), Path.GetDirectoryName(file))));
+                if (Verify(file, verification, now, out var rim) is { } fault)
+                {
+                    all.Add(fault);
+                }
+                else
+                {
+                    rims.Add(rim!);
+                }
             }
-            else if (!RimIds.IsSafe(id) || !InputFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot))
-            {
-                whyNot = RimIds.IsSafe(id) ? $"{path} cannot be read" : $"{path}: the name of the file, without .xml, is the RIM's id";
-                Output.Error("cli.file", whyNot);
-                code = ExitCode.Unusable;
-            }
-            else if (verification.TryVerifyRim(id, bytes, out var item, out var fault) && item.IsCurrent(now, out fault))
-            {
-                rims.Add(item);
-            }
-            else
-            {
-                Output.Error("collateral.stage", $"{path}: {fault}");
-                code = code == ExitCode.Unusable ? code : ExitCode.Refused;
-            }
+
+            return all;
+        });
+        if (files.Length == 0)
+        {
+            faults.Add(("cli.file", "no RIM was found: files <id>.xml are expected"));
         }
 
-        if (rims.Count == 0 && code == ExitCode.Verified)
+        foreach (var (id, message) in faults)
         {
-            Output.Error("cli.file", "no RIM was found: files <id>.xml are expected");
-            code = ExitCode.Unusable;
+            Output.Error(id, message);
         }
 
-        return (rims.ToImmutable(), code);
+        return (rims.ToImmutable(), faults.Count == 0 ? ExitCode.Verified : faults.Exists(fault => fault.Id != Refused) ? ExitCode.Unusable : ExitCode.Refused);
+    }
+
+    private static (string Id, string Message)? Verify(string path, ItemVerification verification, DateTimeOffset now, out VerifiedItem? rim)
+    {
+        rim = null;
+        var id = Path.GetFileNameWithoutExtension(path);
+        if (path.StartsWith('-') && !File.Exists(path))
+        {
+            return ("cli.arguments", $"{path}: no such option");
+        }
+
+        if (!RimIds.IsSafe(id))
+        {
+            return ("cli.file", $"{path}: the name of the file, without .xml, is the RIM's id");
+        }
+
+        if (!InputFile.TryRead(path, Limits.RimBytes, out var bytes, out var whyNot))
+        {
+            return ("cli.file", whyNot);
+        }
+
+        return verification.TryVerifyRim(id, bytes, out rim, out var fault) && rim.IsCurrent(now, out fault) ? null : (Refused, $"{path}: {fault}");
     }
 }

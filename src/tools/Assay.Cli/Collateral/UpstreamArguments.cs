@@ -40,7 +40,7 @@ internal sealed class UpstreamArguments
 
     public Option<string?> Proxy { get; } = new("--proxy") { Description = "ask the upstreams through this proxy", HelpName = "URL" };
 
-    public Option<bool> Offline { get; } = new("--offline") { Description = "ask no service: what is not at hand is missing" };
+    public Option<bool> Offline { get; } = new("--offline") { Description = "ask no service: whatever is not held locally is missing" };
 
     public IEnumerable<Option> All => [.. Addresses, KeySets, ServiceKey, IntelKey, CaFile, Proxy, Offline];
 

@@ -49,8 +49,8 @@ internal sealed record ConfigKey(string Path, Option Option, ConfigKind Kind, st
     /// <summary>Whether the variable ASSAY_… of the option may set it too: addresses, folders and output alone.</summary>
     public bool MayBeVariable { get; init; }
 
-    /// <summary>Whether the file of <c>assay init</c> states it, and does not only mention it.</summary>
-    public bool IsStated { get; init; }
+    /// <summary>The value that the file of <c>assay init</c> states; null where it only mentions the key, with its example.</summary>
+    public string? Stated { get; init; }
 
     /// <summary>What the value is called in an option that takes several with commas, as gpus in gpus=8; empty for a list of words with commas.</summary>
     public string? PartOf { get; init; }
@@ -69,5 +69,8 @@ internal sealed record ConfigKey(string Path, Option Option, ConfigKind Kind, st
 
     public string Variable => VariableOf(Option);
 
-    public static string VariableOf(Option option) => "ASSAY_" + option.Name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
+    /// <summary>What every variable of an option begins with.</summary>
+    public const string VariablePrefix = "ASSAY_";
+
+    public static string VariableOf(Option option) => VariablePrefix + option.Name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 }

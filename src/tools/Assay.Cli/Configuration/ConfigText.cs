@@ -138,47 +138,61 @@ internal static class ConfigText
             throw new ConfigException(line, $"nested more than {Deepest} deep");
         }
 
-        if (parser.Current is AnchorAlias || parser.Current is NodeEvent { Anchor.IsEmpty: false })
-        {
-            throw new ConfigException(line, "anchors (&) and aliases (*) are not read: write the value where it is meant");
-        }
-
-        if (parser.Current is NodeEvent { Tag.IsEmpty: false })
-        {
-            throw new ConfigException(line, "tags (!) are not read");
-        }
-
+        RefuseIndirection(parser.Current, line);
         if (parser.TryConsume<MappingStart>(out _))
         {
-            var members = new Members();
-            while (!parser.TryConsume<MappingEnd>(out _))
-            {
-                if (YamlNode(parser, counter, depth + 1) is not ConfigScalar key)
-                {
-                    throw new ConfigException(line, "a key is a single word");
-                }
-
-                members.Add(key.Text, key.Line, YamlNode(parser, counter, depth + 1));
-            }
-
-            return new ConfigMap(line, members.All);
+            return YamlMap(parser, counter, depth, line);
         }
 
         if (parser.TryConsume<SequenceStart>(out _))
         {
-            var items = ImmutableArray.CreateBuilder<ConfigNode>();
-            while (!parser.TryConsume<SequenceEnd>(out _))
-            {
-                items.Add(YamlNode(parser, counter, depth + 1));
-            }
-
-            return new ConfigList(line, items.ToImmutable());
+            return YamlList(parser, counter, depth, line);
         }
 
         var scalar = parser.Consume<Scalar>();
         return scalar.Style is ScalarStyle.Plain
             ? new ConfigScalar(line, scalar.Value, IsQuoted: false, MayBeText: scalar.Value is not ("" or "~" or "null" or "true" or "false"))
             : new ConfigScalar(line, scalar.Value, IsQuoted: true, MayBeText: true);
+    }
+
+    private static void RefuseIndirection(ParsingEvent node, int line)
+    {
+        if (node is AnchorAlias or NodeEvent { Anchor.IsEmpty: false })
+        {
+            throw new ConfigException(line, "anchors (&) and aliases (*) are not read: write the value where it is meant");
+        }
+
+        if (node is NodeEvent { Tag.IsEmpty: false })
+        {
+            throw new ConfigException(line, "tags (!) are not read");
+        }
+    }
+
+    private static ConfigMap YamlMap(Parser parser, Counter counter, int depth, int line)
+    {
+        var members = new Members();
+        while (!parser.TryConsume<MappingEnd>(out _))
+        {
+            if (YamlNode(parser, counter, depth + 1) is not ConfigScalar key)
+            {
+                throw new ConfigException(line, "a key is a single word");
+            }
+
+            members.Add(key.Text, key.Line, YamlNode(parser, counter, depth + 1));
+        }
+
+        return new ConfigMap(line, members.All);
+    }
+
+    private static ConfigList YamlList(Parser parser, Counter counter, int depth, int line)
+    {
+        var items = ImmutableArray.CreateBuilder<ConfigNode>();
+        while (!parser.TryConsume<SequenceEnd>(out _))
+        {
+            items.Add(YamlNode(parser, counter, depth + 1));
+        }
+
+        return new ConfigList(line, items.ToImmutable());
     }
 
     private sealed class Members

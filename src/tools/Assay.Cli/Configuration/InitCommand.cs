@@ -12,11 +12,11 @@ internal static class InitCommand
 
     public static DescribedCommand Create()
     {
-        var file = new Argument<string>("file") { Description = "where to; a file that is there is not overwritten", DefaultValueFactory = _ => "assay.yaml", HelpName = "FILE" };
+        var file = new Argument<string>("file") { Description = "the file to write; an existing file is not overwritten", DefaultValueFactory = _ => "assay.yaml", HelpName = "FILE" };
         var command = new DescribedCommand(
             "init",
             "Writes a commented configuration for assay verify --config: what is expected of a machine, in one file.",
-            "0 written · 2 unusable command line, or the file is there",
+            "0 written · 2 unusable command line, or the file exists",
             [
                 "assay init",
                 "assay init site.yaml && assay verify --config site.yaml --evidence gpu.json --nonce $NONCE",
@@ -45,7 +45,12 @@ internal static class InitCommand
                 var words = key.Allowed.IsEmpty ? "" : $" One of: {string.Join(", ", key.Allowed)}.";
                 // What continues a comment is one too; a bar keeps it from looking like a key.
                 text.Append(Folded.To($"  # {key.Description}{words}", Width).Replace("\n    ", "\n  # | ", StringComparison.Ordinal));
-                text.Append('\n').Append(key.IsStated ? "  " : "  # ").Append(key.Name).Append(": ").Append(key.Example).Append('\n');
+                text.Append('\n').Append(key.Stated is null ? "  # " : "  ").Append(key.Name).Append(": ").Append(key.Stated ?? key.Example).Append('\n');
+                if (key.Stated is not null && key.Stated != key.Example)
+                {
+                    // Behind a bar, or it would be the key a second time to whoever takes the # away.
+                    text.Append("  # | for GPUs without a confidential VM: ").Append(key.Name).Append(": ").Append(key.Example).Append('\n');
+                }
             }
         }
 
@@ -56,7 +61,7 @@ internal static class InitCommand
     {
         if (file.Length == 0)
         {
-            Output.Error("cli.file", "the name of a file is empty, as of a variable that is not set");
+            Output.Error("cli.file", "the file name is empty (an unset variable?)");
             return ExitCode.Unusable;
         }
 
@@ -67,7 +72,7 @@ internal static class InitCommand
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            Output.Error("cli.file", File.Exists(file) ? $"{file}: is there already, and is not overwritten" : $"{file}: {exception.Message}");
+            Output.Error("cli.file", File.Exists(file) ? $"{file}: the file exists and is not overwritten" : $"{file}: {exception.Message}");
             return ExitCode.Unusable;
         }
 

@@ -106,7 +106,7 @@ internal sealed class VerifySettings
         {
             _faults.Add(("cli.config", "--config: a file is expected; what it names is looked for beside it"));
         }
-        else if (!InputFile.TryRead(path, ConfigText.MostBytes, out var bytes, out var whyNot))
+        else if (!InputFile.TryReadEveryByte(path, ConfigText.MostBytes, out var bytes, out var whyNot))
         {
             _faults.Add(("cli.file", $"--config: {whyNot}"));
         }
@@ -168,51 +168,63 @@ internal sealed class VerifySettings
             return;
         }
 
-        var values = new List<string>();
+        var values = Values(key, member, folder);
+        // A switch that is off says what holds without it; an option given as false would count as given.
+        if (Contradicts(key, member.Line) || IsAnswered(key) || (key.Kind is ConfigKind.Switch && values is ["false"]))
+        {
+            return;
+        }
+
+        State(key, member.Line, values);
+    }
+
+    private List<string> Values(ConfigKey key, ConfigMember member, string folder)
+    {
         if (!key.IsList)
         {
-            if (Value(key, member.Value, folder) is { } value)
-            {
-                values.Add(value);
-            }
+            return Value(key, member.Value, folder) is { } value ? [value] : [];
         }
-        else if (member.Value is not ConfigList list)
+
+        if (member.Value is not ConfigList list)
         {
             Refuse(member.Line, $"{key.Path}: a list is expected");
+            return [];
         }
-        else
+
+        var values = list.Items.Select(item => Value(key, item, folder)).OfType<string>().ToList();
+        if (values.Distinct(StringComparer.Ordinal).Count() != values.Count)
         {
-            values.AddRange(list.Items.Select(item => Value(key, item, folder)).OfType<string>());
-            if (values.Distinct(StringComparer.Ordinal).Count() != values.Count)
-            {
-                Refuse(member.Line, $"{key.Path}: a value is given twice");
-            }
-
-            if (list.Items.IsEmpty && key.PartOf is null)
-            {
-                Refuse(member.Line, $"{key.Path}: an empty list says nothing: leave the key out");
-            }
+            Refuse(member.Line, $"{key.Path}: a value is given twice");
         }
 
-        // An option must not drop an expectation that it does not name.
+        if (list.Items.IsEmpty && key.PartOf is null)
+        {
+            Refuse(member.Line, $"{key.Path}: an empty list says nothing: leave the key out");
+        }
+
+        return values;
+    }
+
+    // An option must not drop an expectation that it does not name.
+    private bool Contradicts(ConfigKey key, int line)
+    {
         if (key.PartOf is { Length: > 0 } named && IsGiven(key.Option) && !string.Join(',', _given.GetResult(key.Option)!.Tokens.Select(token => token.Value)).Contains($"{named}=", StringComparison.Ordinal))
         {
-            Refuse(member.Line, $"{key.Path}: {key.Option.Name} is given and does not say {named}: it replaces all counts, so state {named}=… there too");
-            return;
+            Refuse(line, $"{key.Path}: {key.Option.Name} is given and does not say {named}: it replaces all counts, so state {named}=… there too");
+            return true;
         }
 
         if (key.Question == "weakened" && IsGiven(_options.FailOnWeakened))
         {
-            Refuse(member.Line, $"{key.Path}: {_options.FailOnWeakened.Name} is given too, and accepts other weakenings: use {key.Option.Name}");
-            return;
+            Refuse(line, $"{key.Path}: {_options.FailOnWeakened.Name} is given too, and accepts other weakenings: use {key.Option.Name}");
+            return true;
         }
 
-        // A switch that is off says what holds without it; an option given as false would count as given.
-        if (IsAnswered(key) || (key.Kind is ConfigKind.Switch && values is ["false"]))
-        {
-            return;
-        }
+        return false;
+    }
 
+    private void State(ConfigKey key, int line, List<string> values)
+    {
         if (key.PartOf is { Length: 0 })
         {
             values = [string.Join(',', values)];
@@ -226,7 +238,7 @@ internal sealed class VerifySettings
 
         if (values.Count > 0)
         {
-            _stated[key.Option] = new Stated(key, member.Line, [.. values]);
+            _stated[key.Option] = new Stated(key, line, [.. values]);
         }
     }
 
@@ -267,7 +279,7 @@ internal sealed class VerifySettings
 
     private static string Expected(ConfigKey key) => key.Kind switch
     {
-        ConfigKind.Number => key.Most is int.MaxValue or > int.MaxValue ? $"a whole number from {key.Least}" : $"a whole number from {key.Least} to {key.Most}",
+        ConfigKind.Number => OptionValues.Number(key.Least, key.Most),
         ConfigKind.Switch => "true or false",
         ConfigKind.Word or ConfigKind.Words => $"one of {string.Join(", ", key.Allowed)}",
         ConfigKind.Path or ConfigKind.Paths => "the name of a file or folder",
@@ -277,7 +289,7 @@ internal sealed class VerifySettings
     /// <summary>The names of those that took the place of a value of the file.</summary>
     private List<string> ReadVariables(IReadOnlyDictionary<string, string> variables)
     {
-        foreach (var name in variables.Keys.Where(name => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase) || _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable))).Order(StringComparer.Ordinal))
+        foreach (var name in variables.Keys.Where(name => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase) || (name.StartsWith(ConfigKey.VariablePrefix, StringComparison.Ordinal) && _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable)))).Order(StringComparer.Ordinal))
         {
             _faults.Add(("cli.environment", $"{Printable.Of(name)}: variables set addresses, folders and output alone; what is expected, and what is judged, comes from an option or from --config FILE: unset it"));
         }

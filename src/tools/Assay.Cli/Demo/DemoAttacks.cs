@@ -28,7 +28,7 @@ internal static class DemoAttacks
         OnEvidence("modified firmware, honestly signed by the GPU", "measurements.driver.match", stage => stage.WithFault("mismatch")),
         OnEvidence("a reference manifest altered to allow it", "rim.driver.signature.valid", stage => stage.WithFault("altered-rim")),
         OnEvidence("a stolen key, revoked by its manufacturer", "device.chain.not-revoked", stage => stage.WithFault("revoked-device")),
-        OnEvidence("the answer about it withheld", "device.chain.not-revoked", stage => stage.Honest with { Ocsp = null }),
+        OnEvidence("the answer about that key withheld", "device.chain.not-revoked", stage => stage.Honest with { Ocsp = null }),
         OnEvidence("one switch's report in place of all four", "topology.switches.match", stage => stage.WithFault("replayed-switch")),
         OnEvidence("one GPU counted twice", "set.devices.distinct", stage => stage.WithFault("gpu-twice")),
         OnEvidence("a switch of another machine", "topology.gpus.match", stage => stage.WithFault("foreign-switch")),
@@ -51,7 +51,7 @@ internal static class DemoAttacks
         OnCvm("GPUs in DEVTOOLS mode", "boot.gpu.cc.on", cvm => cvm.JudgeAsync(BootFault.DevTools)),
         OnCvm("the VM without a GPU poses as a cloud's guest, with a vTPM of its own making", "tdx.measurements.match", cvm => cvm.PosingAsParavisorAsync()),
         OnCvm("the VM without a GPU shows neither its boot log nor any device", "boot.log.replayed", cvm => cvm.LeavingOutAsync()),
-        OnCvm("a GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.JudgeAsync(BootFault.None, gpus: DemoStage.Gpus + 1)),
+        OnCvm("one GPU fewer than the relying party expects", "composite.gpus.count", cvm => cvm.JudgeAsync(BootFault.None, gpus: DemoStage.Gpus + 1)),
     ];
 
     private static Attack OnCvm(string title, string finding, Func<DemoMachine, Task<Verdict>> judge) => new(title, finding, async (stage, cancellation) =>

@@ -35,11 +35,12 @@ internal static class DemoMachineFiles
     }
 
     private static JsonArray Devices(DemoMachine cvm, DeviceKind kind) =>
-    [
-        .. cvm.Evidence.Where(device => device.Kind == kind).Select(device => new JsonObject
-        {
-            ["evidence"] = Convert.ToBase64String(device.Bytes.Report.Span),
-            ["certificate"] = Convert.ToBase64String(device.Bytes.Chain.Span),
-        }),
-    ];
+        // By its constructor: JsonArray.Add is generic, and reflects over types that a compiled binary does not hold.
+        new([.. cvm.Evidence.Where(device => device.Kind == kind).Select(device => Device(device.Bytes))]);
+
+    private static JsonObject Device(DeviceEvidence device) => new JsonObject
+    {
+        ["evidence"] = Convert.ToBase64String(device.Report.Span),
+        ["certificate"] = Convert.ToBase64String(device.Chain.Span),
+    };
 }

@@ -13,8 +13,8 @@ internal static class ExplainCommand
         var format = Options.Format();
         var command = new DescribedCommand(
             "explain",
-            "Tells the cause of a finding and its cure, offline.",
-            "0 explained · 2 unusable command line, or no check has this id",
+            "Explains what causes a finding and what to do about it, without a network.",
+            "0 explained · 2 unusable command line, or an unknown id",
             [
                 "assay explain",
                 "assay explain report.nonce.match",
@@ -41,13 +41,13 @@ internal static class ExplainCommand
 
         if (IsError(id))
         {
-            Output.Error("cli.finding", $"{id} is the code of an error, not of a finding: what is wrong, and what to do, stands in its message. docs/rego.md tells of the codes of policies");
+            Output.Error("cli.finding", $"{id} is the code of an error, not of a finding: its message says what is wrong and what to do. docs/reference/rego.md describes the codes of policies");
             return ExitCode.Unusable;
         }
 
         var near = Explanations.All.Select(explanation => explanation.Id)
             .Where(known => known.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(known, StringComparison.OrdinalIgnoreCase))).Take(3).ToArray();
-        Output.Error("cli.finding", $"{id} is no finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all. Names under \"weakened\" stand in docs/verdict.md");
+        Output.Error("cli.finding", $"{id} is not a finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all. docs/reference/verdict.md explains the names under \"weakened\"");
         return ExitCode.Unusable;
     }
 
@@ -74,7 +74,7 @@ internal static class ExplainCommand
             Output.Out.MarkupLineInterpolated($"[bold]{explanation.Id}[/]");
             Paragraph("cause", explanation.Cause);
             Paragraph("cure", explanation.Cure);
-            Output.Out.WriteLine($"  more   docs/troubleshooting.md#{explanation.Id}");
+            Output.Out.WriteLine($"  more   {explanation.Document}");
         }
 
         return ExitCode.Verified;

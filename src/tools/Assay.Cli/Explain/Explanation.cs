@@ -8,17 +8,18 @@ namespace Assay.Cli.Explain;
 /// <param name="Id">Of the check.</param>
 /// <param name="Cause">Plain text.</param>
 /// <param name="Cure">Plain text.</param>
-internal sealed record Explanation(string Id, string Cause, string Cure);
+/// <param name="Document">Where it is written, with the anchor.</param>
+internal sealed record Explanation(string Id, string Cause, string Cure, string Document);
 
-/// <summary>docs/troubleshooting.md, which is compiled into the command: what people read there and here cannot drift apart.</summary>
+/// <summary>The pages of docs/troubleshooting, which are compiled into the command: what people read there and here is the same text.</summary>
 internal static partial class Explanations
 {
-    private const string Document = "troubleshooting.md";
+    private const string Folder = "troubleshooting/";
     private const string Rules = "policy.rules.satisfied";
 
-    private static readonly Lazy<ImmutableArray<Explanation>> s_all = new(() => [.. Read(Text())]);
+    private static readonly Lazy<ImmutableArray<Explanation>> s_all = new(() => [.. Pages().SelectMany(page => Read(page, Text(page)))]);
 
-    /// <summary>In the order of the document.</summary>
+    /// <summary>In the order of the pages' names, then as on the page.</summary>
     public static ImmutableArray<Explanation> All => s_all.Value;
 
     /// <summary>The explanation of a check, or null. The rules of a policy share one.</summary>
@@ -28,27 +29,31 @@ internal static partial class Explanations
         return All.FirstOrDefault(explanation => explanation.Id == known);
     }
 
-    private static string Text()
+    private static IEnumerable<string> Pages() =>
+        typeof(Explanations).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+
+    private static string Text(string page)
     {
-        using var stream = typeof(Explanations).Assembly.GetManifestResourceStream(Document) ?? throw new InvalidOperationException($"{Document} was not compiled in");
+        using var stream = typeof(Explanations).Assembly.GetManifestResourceStream(page)!;
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
 
-    private static IEnumerable<Explanation> Read(string document)
+    private static IEnumerable<Explanation> Read(string page, string text)
     {
-        foreach (Match entry in Entry().Matches(document))
+        foreach (Match entry in Entry().Matches(text))
         {
             var (cause, cure) = (Plain(entry.Groups["cause"].Value), Plain(entry.Groups["cure"].Value));
             foreach (Match id in Id().Matches(entry.Groups["ids"].Value))
             {
-                yield return new Explanation(id.Groups[1].Value, cause, cure);
+                yield return new Explanation(id.Groups[1].Value, cause, cure, $"docs/{page}#{id.Groups[1].Value}");
             }
         }
     }
 
-    // Links keep their words, code loses its quotes, and lines are folded anew for the terminal.
-    private static string Plain(string markdown) => Link().Replace(markdown.Trim().Replace('\n', ' ').Replace("`", "", StringComparison.Ordinal).Replace("**", "", StringComparison.Ordinal), "docs/$1");
+    // Links become paths, code loses its quotes, and lines are folded anew for the terminal.
+    private static string Plain(string markdown) =>
+        Link().Replace(markdown.Trim().Replace('\n', ' ').Replace("`", "", StringComparison.Ordinal).Replace("**", "", StringComparison.Ordinal), "docs/$1");
 
     [GeneratedRegex(@"^### (?<ids>`[^\n]+)\n\n\*\*Cause\.\*\* (?<cause>.+?)\n\n\*\*Cure\.\*\* (?<cure>.+?)(?=\n\n|\n?\z)", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Entry();
@@ -56,7 +61,8 @@ internal static partial class Explanations
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Id();
 
-    [GeneratedRegex(@"\[[^\]]+\]\(([^)]+)\)")]
+    // Every link of these pages leads out of their folder, into another one below docs.
+    [GeneratedRegex(@"\[[^\]]+\]\(\.\./([^)]+)\)")]
     private static partial Regex Link();
 
     [GeneratedRegex(@"\Apolicy\.rule\.[0-9]{1,9}\z")]

@@ -80,7 +80,7 @@ internal sealed class InspectionPrinter(IAnsiConsole console)
         // A terminal folds long lines itself, and a digest that is copied out of it stays whole.
         var width = console.Profile.Width;
         console.Profile.Width = Unfolded;
-        console.MarkupLineInterpolated($"[bold]{Printable.Of($"{name}: {Words(root.Name)}; shown as it stands, nothing is verified")}[/]");
+        console.MarkupLineInterpolated($"[bold]{Printable.Of($"{name}: {Words(root.Name)}; shown as is, nothing is verified")}[/]");
         PrintMembers(root.Children, 0);
         console.Profile.Width = width;
     }

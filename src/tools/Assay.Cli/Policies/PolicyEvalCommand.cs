@@ -23,8 +23,8 @@ internal sealed class PolicyEvalCommand
     private readonly Option<string[]> _policies = new("--policy") { Description = "policies, compiled together", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _input = new("--input") { Description = "the document input, JSON; - for standard input; without it input is undefined", HelpName = "FILE" };
     private readonly Option<string?> _data = new("--data") { Description = "base documents under data: one JSON object", HelpName = "FILE" };
-    private readonly Option<string?> _query = new("--query") { Description = "what is asked; without it data.policy.nv_match or data.policy.allow, whichever the policy has", HelpName = "QUERY" };
-    private readonly Option<bool> _explain = new("--explain") { Description = "show on standard error which statements were reached, and what they saw" };
+    private readonly Option<string?> _query = new("--query") { Description = "the query; without it data.policy.nv_match or data.policy.allow, whichever the policy has", HelpName = "QUERY" };
+    private readonly Option<bool> _explain = new("--explain") { Description = "show on standard error which statements were reached, and their values" };
     private readonly Option<string?> _at = new("--at") { Description = "the clock of the policy; without it, now", HelpName = "RFC3339" };
     private readonly Option<int> _timeout = PolicyPatience.Option();
     private readonly Option<string> _format = Options.Format();
@@ -35,7 +35,7 @@ internal sealed class PolicyEvalCommand
         var options = new PolicyEvalCommand();
         var command = new DescribedCommand(
             "eval",
-            "Asks a policy a question and prints the answer as JSON.",
+            "Evaluates a policy query and prints the result as JSON.",
             "0 defined · 1 undefined or false · 2 unusable input, an error of the policy, or over budget",
             [
                 "assay policy eval --policy policies/strict.rego --input claims.json --explain",
@@ -58,7 +58,7 @@ internal sealed class PolicyEvalCommand
 
         var sources = PolicySources.Read(parsed.GetValue(_policies)!, _dialect.Of(parsed));
         var faults = sources.Unread.ToList();
-        var input = Document(parsed.GetValue(_input), _input.Name, "the JSON that a policy judges: claims, or what assay verify --policy-input-out writes", faults);
+        var input = Document(parsed.GetValue(_input), _input.Name, "the input of a policy: claims, or what assay verify --policy-input-out writes", faults);
         var data = Document(parsed.GetValue(_data), _data.Name, "a policy's base documents: one JSON object", faults);
         if (data is { IsObject: false })
         {
@@ -67,7 +67,7 @@ internal sealed class PolicyEvalCommand
 
         foreach (var (rule, file) in data is { IsObject: true } ? sources.Set.RulesIn(data) : [])
         {
-            faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: {rule} is a rule of {file}, and where it is undefined, the data would answer for it"));
+            faults.Add(("policy.malformed", $"{parsed.GetValue(_data)}: {rule} is a rule of {file}: where it is undefined, the data would be used instead"));
         }
 
         if (!TryClock(parsed, out var clock, out var whyNot))

@@ -48,7 +48,7 @@ internal static class PolicyFaults
     {
         PolicyFaultKind.NoRuleNamed => $"{fault} with --query",
         PolicyFaultKind.UnknownRule => Printable.Of($"{fault.Name}: --query: {fault.Problem}"),
-        PolicyFaultKind.DataCoverRule => Printable.Of($"{fault.Name}: {fault.Rule} stands in the policy and in --policy-data: where the rule is undefined, the data would answer for it. Take it out of the data."),
+        PolicyFaultKind.DataCoverRule => Printable.Of($"{fault.Name}: {fault.Rule} is defined in the policy and in --policy-data: where the rule is undefined, the data would be used instead. Remove it from the data."),
         PolicyFaultKind.DataConflict => Printable.Of($"--policy: {fault.Name}: {fault.Problem}"),
         _ => fault.ToString(),
     };

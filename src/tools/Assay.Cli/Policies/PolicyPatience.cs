@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 
 namespace Assay.Cli.Policies;
 
@@ -8,20 +7,8 @@ internal static class PolicyPatience
 {
     private const int Longest = 3600;
 
-    public static Option<int> Option()
-    {
-        var option = new Option<int>("--timeout") { Description = "the most seconds for one evaluation", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
-        option.Validators.Add(result =>
-        {
-            // The text itself: asked for a number, the parser throws where the text is none.
-            if (result.Tokens is [{ Value: var text }]
-                && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds is < 1 or > Longest))
-            {
-                result.AddError($"--timeout: 1 to {Longest} seconds are expected, a whole number, found {text}");
-            }
-        });
-        return option;
-    }
+    public static Option<int> Option() =>
+        new Option<int>("--timeout") { Description = "the time limit in seconds for one evaluation", HelpName = "SECONDS", DefaultValueFactory = _ => 10 }.Within(1, Longest);
 
     public static CancellationTokenSource Start(int seconds) => new(TimeSpan.FromSeconds(seconds));
 }

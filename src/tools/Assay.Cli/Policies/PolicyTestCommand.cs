@@ -14,7 +14,7 @@ internal static class PolicyTestCommand
         var timeout = PolicyPatience.Option();
         var dialect = new DialectOptions();
         var format = new Option<string>("--format") { Description = "text for people, json for programs, junit for build servers", DefaultValueFactory = _ => "text" };
-        format.AcceptOnlyFromAmong("text", Options.Json, JUnit);
+        format.OneOf("text", Options.Json, JUnit);
         var command = new DescribedCommand(
             "test",
             "Runs the tests of policies, with coverage.",

@@ -28,7 +28,7 @@ internal static class SigningKeyFile
             // Secret mounts of containers are often readable for all, so this is said and not refused.
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(stream.SafeFileHandle) & Others) != 0)
             {
-                Output.Error("cli.signing-key", $"warning: others on this machine can use {path}: chmod 600 it");
+                Output.Error("cli.signing-key", $"warning: other users of this machine can read {path}: chmod 600 it");
             }
 
             whyNot = null;

@@ -32,7 +32,7 @@ internal static class TokenCommand
         var format = Options.Format();
         var command = new DescribedCommand(
             "show",
-            "Takes a token apart. Nothing is verified.",
+            "Shows the parts of a token. Nothing is verified.",
             "0 shown · 2 unusable command line or token",
             [
                 "assay token show eat.json",
@@ -96,10 +96,10 @@ internal static class TokenCommand
 
     private static DescribedCommand KeyGeneration()
     {
-        var file = new Option<string>("--out") { Description = "where the private key goes; it must not exist", HelpName = "FILE", Required = true };
+        var file = new Option<string>("--out") { Description = "the private key file to write; it must not exist", HelpName = "FILE", Required = true };
         var command = new DescribedCommand(
             "keygen",
-            "Makes a P-384 signing key, readable for its owner only.",
+            "Makes a P-384 signing key, readable only by its owner.",
             "0 written · 2 unusable command line, or the file exists or cannot be written",
             [
                 "assay token keygen --out issuer.pem",

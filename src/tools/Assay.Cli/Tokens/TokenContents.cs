@@ -64,7 +64,7 @@ internal sealed class TokenContents
             return;
         }
 
-        Output.Out.MarkupLine("[bold yellow]NOTHING HERE IS VERIFIED[/]: anybody can write such a text. assay token verify FILE --jwks FILE|URL asks who did.");
+        Output.Out.MarkupLine("[bold yellow]NOTHING HERE IS VERIFIED[/]: anyone can write such a text. Verify it: assay token verify FILE --jwks FILE|URL");
         foreach (var (name, jws) in _tokens)
         {
             Output.Out.WriteLine();

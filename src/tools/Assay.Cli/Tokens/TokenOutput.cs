@@ -14,8 +14,6 @@ namespace Assay.Cli.Tokens;
 /// <summary>The part of <c>assay verify</c> that writes the verdict as a token.</summary>
 internal sealed class TokenOutput : IDisposable
 {
-    private const int LongestLifetime = 24 * 60 * 60;
-
     private readonly SigningKey _key;
     private readonly string _path;
     private readonly string _format;
@@ -53,13 +51,13 @@ internal sealed class TokenOutput : IDisposable
 
         if (path.Length == 0)
         {
-            refuse("cli.token", "--eat-out: the name of a file is empty, as of a variable that is not set");
+            refuse("cli.token", "--eat-out: the file name is empty (an unset variable?)");
             return null;
         }
 
-        if (lifetime is < 1 or > LongestLifetime || audience is { Length: 0 or > Limits.TokenNameCharacters })
+        if (audience is { Length: 0 or > Limits.TokenNameCharacters })
         {
-            refuse("cli.token", $"--token-lifetime is 1 to {LongestLifetime} seconds, --audience 1 to {Limits.TokenNameCharacters} characters");
+            refuse("cli.token", $"--audience: 1 to {Limits.TokenNameCharacters} characters are expected, found {audience.Length}");
             return null;
         }
 
@@ -106,7 +104,7 @@ internal sealed class TokenOutput : IDisposable
             {
                 if (!IsTokenOrEmpty(stream))
                 {
-                    Output.Error("token.not-written", $"{_path}: a file that is no token stands there, and is not overwritten");
+                    Output.Error("token.not-written", $"{_path}: the file exists and is not a token, so it is not overwritten");
                     return false;
                 }
 

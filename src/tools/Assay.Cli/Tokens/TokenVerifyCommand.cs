@@ -23,18 +23,18 @@ internal sealed class TokenVerifyCommand
 
     private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle or an EAR; - for standard input", HelpName = "FILE" };
     private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
-    private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay looks the same. With --tee-pubkey it is the guest's, as text", HelpName = "HEX|TEXT" };
+    private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay cannot be told from the original. With --tee-pubkey it is the guest's, as text", HelpName = "HEX|TEXT" };
     private readonly Option<string?> _teePubkey = new("--tee-pubkey") { Description = "the guest's public key (JWK) that the token must name", HelpName = "FILE" };
-    private readonly Option<string?> _audience = new("--audience") { Description = "whom it must be for", HelpName = "A" };
-    private readonly Option<string?> _issuer = new("--issuer") { Description = "whose it must be, in exactly these characters", HelpName = "URI" };
+    private readonly Option<string?> _audience = new("--audience") { Description = "the required audience", HelpName = "A" };
+    private readonly Option<string?> _issuer = new("--issuer") { Description = "the required issuer, compared character by character", HelpName = "URI" };
     private readonly Option<bool> _acceptWeakened = new("--dangerously-accept-weakened") { Description = "accept a verdict for which something was waived" };
     private readonly Option<string[]> _accepted = new("--accept-weakened") { Description = "accept a verdict that is weakened by these names and no others", HelpName = "NAME,…", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _binding = WeakeningOptions.RequireBinding();
-    private readonly Option<string[]> _anchors = new("--accept-anchors") { Description = "accept devices of other anchors than NVIDIA's: custom, simulated", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _anchors = new("--accept-anchors") { Description = "accept devices under anchors other than NVIDIA's: custom, simulated", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _at = new("--at") { Description = "judge at this instant instead of now", HelpName = "RFC3339" };
     private readonly Option<string> _format = Options.Format();
 
-    private TokenVerifyCommand() => _anchors.AcceptOnlyFromAmong("custom", "simulated");
+    private TokenVerifyCommand() => _anchors.OneOf("custom", "simulated");
 
     public static DescribedCommand Create()
     {

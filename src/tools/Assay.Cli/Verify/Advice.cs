@@ -9,35 +9,28 @@ namespace Assay.Cli.Verify;
 /// <summary>What to do about checks that did not hold, and where to get what is missing.</summary>
 internal static class Advice
 {
+    /// <summary>The check that fails because a part did: what the part failed in says more.</summary>
+    public const string OfParts = "composite.parts.passed";
+
     private const int MostNamed = 3;
 
-    // The causes of one check, and how docs/troubleshooting.md begins the cure of each.
+    // The causes of one check, and how docs/troubleshooting/devices.md begins the cure of each.
     private static readonly (string Fault, string Label)[] s_revocation = [("revoked", "Revoked:"), ("unknown", "Unknown:"), ("not-authentic", "Not authentic:"), ("no-answer", "No answer:")];
 
     private static string Command => Environment.GetEnvironmentVariable("ASSAY_COMMAND") is "./assay" ? "./assay" : "assay";
 
-    public static List<string> For(Verdict verdict)
+    public static List<string> For(Verdict verdict, string? bundle)
     {
-        var machine = verdict.Machine is { } whole ? whole.Parts.ProcessorFindings.Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != "composite.parts.passed")) : [];
+        var machine = verdict.Machine is { } whole ? whole.Parts.ProcessorFindings.Concat(whole.Parts.Boot?.Findings ?? []).Concat(whole.Findings.Where(finding => finding.Id != OfParts)) : [];
         var failed = verdict.Appraisal.AllFindings.Concat(machine).Concat(verdict.PolicyFindings).Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id).Distinct().ToArray();
         var advice = failed.SelectMany(id => Cures(id, verdict)).Distinct().ToList();
-        var simulated = verdict.Appraisal.Basis.Trust.Kind is Assay.Trust.TrustSetKind.Simulated;
-        foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
+        if (bundle is not null)
         {
-            advice.Add(kind.Key switch
-            {
-                "rim" when simulated => $"Get {string.Join(", ", kind.Select(item => item.Id))} from the simulator that made the evidence.",
-                "rim" => $"Get {string.Join(", ", kind.Select(item => item.Id))}: --rim-url nvidia fetches them, or put <id>.xml into --rim-store. A driver or VBIOS without a RIM cannot be verified: use a released one, as one of those named under Missing.",
-                "corim" => "These devices can be authenticated but not measured by this version: their reference values exist only as CoRIM.",
-                _ when simulated => "Get OCSP answers from the simulator that made the evidence.",
-                _ => "Get OCSP answers: --ocsp-url nvidia, or a folder of them as --ocsp-store.",
-            });
+            advice.AddRange(OfBundle(verdict, bundle));
         }
-
-        if (verdict.Machine?.Parts.Cpu is { Missing.IsEmpty: false } cpu)
+        else
         {
-            advice.Add(MissingOf(cpu));
-            advice.AddRange(cpu.Missing.Select(cpu.WhyNotFetched).OfType<string>().Distinct().Select(reason => $"It was {reason}."));
+            advice.AddRange(OfMissing(verdict));
         }
 
         if (failed.Length > 0)
@@ -46,6 +39,47 @@ internal static class Advice
         }
 
         return advice;
+    }
+
+    /// <summary>The cure of a check that failed; null where it has none.</summary>
+    public static string? CureOf(string id, Verdict verdict) => Cures(id, verdict).FirstOrDefault();
+
+    // One cure for all of it: a bundle is made anew as a whole.
+    private static IEnumerable<string> OfBundle(Verdict verdict, string bundle)
+    {
+        var cpu = verdict.Machine?.Parts.Cpu;
+        var count = verdict.Appraisal.Missing.Length + (cpu?.Missing.Length ?? 0);
+        if (count > 0)
+        {
+            var options = verdict.Appraisal.Missing.Select(item => item.FetchOption).Concat(cpu?.Missing.Select(item => cpu.AddressesOf(item).IsEmpty ? null : cpu.FetchOption) ?? []).OfType<string>().Distinct().ToArray();
+            var fetch = options.Length == 0 ? "" : $" Or have what it lacks fetched here: {string.Join(' ', options)}.";
+            yield return $"{bundle} does not hold {(count == 1 ? "it" : $"these {count} items")}. Make a new one where there is a network: {Command} bundle create --for FILE ({Command} bundle plan --for FILE --bundle {bundle} lists what this one lacks).{fetch}";
+        }
+    }
+
+    private static IEnumerable<string> OfMissing(Verdict verdict)
+    {
+        var simulated = verdict.Appraisal.Basis.Trust.Kind is Assay.Trust.TrustSetKind.Simulated;
+        foreach (var kind in verdict.Appraisal.Missing.GroupBy(item => item.Kind))
+        {
+            yield return kind.Key switch
+            {
+                "rim" when simulated => $"Get {string.Join(", ", kind.Select(item => item.Id))} from the simulator that made the evidence.",
+                "rim" => $"Get {string.Join(", ", kind.Select(item => item.Id))}: --rim-url nvidia fetches them, or put <id>.xml into --rim-store. A driver or VBIOS without a RIM cannot be verified: use a released one, as one of those named under Missing.",
+                "corim" => "These devices can be authenticated but not measured by this version: their reference values exist only as CoRIM.",
+                _ when simulated => "Get OCSP answers from the simulator that made the evidence.",
+                _ => "Get OCSP answers: --ocsp-url nvidia, or a folder of them as --ocsp-store.",
+            };
+        }
+
+        if (verdict.Machine?.Parts.Cpu is { Missing.IsEmpty: false } cpu)
+        {
+            yield return MissingOf(cpu);
+            foreach (var reason in cpu.Missing.Select(cpu.WhyNotFetched).OfType<string>().Distinct())
+            {
+                yield return $"It was {reason}.";
+            }
+        }
     }
 
     // The cure of a check; where it has one for each cause, those of the causes that are there.
@@ -69,6 +103,6 @@ internal static class Advice
     }
 
     private static string MissingOf(ProcessorResult cpu) => cpu.Tee is { Word: "tdx" }
-        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/offline.md)."
-        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/offline.md).";
+        ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/operations/offline.md)."
+        : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/operations/offline.md).";
 }

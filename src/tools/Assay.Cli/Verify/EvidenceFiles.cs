@@ -57,7 +57,7 @@ internal sealed class EvidenceFiles(VerifyOptions options, ParseResult parsed, A
 
                 if (whole is not null)
                 {
-                    refuse("cli.evidence", $"{InputFile.NameOf(file)}: a second bundle with a processor or a key: one machine is judged in one call");
+                    refuse("cli.evidence", $"{InputFile.NameOf(file)}: a second bundle with a processor or a key: each call judges one machine");
                 }
 
                 whole = read;

@@ -1,26 +1,36 @@
 using System.CommandLine;
+using Assay.Wire;
 
 namespace Assay.Cli.Verify;
 
 /// <summary>The options of <c>assay verify</c> about processor, boot and key.</summary>
 internal sealed class MachineOptions
 {
+    /// <summary>The PCRs that a gate may write: those before are firmware's, and software resets some of those behind.</summary>
+    public const int LeastPcr = 8;
+
+    /// <summary>The last of them.</summary>
+    public const int MostPcr = 15;
+
+    /// <summary>The longest grace for a TCB that is out of date.</summary>
+    public const int MostGraceDays = 3650;
+
     public MachineOptions()
     {
-        AcceptBinding.AcceptOnlyFromAmong("evidence-hash", "none");
-        AcceptTcb.AcceptOnlyFromAmong("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
-        BootPhase.AcceptOnlyFromAmong("run", "boot");
+        AcceptBinding.OneOf("evidence-hash", "none");
+        AcceptTcb.OneOf("SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded", "OutOfDate", "OutOfDateConfigurationNeeded");
+        BootPhase.OneOf("run", "boot");
     }
 
     public Option<string?> ProcessorEvidence { get; } = new("--cpu-evidence")
     {
-        Description = "the processor's evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
+        Description = "processor evidence: TDX quote or SNP report (binary, hexadecimal, base64), Azure's vTPM JSON, dstack's JSON",
         HelpName = "FILE",
     };
 
     public Option<string?> ProcessorCollateral { get; } = new("--cpu-collateral")
     {
-        Description = "what it needs: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
+        Description = "collateral for it: TDX collateral JSON, or a folder of Intel's or AMD's files (statements, chains, certificates, CRLs)",
         HelpName = "FILE|DIR",
     };
 
@@ -35,11 +45,11 @@ internal sealed class MachineOptions
 
     public Option<string?> ReferenceKeys { get; } = new("--reference-keys") { Description = "the keys that may sign it (JWKS); without them it must be unsigned, and the verdict says so", HelpName = "JWKS" };
 
-    public Option<long> ReferenceSequence { get; } = new("--minimum-reference-sequence") { Description = "the lowest sequence of a manifest that is accepted", HelpName = "N" };
+    public Option<long> ReferenceSequence { get; } = new Option<long>("--minimum-reference-sequence") { Description = "the lowest manifest sequence to accept", HelpName = "N" }.Within(0, Limits.LargestSequence);
 
-    public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must vouch for; --nonce is then the challenge as text", HelpName = "FILE" };
+    public Option<string?> TeePubkey { get; } = new("--tee-pubkey") { Description = "the guest's public key (JWK) that devices and processor must have signed for; --nonce is then the challenge as text", HelpName = "FILE" };
 
-    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor (or Azure's vTPM quote) must have signed, where no key is given; --nonce alone is not asked of it", HelpName = "HEX" };
+    public Option<string?> ReportData { get; } = new("--report-data") { Description = "the 64 bytes that the processor (or Azure's vTPM quote) must have signed, where no key is given; --nonce alone does not apply to it", HelpName = "HEX" };
 
     public Option<string?> Expect { get; } = new("--expect") { Description = "how many devices must answer: gpus=8,switches=4", HelpName = "COUNTS" };
 
@@ -52,7 +62,7 @@ internal sealed class MachineOptions
 
     public Option<string> BootPhase { get; } = new("--boot-phase") { Description = "run: after the boundary (system-ready); boot: before it", DefaultValueFactory = _ => "run" };
 
-    public Option<int?> GateRegister { get; } = new("--gate-register") { Description = "the PCR that the gate writes, 8 to 15, where the registers are a vTPM's; RTMR 3 otherwise", HelpName = "PCR" };
+    public Option<int?> GateRegister { get; } = new Option<int?>("--gate-register") { Description = "the PCR that the gate writes, 8 to 15, where the registers are a vTPM's; RTMR 3 otherwise", HelpName = "PCR" }.Within(LeastPcr, MostPcr);
 
     public Option<bool> RequireSecureBoot { get; } = new("--require-secure-boot") { Description = "refuse a boot log that does not prove Secure Boot" };
 
@@ -60,7 +70,7 @@ internal sealed class MachineOptions
 
     public Option<string?> RequireBinding { get; } = WeakeningOptions.RequireBinding();
 
-    public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "be content with evidence-hash or none where devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
+    public Option<string?> AcceptBinding { get; } = new("--dangerously-accept-binding") { Description = "accept the binding evidence-hash or none when both devices and processor are shown; the verdict says so", HelpName = "LEVEL" };
 
     public Option<string[]> AcceptTcb { get; } = new("--dangerously-accept-tcb")
     {
@@ -69,9 +79,9 @@ internal sealed class MachineOptions
         HelpName = "STATUS",
     };
 
-    public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: of a TDX level with this tcbDate or a later one alone", HelpName = "DATE" };
+    public Option<string?> AcceptTcbFrom { get; } = new("--dangerously-accept-tcb-from") { Description = "with --dangerously-accept-tcb OutOfDate: only TDX levels with this tcbDate or later", HelpName = "DATE" };
 
-    public Option<int?> AcceptTcbGrace { get; } = new("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: for this many days after the TDX level's tcbDate alone", HelpName = "DAYS" };
+    public Option<int?> AcceptTcbGrace { get; } = new Option<int?>("--dangerously-accept-tcb-grace") { Description = "with --dangerously-accept-tcb OutOfDate: only for this many days after the TDX level's tcbDate", HelpName = "DAYS" }.Within(1, MostGraceDays);
 
     public Option<string[]> RefuseAdvisory { get; } = new("--refuse-advisory")
     {
@@ -82,17 +92,17 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptMaskedChipId { get; } = new("--dangerously-accept-masked-chip-id") { Description = "accept an SNP report that masks its CHIP_ID (its VCEK must be given); it is never a known platform; the verdict says so" };
 
-    public Option<bool> AcceptTextBehind { get; } = new("--dangerously-accept-text-behind-quote") { Description = "with --at: accept text behind a TDX quote, which nobody signed, as some recordings have it; the verdict says so" };
+    public Option<bool> AcceptTextAfter { get; } = new("--dangerously-accept-text-after-quote") { Description = "with --at: accept text after a TDX quote, which nobody signed, as some recordings have it; the verdict says so" };
 
-    public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM under debug, which its host reads; the verdict says so" };
+    public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM in debug mode, whose memory its host can read; the verdict says so" };
 
-    public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can make it take #VE on its own pages (SEPT_VE_DISABLE clear), as Azure's are; the verdict says so" };
+    public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can inject #VE (SEPT_VE_DISABLE clear), as on Azure; the verdict says so" };
 
     /// <summary>Those that demand something of a processor, or allow it something: whoever gives one expects that one is shown.</summary>
     public IEnumerable<Option> AboutProcessors =>
     [
         ProcessorEvidence, ProcessorCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptTextBehind, AcceptDebug, AcceptSeptVe, RequireBinding,
+        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptTextAfter, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 
     public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];

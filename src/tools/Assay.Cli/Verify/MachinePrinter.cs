@@ -75,7 +75,7 @@ internal sealed class MachinePrinter(IAnsiConsole console, Action<string> line, 
     {
         if (!boot.Measurements.IsEmpty)
         {
-            line("  digests that were measured; what each is of is the log's own word:");
+            line("  measured digests, with the log's own unverified descriptions:");
         }
 
         foreach (var item in boot.Measurements)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Cli.Policies;
 using Assay.Evidence.Files;
@@ -11,11 +13,14 @@ namespace Assay.Cli.Verify;
 /// <summary>The policy of <c>--policy</c>, with its query and data.</summary>
 /// <param name="options">Of the command.</param>
 /// <param name="parsed">The command line.</param>
-/// <param name="refuse">Takes id and message of each fault.</param>
-internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, Action<string, string> refuse)
+/// <param name="faults">Takes every fault.</param>
+internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, VerifyFaults faults)
 {
     private const string Rego = ".rego";
     private const string Json = ".json";
+
+    // Every file that was read, in the order of reading.
+    private readonly List<PolicySourceFile> _read = [];
 
     public RelyingPartyPolicy Read()
     {
@@ -26,7 +31,7 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
             // Passed over, they would leave the default policy to decide in the place of the one that was meant.
             if (ofRego)
             {
-                refuse("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego: name it with --policy");
+                faults.AddAlone("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego: name it with --policy");
             }
 
             return RelyingPartyPolicy.Default;
@@ -36,7 +41,7 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         {
             if (ofRego)
             {
-                refuse("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego");
+                faults.Add("cli.policy", "--query, --policy-data and --policy-input-out belong to a policy in Rego");
             }
 
             return ReadJson(only);
@@ -45,24 +50,37 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         return ReadRego(given);
     }
 
+    // What is compiled has no byte order mark; what people compare has every byte.
+    private bool TryRead(string file, int most, [NotNullWhen(true)] out byte[]? bytes, [NotNullWhen(false)] out string? whyNot)
+    {
+        if (!InputFile.TryReadEveryByte(file, most, out bytes, out whyNot))
+        {
+            return false;
+        }
+
+        _read.Add(new PolicySourceFile(file, new Digest(SHA384.HashData(bytes))));
+        bytes = FileText.WithoutMark(bytes).ToArray();
+        return true;
+    }
+
     private RelyingPartyPolicy ReadJson(string file)
     {
         // Told by the name alone, so that a policy in another language is not called malformed JSON.
         if (Path.GetExtension(file) is not (Json or ".plc"))
         {
-            refuse("cli.policy", $"--policy: a .rego file, a folder with some, or a .json or .plc file with authorization-rules, is expected, found {file}");
+            faults.Add("cli.policy", $"--policy: a .rego file, a folder with some, or a .json or .plc file with authorization-rules, is expected, found {file}");
         }
-        else if (!InputFile.TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
+        else if (!TryRead(file, JsonPolicy.MostBytes, out var bytes, out var whyNot))
         {
-            refuse("cli.file", whyNot);
+            faults.Add("cli.file", whyNot);
         }
         else if (JsonPolicy.TryParse(bytes, out var policy, out var fault))
         {
-            return policy.Named(InputFile.NameOf(file));
+            return policy.Named(InputFile.NameOf(file)) with { Files = [.. _read] };
         }
         else
         {
-            refuse("policy.malformed", WrongFile.Message(InputFile.NameOf(file), "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", bytes, $"{fault}", ContentKind.JsonPolicy, ContentKind.Json));
+            faults.Add("policy.malformed", WrongFile.Message(InputFile.NameOf(file), "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", bytes, $"{fault}", ContentKind.JsonPolicy, ContentKind.Json));
         }
 
         return RelyingPartyPolicy.Default;
@@ -74,7 +92,7 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         string[] files = [.. given.SelectMany(Files).Distinct(StringComparer.Ordinal)];
         if (files.Length > PolicySources.MostFiles)
         {
-            refuse("cli.policy", $"--policy: more than {PolicySources.MostFiles} files are given");
+            faults.Add("cli.policy", $"--policy: more than {PolicySources.MostFiles} files are given");
             return RelyingPartyPolicy.Default;
         }
 
@@ -83,7 +101,7 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
             var extension = Path.GetExtension(file);
             if (extension is not (Rego or Json))
             {
-                refuse("cli.policy", $"--policy: .rego and .json files, and folders of them, go together, found {file}");
+                faults.Add("cli.policy", $"--policy: .rego and .json files, and folders of them, go together, found {file}");
             }
             else if (extension is Json)
             {
@@ -92,14 +110,14 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
                     documents.Add((file, data));
                 }
             }
-            else if (InputFile.TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
+            else if (TryRead(file, RegoPolicy.MostBytes, out var source, out var whyNot))
             {
                 // By the whole path where there are several, so that errors tell two files of one name apart.
                 modules.Add(new PolicyFile(files.Length == 1 ? InputFile.NameOf(file) : file, source));
             }
             else
             {
-                refuse("cli.file", whyNot);
+                faults.Add("cli.file", whyNot);
             }
         }
 
@@ -110,16 +128,16 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
 
         if (modules.Count == 0)
         {
-            refuse("cli.policy", $"--policy: no .rego file could be read of {string.Join(", ", given)}");
+            faults.Add("cli.policy", $"--policy: no .rego file could be read of {string.Join(", ", given)}");
         }
         else if (RegoPolicy.TryParse(modules, documents, parsed.GetValue(options.Query), out var policy, out var fault))
         {
-            return Observed(policy).Named(string.Join(" + ", given.Select(NameOf)));
+            return Observed(policy).Named(string.Join(" + ", given.Select(NameOf))) with { Files = [.. _read] };
         }
         else
         {
             var wrong = modules is [var only] && FileContent.Of(only.Bytes.Span).Kind is not (ContentKind.RegoPolicy or ContentKind.Text) ? only : null;
-            refuse("policy.malformed", wrong is null ? PolicyFaults.Of(fault)
+            faults.Add("policy.malformed", wrong is null ? PolicyFaults.Of(fault)
                 : WrongFile.Message(wrong.Name, "--policy", "a policy in Rego, or in NVIDIA's JSON with authorization-rules", wrong.Bytes.Span, ""));
         }
 
@@ -150,29 +168,29 @@ internal sealed class PolicyRequest(VerifyOptions options, ParseResult parsed, A
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            refuse("cli.folder", $"--policy: {given}: {exception.Message}");
+            faults.Add("cli.folder", $"--policy: {given}: {exception.Message}");
             return [];
         }
     }
 
     private PolicyDocument? ReadData(string file)
     {
-        if (!InputFile.TryRead(file, RegoPolicy.MostBytes, out var json, out var whyNot))
+        if (!TryRead(file, RegoPolicy.MostBytes, out var json, out var whyNot))
         {
-            refuse("cli.file", whyNot);
+            faults.Add("cli.file", whyNot);
         }
         else if (!PolicyDocument.TryParse(json, out var value, out var problem))
         {
-            refuse("policy.malformed", $"{file}: {problem}");
+            faults.Add("policy.malformed", $"{file}: {problem}");
         }
         else if (!value.IsObject)
         {
-            refuse("policy.malformed", PolicyFaults.NoObject(file, value));
+            faults.Add("policy.malformed", PolicyFaults.NoObject(file, value));
         }
         // As data it would decide nothing, and look as if it did.
         else if (IsNvidiaPolicy(json))
         {
-            refuse("cli.policy", $"--policy: {file} has authorization-rules, so it is a policy of its own and no data: give it alone");
+            faults.Add("cli.policy", $"--policy: {file} has authorization-rules, so it is a policy of its own and no data: give it alone");
         }
         else
         {

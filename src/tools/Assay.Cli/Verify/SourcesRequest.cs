@@ -30,10 +30,10 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
         var upstream = processors is { Intel: null, Amd: null } ? null : new HttpUpstream(processors);
         return new CollateralSources
         {
-            Rims = Rims(proxy) ?? bundle,
-            Ocsp = Ocsp(proxy) ?? bundle,
-            Intel = processors.Intel is null ? bundle : upstream,
-            Amd = processors.Amd is null ? bundle : upstream,
+            Rims = First(bundle, Rims(proxy)),
+            Ocsp = First(bundle, Ocsp(proxy)),
+            Intel = First(bundle, processors.Intel is null ? null : upstream),
+            Amd = First(bundle, processors.Amd is null ? null : upstream),
             WhyNotAsked = kind => kind is CollateralKind.Rim ? "no RIM source was asked; give --rim-store DIR or --rim-url URL" : "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
         };
     }
@@ -49,14 +49,18 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
             _ => (options.IntelUrl, (Option<string?>?)null, UpstreamOptions.Manufacturers.Intel),
         };
         return folder is not null && parsed.GetValue(folder) is { } path ? path
-            : parsed.GetValue(options.Bundle) is { } bundle ? InputFile.NameOf(bundle)
-            : (parsed.GetValue(url) ?? parsed.GetValue(options.CollateralUrl)) switch
-            {
-                null or ServiceWords.None => null,
-                ServiceWords.Nvidia or ServiceWords.Intel or ServiceWords.Amd => manufacturer!.Uri.Host,
-                var text => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address.Authority : null,
-            };
+            : HostOf(parsed.GetValue(url) ?? parsed.GetValue(options.CollateralUrl), manufacturer) ?? (parsed.GetValue(options.Bundle) is { } bundle ? InputFile.NameOf(bundle) : null);
     }
+
+    private static string? HostOf(string? text, ServiceAddress? manufacturer) => text switch
+    {
+        null or ServiceWords.None => null,
+        ServiceWords.Nvidia or ServiceWords.Intel or ServiceWords.Amd => manufacturer!.Uri.Host,
+        _ => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address.Authority : null,
+    };
+
+    // What a bundle does not hold is asked for where the options say, and nowhere where they say nothing.
+    private static ICollateralSource? First(VerifiedBundle? bundle, ICollateralSource? next) => bundle is null ? next : next is null ? bundle : new BundleFirst(bundle, next);
 
     private ICollateralSource? Rims(ServiceAddress? proxy)
     {
@@ -110,9 +114,9 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
 
     private string RequireFolder(string option, string folder)
     {
-        if (!Directory.Exists(folder))
+        if (StoreFolders.WhyNot(option, folder) is { } whyNot)
         {
-            refuse("cli.folder", File.Exists(folder) ? $"{option}: {folder} is a file, a folder is expected" : $"{option}: the folder {folder} does not exist");
+            refuse("cli.folder", whyNot);
         }
 
         return folder;

@@ -10,6 +10,9 @@ namespace Assay.Cli.Verify;
 /// <summary>A verdict for people: one line for each check with found and expected, what to do about what failed, and what is (not) proven.</summary>
 internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
 {
+    /// <summary>The bundle that collateral came from, by its name; null where there is none.</summary>
+    public string? Bundle { get; init; }
+
     // More devices than this, and checks that held are counted instead of listed.
     private const int Listed = 2;
     private const int IdWidth = 34;
@@ -28,7 +31,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         else
         {
             // What to fetch is what most readers of an incomplete verdict look for.
-            PrintMissing(verdict);
+            new MissingPrinter(console, Line).Print(verdict);
         }
 
         var all = verbose || appraisal.Devices.Length <= Listed;
@@ -48,7 +51,7 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         PrintPolicy(verdict);
         if (passes)
         {
-            PrintMissing(verdict);
+            new MissingPrinter(console, Line).Print(verdict);
         }
 
         PrintAdvice(verdict);
@@ -72,6 +75,11 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         var headline = Folded.To($"{word}{weakened} · {Headline.Of(verdict)}", console.Profile.Width);
         console.Markup($"[bold {colour}]{word}[/][yellow]{weakened}[/]");
         Folded.Print(console, headline[(word.Length + weakened.Length)..]);
+        if (verdict.Kind is VerdictKind.Fail && Because.Of(verdict) is { } because)
+        {
+            Row("because", because);
+        }
+
         var at = Instant.Text(appraisal.Basis.Time.Instant);
         Row("evaluated at", $"{at} ({verdict.TimeSource} time)");
         Row("anchors", verdict.Anchors);
@@ -261,46 +269,9 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         }
     }
 
-    private void PrintMissing(Verdict verdict)
-    {
-        var (appraisal, ofCpu) = (verdict.Appraisal, verdict.Machine?.Parts.Cpu?.Missing ?? []);
-        if (appraisal.Missing.IsEmpty && ofCpu.IsEmpty)
-        {
-            return;
-        }
-
-        console.WriteLine();
-        console.MarkupLine("[bold]Missing[/]");
-        foreach (var item in appraisal.Missing)
-        {
-            Line($"  {item.Kind,-6}{item.Id}");
-            Line($"        {item.Reason}");
-            if (!item.Nearest.IsEmpty)
-            {
-                Line($"        The source has, for the same chip and board: {string.Join(", ", item.Nearest)}");
-            }
-
-            if (item.Url is { } url)
-            {
-                Line(item.Kind == "rim" ? $"        --rim-url nvidia fetches it, from {url}" : $"        --ocsp-url nvidia asks, by POST at {url}");
-            }
-        }
-
-        foreach (var item in ofCpu)
-        {
-            var cpu = verdict.Machine!.Parts.Cpu!;
-            Line($"  cpu   {item}");
-            var addresses = cpu.AddressesOf(item);
-            if (!addresses.IsEmpty)
-            {
-                Line($"        {cpu.FetchOption} fetches it, from {string.Join(" and ", addresses)}");
-            }
-        }
-    }
-
     private void PrintAdvice(Verdict verdict)
     {
-        var advice = Advice.For(verdict);
+        var advice = Advice.For(verdict, Bundle);
         if (advice.Count == 0)
         {
             return;

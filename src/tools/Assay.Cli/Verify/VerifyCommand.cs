@@ -48,7 +48,7 @@ internal static class VerifyCommand
         var given = parsed;
         var settings = VerifySettings.Read(options, given, Variables());
         parsed = settings.Parsed;
-        if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults) || settings.Faults.Count > 0)
+        if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults, isWhole: settings.Faults.Count == 0) || settings.Faults.Count > 0)
         {
             request?.Dispose();
             foreach (var (id, message) in settings.Faults.Concat(faults.Select(fault => (fault.Id, settings.Located(fault.Message)))))
@@ -78,7 +78,7 @@ internal static class VerifyCommand
             var code = CodeOf(verdict);
             if (refused.Length > 0)
             {
-                Output.Error("verdict.weakened", $"exit code 1, for the pass is weakened by {string.Join(", ", refused)}, which is not accepted (--accept-weakened, --fail-on-weakened or accept.weakened of --config; docs/verdict.md says what each leaves open)");
+                Output.Error("verdict.weakened", $"exit code 1: the pass is weakened by {string.Join(", ", refused)}, which you do not accept (--accept-weakened, --fail-on-weakened or accept.weakened of --config; docs/reference/verdict.md says what each leaves open)");
             }
 
             return code != ExitCode.Verified ? code : refused.Length > 0 ? ExitCode.Refused : !written ? ExitCode.Unusable : code;
@@ -127,7 +127,7 @@ internal static class VerifyCommand
         }
         else
         {
-            new VerdictPrinter(Output.Out, request.Verbose).Print(verdict);
+            new VerdictPrinter(Output.Out, request.Verbose) { Bundle = request.BundleName }.Print(verdict);
             if (request.Bundle is { } bundle)
             {
                 Output.Out.WriteLine();
@@ -136,29 +136,14 @@ internal static class VerifyCommand
         }
     }
 
-    // Only the network takes longer than a moment; on a pipe a bar would be noise.
-    private static async Task<Verdict> WithProgressAsync(VerifyRequest request, Func<IProgress<AppraisalProgress>?, Task<Verdict>> run)
-    {
-        if (!request.UsesNetwork || Console.IsErrorRedirected)
-        {
-            return await run(null).ConfigureAwait(false);
-        }
+    // Only the network takes longer than a moment.
+    private static Task<Verdict> WithProgressAsync(VerifyRequest request, Func<IProgress<AppraisalProgress>?, Task<Verdict>> run) =>
+        request.UsesNetwork ? Bar.ShowAsync("collateral", tell => run(tell is null ? null : new Told(tell, request.From))) : run(null);
 
-        ProgressColumn[] columns = [new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 16 }, new ElapsedTimeColumn()];
-        return await Output.Err.Progress().AutoClear(true).Columns(columns).StartAsync(async context =>
-        {
-            var task = context.AddTask("collateral");
-            return await run(new Bar(task, request.From)).ConfigureAwait(false);
-        }).ConfigureAwait(false);
-    }
-
-    private sealed class Bar(ProgressTask task, Func<CollateralKind, string?> from) : IProgress<AppraisalProgress>
+    private sealed class Told(Action<Step> tell, Func<CollateralKind, string?> from) : IProgress<AppraisalProgress>
     {
-        public void Report(AppraisalProgress value)
-        {
-            task.MaxValue = Math.Max(1, value.Total);
-            task.Value = value.Done;
-            task.Description = Markup.Escape(Printable.Of(Progress.Of(value, from)));
-        }
+        private readonly Waiting _waiting = new();
+
+        public void Report(AppraisalProgress value) => tell(_waiting.Change(value.Done, value.Total, value.Item, from(value.Kind), value.IsAnswered));
     }
 }

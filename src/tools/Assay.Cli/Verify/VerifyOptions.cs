@@ -7,17 +7,25 @@ namespace Assay.Cli.Verify;
 /// <summary>The options of <c>assay verify</c>.</summary>
 internal sealed class VerifyOptions
 {
+    /// <summary>A leap year.</summary>
+    public const int MostCollateralHours = 366 * 24;
+
+    /// <summary>An hour for all services together.</summary>
+    public const int MostSeconds = 3600;
+
+    private const int MostTokenSeconds = 24 * 60 * 60;
+
     public VerifyOptions()
     {
-        Claims.AcceptOnlyFromAmong("4.0", "3.0", "2.0", "legacy");
-        TokenFormat.AcceptOnlyFromAmong("eat", "nvidia-ear", "trustee-ear");
+        Claims.OneOf("4.0", "3.0", "2.0", "legacy");
+        TokenFormat.OneOf("eat", "nvidia-ear", "trustee-ear");
     }
 
     public MachineOptions Machine { get; } = new();
 
     public Option<string[]> Evidence { get; } = new("--evidence")
     {
-        Description = "evidence files: nvattest JSON, CMW JSON, or a bundle with a processor and key too (docs/machines.md); - for standard input",
+        Description = "evidence files: nvattest JSON, CMW JSON, or a bundle with a processor and key too (docs/reference/machines.md); - for standard input",
         AllowMultipleArgumentsPerToken = true,
         HelpName = "FILE",
     };
@@ -26,7 +34,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> Chain { get; } = new("--chain") { Description = "the PEM chain of --report", HelpName = "FILE" };
 
-    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every device must answer; without it freshness is not proven. With a key, of the processor too: the challenge as the guest received it", HelpName = "HEX|TEXT" };
+    public Option<string?> Nonce { get; } = new("--nonce") { Description = "the challenge that every device must answer; without it freshness is not proven. With a key, the processor must answer it too: give the challenge as the guest received it", HelpName = "HEX|TEXT" };
 
     public Option<string?> RimStore { get; } = new("--rim-store") { Description = "folder with <id>.xml", HelpName = "DIR" };
 
@@ -40,7 +48,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> AmdUrl { get; } = ServiceWords.Optional("--amd-url", "AMD's KDS, for an SNP report's collateral", ServiceWords.Amd);
 
-    public Option<string?> CollateralUrl { get; } = new("--collateral-url") { Description = "one proxy for all that no other option names (assay collateral serve)", HelpName = "URL" };
+    public Option<string?> CollateralUrl { get; } = new("--collateral-url") { Description = "one proxy for everything that no other option names (assay collateral serve)", HelpName = "URL" };
 
     /// <summary>Those that name a service to ask.</summary>
     public IEnumerable<Option<string?>> Urls => [RimUrl, OcspUrl, IntelUrl, AmdUrl, CollateralUrl];
@@ -49,11 +57,11 @@ internal sealed class VerifyOptions
     public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence =>
     [
         (RimStore, EvidenceKinds.Devices), (RimUrl, EvidenceKinds.Devices), (OcspStore, EvidenceKinds.Devices), (OcspUrl, EvidenceKinds.Devices), (AcceptHeld, EvidenceKinds.Devices), (RequireFwid, EvidenceKinds.Devices),
-        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (Machine.AcceptTextBehind, EvidenceKinds.Tdx), (Machine.AcceptTcbFrom, EvidenceKinds.Tdx), (Machine.AcceptTcbGrace, EvidenceKinds.Tdx), (Machine.RefuseAdvisory, EvidenceKinds.Tdx),
+        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (Machine.AcceptTextAfter, EvidenceKinds.Tdx), (Machine.AcceptTcbFrom, EvidenceKinds.Tdx), (Machine.AcceptTcbGrace, EvidenceKinds.Tdx), (Machine.RefuseAdvisory, EvidenceKinds.Tdx),
         (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp), (Machine.AcceptMaskedChipId, EvidenceKinds.Snp),
     ];
 
-    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take everything from this signed file, and nothing from a network (assay bundle create)", HelpName = "FILE" };
+    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take from this signed file what it holds (assay bundle create); what it lacks is asked for at the folders and addresses that are given, and nowhere where none is", HelpName = "FILE" };
 
     public BundleTrust BundleTrust { get; } = new();
 
@@ -63,9 +71,9 @@ internal sealed class VerifyOptions
 
     public Option<bool> RequireFwid { get; } = new("--require-fwid") { Description = "refuse firmware that reports no FWID" };
 
-    public Option<int> MostAgeHours { get; } = new("--max-collateral-age") { Description = "refuse OCSP answers, revocation lists, TCB information and QE identities that are older, even inside their own times; 0: no bound", HelpName = "HOURS", DefaultValueFactory = _ => 0 };
+    public Option<int> MostAgeHours { get; } = new Option<int>("--max-collateral-age") { Description = "refuse OCSP answers, revocation lists, TCB information and QE identities that are older, even within their validity; 0: no limit", HelpName = "HOURS", DefaultValueFactory = _ => 0 }.Within(0, MostCollateralHours);
 
-    public Option<int> Timeout { get; } = new("--timeout") { Description = "the most seconds that services may take, for all of the verification; what did not come is missing", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
+    public Option<int> Timeout { get; } = new Option<int>("--timeout") { Description = "the time limit in seconds for all fetching; whatever did not arrive counts as missing", HelpName = "SECONDS", DefaultValueFactory = _ => 60 }.Within(1, MostSeconds);
 
     public Option<string?> At { get; } = new("--at") { Description = "judge at this instant instead of now; the verdict says so", HelpName = "RFC3339" };
 
@@ -75,7 +83,7 @@ internal sealed class VerifyOptions
 
     public Option<string[]> Policy { get; } = new("--policy")
     {
-        Description = "decide by this policy about what claims show: .rego files, with .json data beside them, or folders of both; or one .json of NVIDIA's (authorization-rules). The verdict says what it allowed",
+        Description = "apply this policy to the claims: .rego files, with .json data beside them, or folders of both; or one .json of NVIDIA's (authorization-rules). The verdict says what the policy allowed",
         HelpName = "FILE|DIR",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -90,24 +98,24 @@ internal sealed class VerifyOptions
 
     public Option<string?> SigningKey { get; } = new("--signing-key") { Description = "the key that signs it: P-384 or P-256, PEM", HelpName = "FILE" };
 
-    public Option<string?> Issuer { get; } = new("--issuer") { Description = "who it says it is from: an https URL, or http on this machine", HelpName = "URI" };
+    public Option<string?> Issuer { get; } = new("--issuer") { Description = "the issuer to state: an https URL, or http on this machine", HelpName = "URI" };
 
-    public Option<string?> Audience { get; } = new("--audience") { Description = "whom it is for", HelpName = "A" };
+    public Option<string?> Audience { get; } = new("--audience") { Description = "the audience", HelpName = "A" };
 
-    public Option<int> TokenLifetime { get; } = new("--token-lifetime") { Description = "how long it lives, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 };
+    public Option<int> TokenLifetime { get; } = new Option<int>("--token-lifetime") { Description = "lifetime, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 }.Within(1, MostTokenSeconds);
 
     public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat, nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
 
     public Option<string?> FailOnWeakened { get; } = new("--fail-on-weakened")
     {
-        Description = "exit 1 where the verdict passes and is weakened, by any of these names or by anything",
+        Description = "exit 1 if the verdict passes but is weakened, by any of these names or by anything",
         Arity = ArgumentArity.ZeroOrOne,
         HelpName = "NAME,…",
     };
 
-    public Option<string?> AcceptWeakened { get; } = new("--accept-weakened") { Description = "exit 1 where the verdict passes and is weakened by any other name than these; \"\" accepts none", HelpName = "NAME,…" };
+    public Option<string?> AcceptWeakened { get; } = new("--accept-weakened") { Description = "exit 1 if the verdict passes but is weakened by any name other than these; \"\" accepts none", HelpName = "NAME,…" };
 
-    public Option<string?> Config { get; } = new("--config") { Description = "what is expected, in one file (YAML or JSON; assay init writes one); options given beside it replace what it says", HelpName = "FILE" };
+    public Option<string?> Config { get; } = new("--config") { Description = "your expectations in one file (YAML or JSON; assay init writes one); options given with it override it", HelpName = "FILE" };
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "show every check of every device" };
 
@@ -121,7 +129,7 @@ internal sealed class VerifyOptions
         ("What is expected (or in one file: --config)", [Config, Machine.Expect, Machine.RequireBinding, Machine.ReferenceValues, Machine.ReferenceKeys, Machine.ReferenceSequence, Machine.GpuPolicy, Machine.BootPhase, Machine.GateRegister, Machine.RequireSecureBoot, RequireFwid, Machine.AcceptVlek, Machine.RefuseAdvisory, Anchors, At]),
         ("Where collateral comes from", [RimUrl, RimStore, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Machine.ProcessorCollateral, Bundle, .. BundleTrust.All, MostAgeHours, Timeout]),
         ("What decides", [Policy, Query, PolicyData, PolicyInputOut, FailOnWeakened, AcceptWeakened]),
-        ("What weakens the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptTcbFrom, Machine.AcceptTcbGrace, Machine.AcceptMaskedChipId, Machine.AcceptDebug, Machine.AcceptSeptVe, Machine.AcceptTextBehind]),
+        ("Options that weaken the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptTcbFrom, Machine.AcceptTcbGrace, Machine.AcceptMaskedChipId, Machine.AcceptDebug, Machine.AcceptSeptVe, Machine.AcceptTextAfter]),
         ("Output", [Format, Verbose, Claims]),
         ("A token of the verdict", [EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat]),
     ];

@@ -29,6 +29,9 @@ internal sealed class VerifyRequest : IDisposable
     /// <summary>Null where none is given.</summary>
     public required VerifiedBundle? Bundle { get; init; }
 
+    /// <summary>What its file is called; null where none is given.</summary>
+    public required string? BundleName { get; init; }
+
     /// <summary>What verified while the command line was read.</summary>
     public required VerifierCache Cache { get; init; }
     public required CollateralSources Sources { get; init; }
@@ -50,33 +53,37 @@ internal sealed class VerifyRequest : IDisposable
     /// <summary>Null when no token is asked for.</summary>
     public required TokenOutput? Token { get; init; }
 
+    /// <param name="options">Of the command.</param>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="clock">The system's.</param>
+    /// <param name="request">Null exactly where there are faults.</param>
+    /// <param name="faults">All of them.</param>
+    /// <param name="isWhole">Whether the file of <c>--config</c>, where there is one, could be read to its end.</param>
     public static bool TryRead(
-        VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults)
+        VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults, bool isWhole = true)
     {
-        var reader = new Reader(options, parsed);
-        var shown = new EvidenceFiles(options, parsed, reader.Refuse).Read();
-        var isRead = reader.Faults.Count == 0;
-        var expectations = reader.Expectations(clock);
+        var reader = new Reader(options, parsed, new VerifyFaults(isWhole));
+        var (expectations, isBasisRead) = reader.Expectations(clock);
         var cache = new VerifierCache();
-        var bundle = reader.Bundle(expectations, cache);
-        var machine = reader.Machine(shown, isRead, expectations);
-        var stated = new SourcesRequest(options, parsed, reader.Refuse);
+        var bundle = reader.Bundle(expectations, isBasisRead, cache);
+        var machine = reader.Machine(expectations);
+        var stated = new SourcesRequest(options, parsed, reader.Faults.Add);
         var sources = stated.Read(bundle);
-        var policy = new PolicyRequest(options, parsed, reader.Refuse).Read();
+        var policy = new PolicyRequest(options, parsed, reader.Faults).Read();
         var failOn = reader.FailOnWeakened();
-        var patience = TimeSpan.FromSeconds(reader.Number(options.Timeout, 1, 3600));
         var token = reader.Token(expectations.Basis.Trust);
-        faults = [.. reader.Faults];
+        faults = [.. reader.Faults.All];
         request = faults.IsEmpty
             ? new VerifyRequest
             {
                 Machine = machine,
                 Bundle = bundle,
+                BundleName = parsed.GetValue(options.Bundle) is { } path ? InputFile.NameOf(path) : null,
                 Cache = cache,
                 Sources = sources,
                 UsesNetwork = options.Urls.Any(option => parsed.GetValue(option) is not (null or ServiceWords.None)),
                 From = stated.From,
-                Patience = patience,
+                Patience = TimeSpan.FromSeconds(parsed.GetValue(options.Timeout)),
                 Claims = ClaimsOf(parsed.GetValue(options.Claims)),
                 Policy = policy,
                 FailOnWeakened = failOn,
@@ -108,48 +115,55 @@ internal sealed class VerifyRequest : IDisposable
         _ => ClaimsVersion.V4,
     };
 
-    private sealed class Reader(VerifyOptions options, ParseResult parsed)
+    private sealed class Reader(VerifyOptions options, ParseResult parsed, VerifyFaults faults)
     {
-        public List<(string Id, string Message)> Faults { get; } = [];
+        public VerifyFaults Faults => faults;
 
-        public MachineRequest Machine(MachineEvidence shown, bool isRead, MachineExpectations common) =>
-            MachineRequest.Read(options.Machine, parsed, shown, isRead, parsed.GetValue(options.Nonce), common, Refuse);
-
-        public MachineExpectations Expectations(TimeProvider clock) => new()
+        /// <summary>What is shown, and what is asked about it.</summary>
+        public MachineRequest Machine(MachineExpectations common)
         {
-            Basis = new TrustBasis(ReadTime(clock), AnchorsFile.Read(parsed.GetValue(options.Anchors), Refuse), parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
-            DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
-            RequireFwid = parsed.GetValue(options.RequireFwid),
-            MaximumCollateralAge = Number(options.MostAgeHours, 0, 24 * 366) is var hours and > 0 ? TimeSpan.FromHours(hours) : null,
-        };
+            var before = faults.All.Count;
+            var shown = new EvidenceFiles(options, parsed, faults.Add).Read();
+            return MachineRequest.Read(options.Machine, parsed, shown, isRead: faults.All.Count == before, parsed.GetValue(options.Nonce), common, faults);
+        }
 
-        /// <summary>Only one that holds; why another does not is told.</summary>
-        public VerifiedBundle? Bundle(MachineExpectations expectations, VerifierCache cache)
+        /// <summary>What is common to all parts, and whether time and anchors could be read.</summary>
+        public (MachineExpectations Common, bool IsBasisRead) Expectations(TimeProvider clock)
+        {
+            var before = faults.All.Count;
+            var basis = new TrustBasis(ReadTime(clock), AnchorsFile.Read(parsed.GetValue(options.Anchors), faults.Add), parsed.GetValue(options.SkipRevocation) ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required);
+            var common = new MachineExpectations
+            {
+                Basis = basis,
+                DangerouslyAcceptHeldRimSigner = parsed.GetValue(options.AcceptHeld),
+                RequireFwid = parsed.GetValue(options.RequireFwid),
+                MaximumCollateralAge = parsed.GetValue(options.MostAgeHours) is var hours and > 0 ? TimeSpan.FromHours(hours) : null,
+            };
+            return (common, faults.All.Count == before);
+        }
+
+        /// <summary>Only one that holds; why another does not is told. It is judged where what it is judged by could be read.</summary>
+        public VerifiedBundle? Bundle(MachineExpectations expectations, bool isBasisRead, VerifierCache cache)
         {
             if (parsed.GetValue(options.Bundle) is not { } path)
             {
-                options.BundleTrust.RefuseWithout(parsed, "--bundle FILE", Refuse);
+                options.BundleTrust.RefuseWithout(parsed, "--bundle FILE", faults.AddAlone);
                 return null;
             }
 
-            if (new Option[] { options.RimStore, options.OcspStore }.Concat(options.Urls.Where(url => parsed.GetValue(url) is not ServiceWords.None)).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
-            {
-                Refuse("cli.bundle", $"--bundle brings all collateral, and so does {other.Name}: give one of them");
-            }
-
-            var expected = options.BundleTrust.Read(parsed, expectations.Basis.Time, Refuse);
+            var expected = options.BundleTrust.Read(parsed, expectations.Basis.Time, faults.Add);
             if (!InputFile.TryRead(path, Limits.BundleBytes, out var file, out var whyNot))
             {
-                Refuse("cli.file", whyNot);
+                faults.Add("cli.file", whyNot);
             }
-            else if (expected is not null && Faults.Count == 0)
+            else if (expected is not null && isBasisRead)
             {
                 if (VerifiedBundle.TryVerify(file, expected, new ItemVerification(expectations.Basis.Trust, cache), out var bundle, out var fault))
                 {
                     return bundle;
                 }
 
-                Refuse(fault.Id, WrongFile.Message(InputFile.NameOf(path), "--bundle", "a bundle of collateral, as assay bundle create makes it", file, fault.Reason, ContentKind.CollateralBundle, ContentKind.Unknown));
+                faults.Add(fault.Id, WrongFile.Message(InputFile.NameOf(path), "--bundle", "a bundle of collateral, as assay bundle create makes it", file, fault.Reason, ContentKind.CollateralBundle, ContentKind.Unknown));
             }
 
             return null;
@@ -164,17 +178,17 @@ internal sealed class VerifyRequest : IDisposable
 
             if (parsed.GetResult(options.FailOnWeakened) is { Implicit: false })
             {
-                Refuse("cli.weakened", "--fail-on-weakened and --accept-weakened both say how weak a pass may be: give one of them");
+                faults.Add("cli.weakened", "--fail-on-weakened and --accept-weakened both say how weak a pass may be: give one of them");
             }
 
-            ImmutableArray<string> accepted = parsed.GetValue(options.AcceptWeakened) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", [names], ofTokens: false, Refuse) : [];
+            ImmutableArray<string> accepted = parsed.GetValue(options.AcceptWeakened) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", [names], ofTokens: false, faults.Add) : [];
             return [.. Weakening.Names.Except(accepted)];
         }
 
         private ImmutableArray<string>? NamedWeakenings() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
-            : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, Refuse) : [];
+            : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, faults.Add) : [];
 
-        public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, Refuse);
+        public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, faults.Add);
 
         private EvaluationTime ReadTime(TimeProvider clock)
         {
@@ -186,24 +200,11 @@ internal sealed class VerifyRequest : IDisposable
 
             if (!Instant.TryRead(text, out var at, out var whyNot))
             {
-                Refuse("cli.at", $"--at: {whyNot}");
+                faults.Add("cli.at", $"--at: {whyNot}");
                 return new EvaluationTime(default, TimeSource.None);
             }
 
             return new EvaluationTime(at, TimeSource.Stated);
         }
-
-        public int Number(Option<int> option, int least, int most)
-        {
-            var value = parsed.GetValue(option);
-            if (value < least || value > most)
-            {
-                Refuse("cli.arguments", $"{option.Name} is {least} to {most}, found {value}");
-            }
-
-            return value;
-        }
-
-        public void Refuse(string id, string message) => Faults.Add((id, message));
     }
 }

@@ -23,6 +23,9 @@ internal sealed record CertificateDraft
     public required SubjectName Subject { get; init; }
     public required Validity Validity { get; init; }
 
+    /// <summary>Of a root; what it certifies carries the same.</summary>
+    public CertificateExtension Marker { get; init; } = CertificateExtension.Marker;
+
     /// <summary>Content bytes of a positive INTEGER, big-endian.</summary>
     public byte[] Serial { get; init; } = RandomSerial(16);
 
@@ -76,7 +79,7 @@ internal sealed record CertificateDraft
         using (writer.PushSequence(new Asn1Tag(TagClass.ContextSpecific, 3)))
         using (writer.PushSequence())
         {
-            foreach (var extension in Extensions(subject, issuer).Add(CertificateExtension.Marker))
+            foreach (var extension in Extensions(subject, issuer).Add(subject.Marker))
             {
                 Der.Extension(writer, extension);
             }

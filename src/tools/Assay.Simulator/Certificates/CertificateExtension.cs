@@ -11,8 +11,9 @@ internal sealed record CertificateExtension(string Oid, bool Critical, byte[] Va
     private static readonly Asn1Tag s_uri = new(TagClass.ContextSpecific, 6);
     private static readonly Asn1Tag s_explicit0 = new(TagClass.ContextSpecific, 0, isConstructed: true);
 
-    public static CertificateExtension Marker { get; } =
-        new(SimulatedMarker.Oid, true, Der.Encode(w => w.WriteCharacterString(UniversalTagNumber.UTF8String, SimulatedMarker.Text)));
+    public static CertificateExtension Marker { get; } = Mark(SimulatedMarker.Oid, critical: false);
+
+    public static CertificateExtension CriticalMarker { get; } = Mark(SimulatedMarker.CriticalOid, critical: true);
 
     public static CertificateExtension NotAuthority { get; } = new(Oids.BasicConstraints, true, Sequence(_ => { }));
 
@@ -100,6 +101,9 @@ internal sealed record CertificateExtension(string Oid, bool Critical, byte[] Va
         w.WriteOctetString([0xC0], Context(8));
         w.WriteOctetString([0x00], Context(9));
     }));
+
+    private static CertificateExtension Mark(string oid, bool critical) =>
+        new(oid, critical, Der.Encode(w => w.WriteCharacterString(UniversalTagNumber.UTF8String, SimulatedMarker.Text)));
 
     private static Asn1Tag Context(int number) => new(TagClass.ContextSpecific, number);
 

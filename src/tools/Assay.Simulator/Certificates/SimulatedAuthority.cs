@@ -15,11 +15,12 @@ public sealed class SimulatedAuthority : IDisposable
     private readonly ImmutableDictionary<DeviceFamily, SimulatedCertificate> _provisioners;
     private readonly ImmutableDictionary<DeviceFamily, SimulatedCertificate> _rimIssuers;
 
-    private SimulatedAuthority(DateTimeOffset now)
+    private SimulatedAuthority(DateTimeOffset now, bool criticalMarker)
     {
         _now = now;
-        DeviceRoot = Root(SubjectName.DeviceRoot, Validity.Endless(2021, 11, 5), keyIdentifiersFirst: false);
-        RimRoot = Root(SubjectName.RimRoot, new Validity(now.AddYears(-3), now.AddYears(27)), keyIdentifiersFirst: true);
+        var marker = criticalMarker ? CertificateExtension.CriticalMarker : CertificateExtension.Marker;
+        DeviceRoot = Root(SubjectName.DeviceRoot, Validity.Endless(2021, 11, 5), marker, keyIdentifiersFirst: false);
+        RimRoot = Root(SubjectName.RimRoot, new Validity(now.AddYears(-3), now.AddYears(27)), marker, keyIdentifiersFirst: true);
 
         // LS10 switches are provisioned under the Identity CA of GH100; there is none of their own.
         var gh100 = Identity("GH100", Validity.Endless(2022, 1, 12));
@@ -54,7 +55,9 @@ public sealed class SimulatedAuthority : IDisposable
     public ImmutableDictionary<string, SimulatedCertificate> CrlIssuers { get; }
 
     /// <summary>Makes a new hierarchy whose RIM certificates are valid around <paramref name="now"/>.</summary>
-    public static SimulatedAuthority Create(DateTimeOffset now) => new(now);
+    /// <param name="now">The instant around which RIM certificates are valid.</param>
+    /// <param name="criticalMarker">Whether certificates carry the marker's older, critical form.</param>
+    public static SimulatedAuthority Create(DateTimeOffset now, bool criticalMarker = false) => new(now, criticalMarker);
 
     /// <summary>
     /// Certifies a new device: makes its BROM (identity) and FMC (attestation) keys and returns the FMC certificate,
@@ -178,11 +181,12 @@ public sealed class SimulatedAuthority : IDisposable
             brom);
     }
 
-    private static SimulatedCertificate Root(SubjectName name, Validity validity, bool keyIdentifiersFirst) => SimulatedCertificate.Issue(
+    private static SimulatedCertificate Root(SubjectName name, Validity validity, CertificateExtension marker, bool keyIdentifiersFirst) => SimulatedCertificate.Issue(
         new CertificateDraft
         {
             Subject = name,
             Validity = validity,
+            Marker = marker,
             Extensions = (subject, issuer) =>
             {
                 ImmutableArray<CertificateExtension> authority = [CertificateExtension.Authority(), CertificateExtension.CertificateAndCrlSign];

@@ -15,6 +15,7 @@ public sealed class SimulatedCertificate : IDisposable
     {
         _key = key;
         Issuer = issuer;
+        Marker = issuer?.Marker ?? draft.Marker;
         Name = draft.Subject;
         Serial = draft.Serial;
         PublicKey = key.ExportSubjectPublicKeyInfo();
@@ -44,6 +45,8 @@ public sealed class SimulatedCertificate : IDisposable
     public string ChainPem => string.Concat(Chain.Select(certificate => certificate.Pem));
 
     internal SubjectName Name { get; }
+
+    internal CertificateExtension Marker { get; }
 
     internal byte[] Serial { get; }
 

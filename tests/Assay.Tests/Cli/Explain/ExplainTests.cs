@@ -18,7 +18,9 @@ namespace Assay.Tests.Cli.Explain;
 public sealed partial class ExplainTests
 {
     private const string Nvidia = "nvidia/";
-    private static readonly string s_document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "troubleshooting.md")).ReplaceLineEndings("\n");
+
+    // The pages, one behind the other.
+    private static readonly string s_document = string.Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs", "troubleshooting"), "*.md").Order(StringComparer.Ordinal).Select(file => File.ReadAllText(file).ReplaceLineEndings("\n") + "\n"));
 
     /// <summary>Every question that is put to evidence, to reference values and to bundles of collateral. Those about time and revocation are the same for devices and processors.</summary>
     public static IEnumerable<string> OfEvidence => DevicesAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(ProcessorAppraisal.CheckIds)
@@ -69,8 +71,8 @@ public sealed partial class ExplainTests
         var assay = new AssayCommand();
         var text = assay.Says(0, "explain", "report.nonce.match");
         Assert.Contains("cause", text);
-        Assert.Contains("The report answers another nonce than yours", text);
-        Assert.Contains("docs/troubleshooting.md#report.nonce.match", text);
+        Assert.Contains("The report answers a different nonce from yours", text);
+        Assert.Contains("docs/troubleshooting/devices.md#report.nonce.match", text);
 
         using var json = JsonDocument.Parse(assay.Says(0, "explain", "rim.vbios.available", "--format", "json"));
         Assert.Equal("rim.vbios.available", json.RootElement.GetProperty("id").GetString());
@@ -81,7 +83,7 @@ public sealed partial class ExplainTests
         Assert.Equal(Explanations.All.Length, all.RootElement.GetArrayLength());
 
         Assert.Contains("did you mean", assay.Says(2, "explain", "nonce.match"));
-        Assert.All(["cli.file", "policy.malformed", "rego_parse_error", "eval_budget_error"], id => Assert.Contains("stands in its message", assay.Says(2, "explain", id)));
+        Assert.All(["cli.file", "policy.malformed", "rego_parse_error", "eval_budget_error"], id => Assert.Contains("its message says what is wrong", assay.Says(2, "explain", id)));
         Assert.Contains("cli.finding", assay.Says(2, "explain", "no.such\u001b[2J"));
         Assert.DoesNotContain('\u001b', assay.Run("explain", "no.such\u001b[2J").Output);
         Assert.Contains("assay explain report.nonce.match", assay.Says(0, "explain", "--help"));

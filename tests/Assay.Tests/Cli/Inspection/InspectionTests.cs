@@ -141,8 +141,8 @@ public class InspectionTests
 
     [Theory]
     [InlineData("", "inspect.unknown", "the file is empty")]
-    [InlineData("hello", "inspect.unknown", "this is text of no known kind")]
-    [InlineData("{\"version\":2}", "inspect.unknown", "this is JSON of no known kind")]
+    [InlineData("hello", "inspect.unknown", "this is text of an unknown kind")]
+    [InlineData("{\"version\":2}", "inspect.unknown", "this is JSON of an unknown kind")]
     [InlineData("[{]", "inspect.unknown", "this is malformed JSON (line 1)")]
     [InlineData("{\"version\":1,\"kind\":\"mine\",\"device\":[]}", "inspect.malformed", "anchors: kind:")]
     [InlineData("<rim>", "inspect.unknown", "this is XML that is not a RIM")]

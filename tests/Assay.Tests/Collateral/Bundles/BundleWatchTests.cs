@@ -87,6 +87,43 @@ public sealed class BundleWatchTests(BundleWorld world) : IClassFixture<BundleWo
     }
 
     [Fact]
+    public async Task Keys_are_read_again_with_the_bundle_and_unreadable_ones_accept_nobody()
+    {
+        var (other, keys) = (ForgeKey.New("next"), Path.Combine(world.World.NewFolder(), "site.jwks"));
+        Directory.CreateDirectory(Path.GetDirectoryName(keys)!);
+        await File.WriteAllTextAsync(keys, "first", TestContext.Current.CancellationToken);
+        var expected = world.Expected();
+        (BundleExpectations? Expected, string? WhyNot) Read() => File.ReadAllText(keys) switch
+        {
+            "first" => (expected, null),
+            "second" => (expected with { Keys = ForgeKey.SetOf(other) }, null),
+            _ => (null, "not a key set"),
+        };
+        await using var site = await SiteAsync(sequence: 7, new BundleSigners([keys], Read));
+        site.Put((world.Honest with { Sequence = 8 }).Write(other), minutes: 1);
+        site.Watch.Look();
+        site.Watch.Look();
+        Assert.Contains("bundle.signed", Assert.Single(site.Logs.Of(EventIds.BundleRefused)), StringComparison.Ordinal);
+
+        // The keys alone change: what was refused under the old ones is judged again, once they have settled.
+        await File.WriteAllTextAsync(keys, "half", TestContext.Current.CancellationToken);
+        site.Watch.Look();
+        site.Watch.Look();
+        Assert.Contains("cannot be read: not a key set", site.Logs.Of(EventIds.BundleRefused)[^1], StringComparison.Ordinal);
+        Assert.Equal(7, site.Cache.BundleSequence);
+        await File.WriteAllTextAsync(keys, "second", TestContext.Current.CancellationToken);
+        site.Watch.Look();
+        site.Watch.Look();
+        Assert.Equal(8, site.Cache.BundleSequence);
+
+        // And the key that was taken away signs nothing any more.
+        site.Put((world.Honest with { Sequence = 9 }).Write(world.Site), minutes: 2);
+        site.Watch.Reload();
+        Assert.Contains("bundle.signed", site.Logs.Of(EventIds.BundleRefused)[^1], StringComparison.Ordinal);
+        Assert.Equal(8, site.Cache.BundleSequence);
+    }
+
+    [Fact]
     public void What_ends_first_is_told_by_the_subject_of_its_certificate()
     {
         var authority = world.Items.First(item => item.Key.Kind is CollateralKind.Authority);
@@ -99,7 +136,7 @@ public sealed class BundleWatchTests(BundleWorld world) : IClassFixture<BundleWo
         Assert.Null(BundleEnd.FirstOf([]));
     }
 
-    private async Task<Site> SiteAsync(long sequence)
+    private async Task<Site> SiteAsync(long sequence, BundleSigners? signers = null)
     {
         var (time, logs, folder) = (new ManualTime(BundleWorld.Now), new LogLines(), world.World.NewFolder());
         Directory.CreateDirectory(folder);
@@ -108,7 +145,7 @@ public sealed class BundleWatchTests(BundleWorld world) : IClassFixture<BundleWo
         var path = Path.Combine(folder, "site.bundle");
         await File.WriteAllBytesAsync(path, file, TestContext.Current.CancellationToken);
         Assert.True(cache.TryImport(world.Accepted(file), "test", out _, out var fault), fault?.ToString());
-        return new Site(cache, new BundleWatch([(path, file)], cache, world.Verification(), world.Expected(), time, logs.CreateLogger<BundleWatch>(), looks: false), time, logs, path);
+        return new Site(cache, new BundleWatch([(path, file)], cache, world.Verification(), signers ?? BundleSigners.Fixed(world.Expected()), time, logs.CreateLogger<BundleWatch>(), looks: false), time, logs, path);
     }
 
     private sealed record Site(CollateralCache Cache, BundleWatch Watch, ManualTime Time, LogLines Logs, string Path) : IAsyncDisposable

@@ -24,7 +24,7 @@ public sealed class OcspPeerTests(LiveServices live) : IClassFixture<LiveService
         var openssl = Peer.Require("openssl");
         var upstream = await Loopback.StartAsync(context => live.AnswerAsync(context));
         await using var proxy = await ServedAsync(upstream);
-        Task<PeerAnswer> AskAsync() => Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", proxy.Address + path, nonce, "-CAfile", Roots, "-ignore_critical", "-validity_period", "300"), Cancellation);
+        Task<PeerAnswer> AskAsync() => Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", proxy.Address + path, nonce, "-CAfile", Roots, "-validity_period", "300"), Cancellation);
 
         var first = await AskAsync();
         await upstream.DisposeAsync();
@@ -45,7 +45,7 @@ public sealed class OcspPeerTests(LiveServices live) : IClassFixture<LiveService
         await using var upstream = await Loopback.StartAsync(context => live.AnswerAsync(context));
         await using var proxy = await ServedAsync(upstream, OcspNonceMode.Forward);
 
-        var answer = await Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", proxy.Address + "/ocsp", "-nonce", "-CAfile", Roots, "-ignore_critical", "-validity_period", "300"), Cancellation);
+        var answer = await Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", proxy.Address + "/ocsp", "-nonce", "-CAfile", Roots, "-validity_period", "300"), Cancellation);
 
         Assert.Contains("Response verify OK", answer.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("onces", answer.Output, StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed class OcspPeerTests(LiveServices live) : IClassFixture<LiveService
         await using var lying = await Loopback.StartAsync(async context =>
             await NvidiaServices.SendAsync(context, SimulatedOcsp.Answer(await NvidiaServices.BodyAsync(context), live.Known, certificate => live.Good(certificate) with { SpoilSignature = true })));
         await using var lied = await ServedAsync(lying);
-        Task<PeerAnswer> AskAsync(string address) => Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", address + "/ocsp", "-no_nonce", "-CAfile", Roots, "-ignore_critical", "-validity_period", "300"), Cancellation);
+        Task<PeerAnswer> AskAsync(string address) => Task.Run(() => openssl.Run("ocsp", "-issuer", Issuer, "-cert", Subject, "-url", address + "/ocsp", "-no_nonce", "-CAfile", Roots, "-validity_period", "300"), Cancellation);
 
         var said = await AskAsync(revoked.Address);
         Assert.Contains(": revoked", said.Output, StringComparison.Ordinal);

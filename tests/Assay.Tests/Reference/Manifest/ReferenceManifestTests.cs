@@ -145,7 +145,7 @@ public class ReferenceManifestTests
         { "tdx", "[{\"name\":\"a\"}]", "mrtd: missing" },
         { "tdx", "[{\"name\":\"a\",\"mrtd\":\"00\"}]", "tdx[0].mrtd: 96 lower-case" },
         { "tdx", "[{\"name\":\"a\",\"mrtd\":\"MRTD\",\"rtmr4\":\"MRTD\"}]", "tdx[0]: an unknown member" },
-        { "snp", null, "snpMinimumTcb: it stands without snp" },
+        { "snp", null, "snpMinimumTcb: it is given without snp" },
         { "snpMinimumTcb", "{}", "snpMinimumTcb: empty" },
         { "snpMinimumTcb", "{\"Naples\":{}}", "snpMinimumTcb: an unknown member" },
         { "snpMinimumTcb", "{\"Milan\":{\"fmc\":1,\"bootLoader\":1,\"tee\":1,\"snp\":1,\"microcode\":1}}", "snpMinimumTcb.Milan: an unknown member" },
@@ -156,7 +156,7 @@ public class ReferenceManifestTests
         { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{\"24\":\"PCR\"}}]", "pcrs[0].values: registers 0 to 23" },
         { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha256\",\"values\":{\"16\":\"PCR\"}}]", "pcrs[0].values: PCR 16 and 23" },
         { "pcrs", "[{\"name\":\"a\",\"bank\":\"sha384\",\"values\":{\"4\":\"PCR\"}}]", "pcrs[0].values.4: 96 lower-case" },
-        { "gpuPolicies", "[\"MRTD\",\"MRTD\"]", "gpuPolicies: a digest stands twice" },
+        { "gpuPolicies", "[\"MRTD\",\"MRTD\"]", "gpuPolicies: a duplicate digest" },
         { "gpuPolicies", "[\"00\"]", "gpuPolicies[0]: 96 lower-case" },
     };
 

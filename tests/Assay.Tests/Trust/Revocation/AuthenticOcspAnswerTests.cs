@@ -81,7 +81,7 @@ public class AuthenticOcspAnswerTests
         { "wrong purpose", "the delegated responder's extKeyUsage does not name OCSPSigning" },
         { "a CA", "the delegated responder is a CA" },
         { "wrong usage", "the delegated responder's keyUsage does not allow digitalSignature" },
-        { "unknown critical", "the delegated responder has the critical extension 1.2.3.4, for which there is no rule" },
+        { "unknown critical", "the delegated responder has the critical extension 1.2.3.4, which is not supported" },
         { "marked", "the responder is of a simulator, and the trust set is not" },
         { "twin", "the delegated responder's authorityKeyIdentifier is not the subjectKeyIdentifier of the certificate's issuer" },
         { "twin without identifier", "the delegated responder's certificate was not signed by the key of the certificate's issuer" },

@@ -32,7 +32,9 @@ internal sealed class Identity
 
     public static X509Extension SignsCertificatesAndLists => new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true);
 
-    public static X509Extension Marker => new(new Oid("2.25.118936254183907542186053920184736452871"), [0x05, 0x00], critical: true);
+    public static X509Extension Marker => new(new Oid("2.999.11.1"), [0x05, 0x00], critical: false);
+
+    public static X509Extension CriticalMarker => new(new Oid("2.25.118936254183907542186053920184736452871"), [0x05, 0x00], critical: true);
 
     /// <summary>A self-signed CA.</summary>
     public static Identity Root(string name, params X509Extension[] extensions)

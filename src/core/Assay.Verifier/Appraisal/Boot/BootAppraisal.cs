@@ -10,7 +10,7 @@ namespace Assay.Appraisal.Boot;
 /// <summary>The questions put to a boot log: is it the one that was measured, what did firmware do, and what did our gate write.</summary>
 internal static class BootAppraisal
 {
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_log =
     [
         new(Checks.CheckIds.BootLogWellformed, LogIsWellFormed),
@@ -95,7 +95,7 @@ internal static class BootAppraisal
     {
         var findings = ImmutableArray.CreateBuilder<Finding>();
         findings.AddRange(s_log.Select(check => check.Ask(candidate)));
-        var whyNot = candidate.Gate is null ? Outcome.NotApplicable("no gate of ours is asked about")
+        var whyNot = candidate.Gate is null ? Outcome.NotApplicable("no boot gate is expected")
             : candidate.Record is null ? Outcome.Stopped("the log could not be compared with what was signed")
             : !candidate.Log!.Replayed.Contains(candidate.Gate.Register) ? Outcome.Stopped($"the log does not explain {candidate.RegisterName(candidate.Gate.Register)}, where the gate writes")
             : (Outcome?)null;
@@ -135,7 +135,7 @@ internal static class BootAppraisal
         var unquoted = parsed.Events.Where(item => item.IsExtended && !candidate.Quoted.Values.ContainsKey(item.Register)).Select(item => item.Register).Distinct().Order().ToArray();
         return log.Mismatches is [var first, ..]
             ? Outcome.Failed(
-                $"the log is not the one that was measured: {string.Join(", ", log.Mismatches.Select(item => candidate.RegisterName(item.Register)))} would have another value; events are missing, added or altered",
+                $"this log was not measured: {string.Join(", ", log.Mismatches.Select(item => candidate.RegisterName(item.Register)))} would have a different value; events are missing, added or altered",
                 first.Replayed.ToString(), first.Quoted.ToString())
             : log.Replayed.IsEmpty ? Outcome.Failed("no signed register is explained by the log")
             : Outcome.Held(string.Join(", ", log.Replayed.Select(candidate.RegisterName)) + (unquoted.Length == 0 ? "" : $"; not quoted, so not believed: {string.Join(", ", unquoted.Select(candidate.RegisterName))}"));
@@ -173,8 +173,8 @@ internal static class BootAppraisal
         // event something else escapes this check and gains nothing, for no check believes data without asking its digest.
         var covered = log.Events.Where(item => BootEventData.MustBeCovered(item) && !item.Data.IsEmpty).ToArray();
         var wrong = covered.Where(item => !BootEventData.IsCovered(item, log.Bank, log.Position)).ToArray();
-        return wrong.Length > 0 ? Outcome.Failed($"the data of event {string.Join(", ", wrong.Take(8).Select(item => item.Number))} are not what was measured", log.Bank.Of(wrong[0].Data.Span).ToString(), log.DigestOf(wrong[0]).ToString())
-            : covered.Length == 0 ? Outcome.NotApplicable("no event's data are measured as they stand")
+        return wrong.Length > 0 ? Outcome.Failed($"the data of event {string.Join(", ", wrong.Take(8).Select(item => item.Number))} do not match their measured digests", log.Bank.Of(wrong[0].Data.Span).ToString(), log.DigestOf(wrong[0]).ToString())
+            : covered.Length == 0 ? Outcome.NotApplicable("no event's data can be compared with its digest")
             : Outcome.Held($"{covered.Length} events");
     }
 
@@ -183,13 +183,13 @@ internal static class BootAppraisal
         null => Outcome.Stopped("the log could not be compared with what was signed"),
         { SecureBoot: SecureBootState.On } facts => Outcome.Held(facts.SecureBootReason),
         { SecureBoot: SecureBootState.Off } facts => candidate.Expected.RequireSecureBoot ? Outcome.Failed("Secure Boot is off", facts.SecureBootReason, "SecureBoot 01") : Outcome.NotApplicable($"off, and not required: {facts.SecureBootReason}"),
-        var facts => candidate.Expected.RequireSecureBoot ? Outcome.Failed("the log does not prove that Secure Boot is on", facts.SecureBootReason, "SecureBoot 01") : Outcome.NotApplicable($"not told, and not required: {facts.SecureBootReason}"),
+        var facts => candidate.Expected.RequireSecureBoot ? Outcome.Failed("the log does not prove that Secure Boot is on", facts.SecureBootReason, "SecureBoot 01") : Outcome.NotApplicable($"not stated, and not required: {facts.SecureBootReason}"),
     };
 
     private static Outcome RegisterIsInTee(Candidate candidate) =>
         GateRequirement.WhyNotRegister(candidate.Quoted.Kind, candidate.Gate!.Register) is { } whyNot ? Outcome.Failed(whyNot, candidate.RegisterName(candidate.Gate.Register))
         : candidate.Quoted.IsInTee ? Outcome.Held(candidate.RegisterName(candidate.Gate.Register))
-        : Outcome.NotApplicable("the register is not the confidential VM's own: its events bind no GPU to the VM");
+        : Outcome.NotApplicable("the register does not belong to the confidential VM: its events bind no GPU to the VM");
 
     // S-10b: where an event's digest is not that of its name and payload, any event of ours could hide in it. Whoever depends on names asks
     // for the gate, and then it fails; to the others the verdict says that the register's names are not proven.
@@ -202,7 +202,7 @@ internal static class BootAppraisal
 
         if (candidate.Gate is null && log.Quoted.Kind is not RegisterKind.Rtmr)
         {
-            return Outcome.NotApplicable("no gate is asked about, and which PCR would hold a guest's events is not known");
+            return Outcome.NotApplicable("no boot gate is expected, and which PCR would hold a guest's events is not known");
         }
 
         var register = candidate.Gate?.Register ?? BootResult.GuestRtmr;
@@ -223,7 +223,7 @@ internal static class BootAppraisal
         // By number alone: the name that the log claims is anybody's word.
         var reason = $"{Numbers(record)} of {name} {(record.UnprovenEvents.Length == 1 ? "is" : "are")} unproven: the digest is not that of the name and payload";
         return candidate.Gate is null
-            ? Outcome.Waived($"{reason}; what the guest wrote is not known, and no gate is asked about")
+            ? Outcome.Waived($"{reason}; what the guest wrote is not known, and no boot gate is expected")
             : Outcome.Failed($"{reason}; an event of the gate could hide there", first.Found, first.Expected);
     }
 
@@ -243,11 +243,11 @@ internal static class BootAppraisal
     private static Outcome PolicyIsAccepted(Candidate candidate)
     {
         var accepted = candidate.Gate!.Policies;
-        return accepted.IsDefaultOrEmpty ? Outcome.Failed("no policy of the gate is accepted: name at least one digest")
+        return accepted.IsDefaultOrEmpty ? Outcome.Failed("no gate policy is accepted: name at least one digest")
             : candidate.WhyUnproven is { } whyNot ? Outcome.Failed(whyNot, "not known", string.Join(" or ", accepted))
-            : candidate.Record!.Policy is not { } policy ? Outcome.Failed("the gate measured no expectation", "absent", string.Join(" or ", accepted))
+            : candidate.Record!.Policy is not { } policy ? Outcome.Failed("the gate measured no policy", "absent", string.Join(" or ", accepted))
             : accepted.Contains(policy.Expectation) ? Outcome.Held(policy.Expectation.ToString())
-            : Outcome.Failed("the gate expected something else than you accept", policy.Expectation.ToString(), string.Join(" or ", accepted));
+            : Outcome.Failed("the gate's policy is not one you accept", policy.Expectation.ToString(), string.Join(" or ", accepted));
     }
 
     private static Outcome GpusAreAttested(Candidate candidate)
@@ -263,7 +263,7 @@ internal static class BootAppraisal
         {
             GateOutcome.Attested when record.Attestation is not null => Outcome.Held(found),
             GateOutcome.NoGpu when record.SaysNone => Outcome.Held(found),
-            GateOutcome.Attested => Outcome.Failed("the gate verified no device", found, BootEventName.GpuAttestation),
+            GateOutcome.Attested => Outcome.Failed("the gate did not verify any device", found, BootEventName.GpuAttestation),
             GateOutcome.NoGpu => Outcome.Failed("the gate does not say that no GPU is expected", found, BootEventName.GpuNone),
             _ => Outcome.Failed("no outcome of the gate was chosen", found),
         };
@@ -271,8 +271,8 @@ internal static class BootAppraisal
 
     private static Outcome CcIsOn(Candidate candidate) => candidate.Record!.Attestation switch
     {
-        null => candidate.Gate!.Outcome is GateOutcome.NoGpu ? Outcome.NotApplicable("no GPU is expected") : Outcome.Failed(candidate.WhyUnproven ?? "no attestation event vouches for the mode", "absent", "on"),
-        { Cc: BootCcMode.On or BootCcMode.Ppcie } attestation => Outcome.Held($"{attestation.Cc}, vouched by the measured guest"),
+        null => candidate.Gate!.Outcome is GateOutcome.NoGpu ? Outcome.NotApplicable("no GPU is expected") : Outcome.Failed(candidate.WhyUnproven ?? "no attestation event states the mode", "absent", "on"),
+        { Cc: BootCcMode.On or BootCcMode.Ppcie } attestation => Outcome.Held($"{attestation.Cc}, stated by the measured guest"),
         { Cc: BootCcMode.DevTools } => Outcome.Failed("the GPUs were in DevTools mode, which protects nothing", "devtools", "on"),
         var attestation => Outcome.Failed("confidential computing was not on", $"{attestation.Cc}", "on"),
     };
@@ -282,7 +282,7 @@ internal static class BootAppraisal
         var named = candidate.Record!.Attestation?.Devices.Select(device => device.Id.ToString()).Order(StringComparer.Ordinal).ToArray();
         if (candidate.Gate!.Devices is not { } fresh)
         {
-            return Outcome.NotApplicable("no fresh evidence is at hand to be compared with");
+            return Outcome.NotApplicable("there is no fresh evidence to compare with");
         }
 
         if (candidate.WhyUnproven is { } whyNot)
@@ -293,12 +293,12 @@ internal static class BootAppraisal
         var found = fresh.Select(id => id.ToString()).Order(StringComparer.Ordinal).ToArray();
         return named is null ? (candidate.Gate.Outcome is GateOutcome.NoGpu && found.Length == 0 ? Outcome.Held("none") : Outcome.Failed("the boot event names no device", "none", Brief(found)))
             : named.AsSpan().SequenceEqual(found) ? Outcome.Held($"{named.Length} of {named.Length}")
-            : Outcome.Failed("the devices that answer now are not those that were verified at boot: a device was swapped, added or left out", Brief(found), Brief(named));
+            : Outcome.Failed("the devices that answer now are not those that were verified at boot: a device was swapped, added or removed", Brief(found), Brief(named));
     }
 
     private static Outcome Named(Candidate candidate, Digest? expected, Digest? found, string what)
     {
-        return expected is not { } wanted ? (found is null ? Outcome.NotApplicable($"no {what} is asked for") : Outcome.NotApplicable($"no {what} is asked for; the log names {found}"))
+        return expected is not { } wanted ? (found is null ? Outcome.NotApplicable($"no {what} is asked for") : Outcome.NotApplicable($"no {what} is required; the log names {found}"))
             : candidate.WhyUnproven is { } whyNot ? Outcome.Failed(whyNot, "not known", wanted.ToString())
             : found is not { } digest ? Outcome.Failed($"no {what} was measured before the boundary", "absent", wanted.ToString())
             : digest == wanted ? Outcome.Held(digest.ToString())

@@ -99,7 +99,7 @@ internal sealed record BootFacts
         var debug = log.Bank.Of("UEFI Debug Mode"u8);
         if (events.Any(item => log.DigestOf(item) == debug))
         {
-            return (SecureBootState.Off, "UEFI Debug Mode is on");
+            return (SecureBootState.Off, "UEFI debug mode is on");
         }
 
         // The variable is searched for by the digests of the values that firmware gives it when it verifies nothing. So calling its event
@@ -118,18 +118,18 @@ internal sealed record BootFacts
         var read = before.Select(item => VariableOf(item, log)).ToArray();
         if (WhichMayBeHidden(before, read, log) is { } hidden)
         {
-            return (SecureBootState.NotTold, $"the data of event {hidden.Number} are not what was measured, and it could be the variable");
+            return (SecureBootState.NotTold, $"the data of event {hidden.Number} do not match their measured digests, and it could be the variable");
         }
 
         var variables = read.OfType<UefiVariable>().ToArray();
         var wrong = s_policy.Where(wanted => variables.Count(variable => variable.Vendor == wanted.Vendor && variable.Name == wanted.Name) != 1).Select(wanted => wanted.Name).ToArray();
         if (wrong.Length > 0)
         {
-            return (SecureBootState.NotTold, $"{string.Join(", ", wrong)} stand not exactly once before the separator, with their own digest");
+            return (SecureBootState.NotTold, $"{string.Join(", ", wrong)} must each appear exactly once before the separator, with a matching digest");
         }
 
         var value = variables.Single(variable => variable.Vendor == UefiVariable.Global && variable.Name == SecureBootName).Data.Span;
-        return value is [1] ? (SecureBootState.On, "SecureBoot is 01") : (SecureBootState.NotTold, "SecureBoot has a value of its own");
+        return value is [1] ? (SecureBootState.On, "SecureBoot is 01") : (SecureBootState.NotTold, "SecureBoot has an undefined value");
     }
 
     // By data and digest, whatever type the log gives the event.

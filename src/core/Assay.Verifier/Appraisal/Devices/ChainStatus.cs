@@ -77,8 +77,8 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
 
     public Outcome Current(CertificationPath path, bool isRim) =>
         PathValidity.Judge(path, expected.Basis.Time.Instant, isRim
-            ? "fetch the RIM again, NVIDIA signs the same id anew before its signer ends"
-            : "the device's certificates cannot be renewed in the field, ask its manufacturer");
+            ? "fetch the RIM again: NVIDIA re-signs the same id before its signer expires"
+            : "device certificates cannot be renewed in the field: ask the manufacturer");
 
     /// <summary>Asks about every certificate of the path, from the root down as NVIDIA does.</summary>
     /// <param name="path">The path.</param>
@@ -89,7 +89,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
         var status = ChainStatus.Unasked(path, expected.Basis.Time.Instant);
         if (expected.Basis.Revocation is not RevocationChecking.Required)
         {
-            var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
+            var waived = Outcome.Waived("revocation was not checked: a revoked certificate would pass");
             return new RevocationOutcomes(status, waived, waived, waived);
         }
 
@@ -137,7 +137,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
     // A hold may be tolerated, an answer past its time may not: the hold may have become a revocation since.
     private static Outcome StatusIsCurrent(ImmutableArray<Answer> answers) =>
         answers.FirstOrDefault(IsStale) is { } stale ? Outcome.Failed($"{stale.Name}: {stale.Judgement!.WhyNot ?? "the answer is not current"}")
-        : answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an authentic answer")
+        : answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("some certificates have no authentic answer")
         : Outcome.Held();
 
     // Revoked and unknown are said elsewhere, however old the answer is.
@@ -156,7 +156,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
 
         var held = answers.FirstOrDefault(answer => answer.MayBeHeld && answer.Judgement?.State is RevocationState.Hold);
         return held is null
-            ? answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("not every certificate has an answer") : Outcome.Held()
+            ? answers.Any(answer => answer.Judgement is null) ? Outcome.Stopped("some certificates have no answer") : Outcome.Held()
             : expected.DangerouslyAcceptHeldRimSigner ? Outcome.Waived($"{held.Name}: {held.Judgement!.WhyNot}, and holds are tolerated")
             : Outcome.Failed($"{held.Name}: {held.Judgement!.WhyNot} (certificateHold; NVIDIA holds the signers of drivers that are not released)");
     }

@@ -5,7 +5,7 @@ namespace Assay.Appraisal.Devices;
 
 /// <summary>
 /// What the older claims are derived from: the findings about one device, by id. A claim holds only where its checks held; a check that
-/// was waived, stopped or does not apply makes it false. Which claim rests on which check stands in docs/claims.md.
+/// was waived, stopped or does not apply makes it false. Which claim rests on which check stands in docs/reference/claims.md.
 /// </summary>
 internal sealed class ClaimsBasis(DeviceResult result)
 {

@@ -88,7 +88,7 @@ internal static class DeviceAppraisal
             ? protectedPcie == (fields.Mode is GpuMode.Ppcie)
                 ? Outcome.Held(fields.Mode.ToString().ToUpperInvariant())
                 : Outcome.Failed("PROTECTED_PCIE_STATUS and FEATURE_FLAG contradict each other", $"{fields.Mode}, protected PCIe {(protectedPcie ? "on" : "off")}")
-            : Outcome.NotApplicable("the report does not tell the mode twice");
+            : Outcome.NotApplicable("the report does not state the mode twice");
     }
 
     private static Outcome SwitchPdiMatches(Candidate candidate) => candidate.Device switch
@@ -97,7 +97,7 @@ internal static class DeviceAppraisal
         { Fields.OwnPdi: null } => Outcome.NotApplicable("the report names no PDI"),
         { Identity.Pdi: null } => Outcome.NotApplicable("the certificate names no PDI"),
         var device when device.Fields.OwnPdi == device.Identity.Pdi => Outcome.Held($"{device.Identity.Pdi}"),
-        var device => Outcome.Failed("the report is of another switch than its certificate", $"{device.Fields.OwnPdi}", $"{device.Identity.Pdi}"),
+        var device => Outcome.Failed("the report belongs to another switch than its certificate", $"{device.Fields.OwnPdi}", $"{device.Identity.Pdi}"),
     };
 
     // Asked apart from the missing RIM: that the source knows other versions for this very board tells what to do about it.
@@ -106,7 +106,7 @@ internal static class DeviceAppraisal
         var need = candidate.Rims.Select(rim => rim.Requirement).FirstOrDefault(requirement => requirement.Role is RimRole.Vbios or RimRole.SwitchBios);
         if (need?.Id is not { } id || !RimIds.TryParse(id, out var needed))
         {
-            return Outcome.NotApplicable("no RIM id follows from the report");
+            return Outcome.NotApplicable("the report does not yield a RIM id");
         }
 
         if (candidate.Collateral.Rims.ContainsKey(id))
@@ -119,14 +119,14 @@ internal static class DeviceAppraisal
             .Order(StringComparer.Ordinal).ToArray();
         return newer.Length > 0
             ? Outcome.Missing($"VBIOS {need.Version} is outdated: the RIM source has no RIM for it, and lists {string.Join(", ", newer.Take(3))} for the same board; update the VBIOS")
-            : Outcome.Missing($"no RIM for VBIOS {need.Version} was had: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked"}");
+            : Outcome.Missing($"no RIM for VBIOS {need.Version} could be fetched: {candidate.Collateral.RimFaults.GetValueOrDefault(id) ?? "no RIM source was asked"}");
     }
 
     private static Outcome NvDec0IsReported(Candidate candidate) => candidate.Device switch
     {
         { Fields.NvDec0Enabled: { } enabled } => Outcome.Held(enabled ? "enabled" : "disabled: a difference at index 35 does not count"),
         { Report.Opaque.Form: OpaqueForm.Absent } => Outcome.NotApplicable("the report has no opaque data"),
-        _ => Outcome.Failed("NVDEC0_STATUS is absent: whether index 35 counts cannot be told", "absent", "0xAA or 0x55"),
+        _ => Outcome.Failed("NVDEC0_STATUS is absent: it is not known whether index 35 counts", "absent", "0xAA or 0x55"),
     };
 
     private static Outcome NoConflict(Candidate candidate) =>

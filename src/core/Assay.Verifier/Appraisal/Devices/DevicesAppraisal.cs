@@ -19,7 +19,7 @@ public static class DevicesAppraisal
 {
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
-        new(Checks.CheckIds.SetDevicesPresent, candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence: an empty set proves nothing") : Outcome.Held($"{candidate.Devices.Length}")),
+        new(Checks.CheckIds.SetDevicesPresent, candidate => candidate.Devices.IsEmpty ? Outcome.Failed("there is no evidence") : Outcome.Held($"{candidate.Devices.Length}")),
         new(Checks.CheckIds.SetDevicesDistinct, candidate => candidate.OfAll(DevicesAreDistinct(candidate))),
         new(Checks.CheckIds.SetNonceSame, candidate => candidate.OfAll(NonceIsOne(candidate))),
         new(Checks.CheckIds.SetModeSame, candidate => candidate.OfAll(ModeIsOne(candidate))),
@@ -27,9 +27,9 @@ public static class DevicesAppraisal
         new(Checks.CheckIds.TopologySwitchesMatch, candidate => Topology.GpusNameTheSwitches(candidate.Devices)),
         new(Checks.CheckIds.TimeSourceChosen, TimeIsChosen),
         new(Checks.CheckIds.TimeFloorRespected, TimeIsPlausible),
-        new(Checks.CheckIds.RevocationChosen, candidate => candidate.Expected.Basis.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+        new(Checks.CheckIds.RevocationChosen, candidate => candidate.Expected.Basis.Revocation is RevocationChecking.None ? Outcome.Failed("no choice about revocation was made: require revocation checking, or skip it by name")
             : candidate.Expected.Basis.Revocation is RevocationChecking.Required ? Outcome.Held()
-            : Outcome.Waived("revocation was skipped, and that is accepted")),
+            : Outcome.Waived("revocation was skipped; you accept that")),
     ];
 
     /// <summary>Every check id there is, in the order in which checks run.</summary>
@@ -120,7 +120,7 @@ public static class DevicesAppraisal
         var repeated = candidate.Authentic.GroupBy(device => device.Device!.Identity.Id).FirstOrDefault(group => group.Count() > 1);
         return repeated is null
             ? Outcome.Held($"{candidate.Authentic.Count()}")
-            : Outcome.Failed($"devices {string.Join(", ", repeated.Select(device => device.Index))} are one and the same ({repeated.First().Device!.Identity.HardwareModel}, identity {repeated.Key.ToString()[..16]}…): a report was repeated");
+            : Outcome.Failed($"devices {string.Join(", ", repeated.Select(device => device.Index))} are the same device ({repeated.First().Device!.Identity.HardwareModel}, identity {repeated.Key.ToString()[..16]}…): a report was repeated");
     }
 
     private static Outcome NonceIsOne(Candidate candidate)
@@ -128,7 +128,7 @@ public static class DevicesAppraisal
         var nonces = candidate.Authentic.Select(device => device.Device!.Report.Nonce).Distinct().ToArray();
         return nonces.Length < 2
             ? Outcome.Held()
-            : Outcome.Failed("the reports answer different challenges: they are not of one moment", string.Join(", ", nonces.Take(3).Select(nonce => nonce.ToString())), "one nonce for all");
+            : Outcome.Failed("the reports answer different challenges: they were not made together", string.Join(", ", nonces.Take(3).Select(nonce => nonce.ToString())), "one nonce for all");
     }
 
     // FEATURE_FLAG tells the mode from driver 580 on, and one driver serves all GPUs of a VM: some telling and others not are of
@@ -142,7 +142,7 @@ public static class DevicesAppraisal
         return modes switch
         {
             [] => Outcome.NotApplicable("no GPU is authentic"),
-            [GpuMode.NotReported] => Outcome.NotApplicable("the reports do not tell the mode"),
+            [GpuMode.NotReported] => Outcome.NotApplicable("the reports do not state the mode"),
             [var mode] => Outcome.Held(mode.ToString().ToUpperInvariant()),
             _ => Outcome.Failed("GPUs of one machine are in different modes", string.Join(", ", modes).ToUpperInvariant(), "one mode for all"),
         };
@@ -152,7 +152,7 @@ public static class DevicesAppraisal
     {
         TimeSource.System => Outcome.Held("the system clock"),
         TimeSource.Stated => Outcome.Held("stated by the relying party"),
-        _ => Outcome.Failed("nothing chosen is refused: say by which clock to judge"),
+        _ => Outcome.Failed("no time was chosen: state by which clock to judge"),
     };
 
     private static Outcome TimeIsPlausible(Candidate candidate)
@@ -162,7 +162,7 @@ public static class DevicesAppraisal
             .Select(chain => chain.LatestStatement).Append(time.InitialFloor).Max();
         return floor - time.Instant <= RevocationJudgement.ClockSkewTolerance
             ? Outcome.Held(Utc.Text(time.Instant))
-            : Outcome.Failed("the clock is behind what has already happened: set it", Utc.Text(time.Instant), $"at least {Utc.Text(floor)}");
+            : Outcome.Failed("the clock is behind events that have already happened: set it", Utc.Text(time.Instant), $"at least {Utc.Text(floor)}");
     }
 
     private static ImmutableArray<string> Weakenings(ImmutableArray<DeviceResult> devices, DeviceExpectations expected)

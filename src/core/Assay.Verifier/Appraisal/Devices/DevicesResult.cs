@@ -14,6 +14,9 @@ public sealed record MissingItem(string Kind, string Id, string Reason, int Devi
     /// <summary>The whole address at which NVIDIA serves it (OCSP is asked by POST); null for simulated devices, and where there is none.</summary>
     public string? Url { get; init; }
 
+    /// <summary>The option of <c>assay verify</c> that has the manufacturer asked for it; null where there is no address.</summary>
+    public string? FetchOption => Url is null ? null : Kind is "rim" ? "--rim-url nvidia" : "--ocsp-url nvidia";
+
     /// <summary>Of a RIM: the ids nearest to it that the source does have for the same chip and board; empty where it has none or cannot list.</summary>
     public ImmutableArray<string> Nearest { get; init; } = [];
 }

@@ -45,7 +45,7 @@ internal static class ReferencePlan
             return new(need.Role, null, null, why, CorimOnly: true);
         }
 
-        return LacksBoard(pattern, fields) ? new(need.Role, null, null, "the report names no board: PROJECT, PROJECT_SKU and CHIP_SKU are needed")
+        return LacksBoard(pattern, fields) ? new(need.Role, null, null, "the report does not name its board: PROJECT, PROJECT_SKU and CHIP_SKU are needed")
             : version is null ? new(need.Role, null, null, $"the report names no {(need.Role is RimRole.Driver ? "driver version" : "VBIOS version")}")
             : RimIds.TryMake(pattern, fields, out var id, out var fault) ? new(need.Role, id.ToString(), version)
             : new(need.Role, null, null, $"the report's fields yield no RIM id: {fault}");

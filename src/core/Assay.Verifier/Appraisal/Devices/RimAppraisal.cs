@@ -178,7 +178,7 @@ internal static class RimAppraisal
     private static Outcome VersionMatches(Candidate candidate) =>
         candidate.Rim is not { } rim ? candidate.Stopped
         : rim.Document.ColloquialVersion == candidate.Requirement.Version ? Outcome.Held(rim.Document.ColloquialVersion)
-        : Outcome.Failed("the RIM is of another version than the report", rim.Document.ColloquialVersion, candidate.Requirement.Version);
+        : Outcome.Failed("the RIM is for another version than the report's", rim.Document.ColloquialVersion, candidate.Requirement.Version);
 
     private static Outcome NotRevoked(Candidate candidate)
     {

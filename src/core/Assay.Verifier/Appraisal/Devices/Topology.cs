@@ -41,7 +41,7 @@ internal static class Topology
         var attested = devices.Where(device => device.Kind == namedKind).Select(device => device.Device!.Identity.Pdi).ToArray();
         if (attested.Any(pdi => pdi is null))
         {
-            return Outcome.Failed($"the certificate of one of the {word} carries no PDI: who it is cannot be told");
+            return Outcome.Failed($"the certificate of one of the {word} carries no PDI, so the device cannot be identified");
         }
 
         var expected = attested.Select(pdi => pdi!.Value).ToImmutableHashSet();

@@ -37,7 +37,7 @@ public static class MachineAppraisal
         ArgumentNullException.ThrowIfNull(expected.Basis.Time);
         if (evidence.Devices.IsDefault || evidence.Devices.Contains(null!))
         {
-            throw new ArgumentException("devices were never set: an empty array says that none is shown", nameof(evidence));
+            throw new ArgumentException("devices were never set: pass an empty array to say that there are none", nameof(evidence));
         }
 
         machine = TryBind(evidence, expected, out var key, out fault) ? new AuthenticatedMachine(evidence, expected, key, cache) : null;
@@ -112,7 +112,7 @@ public static class MachineAppraisal
         Basis = expected.Basis,
         Cpu = processor,
         Boot = !logs.IsDefaultOrEmpty ? JudgeLog(logs, processor, devices, boot)
-            : boot.IsStated ? BootAppraisal.WithoutRegisters("a boot log is demanded, and none is shown", stopped: false)
+            : boot.IsStated ? BootAppraisal.WithoutRegisters("a boot log is required, but none was given", stopped: false)
             : null,
         Stated = Stated(expected, boot),
         Key = expected.Key,
@@ -132,13 +132,13 @@ public static class MachineAppraisal
         if (cpu is { Registers: null, Tpm: { Quote: null } vtpm } && vtpm.Findings.IsPassed())
         {
             return boot.IsStated
-                ? BootAppraisal.WithoutRegisters("the PCRs are of a vTPM whose paravisor no reference value names, so nothing explains the boot", stopped: false)
-                : BootAppraisal.NotBelieved("the PCRs are of a vTPM whose paravisor no reference value names: the log is not looked at");
+                ? BootAppraisal.WithoutRegisters("no reference value names the paravisor of the vTPM that holds the PCRs, so nothing explains the boot", stopped: false)
+                : BootAppraisal.NotBelieved("no reference value names the paravisor of the vTPM that holds the PCRs: the log is not evaluated");
         }
 
         if (cpu?.Registers is not { } registers)
         {
-            return cpu is null ? BootAppraisal.WithoutRegisters("a boot log without a processor's evidence is a story: nobody signed the registers that it explains", stopped: false)
+            return cpu is null ? BootAppraisal.WithoutRegisters("a boot log proves nothing without processor evidence: its registers are not signed", stopped: false)
                 : cpu is { Tee.Technology.WhyNoRegisters: { } whyNone, Tpm: null } ? BootAppraisal.WithoutRegisters(whyNone, stopped: false)
                 : BootAppraisal.WithoutRegisters("the registers are not authentic", stopped: true);
         }
@@ -150,7 +150,7 @@ public static class MachineAppraisal
         if (!TryJoin(logs, out var log, out var unreadable))
         {
             return unreadable is { } bytes ? BootAppraisal.Appraise(bytes, registers, expected)
-                : BootAppraisal.WithoutRegisters("the logs are of registers of different kinds, or hold more events together than are read", stopped: false);
+                : BootAppraisal.WithoutRegisters("the logs cover different kinds of registers, or hold more events together than the limit", stopped: false);
         }
 
         // On Azure's TDX registers of two kinds were signed; the log tells which of them it explains.

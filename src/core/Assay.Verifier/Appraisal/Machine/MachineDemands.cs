@@ -46,6 +46,9 @@ internal sealed record MachineDemands
     /// <summary>The binding that is demanded. Less than <see cref="GpuBinding.BootEvent"/> is a weakening that the result names.</summary>
     public required GpuBinding DangerouslyAcceptedBinding { get; init; }
 
+    /// <summary>Whether <see cref="DangerouslyAcceptedBinding"/> is what holds where nothing is said of a binding: words about it call it no demand.</summary>
+    public bool BindingIsDefault { get; init; }
+
     /// <summary>Whether the challenge, or the report data, is the relying party's own: without it nothing is fresh.</summary>
     public bool Challenged { get; init; }
 

@@ -105,15 +105,15 @@ public sealed record MachineExpectations
     public bool DangerouslyAcceptMaskedChipId { get; init; }
 
     /// <summary>
-    /// With a stated time: accepts text behind a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
+    /// With a stated time: accepts text after a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
     /// system's clock it is refused all the same.
     /// </summary>
-    public bool DangerouslyAcceptTextBehindQuote { get; init; }
+    public bool DangerouslyAcceptTextAfterQuote { get; init; }
 
     /// <summary>Whether anything is stated about a processor or the boot: then one must be shown.</summary>
     internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash or GpuBinding.BootEvent || Key is not null || ReportData is not null || References is not null
         || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty
-        || DangerouslyAcceptedTcbFrom is not null || DangerouslyAcceptedTcbGrace is not null || !RefusedAdvisories.IsDefaultOrEmpty || DangerouslyAcceptMaskedChipId || DangerouslyAcceptTextBehindQuote;
+        || DangerouslyAcceptedTcbFrom is not null || DangerouslyAcceptedTcbGrace is not null || !RefusedAdvisories.IsDefaultOrEmpty || DangerouslyAcceptMaskedChipId || DangerouslyAcceptTextAfterQuote;
 
     /// <summary>Whether anything but devices is asked about.</summary>
     internal bool IsAboutMoreThanDevices => StatesProcessor || Gpus is not null || Switches is not null || DangerouslyAcceptedBinding is not null;
@@ -148,7 +148,7 @@ public sealed record MachineExpectations
         DangerouslyAcceptedTcbGrace = DangerouslyAcceptedTcbGrace,
         RefusedAdvisories = RefusedAdvisories.IsDefault ? [] : RefusedAdvisories,
         DangerouslyAcceptMaskedChipId = DangerouslyAcceptMaskedChipId,
-        DangerouslyAcceptTextBehindQuote = DangerouslyAcceptTextBehindQuote,
+        DangerouslyAcceptTextAfterQuote = DangerouslyAcceptTextAfterQuote,
         MinimumEvaluationDataNumber = References?.MinimumEvaluationDataNumber ?? 0,
     };
 
@@ -167,6 +167,7 @@ public sealed record MachineExpectations
         DangerouslyAcceptNoCpuTee = true,
         RequiredBinding = RequiredBinding,
         DangerouslyAcceptedBinding = DangerouslyAcceptedBinding ?? (StatesProcessor ? GpuBinding.BootEvent : GpuBinding.None),
+        BindingIsDefault = RequiredBinding is null && DangerouslyAcceptedBinding is null,
         Challenged = key is null ? Nonce is not null || ReportData is not null : Challenge is not null,
         Platforms = References?.Platforms,
         Weakened = References is { IsSigned: false } ? [Weakening.ReferenceValuesUnsigned.Name] : [],

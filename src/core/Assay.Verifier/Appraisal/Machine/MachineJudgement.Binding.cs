@@ -29,8 +29,8 @@ internal static partial class MachineJudgement
         var nonce = key.DeviceNonce();
         var other = candidate.Devices.FirstOrDefault(device => device.Device is not { } authentic || !authentic.Report.Nonce.Equals(nonce));
         candidate.KeyBindsDevices = other is null;
-        return other is null ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} vouch for {key.Thumbprint}")
-            : Outcome.Failed($"device {other.Index} did not answer the nonce of this challenge and key: it vouches for another", other.Device?.Report.Nonce.ToString() ?? "not authentic", nonce.ToString());
+        return other is null ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} answer for the key {key.Thumbprint}")
+            : Outcome.Failed($"device {other.Index} did not answer the nonce of this challenge and key: it answered another", other.Device?.Report.Nonce.ToString() ?? "not authentic", nonce.ToString());
     }
 
     private static Outcome CpuNamesTheDevices(Candidate candidate)
@@ -45,8 +45,8 @@ internal static partial class MachineJudgement
         if (byTpm && (candidate.Tpm!.Quote is not { Key.Root: TpmRoot.InTee } || !IsOfTheCpu(candidate)))
         {
             return Outcome.Failed(candidate.Tpm!.Findings.IsPassed() && candidate.Tpm.Quote is null
-                ? "no reference value names the paravisor whose vTPM should vouch for the key: any root process of the guest could have made it up"
-                : "the vTPM that should vouch for the key is not in the TEE of this CPU's report");
+                ? "no reference value names the paravisor whose vTPM should certify the key: any root process in the guest could have forged it"
+                : "the vTPM that should certify the key is not in the TEE of this CPU's report");
         }
 
         found = byTpm ? candidate.Tpm!.Quote!.Quote.ExtraData.ToArray() : found;
@@ -54,7 +54,7 @@ internal static partial class MachineJudgement
         candidate.CpuBindsDevices = CryptographicOperations.FixedTimeEquals(found, expected);
         return candidate.CpuBindsDevices ? Outcome.Held("challenge, key and device evidence")
             : Outcome.Failed(
-                "the CPU's report was made for another challenge, another key or other devices: parts of two machines or sessions are shown together",
+                "the CPU's report was made for a different challenge, key or set of devices: parts of two machines or sessions were combined",
                 Convert.ToHexStringLower(found), Convert.ToHexStringLower(expected));
     }
 
@@ -63,24 +63,24 @@ internal static partial class MachineJudgement
     {
         if (candidate.Parts.Boot is not { } boot)
         {
-            return Outcome.NotApplicable("no boot log is given: nothing but the boot event of a measured gate binds a GPU to a VM");
+            return Outcome.NotApplicable("no boot log is given: only a measured gate's boot event binds a GPU to a VM");
         }
 
         if (!boot.CarriesBootEvent || boot.Log is not { } log)
         {
             var failed = boot.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-            return failed is not null ? Outcome.Failed($"the boot log carries no event that counts: {failed.Id}: {failed.Reason}") : Outcome.NotApplicable("no gate of ours is asked about, or its register is not the VM's own");
+            return failed is not null ? Outcome.Failed($"the boot log has no valid boot event: {failed.Id}: {failed.Reason}") : Outcome.NotApplicable("no boot gate is expected, or its register does not belong to the VM");
         }
 
         var whyNot = log.Quoted.Kind switch
         {
             RegisterKind.Rtmr => candidate.Tee?.Registers is not { } signed ? "no TDX quote is authentic"
                 : log.Quoted.Values.All(item => signed.Values.TryGetValue(item.Key, out var value) && value == item.Value) ? null
-                : "the log was compared with the registers of another quote",
+                : "the log was compared with another quote's registers",
             RegisterKind.Pcr => candidate.Tpm?.Quote is not { } quote ? "no TPM quote is authentic"
-                : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of one outside the TEE"
+                : !log.Quoted.IsInTee || !quote.Registers.IsInTee || !AreTheSame(log.Quoted, quote.Registers) ? "the log was compared with the registers of another TPM, or of a TPM outside the TEE"
                 : IsOfTheCpu(candidate) ? null
-                : "the TPM is in another VM's TEE: the hardware report that vouches for its key is not the one of this CPU",
+                : "the TPM is in another VM's TEE: its key is certified by a different hardware report than this CPU's",
             _ => "the log is about no registers",
         } ?? WhyNoKnownGate(candidate.Parts, log.Quoted.Kind);
         candidate.HasBootEvent = whyNot is null;
@@ -96,13 +96,13 @@ internal static partial class MachineJudgement
         var boot = kind is not RegisterKind.Pcr || (tpm is not null && tpm.Findings.Holds(Checks.CheckIds.TpmMeasurementsMatch));
         var isWhole = kind is RegisterKind.Pcr ? NamesTheKernel(tpm?.Boot) : kind is not RegisterKind.Rtmr || tee?.Known is { NamesKernel: true };
         var failed = parts.ProcessorFindings.FirstOrDefault(finding => finding.State is CheckState.Failed);
-        return kind is RegisterKind.Rtmr && tpm is not null ? "the RTMRs beside a vTPM are the paravisor's own: a gate of the guest writes a PCR"
-            : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), and its registers are worth no more than it"
+        return kind is RegisterKind.Rtmr && tpm is not null ? "next to a vTPM the RTMRs belong to the paravisor: a gate in the guest writes a PCR"
+            : failed is not null ? $"the processor's evidence did not pass ({failed.Id}), so its registers prove nothing"
             : image && boot && !isWhole ? kind is RegisterKind.Pcr
-                ? "the reference values do not name what firmware loaded, its kernel and what that was given (PCR 4, and 9, or 11 with 12), and any other could have written the event"
-                : "the reference values name the VM's firmware and not its kernel (RTMR1 and RTMR2), and any other could have written the event"
-            : !image ? "the VM's image is not known to be one of yours, and any other could have written the event: give reference values"
-            : !boot ? "what the TPM measured is not known to be a boot of yours, and any other could have written the event: give reference values with PCRs"
+                ? "the reference values do not cover the boot loader, the kernel and its arguments (PCR 4, and 9, or 11 with 12), so any other kernel could have written the event"
+                : "the reference values cover the VM's firmware but not its kernel (RTMR1 and RTMR2), so any other kernel could have written the event"
+            : !image ? "the VM's image is not one of your known images, so any other image could have written the event: give reference values"
+            : !boot ? "the TPM's measurements are not one of your known boots, so any other boot could have written the event: give reference values with PCRs"
             : null;
     }
 
@@ -131,7 +131,7 @@ internal static partial class MachineJudgement
 
         if (candidate.Devices.Length == 0)
         {
-            return Outcome.NotApplicable("no device answers now: the boot event alone is believed");
+            return Outcome.NotApplicable("no device answers now: the boot event is believed on its own");
         }
 
         string[] named = [.. candidate.Parts.Boot!.Record!.Attestation!.Devices.Select(device => device.Id.ToString()).Order(StringComparer.Ordinal)];
@@ -146,7 +146,7 @@ internal static partial class MachineJudgement
     {
         if (!candidate.HasBootEvent)
         {
-            return Outcome.NotApplicable("no boot event vouches for the mode");
+            return Outcome.NotApplicable("no boot event states the mode");
         }
 
         var cc = candidate.Parts.Boot!.Record!.Attestation!.Cc;
@@ -157,9 +157,9 @@ internal static partial class MachineJudgement
             { Mode: GpuMode.Spt or GpuMode.Mpt } => BootCcMode.On,
             _ => null,
         }).OfType<BootCcMode>().Distinct().ToArray();
-        return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not tell their mode; the measured guest says {cc}")
-            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc.ToString().ToLowerInvariant()}, vouched by the measured guest and signed by the GPUs' mode")
-            : Outcome.Failed("the guest's word about the GPUs' mode and what they sign about it disagree", string.Join(", ", signed), $"{cc}");
+        return signed.Length == 0 ? Outcome.NotApplicable($"the GPUs do not report their mode; the measured guest says {cc}")
+            : signed.All(mode => mode == cc) ? Outcome.Held($"{cc.ToString().ToLowerInvariant()}, stated by the measured guest and confirmed by the GPUs' signed mode")
+            : Outcome.Failed("the guest and the GPUs' signed reports disagree about the GPUs' mode", string.Join(", ", signed), $"{cc}");
     }
 
     private static Outcome LevelIsMet(Candidate candidate)
@@ -175,9 +175,10 @@ internal static partial class MachineJudgement
         // Only who says that no device is expected is asked for no binding. Where nothing was said of devices and none is shown, the verdict
         // says so in its weakenings; what was demanded of them all the same is not met by leaving them out.
         return !hasDevices && expected.RequiredBinding is null && expected.StatesNoDevice ? Outcome.NotApplicable("no device is expected")
-            : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device is shown, and none was asked about")
+            : !hasDevices && expected is { RequiredBinding: null, Gpus: null, Switches: null } && !candidate.Stated.HasFlag(Statements.Gate) ? Outcome.NotApplicable("no device evidence was given, and none was required")
             : candidate.Tee is { LacksCertificates: true } && candidate.Binding < wanted ? Outcome.Stopped("the CPU's report could not be judged: collateral is missing")
-            : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor's evidence is shown, and no binding was demanded" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
-            : Outcome.Failed(hasDevices ? "the devices are bound to the VM less than you demand" : "devices are demanded, and none is shown: what is left out is missing", hasDevices ? Word(candidate.Binding) : "no device", Word(wanted));
+            : hasDevices && candidate.Binding >= wanted ? (candidate.Binding is GpuBinding.BootEvent ? Outcome.Held(Word(candidate.Binding)) : Outcome.Waived(candidate.IsGpuOnly ? "none: no processor evidence was given, and no binding was required" : $"{Word(candidate.Binding)}; you accept {Word(wanted)}: a VM without a GPU can borrow another's answer"))
+            : !hasDevices ? Outcome.Failed("devices are required, but no device evidence was given", "no device", Word(wanted))
+            : Outcome.Failed(expected.BindingIsDefault ? "the devices are bound to the VM by less than a boot event, which is expected unless you say otherwise" : "the devices are bound to the VM less strongly than you require", Word(candidate.Binding), Word(wanted));
     }
 }

@@ -18,7 +18,7 @@ internal static partial class MachineJudgement
 {
     internal const string PartsPassedId = Checks.CheckIds.CompositePartsPassed;
 
-    // Ids appear in results, logs and docs/checks.md: add freely, never rename or reuse.
+    // Ids appear in results, logs and docs/reference/checks.md: add freely, never rename or reuse.
     private static readonly ImmutableArray<Check<Candidate>> s_checks =
     [
         new(Checks.CheckIds.CompositeCpuPresent, CpuIsPresent),
@@ -78,10 +78,10 @@ internal static partial class MachineJudgement
 
     private static Outcome CpuIsPresent(Candidate candidate) =>
         candidate.Tee is { } tee ? Outcome.Held(tee.Technology.Name)
-        : candidate.Parts.Cpu is not null ? Outcome.Failed("what is shown as a processor's evidence holds none that could be read")
-        : candidate.StatesProcessor ? Outcome.Failed("something is demanded of a processor or of the boot, and no processor's evidence is shown: what is left out is missing", "none", "a TDX quote or an SNP report")
-        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE, and none was asked about: the host can read what the VM reads")
-        : Outcome.Failed("there is no evidence of a CPU TEE: the host can read what the VM reads", "none", "a TDX quote or an SNP report");
+        : candidate.Parts.Cpu is not null ? Outcome.Failed("the processor evidence could not be read")
+        : candidate.StatesProcessor ? Outcome.Failed("you expect something of a processor or of the boot, and no processor evidence was given", "none", "a TDX quote or an SNP report")
+        : candidate.Expected.DangerouslyAcceptNoCpuTee ? Outcome.Waived("there is no CPU TEE evidence, and you did not ask for any: the host may be able to read what the VM reads")
+        : Outcome.Failed("there is no CPU TEE evidence: the host may be able to read what the VM reads", "none", "a TDX quote or an SNP report");
 
     private static Outcome PartsPassed(MachineParts parts, bool devicesAreAllowed)
     {
@@ -99,7 +99,7 @@ internal static partial class MachineJudgement
         var missing = given.Any(part => part.Findings!.Any(finding => finding.Cause is NotCheckedCause.Missing));
         var failed = open.Where(part => !missing || !part.Findings!.Any() || part.Findings!.Any(finding => finding.State is CheckState.Failed)).ToArray();
         return given.Length == 0 ? Outcome.Failed("there is no evidence at all")
-            : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass: nothing about the whole follows from what is not good in itself")
+            : failed.Length > 0 ? Outcome.Failed($"{Names(failed)} did not pass, so the machine as a whole cannot pass")
             : open.Length > 0 ? Outcome.Stopped($"{Names(open)} could not be judged: collateral is missing")
             : Outcome.Held(Names(given));
 
@@ -113,14 +113,14 @@ internal static partial class MachineJudgement
     // its word. What is left to ask is whether one was chosen.
     private static Outcome AnchorsAreChosen(Candidate candidate) => candidate.Parts.Basis.Trust.Kind switch
     {
-        TrustSetKind.None => Outcome.Failed("nothing chosen is refused: say under whose anchors is judged"),
+        TrustSetKind.None => Outcome.Failed("no trust anchors were chosen: state whose anchors to judge under"),
         TrustSetKind.BuiltIn => Outcome.Held("built-in"),
         TrustSetKind.Simulated => Outcome.Held("simulated"),
         _ => Outcome.Held("custom"),
     };
 
     private static Outcome TimeIsChosen(Candidate candidate) => candidate.Parts.Basis.Time is { Source: not TimeSource.None } time ? Outcome.Held(Utc.Text(time.Instant))
-        : Outcome.Failed("nothing chosen is refused: say by which clock is judged");
+        : Outcome.Failed("no time was chosen: state by which clock to judge");
 
     private static Outcome Count(Candidate candidate, DeviceKind kind, int? expected)
     {
@@ -129,18 +129,18 @@ internal static partial class MachineJudgement
         return expected is not { } wanted
             // A gate names exactly these devices; whose number nobody stated could all have been left out.
             ? kind is DeviceKind.Gpu && candidate.Stated.HasFlag(Statements.Gate)
-                ? Outcome.Failed("a boot gate is demanded, and no number of GPUs is stated: state how many must answer, 0 where none belongs to the machine", $"{found}", "a number")
-                : Outcome.NotApplicable($"{found}; no number is asked for")
+                ? Outcome.Failed("a boot gate is required, but the number of GPUs is not stated: state how many must answer (0 for a machine without GPUs)", $"{found}", "a number")
+                : Outcome.NotApplicable($"{found}; no number is required")
             : found == wanted ? Outcome.Held($"{found}")
-            : Outcome.Failed($"another number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
+            : Outcome.Failed($"a different number of {DeviceKindWords.Of(kind).Plural} answered than you expect", $"{found}", $"{wanted}");
     }
 
     // Ids are those of the certificates that verified the evidence: nothing that it says of itself counts, and no second certificate beside them.
     private static Outcome ProcessorIsKnown(Candidate candidate) => (candidate.Expected.Platforms, candidate.Tee) switch
     {
         (null, _) => Outcome.NotApplicable("no list of known platforms is given"),
-        (_, null) => Outcome.Failed("a list of known platforms is given, and no processor's evidence is shown", "none", "a listed platform"),
-        (_, { IsAuthentic: false } tee) => Outcome.Stopped($"{tee.Technology.EvidenceName} is not authentic: it names no machine"),
+        (_, null) => Outcome.Failed("a list of known platforms is given, but no processor evidence", "none", "a listed platform"),
+        (_, { IsAuthentic: false } tee) => Outcome.Stopped($"{tee.Technology.EvidenceName} is not authentic, so it does not identify a machine"),
         ({ } known, { } tee) => tee.PlatformAmong(known),
     };
 
@@ -155,12 +155,12 @@ internal static partial class MachineJudgement
         if (candidate.Devices.IsEmpty)
         {
             return known.Devices.IsEmpty || candidate.Expected.StatesNoDevice ? Outcome.NotApplicable("no device is shown")
-                : Outcome.Failed("devices are listed as known, and none is shown: state that no device is expected where none belongs to the machine", "none", $"some of {known.Devices.Length} listed");
+                : Outcome.Failed("known devices are listed, but no device evidence was given: state that you expect no device if the machine has none", "none", $"some of {known.Devices.Length} listed");
         }
 
         var unknown = candidate.Devices.Where(device => device.Device is not { } authentic || !known.Devices.Contains(authentic.Identity.Id)).ToArray();
         return unknown.Length == 0 ? Outcome.Held($"{candidate.Devices.Length} of {candidate.Devices.Length} listed")
-            : known.Devices.IsEmpty ? Outcome.Failed("the list of known platforms has no devices, and some are shown: a kind without a list has no known machine", $"{unknown.Length} devices", "platforms.devices")
+            : known.Devices.IsEmpty ? Outcome.Failed("the list of known platforms has no devices, so no device can be known", $"{unknown.Length} devices", "platforms.devices")
             : Outcome.Failed(
                 $"device {string.Join(", ", unknown.Select(device => device.Index))}: not among the known platforms",
                 Brief(unknown.Select(device => device.Device?.Identity.Id.ToString() ?? "not authentic")), $"one of {known.Devices.Length} listed");

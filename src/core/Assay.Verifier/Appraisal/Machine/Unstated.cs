@@ -3,7 +3,7 @@ using Assay.Checks;
 namespace Assay.Appraisal.Machine;
 
 /// <summary>
-/// What a secret needs (docs/threat-model.md) and the relying party did not state: it is in the weakenings of every verdict, whatever was
+/// What a secret needs (docs/security/threat-model.md) and the relying party did not state: it is in the weakenings of every verdict, whatever was
 /// shown, so that leaving evidence out never makes them fewer (S-10a).
 /// </summary>
 internal static class Unstated

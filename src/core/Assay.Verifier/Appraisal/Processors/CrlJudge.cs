@@ -25,7 +25,7 @@ internal sealed class CrlJudge(TrustBasis basis, VerifierCache cache)
 {
     private readonly DateTimeOffset _at = basis.Time.Instant;
 
-    public Outcome Current(CertificationPath path) => PathValidity.Judge(path, _at, "fetch what it signed, or the certificate, again");
+    public Outcome Current(CertificationPath path) => PathValidity.Judge(path, _at, "fetch the certificate, or what it signed, again");
 
     /// <summary>Whether something that is valid from one instant to another is valid now.</summary>
     public Outcome Within(DateTimeOffset issued, DateTimeOffset nextUpdate, string what) =>
@@ -38,7 +38,7 @@ internal sealed class CrlJudge(TrustBasis basis, VerifierCache cache)
     {
         if (basis.Revocation is not RevocationChecking.Required)
         {
-            var waived = Outcome.Waived("revocation was not asked about: a revoked certificate would pass");
+            var waived = Outcome.Waived("revocation was not checked: a revoked certificate would pass");
             return new CrlOutcomes(waived, waived, DateTimeOffset.MinValue);
         }
 
@@ -53,7 +53,7 @@ internal sealed class CrlJudge(TrustBasis basis, VerifierCache cache)
             : stale is not null ? Outcome.Stopped("a revocation list is not current")
             : Outcome.Held($"{answers.Length} current signed lists");
         var current = stale is not null ? Outcome.Failed($"{stale.Name}: the revocation list is not current: {stale.Judgement!.WhyNot ?? stale.Judgement.Currency.ToString()}")
-            : invalid is not null || missing is not null ? Outcome.Stopped("not every certificate has an authentic revocation list")
+            : invalid is not null || missing is not null ? Outcome.Stopped("some certificates have no authentic revocation list")
             : Outcome.Held();
         return new CrlOutcomes(notRevoked, current, answers.Select(answer => answer.ThisUpdate).DefaultIfEmpty(DateTimeOffset.MinValue).Max());
     }

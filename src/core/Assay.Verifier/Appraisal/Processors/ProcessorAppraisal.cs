@@ -43,7 +43,7 @@ internal static class ProcessorAppraisal
     }
 
     private static TeeTechnology Of(ProcessorEvidenceKind kind) =>
-        TeeTechnology.All.FirstOrDefault(technology => technology.Kind == kind) ?? throw new ArgumentException("the evidence is of no known technology", nameof(kind));
+        TeeTechnology.All.FirstOrDefault(technology => technology.Kind == kind) ?? throw new ArgumentException("the evidence is of an unknown technology", nameof(kind));
 
     // The paravisor's hardware report names the vTPM's key; the challenge is in the vTPM's quote. Each is worth nothing without the other.
     private static AuthenticatedProcessor OfAzure(AuthenticatedProcessor processor, VerifierCache cache)
@@ -55,7 +55,7 @@ internal static class ProcessorAppraisal
 
         if (!HclReport.TryParse(azure.HclReport.Span, out var hcl, out fault) || (hcl.Tee is HclTee.Tdx) != azure.TdQuote.HasValue)
         {
-            return processor with { ContainerFindings = [Outcome.Failed(fault?.ToString() ?? $"the HCL report is of {hcl!.Tee}, another TEE than what stands beside it").Named(AzureIsWellFormed)] };
+            return processor with { ContainerFindings = [Outcome.Failed(fault?.ToString() ?? $"the HCL report is of {hcl!.Tee}, a different TEE than the evidence given with it").Named(AzureIsWellFormed)] };
         }
 
         var question = new TeeQuestion(processor.Asked, ReportData.OfExactly(hcl.ExpectedReportData()), BesideVtpm: true, Leaf: azure.Vcek);
@@ -67,7 +67,7 @@ internal static class ProcessorAppraisal
     {
         if (tee.LacksCertificates)
         {
-            return TpmAppraisal.Stop("the hardware report that names the vTPM's key could not be judged: certificates are missing");
+            return TpmAppraisal.Stop("the hardware report for the vTPM's key could not be verified: certificates are missing");
         }
 
         var tpm = new TpmExpectations

@@ -72,10 +72,10 @@ internal sealed record ProcessorExpectations
     public bool DangerouslyAcceptMaskedChipId { get; init; }
 
     /// <summary>
-    /// With a stated time: accepts text behind a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
+    /// With a stated time: accepts text after a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
     /// system's clock it is refused all the same.
     /// </summary>
-    public bool DangerouslyAcceptTextBehindQuote { get; init; }
+    public bool DangerouslyAcceptTextAfterQuote { get; init; }
 
     /// <summary>The lowest tcbEvaluationDataNumber of Intel's statements that is believed (S-17); 0 for any.</summary>
     public int MinimumEvaluationDataNumber { get; init; }

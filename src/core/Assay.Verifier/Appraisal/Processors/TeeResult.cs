@@ -89,7 +89,7 @@ public sealed record TcbPart(string Name, string Title, TcbJudgement Judgement);
 /// <param name="NamesKernel">Whether it names what the firmware boots, and not the firmware alone.</param>
 internal sealed record KnownImage(string Name, bool IsParavisor, bool NamesKernel);
 
-/// <summary>What may be said about one authentic guest. Names in JSON are the wire contract: docs/claims.md lists them.</summary>
+/// <summary>What may be said about one authentic guest. Names in JSON are the wire contract: docs/reference/claims.md lists them.</summary>
 public abstract record TeeClaims
 {
     private protected TeeClaims()

@@ -11,7 +11,7 @@ namespace Assay.Appraisal.Processors;
 
 /// <summary>
 /// One technology of confidential VMs: what its evidence is called, which of its checks answer the questions about a whole machine, and the
-/// two steps of its appraisal. A further one is a row here (docs/adding-a-processor.md).
+/// two steps of its appraisal. A further one is a row here (docs/development/adding-a-processor.md).
 /// </summary>
 internal abstract class TeeTechnology
 {

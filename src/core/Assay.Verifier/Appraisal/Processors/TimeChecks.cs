@@ -14,18 +14,18 @@ internal sealed record TimeGround(EvaluationTime Time, RevocationChecking Revoca
     // The ids are those of the set: one question, whoever asks it.
     public static ImmutableArray<Check<TimeGround>> Checks { get; } =
     [
-        new(CheckIds.TimeSourceChosen, ground => ground.Time.Source is TimeSource.None ? Outcome.Failed("nothing chosen is refused: say by which clock is judged") : Outcome.Held(ground.Time.Source.ToString())),
+        new(CheckIds.TimeSourceChosen, ground => ground.Time.Source is TimeSource.None ? Outcome.Failed("no time was chosen: state by which clock to judge") : Outcome.Held(ground.Time.Source.ToString())),
         new(CheckIds.TimeFloorRespected, FloorIsRespected),
-        new(CheckIds.RevocationChosen, ground => ground.Revocation is RevocationChecking.None ? Outcome.Failed("nothing chosen is refused: require revocation checking, or skip it by name")
+        new(CheckIds.RevocationChosen, ground => ground.Revocation is RevocationChecking.None ? Outcome.Failed("no choice about revocation was made: require revocation checking, or skip it by name")
             : ground.Revocation is RevocationChecking.Required ? Outcome.Held()
-            : Outcome.Waived("revocation was skipped, and that is accepted")),
+            : Outcome.Waived("revocation was skipped; you accept that")),
     ];
 
     private static Outcome FloorIsRespected(TimeGround ground)
     {
         var floor = ground.LatestStatement > ground.Time.InitialFloor ? ground.LatestStatement : ground.Time.InitialFloor;
         return floor - ground.Time.Instant > RevocationJudgement.ClockSkewTolerance
-            ? Outcome.Failed("the clock is behind what verified, or behind the release of this software", Utc.Text(ground.Time.Instant), $"at least {Utc.Text(floor)}")
+            ? Outcome.Failed("the clock is behind the dates of verified items, or behind the release of this software", Utc.Text(ground.Time.Instant), $"at least {Utc.Text(floor)}")
             : Outcome.Held();
     }
 }

@@ -27,17 +27,17 @@ internal static class SnpAppraisal
         new(Checks.CheckIds.SnpTcbConsistent, TcbIsConsistent),
         new(Checks.CheckIds.SnpTcbAccepted, TcbIsAccepted),
         new(Checks.CheckIds.SnpDebugOff, candidate => !candidate.Report.Policy.Debug ? Outcome.Held()
-            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the guest is under debug, its host reads its memory, and that is accepted")
-            : Outcome.Failed("the guest is under debug (POLICY.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
+            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the guest is in debug mode and its host can read its memory; you accept that")
+            : Outcome.Failed("the guest is in debug mode (POLICY.DEBUG): its host can read and write its memory", "DEBUG", "no DEBUG")),
         new(Checks.CheckIds.SnpPolicyKnown, candidate => candidate.Report.Policy is { Unknown: 0, MustBeOne: true } ? Outcome.Held($"{candidate.Report.Policy.Value:x}")
-            : Outcome.Failed("POLICY has bits without a name, or lacks bit 17: what it permits the host is not known", $"{candidate.Report.Policy.Value:x}", "known bits, 17 among them")),
+            : Outcome.Failed("POLICY has undefined bits, or lacks bit 17: what it permits the host is not known", $"{candidate.Report.Policy.Value:x}", "known bits, 17 among them")),
         new(Checks.CheckIds.SnpPolicyEnforced, PolicyIsEnforced),
         new(Checks.CheckIds.SnpPlatformKnown, candidate => candidate.Report.PlatformInfo.Unknown == 0 ? Outcome.Held($"{candidate.Report.PlatformInfo.Value:x}")
             // They inform, and permit the host nothing: genuine hardware that is newer than this program is not refused for them.
-            : Outcome.Waived($"PLATFORM_INFO has bits without a name ({candidate.Report.PlatformInfo.Unknown:x}): a newer Assay may know them")),
+            : Outcome.Waived($"PLATFORM_INFO has undefined bits ({candidate.Report.PlatformInfo.Unknown:x}): try a newer Assay")),
         new(Checks.CheckIds.SnpMigrationAgentOff, MigrationAgentIsOff),
         new(Checks.CheckIds.SnpVmplAccepted, candidate => candidate.Expected.AcceptedVmpls.Contains(candidate.Report.Vmpl) ? Outcome.Held($"{candidate.Report.Vmpl}")
-            : Outcome.Failed("the report was asked for at another privilege level", $"VMPL {candidate.Report.Vmpl}", candidate.Expected.AcceptedVmpls.IsEmpty ? "nothing was chosen" : $"VMPL {string.Join(" or ", candidate.Expected.AcceptedVmpls)}")),
+            : Outcome.Failed("the report was requested at another privilege level", $"VMPL {candidate.Report.Vmpl}", candidate.Expected.AcceptedVmpls.IsEmpty ? "nothing was chosen" : $"VMPL {string.Join(" or ", candidate.Expected.AcceptedVmpls)}")),
         new(Checks.CheckIds.SnpMeasurementMatch, MeasurementMatches),
     ];
 
@@ -116,8 +116,8 @@ internal static class SnpAppraisal
         var (report, product) = (candidate.Report, candidate.Product);
         var reserved = new[] { report.ReportedTcb, report.CommittedTcb, report.LaunchTcb, report.CurrentTcb }.FirstOrDefault(tcb => tcb.Reserved(product) != 0);
         return reserved.Value != 0 ? Outcome.Failed($"a TCB has bytes that {product} reserves", $"{reserved}", "zero in them")
-            : !report.CommittedTcb.Parts(product).Reaches(report.ReportedTcb.Parts(product)) ? Outcome.Failed("the report claims more than is committed", $"reported {report.ReportedTcb.Parts(product)}", $"at most {report.CommittedTcb.Parts(product)}")
-            : !report.CurrentTcb.Parts(product).Reaches(report.CommittedTcb.Parts(product)) ? Outcome.Failed("less runs than is committed", $"current {report.CurrentTcb.Parts(product)}", $"at least {report.CommittedTcb.Parts(product)}")
+            : !report.CommittedTcb.Parts(product).Reaches(report.ReportedTcb.Parts(product)) ? Outcome.Failed("the report claims a higher TCB than the committed one", $"reported {report.ReportedTcb.Parts(product)}", $"at most {report.CommittedTcb.Parts(product)}")
+            : !report.CurrentTcb.Parts(product).Reaches(report.CommittedTcb.Parts(product)) ? Outcome.Failed("the running TCB is below the committed one", $"current {report.CurrentTcb.Parts(product)}", $"at least {report.CommittedTcb.Parts(product)}")
             : Outcome.Held();
     }
 
@@ -161,7 +161,7 @@ internal static class SnpAppraisal
         return !report.Policy.MigrationAgentAllowed && !bound ? Outcome.Held()
             : !report.Policy.MigrationAgentAllowed ? Outcome.Failed("a migration agent is bound, and the guest's policy forbids it", $"{report.ReportIdMigrationAgent}", "all ones")
             : candidate.Expected.RefuseMigrationAgent ? Outcome.Failed("the guest may move to another platform (POLICY.MIGRATE_MA)", bound ? $"agent {report.ReportIdMigrationAgent}" : "MIGRATE_MA", "no MIGRATE_MA")
-            : Outcome.NotApplicable("the guest may have a migration agent, and that is not refused");
+            : Outcome.NotApplicable("the guest may have a migration agent; you do not refuse that");
     }
 
     private static Outcome MeasurementMatches(Candidate candidate)
@@ -175,7 +175,7 @@ internal static class SnpAppraisal
         return candidate.Image is { } matching ? Outcome.Held(matching.Name)
             : references.IsEmpty ? Outcome.Failed(ParavisorMatch.WhyNone(candidate.Expected.BesideVtpm, candidate.Expected.References!.Value.IsEmpty), $"MEASUREMENT {report.Measurement}", "at least one image")
             : Outcome.Failed(
-                "the guest is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(report, reference)}")),
+                "the guest does not match any known-good image: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(report, reference)}")),
                 $"MEASUREMENT {report.Measurement}", string.Join(" or ", references.Take(4).Select(reference => reference.Measurement is { } golden ? $"{golden}" : $"the ID block of {reference.Name}")));
     }
 
@@ -190,7 +190,7 @@ internal static class SnpAppraisal
         : reference.ImageId is { } image && !image.Bytes.SequenceEqual(report.ImageId.Span) ? "IMAGE_ID differs"
         : reference.RequireAliasCheck && !report.PlatformInfo.AliasCheckComplete ? "ALIAS_CHECK_COMPLETE is clear: the firmware did not check the memory modules for aliased addresses"
         // Who runs below the paravisor asks for reports with REPORT_DATA of his choice too.
-        : reference.IsParavisor && report.Vmpl != 0 ? $"a paravisor runs at VMPL 0, and the report is of VMPL {report.Vmpl}"
+        : reference.IsParavisor && report.Vmpl != 0 ? $"a paravisor runs at VMPL 0, but the report is from VMPL {report.Vmpl}"
         : null;
 
     // Zeros say that no ID block was given: every guest without one has them. Without a least SVN an old, signed paravisor counts for ever.
@@ -225,7 +225,7 @@ internal static class SnpAppraisal
         {
             TcbStatus = !accepted ? TcbStatus.OutOfDate : expected.MinimumTcb is null ? TcbStatus.None : TcbStatus.UpToDate;
             return accepted ? Outcome.Held($"{Report.ReportedTcb.Parts(Product)}{(expected.MinimumTcb is null ? "; not judged: AMD states no status, and you stated no minimum TCB" : "")}")
-                : expected.DangerouslyAcceptOutOfDateTcb ? Outcome.Waived($"{problem} ({found}), and that is accepted")
+                : expected.DangerouslyAcceptOutOfDateTcb ? Outcome.Waived($"{problem} ({found}); you accept that")
                 : Outcome.Failed(problem, found, wanted);
         }
     }

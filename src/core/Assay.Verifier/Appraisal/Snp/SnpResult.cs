@@ -33,11 +33,11 @@ internal sealed record SnpResult : TeeResult
     internal override Outcome PlatformAmong(KnownPlatforms known)
     {
         var chip = Report!.Endorsement.ChipId;
-        return known.Snp.IsEmpty ? Outcome.Failed("the list of known platforms has no SNP platform, and this is one: a kind without a list has no known machine", "AMD SEV-SNP", "platforms.snp")
-            : chip is null ? Outcome.Failed("the report is signed with a VLEK, which names a cloud provider and no chip: no known platform is shown", "VLEK", "VCEK of a listed chip")
-            : chip.IsMasked || !chip.Equals(Report.Report.ChipId) ? Outcome.Failed("the report masks its CHIP_ID: no known platform is shown", "masked", "CHIP_ID of a listed chip")
+        return known.Snp.IsEmpty ? Outcome.Failed("the list of known platforms has no SNP platforms, so this one cannot be known", "AMD SEV-SNP", "platforms.snp")
+            : chip is null ? Outcome.Failed("the report is signed with a VLEK, which names a cloud provider but no chip: it cannot be a known platform", "VLEK", "VCEK of a listed chip")
+            : chip.IsMasked || !chip.Equals(Report.Report.ChipId) ? Outcome.Failed("the report masks its CHIP_ID: it cannot be a known platform", "masked", "CHIP_ID of a listed chip")
             : known.Snp.Contains(chip) ? Outcome.Held($"CHIP_ID {chip}")
-            : Outcome.Failed("the report's chip is not among the known ones: its key may be in any machine", $"CHIP_ID {chip}", $"one of {known.Snp.Length} listed");
+            : Outcome.Failed("the report's chip is not on the list: its key could be in any machine", $"CHIP_ID {chip}", $"one of {known.Snp.Length} listed");
     }
 
     internal override ReportData? ReportData => Report?.Report.ReportData;

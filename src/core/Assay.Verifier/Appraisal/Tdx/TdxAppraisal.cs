@@ -47,16 +47,16 @@ internal static class TdxAppraisal
     private static readonly ImmutableArray<Check<Candidate>> s_domain =
     [
         new(Checks.CheckIds.TdxDebugOff, candidate => !candidate.Body.Attributes.Debug ? Outcome.Held()
-            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the TD is under debug, its host reads its memory, and that is accepted")
-            : Outcome.Failed("the TD is under debug (TDATTRIBUTES.DEBUG): its host reads and writes its memory", "DEBUG", "no DEBUG")),
+            : candidate.Expected.DangerouslyAcceptDebug ? Outcome.Waived("the TD is in debug mode and its host can read its memory; you accept that")
+            : Outcome.Failed("the TD is in debug mode (TDATTRIBUTES.DEBUG): its host can read and write its memory", "DEBUG", "no DEBUG")),
         new(Checks.CheckIds.TdxAttributesKnown, candidate => candidate.Body.Attributes.Unknown == 0 ? Outcome.Held($"{candidate.Body.Attributes.Value:x16}")
-            : Outcome.Failed("TDATTRIBUTES has bits without a name: what they permit the host is not known", $"{candidate.Body.Attributes.Unknown:x16}", "none of them")),
+            : Outcome.Failed("TDATTRIBUTES has undefined bits, which may give the host more rights", $"{candidate.Body.Attributes.Unknown:x16}", "none of them")),
         new(Checks.CheckIds.TdxXfamKnown, candidate => candidate.Body.Xfam is { Unknown: 0, X87AndSse: true } ? Outcome.Held($"{candidate.Body.Xfam.Value:x16}")
-            : Outcome.Failed("XFAM has bits without a name, or lacks x87 and SSE", $"{candidate.Body.Xfam.Value:x16}", "known bits, 0 and 1 among them")),
+            : Outcome.Failed("XFAM has undefined bits, or lacks x87 and SSE", $"{candidate.Body.Xfam.Value:x16}", "known bits, 0 and 1 among them")),
         new(Checks.CheckIds.TdxSeptVeDisabled, SeptVeIsDisabled),
         new(Checks.CheckIds.TdxMigrationOff, candidate => !candidate.Body.Attributes.Migratable ? Outcome.Held()
             : candidate.Expected.RefuseMigratable ? Outcome.Failed("the TD may move to another platform (TDATTRIBUTES.MIGRATABLE)", "MIGRATABLE", "not MIGRATABLE")
-            : Outcome.NotApplicable("the TD may migrate, and that is not refused")),
+            : Outcome.NotApplicable("the TD may migrate; you do not refuse that")),
         new(Checks.CheckIds.TdxServiceTdAccepted, ServiceTdIsAccepted),
         new(Checks.CheckIds.TdxMeasurementsMatch, MeasurementsMatch),
     ];
@@ -78,7 +78,7 @@ internal static class TdxAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, [], AcceptTextBehind: expected.DangerouslyAcceptTextBehind), cache);
+        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, [], AcceptTextAfter: expected.DangerouslyAcceptTextAfter), cache);
         return new TdxResult
         {
             Findings = findings,
@@ -158,7 +158,7 @@ internal static class TdxAppraisal
             (Weakening.TdxRevocationSkipped.Name, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
             (Weakening.TdxSeptVeAccepted.Name, !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
             (Weakening.TdxTcbStatusAccepted.Name, tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
-            (Weakening.TdxTextBehindQuoteAccepted.Name, !candidate.Quote.Quote.TextBehind.IsEmpty),
+            (Weakening.TdxTextAfterQuoteAccepted.Name, !candidate.Quote.Quote.TextAfter.IsEmpty),
             (Weakening.TimeStated.Name, expected.Basis.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
@@ -167,9 +167,9 @@ internal static class TdxAppraisal
     private static Outcome TcbInfoIsOfThePlatform(Candidate candidate)
     {
         var platform = candidate.Quote.Platform;
-        return candidate.Info is not { } info ? Outcome.Stopped("there is no authentic TCB information")
-            : info.Fmspc != platform.Fmspc ? Outcome.Failed("the TCB information is of another family of platforms (FMSPC): fetch that of this one", $"{info.Fmspc}", $"{platform.Fmspc}")
-            : info.PceId != platform.PceId ? Outcome.Failed("the TCB information is of another PCE (pceId)", $"{info.PceId}", $"{platform.PceId}")
+        return candidate.Info is not { } info ? Outcome.Stopped("no authentic TCB information is available")
+            : info.Fmspc != platform.Fmspc ? Outcome.Failed("the TCB information is for another platform family (FMSPC): fetch the one for this platform", $"{info.Fmspc}", $"{platform.Fmspc}")
+            : info.PceId != platform.PceId ? Outcome.Failed("the TCB information is for another PCE (pceId)", $"{info.PceId}", $"{platform.PceId}")
             : Outcome.Held($"{info.Fmspc}");
     }
 
@@ -177,7 +177,7 @@ internal static class TdxAppraisal
     {
         if (candidate.UsableInfo is not { } info)
         {
-            return Outcome.Stopped("there is no authentic TCB information of this platform");
+            return Outcome.Stopped("no authentic TCB information for this platform is available");
         }
 
         var platform = candidate.Quote.Platform;
@@ -185,7 +185,7 @@ internal static class TdxAppraisal
         return candidate.PlatformTcb is { } judgement
             ? candidate.Accept(judgement, "platform")
             : Outcome.Failed(
-                "the platform meets no TCB level: it is older than all that Intel lists",
+                "the platform meets no TCB level: it is older than every level Intel lists",
                 $"SGX {Convert.ToHexStringLower(platform.TcbComponents.AsSpan())}, PCESVN {platform.PceSvn}, TDX {Convert.ToHexStringLower(candidate.Body.TeeTcbSvn.AsSpan())}",
                 $"at least SGX {Convert.ToHexStringLower(info.Levels[^1].SgxComponents.AsSpan())}, PCESVN {info.Levels[^1].PceSvn}, TDX {Convert.ToHexStringLower(info.Levels[^1].TdxComponents.AsSpan())}");
     }
@@ -195,16 +195,16 @@ internal static class TdxAppraisal
         var body = candidate.Body;
         if (candidate.UsableInfo is not { } info)
         {
-            return Outcome.Stopped("there is no authentic TCB information of this platform");
+            return Outcome.Stopped("no authentic TCB information for this platform is available");
         }
 
         if (info.ModuleOf(body.TeeTcbSvn) is not { } module)
         {
-            return Outcome.Failed("Intel names no TDX module of this major version", $"TDX_{body.TeeTcbSvn[1]:X2}", string.Join(", ", info.ModuleIdentities.Select(known => known.Id)));
+            return Outcome.Failed("Intel lists no TDX module with this major version", $"TDX_{body.TeeTcbSvn[1]:X2}", string.Join(", ", info.ModuleIdentities.Select(known => known.Id)));
         }
 
-        var whyNot = body.MrSignerSeam != module.MrSigner ? Outcome.Failed("the TDX module was signed by another than Intel (MRSIGNERSEAM)", $"{body.MrSignerSeam}", $"{module.MrSigner}")
-            : (body.SeamAttributes & module.AttributesMask) != module.Attributes ? Outcome.Failed("the TDX module's SEAMATTRIBUTES are not those of a genuine one", $"{body.SeamAttributes:x16}", $"{module.Attributes:x16}")
+        var whyNot = body.MrSignerSeam != module.MrSigner ? Outcome.Failed("the TDX module was not signed by Intel (MRSIGNERSEAM)", $"{body.MrSignerSeam}", $"{module.MrSigner}")
+            : (body.SeamAttributes & module.AttributesMask) != module.Attributes ? Outcome.Failed("the TDX module's SEAMATTRIBUTES are not those of a genuine module", $"{body.SeamAttributes:x16}", $"{module.Attributes:x16}")
             : (body.SeamAttributes & ~module.AttributesMask) != 0 ? Outcome.Failed("SEAMATTRIBUTES has bits that Intel's mask does not cover", $"{body.SeamAttributes:x16}", $"none outside {module.AttributesMask:x16}")
             : (Outcome?)null;
         candidate.Module = whyNot is null ? module : null;
@@ -226,19 +226,19 @@ internal static class TdxAppraisal
         candidate.ModuleTcb = IsvTcbLevel.Match(module.Levels, candidate.Body.TeeTcbSvn[0]);
         return candidate.ModuleTcb is { } judgement
             ? candidate.Accept(judgement, "TDX module")
-            : Outcome.Failed("the TDX module is older than all that Intel lists", $"ISVSVN {candidate.Body.TeeTcbSvn[0]}", $"at least {module.Levels[^1].IsvSvn}");
+            : Outcome.Failed("the TDX module is older than every version Intel lists", $"ISVSVN {candidate.Body.TeeTcbSvn[0]}", $"at least {module.Levels[^1].IsvSvn}");
     }
 
     private static Outcome QuotingEnclaveIsGenuine(Candidate candidate)
     {
         if (candidate.Identity is not { } identity)
         {
-            return Outcome.Stopped("there is no authentic identity of the quoting enclave");
+            return Outcome.Stopped("no authentic quoting enclave identity is available");
         }
 
         var whyNot = identity.WhyNot(candidate.Quote.Quote.QeReport);
         candidate.QeIsGenuine = whyNot is null;
-        return whyNot is null ? Outcome.Held($"{identity.MrSigner}") : Outcome.Failed($"the quote was made by another enclave than Intel's: {whyNot}");
+        return whyNot is null ? Outcome.Held($"{identity.MrSigner}") : Outcome.Failed($"the quote was not made by Intel's quoting enclave: {whyNot}");
     }
 
     private static Outcome QuotingEnclaveIsAccepted(Candidate candidate)
@@ -252,7 +252,7 @@ internal static class TdxAppraisal
         candidate.QeTcb = IsvTcbLevel.Match(candidate.Identity!.Levels, found);
         return candidate.QeTcb is { } judgement
             ? candidate.Accept(judgement, "quoting enclave")
-            : Outcome.Failed("the quoting enclave is older than all that Intel lists", $"ISVSVN {found}", $"at least {candidate.Identity.Levels[^1].IsvSvn}");
+            : Outcome.Failed("the quoting enclave is older than every version Intel lists", $"ISVSVN {found}", $"at least {candidate.Identity.Levels[^1].IsvSvn}");
     }
 
     private static Outcome AdvisoriesAreAccepted(Candidate candidate)
@@ -261,15 +261,15 @@ internal static class TdxAppraisal
         string[] found = [.. tcb.AdvisoryIds.Where(advisory => refused.Contains(advisory, StringComparer.OrdinalIgnoreCase))];
         return refused.IsEmpty ? Outcome.NotApplicable("no advisory is refused")
             : found.Length > 0 ? Outcome.Failed("the platform's TCB has advisories that you refuse: update it", string.Join(", ", found), "none of them")
-            : tcb.Status is TcbStatus.None ? Outcome.Stopped("the level of a part of the TCB is not known, nor its advisories")
+            : tcb.Status is TcbStatus.None ? Outcome.Stopped("the TCB level of a part, and so its advisories, are not known")
             : Outcome.Held(tcb.AdvisoryIds.IsEmpty ? "no advisory" : string.Join(", ", tcb.AdvisoryIds));
     }
 
     // A paravisor takes #VE for its guest by design (Azure's TDs have the attribute clear); of any other TD it is the host's lever.
     private static Outcome SeptVeIsDisabled(Candidate candidate) => candidate.Body.Attributes.SeptVeDisable ? Outcome.Held()
-        : candidate.Image is { IsParavisor: true } paravisor ? Outcome.Waived($"TDATTRIBUTES.SEPT_VE_DISABLE is clear: {paravisor.Name} is a paravisor that you named, and answers for it")
+        : candidate.Image is { IsParavisor: true } paravisor ? Outcome.Waived($"TDATTRIBUTES.SEPT_VE_DISABLE is clear: {paravisor.Name} is a paravisor you named, and handles these exceptions")
         : candidate.Expected.RequireSeptVeDisable ? Outcome.Failed("the host can make the TD take #VE on its own pages (TDATTRIBUTES.SEPT_VE_DISABLE is clear)", "clear", "set")
-        : Outcome.Waived("TDATTRIBUTES.SEPT_VE_DISABLE is clear, and that is accepted");
+        : Outcome.Waived("TDATTRIBUTES.SEPT_VE_DISABLE is clear; you accept that");
 
     private static Outcome ServiceTdIsAccepted(Candidate candidate)
     {
@@ -277,7 +277,7 @@ internal static class TdxAppraisal
         return candidate.Body.TeeTcbSvn2.IsEmpty ? Outcome.NotApplicable("reports of TDX 1.0 name no service TD")
             : !candidate.Body.HasServiceTd ? Outcome.Held("none is bound")
             : candidate.Expected.AcceptedServiceTds.Contains(service) ? Outcome.Held($"{service}")
-            : Outcome.Failed("a service TD that is not accepted may act on this TD (MRSERVICETD)", $"{service}", candidate.Expected.AcceptedServiceTds.IsEmpty ? "none" : string.Join(", ", candidate.Expected.AcceptedServiceTds));
+            : Outcome.Failed("a service TD that you do not accept may act on this TD (MRSERVICETD)", $"{service}", candidate.Expected.AcceptedServiceTds.IsEmpty ? "none" : string.Join(", ", candidate.Expected.AcceptedServiceTds));
     }
 
     private static Outcome MeasurementsMatch(Candidate candidate)
@@ -291,7 +291,7 @@ internal static class TdxAppraisal
         return candidate.Image is { } matching ? Outcome.Held(matching.Name)
             : references.IsEmpty ? Outcome.Failed(ParavisorMatch.WhyNone(candidate.Expected.BesideVtpm, candidate.Expected.References!.Value.IsEmpty), $"MRTD {body.MrTd}", "at least one image")
             : Outcome.Failed(
-                "the TD is none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(body, reference)}")),
+                "the TD does not match any known-good image: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(body, reference)}")),
                 $"MRTD {body.MrTd}", string.Join(" or ", references.Take(4).Select(reference => $"{reference.MrTd}")));
     }
 
@@ -372,8 +372,8 @@ internal static class TdxAppraisal
             var (date, now) = (judgement.Date, expected.Basis.Time.Instant);
             var from = ages ? expected.DangerouslyAcceptedTcbFrom : null;
             var until = ages && expected.DangerouslyAcceptedTcbGrace is { } grace ? Later(date, grace) : (DateTimeOffset?)null;
-            return from is { } least && date < least ? Outcome.Failed($"the {what}'s TCB is {words}, of an older level than you accept", $"level of {Utc.Text(date)}", $"of {Utc.Text(least)} or later")
-                : until is { } end && now > end ? Outcome.Failed($"the {what}'s TCB is {words}, and the grace period that you give is over", $"level of {Utc.Text(date)}, now {Utc.Text(now)}", $"until {Utc.Text(end)}")
+            return from is { } least && date < least ? Outcome.Failed($"the {what}'s TCB is {words}, at an older level than you accept", $"level of {Utc.Text(date)}", $"of {Utc.Text(least)} or later")
+                : until is { } end && now > end ? Outcome.Failed($"the {what}'s TCB is {words}, and your grace period is over", $"level of {Utc.Text(date)}, now {Utc.Text(now)}", $"until {Utc.Text(end)}")
                 : Outcome.Waived($"the {what}'s TCB is {words}, level of {Utc.Text(date)}, and that is accepted{(from is { } lowest ? $" from {Utc.Text(lowest)} on" : "")}{(until is { } last ? $" until {Utc.Text(last)}" : "")}");
         }
 

@@ -76,10 +76,10 @@ internal sealed record TdxResult : TeeResult
         var platform = Quote!.Platform;
         var (ppid, instance) = (new Digest(platform.Ppid.Span), new Digest(platform.PlatformInstanceId.Span));
         var ofThePpid = known.Tdx.Where(listed => !ppid.IsZero && listed.Ppid == ppid).ToArray();
-        return known.Tdx.IsEmpty ? Outcome.Failed("the list of known platforms has no TDX platform, and this is one: a kind without a list has no known machine", $"PPID {ppid}", "platforms.tdx")
-            : ofThePpid.Length == 0 ? Outcome.Failed("the quote's platform is not among the known ones: its key may be in any machine", $"PPID {ppid}", $"one of {known.Tdx.Length} listed")
+        return known.Tdx.IsEmpty ? Outcome.Failed("the list of known platforms has no TDX platforms, so this one cannot be known", $"PPID {ppid}", "platforms.tdx")
+            : ofThePpid.Length == 0 ? Outcome.Failed("the quote's platform is not on the list: its key could be in any machine", $"PPID {ppid}", $"one of {known.Tdx.Length} listed")
             : ofThePpid.Any(listed => listed.InstanceId is not { } wanted || wanted == instance) ? Outcome.Held($"PPID {ppid}")
-            : Outcome.Failed("the platform is known by its PPID, and its instance id is another: its firmware was updated or its keys were made anew", $"piid {(instance.Length == 0 ? "none" : instance)}", string.Join(" or ", ofThePpid.Select(listed => $"{listed.InstanceId}")));
+            : Outcome.Failed("the platform's PPID is listed, but its instance id differs: its firmware was updated or its keys were regenerated", $"piid {(instance.Length == 0 ? "none" : instance)}", string.Join(" or ", ofThePpid.Select(listed => $"{listed.InstanceId}")));
     }
 
     private static bool Names(Digest? value) => value is { } digest && digest.Bytes.ContainsAnyExcept((byte)0);

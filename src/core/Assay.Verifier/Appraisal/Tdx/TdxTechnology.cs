@@ -60,7 +60,7 @@ internal sealed class TdxTechnology : TeeTechnology
         MinimumEvaluationDataNumber = question.Expected.MinimumEvaluationDataNumber,
         RefusedAdvisories = question.Expected.RefusedAdvisories,
         DangerouslyAcceptDebug = question.Expected.DangerouslyAcceptDebug,
-        DangerouslyAcceptTextBehind = question.Expected.DangerouslyAcceptTextBehindQuote && question.Expected.Basis.Time.Source is TimeSource.Stated,
+        DangerouslyAcceptTextAfter = question.Expected.DangerouslyAcceptTextAfterQuote && question.Expected.Basis.Time.Source is TimeSource.Stated,
         DangerouslyAcceptedTcbStatuses = question.Expected.DangerouslyAcceptedTcbStatuses,
         DangerouslyAcceptedTcbFrom = question.Expected.DangerouslyAcceptedTcbFrom,
         DangerouslyAcceptedTcbGrace = question.Expected.DangerouslyAcceptedTcbGrace,

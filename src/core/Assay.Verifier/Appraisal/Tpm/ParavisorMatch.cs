@@ -27,7 +27,7 @@ internal sealed class ParavisorMatch : TeeReportData
 
     /// <summary>Why no reference value may match evidence of a shape.</summary>
     internal static string WhyNone(bool besideVtpm, bool listIsEmpty) =>
-        listIsEmpty ? "the list of reference values is empty: nothing was chosen"
-        : besideVtpm ? "no reference value is marked as a paravisor, and evidence with a vTPM matches no other: the guest's own image is not what the hardware measured (manifest version 2; assay measure writes one)"
-        : "the reference values name paravisors alone, and this evidence comes without a vTPM";
+        listIsEmpty ? "the list of reference values is empty"
+        : besideVtpm ? "no reference value is marked as a paravisor, and evidence with a vTPM can match no other, because the hardware did not measure the guest's own image (manifest version 2; assay measure writes one)"
+        : "the reference values name only paravisors, and this evidence has no vTPM";
 }

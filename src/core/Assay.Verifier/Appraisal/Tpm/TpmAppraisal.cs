@@ -29,7 +29,7 @@ internal static class TpmAppraisal
     /// <summary>
     /// Judges Azure's evidence. Its key is in the TEE when <paramref name="verified"/> comes from the SNP report or TD quote of the same
     /// evidence, verified elsewhere, and matches a named paravisor. Without the first the key is a bare one and refused; without the second
-    /// nothing that the TPM says is believed, and the result says so.
+    /// nothing the TPM says is believed, and the result says so.
     /// </summary>
     public static TpmResult AppraiseAzure(AzureVtpmEvidence evidence, ParavisorMatch? verified, TpmExpectations expected, OperationMeter meter)
     {
@@ -64,18 +64,18 @@ internal static class TpmAppraisal
 
         if (quote.Key!.Root is TpmRoot.None)
         {
-            return Outcome.Failed("PCRs are asked about, and nothing that this TPM says is believed: no reference value names what keeps it", "none", "a paravisor that matches, or a root of the key");
+            return Outcome.Failed("you expect PCRs, but nothing this TPM says is believed: no reference value names what runs it", "none", "a paravisor that matches, or a root of the key");
         }
 
         if (quote.Matching is not { } registers)
         {
-            return Outcome.Stopped("the register values are not known to be those that were quoted");
+            return Outcome.Stopped("it is not known that the register values are the quoted ones");
         }
 
         matching = references.FirstOrDefault(reference => WhyNot(quote, paravisor, registers, reference) is null);
         return matching is not null ? Outcome.Held(matching.Name)
-            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty: nothing was chosen", $"PCR {List(registers.Values.Keys)}", "at least one boot")
-            : Outcome.Failed("the machine booted none of the known-good images: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(quote, paravisor, registers, reference)}")));
+            : references.IsEmpty ? Outcome.Failed("the list of reference values is empty", $"PCR {List(registers.Values.Keys)}", "at least one boot")
+            : Outcome.Failed("the boot does not match any known-good image: " + string.Join("; ", references.Take(4).Select(reference => $"{reference.Name}: {WhyNot(quote, paravisor, registers, reference)}")));
     }
 
     // A register that is not quoted is not known, and so is not the expected one.
@@ -99,10 +99,10 @@ internal static class TpmAppraisal
 
     // Registers are of the TPM that the entry names: another paravisor's, or a plain TPM's, hold what that one likes (S-9a).
     private static string? WhyNotKeptBy(TpmAuthentication quote, string? paravisor, TpmReference reference) => quote.Key!.Root is TpmRoot.InTee
-        ? reference.Paravisor is null ? "it names no paravisor (manifest version 2), and these registers are a paravisor's"
-            : reference.Paravisor != paravisor ? $"it is about registers that {reference.Paravisor} keeps, these are kept by {paravisor}"
+        ? reference.Paravisor is null ? "it names no paravisor (manifest version 2), but a paravisor keeps these registers"
+            : reference.Paravisor != paravisor ? $"it covers registers that {reference.Paravisor} keeps, these are kept by {paravisor}"
             : null
-        : reference.Paravisor is not null ? $"it is about registers that {reference.Paravisor} keeps, and no paravisor keeps these"
+        : reference.Paravisor is not null ? $"it covers registers that {reference.Paravisor} keeps, and no paravisor keeps these"
             : reference.Root is not TpmRoot.None && reference.Root != quote.Key!.Root ? $"it asks for a TPM whose key is {AttestationKey.WordOf(reference.Root)}, this one's is {quote.Key!.RootWord}"
             : null;
 

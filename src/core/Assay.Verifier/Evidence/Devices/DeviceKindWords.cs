@@ -34,5 +34,5 @@ public sealed record DeviceKindWords(string Name, string Plural, string ClaimTyp
     };
 
     internal static ArgumentOutOfRangeException Unknown(DeviceKind kind) =>
-        new(nameof(kind), kind, $"there is no rule for this kind of device; {DeviceModels.Recipe} says how one is added");
+        new(nameof(kind), kind, $"this kind of device is not supported; {DeviceModels.Recipe} says how one is added");
 }

@@ -6,7 +6,7 @@ namespace Assay.Evidence.Devices;
 
 /// <summary>
 /// All that tells one model of device from another: how its certificates name it, how its reports are read, and which reference values it
-/// is compared with. Everything that differs between models is in a row of <see cref="DeviceModels"/>; docs/adding-a-device.md says
+/// is compared with. Everything that differs between models is in a row of <see cref="DeviceModels"/>; docs/development/adding-a-device.md says
 /// how to write one.
 /// </summary>
 internal sealed record DeviceModel

@@ -11,10 +11,10 @@ namespace Assay.Evidence.Devices;
 internal static class DeviceModels
 {
     /// <summary>The recipe for a new row.</summary>
-    public const string Recipe = "docs/adding-a-device.md";
+    public const string Recipe = "docs/development/adding-a-device.md";
 
-    private const string OfFsp = "its reference values are published as CoRIM only, which this version does not read";
-    private const string OfRubin = "Rubin's reference values are published as CoRIM only, which this version does not read";
+    private const string OfFsp = "its reference values are published as CoRIM only, which this version does not support";
+    private const string OfRubin = "Rubin's reference values are published as CoRIM only, which this version does not support";
 
     // Opaque data has the same versions on all that were seen, recorded headers with major version 1 and 2.
     private static readonly OpaqueVersions s_opaque = new(Plain: 1, Header: 2);
@@ -141,8 +141,8 @@ internal static class DeviceModels
 
         (model, chip) = (null, null);
         var known = string.Join(", ", All.Select(row => $"{row.Certificates.Chip} ({row.Certificates.Processor})"));
-        whyNot = $"\"{leaf}\" under \"{device}\" names no device that is understood: {known}, with the leaf \"… FMC LF\" under \"… BROM\". "
-            + $"Update Assay; if the newest does not know it either, {Recipe} says how a model is added";
+        whyNot = $"\"{leaf}\" under \"{device}\" is not a supported device: {known}, with the leaf \"… FMC LF\" under \"… BROM\". "
+            + $"Update Assay; if the newest version does not support it either, {Recipe} says how a model is added";
         return false;
     }
 }

@@ -123,7 +123,7 @@ internal static class JsonLogReader
         {
             if (kind is not RegisterKind.Rtmr || digest.Length != SHA384.HashSizeInBytes)
             {
-                Refuse("digest", "a firmware event is told for an RTMR, with 48 bytes");
+                Refuse("digest", "a firmware event is given for an RTMR, with 48 bytes");
                 return null;
             }
 
@@ -145,7 +145,7 @@ internal static class JsonLogReader
             var found = isPcr ? RegisterKind.Pcr : RegisterKind.Rtmr;
             if (isPcr && element.TryGetProperty("imr", out _))
             {
-                Refuse("pcr", "imr stands beside it");
+                Refuse("pcr", "imr is given too");
             }
 
             if (kind is not RegisterKind.None && kind != found)

@@ -195,7 +195,7 @@ internal static class TcgLogReader
             if (item is { IsExtended: false, Register: 0 } && !IsCcel && data.StartsWith(StartupLocality))
             {
                 wire.Require(data.Length == StartupLocality.Length + 1 && data[^1] is 0 or 3 or 4, "StartupLocality", "0, 3 or 4 is expected");
-                wire.Require(!_localityTold && !_pcr0Extended, "StartupLocality", "told twice, or after PCR 0 was extended");
+                wire.Require(!_localityTold && !_pcr0Extended, "StartupLocality", "given twice, or after PCR 0 was extended");
                 (_localityTold, _locality) = (true, data[^1]);
             }
 

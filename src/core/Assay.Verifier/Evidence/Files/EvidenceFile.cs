@@ -44,7 +44,7 @@ public static class EvidenceFile
 
         var reader = new Reader(name);
         reader.ReadRoot(document.RootElement);
-        fault = reader.Fault ?? (reader.Devices.Count == 0 ? new ParseFault("evidence", 0, "the file holds no device") : null);
+        fault = reader.Fault ?? (reader.Devices.Count == 0 ? new ParseFault("evidence", 0, "the file contains no device") : null);
         devices = fault is null ? [.. reader.Devices] : [];
         return fault is null;
     }
@@ -63,7 +63,7 @@ public static class EvidenceFile
     {
         var reader = new Reader(name);
         reader.ReadRoot(element);
-        fault = reader.Fault ?? (reader.Devices.Count == 0 ? new ParseFault("evidence", 0, "it holds no device") : null);
+        fault = reader.Fault ?? (reader.Devices.Count == 0 ? new ParseFault("evidence", 0, "it contains no device") : null);
         return fault is null ? [.. reader.Devices] : [];
     }
 
@@ -148,7 +148,7 @@ public static class EvidenceFile
 
                 if (StrictJson.Text(bundle, "vendor") is not "nvidia" || StrictJson.Text(bundle, "format") is not format)
                 {
-                    Refuse($"{place}.format", $"vendor \"nvidia\" and format \"{format}\" are expected; nvattest's record of the boot is no evidence, and the boot event has its digest");
+                    Refuse($"{place}.format", $"vendor \"nvidia\" and format \"{format}\" are expected; nvattest's record of the boot is not evidence");
                     return;
                 }
 
@@ -209,7 +209,7 @@ public static class EvidenceFile
                         ReadList(member.Value, "switches", DeviceKind.Switch, shared);
                         break;
                     case "cpu" or "key":
-                        Refuse(member.Name, "only GPUs and switches are judged here, and nothing is left unjudged in silence");
+                        Refuse(member.Name, "only GPUs and switches can be judged here");
                         break;
                     default:
                         Refuse(member.Name, "unknown member");

@@ -57,8 +57,8 @@ internal static class KbsRequest
         if (!evidence.TryGetProperty(Primary, out var primary) || !ProcessorEnvelope.IsKnown(primary))
         {
             var isSample = primary.ValueKind is JsonValueKind.Object && primary.TryGetProperty("svn", out _) && primary.TryGetProperty("report_data", out _);
-            fault = new ParseFault(Primary, 0, isSample ? "the sample attester's, which no key signs; the evidence of TDX, SNP or Azure's vTPM is expected"
-                : primary.ValueKind is JsonValueKind.Object ? $"this is {FileContent.Of(Encoding.UTF8.GetBytes(primary.GetRawText())).Phrase}; the evidence of TDX ({{\"quote\"}}), SNP ({{\"attestation_report\"}}) or Azure's vTPM ({{\"hcl_report\"}}) is expected"
+            fault = new ParseFault(Primary, 0, isSample ? "this is the evidence of Trustee's sample attester, which no key signs; evidence of TDX, SNP or Azure's vTPM is expected"
+                : primary.ValueKind is JsonValueKind.Object ? $"this is {FileContent.Of(Encoding.UTF8.GetBytes(primary.GetRawText())).Phrase}; evidence of TDX ({{\"quote\"}}), SNP ({{\"attestation_report\"}}) or Azure's vTPM ({{\"hcl_report\"}}) is expected"
                 : "an object is expected");
             return null;
         }
@@ -75,7 +75,7 @@ internal static class KbsRequest
         var text = evidence.TryGetProperty(Additional, out _) ? StrictJson.Text(evidence, Additional) : "";
         if (string.IsNullOrEmpty(text))
         {
-            fault = text is null ? new ParseFault(Additional, 0, "JSON as text is expected, as the guest bound it: an object in its place has lost its exact characters") : null;
+            fault = text is null ? new ParseFault(Additional, 0, "JSON as text is expected, as the guest sent it: an object no longer has the exact characters that the processor signed") : null;
             return fault is null ? new BoundEvidence("", []) : null;
         }
 
@@ -88,7 +88,7 @@ internal static class KbsRequest
 
         var kinds = document.RootElement;
         fault = kinds.ValueKind is not JsonValueKind.Object ? new ParseFault(Additional, 0, "an object with one member for each kind of device is expected")
-            : kinds.EnumerateObject().Select(member => member.Name).FirstOrDefault(kind => kind is not Nvidia) is { } other ? new ParseFault($"{Additional}.{other}", 0, $"evidence of a kind that is not judged here; \"{Nvidia}\" alone is")
+            : kinds.EnumerateObject().Select(member => member.Name).FirstOrDefault(kind => kind is not Nvidia) is { } other ? new ParseFault($"{Additional}.{other}", 0, $"evidence of this kind is not supported, only \"{Nvidia}\"")
             : null;
         var devices = fault is null && kinds.TryGetProperty(Nvidia, out var list) ? EvidenceFile.DevicesIn(list, $"{name} {Additional}", out fault) : [];
         fault = fault?.Field.StartsWith(Additional, StringComparison.Ordinal) is false ? fault.Within(Additional, 0) : fault;
@@ -99,7 +99,7 @@ internal static class KbsRequest
     {
         if (!root.TryGetProperty(Runtime, out var runtime))
         {
-            fault = new ParseFault(Runtime, 0, "nonce and key are expected, which the processor vouches for; give tee-evidence alone to judge it without them");
+            fault = new ParseFault(Runtime, 0, "nonce and key are expected; to judge the evidence without them, give only tee-evidence");
             return (null, null);
         }
 

@@ -73,7 +73,7 @@ public sealed record MachineEvidence
             : root.TryGetProperty("nonce", out _) && string.IsNullOrEmpty(nonce) ? new ParseFault("nonce", 0, "a text is expected")
             : null;
         ImmutableArray<DeviceEvidence> own = fault is null ? EvidenceFile.DevicesOf(root, name, nonceIsChallenge: hasKey, out fault) : [];
-        fault ??= own.IsEmpty && cpu is null ? new ParseFault("evidence", 0, "the file holds neither device nor processor") : null;
+        fault ??= own.IsEmpty && cpu is null ? new ParseFault("evidence", 0, "the file contains neither a device nor a processor") : null;
         return fault is not null ? null : new MachineEvidence
         {
             Devices = own,
@@ -94,7 +94,7 @@ public sealed record MachineEvidence
             _ => ProcessorEvidenceKind.None,
         };
         fault = unknown is not null ? new ParseFault(unknown, 0, unknown is "cpu" ? "an object is expected" : "unknown member of \"cpu\"")
-            : expected is ProcessorEvidenceKind.None ? new ParseFault("cpu.tee", 0, "\"tdx\", \"snp\" or \"az-vtpm\" is expected; a TPM outside a TEE is no processor's evidence")
+            : expected is ProcessorEvidenceKind.None ? new ParseFault("cpu.tee", 0, "\"tdx\", \"snp\" or \"az-vtpm\" is expected; a TPM outside a TEE is not processor evidence")
             : null;
         var quote = Base64(element, "quote", required: true, ref fault);
         var log = Base64(element, "eventLog", required: false, ref fault);

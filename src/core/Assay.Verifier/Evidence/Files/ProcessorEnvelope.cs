@@ -35,7 +35,7 @@ internal sealed class ProcessorEnvelope(string name)
         string[] strangers = [.. (Has(root, "quote") ? s_ofReports : Has(root, "attestation_report") ? s_ofQuotes : ImmutableArray<string>.Empty).Where(member => Present(root, member))];
         if (forms.Length > 1 || strangers.Length > 0)
         {
-            return Refuse(forms.Concat(strangers).Last(), $"\"{forms[0]}\" is beside it, which it does not belong to: one form of evidence is expected");
+            return Refuse(forms.Concat(strangers).Last(), $"\"{forms[0]}\" is beside it, which does not belong to it: one form of evidence is expected");
         }
 
         return Has(root, "hcl_report") ? new ProcessorEvidence { Source = name, Kind = ProcessorEvidenceKind.AzureVtpm, Bytes = json.ToArray() }

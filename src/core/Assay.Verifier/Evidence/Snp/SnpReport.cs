@@ -142,7 +142,7 @@ public sealed record SnpReport
     private static SnpReport Read(ref WireReader wire, ReadOnlyMemory<byte> bytes)
     {
         var version = (int)Math.Min(wire.U32("VERSION"), 255);
-        wire.Require(version is >= 2 and <= 5, "VERSION", "2 to 5 is expected: a newer Assay may know others");
+        wire.Require(version is >= 2 and <= 5, "VERSION", "2 to 5 is expected: try a newer Assay");
         var guestSvn = wire.U32("GUEST_SVN");
         var policy = new SnpPolicy(wire.U64("POLICY"));
         var familyId = Slice(ref wire, bytes, 16, "FAMILY_ID");

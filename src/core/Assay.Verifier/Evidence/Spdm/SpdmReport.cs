@@ -144,14 +144,14 @@ internal sealed class SpdmReport
             var type = wire.U8("DMTFSpecMeasurementValueType");
             var valueSize = wire.U16("DMTFSpecMeasurementValueSize");
             wire.Require(valueSize > 0, "DMTFSpecMeasurementValueSize", "zero");
-            wire.Require(size == DmtfHeaderSize + valueSize, "MeasurementSize", "disagrees with the value that it frames");
+            wire.Require(size == DmtfHeaderSize + valueSize, "MeasurementSize", "disagrees with the value it encloses");
             var value = wire.Bytes(valueSize, "DMTFSpecMeasurementValue").Length;
             blocks.Add(new MeasurementBlock(index, type, record.Slice(wire.Offset - value, value)));
         }
 
         if (blocks.Count != count)
         {
-            wire.Require(false, "NumberOfBlocks", $"{count} are announced, {blocks.Count} stand in the record");
+            wire.Require(false, "NumberOfBlocks", $"{count} are declared, {blocks.Count} are in the record");
         }
 
         if (wire.Fault is { } fault)

@@ -19,8 +19,8 @@ public sealed record TdxQuote
     /// <summary>Leniency: quoting enclaves count the C string's ending NUL into the PEM chain. One is dropped.</summary>
     public const bool AcceptTerminatedChain = true;
 
-    /// <summary>The most bytes of text behind a quote that can be accepted by name: a label, and no second file.</summary>
-    internal const int LongestTextBehind = 256;
+    /// <summary>The most bytes of text after a quote that can be accepted by name: a label, and no second file.</summary>
+    internal const int LongestTextAfter = 256;
 
     private const int ShownText = 60;
     private const int EcdsaP256 = 2;
@@ -60,21 +60,21 @@ public sealed record TdxQuote
     /// <summary>PEM: the PCK certificate, its CA, Intel's root.</summary>
     public required ReadOnlyMemory<byte> PckChain { get; init; }
 
-    /// <summary>The quote without its padding, and without text behind it.</summary>
+    /// <summary>The quote without its padding, and without text after it.</summary>
     public required ReadOnlyMemory<byte> Bytes { get; init; }
 
-    /// <summary>Text behind the quote, which nobody signed; empty where none is, and always unless it was accepted by name.</summary>
-    public ReadOnlyMemory<byte> TextBehind { get; init; }
+    /// <summary>Text after the quote, which nobody signed; empty where none is, and always unless it was accepted by name.</summary>
+    public ReadOnlyMemory<byte> TextAfter { get; init; }
 
     // 939A7233F79C4CA9940A0DB3957F0607: Intel's quoting enclave.
     private static ReadOnlySpan<byte> IntelVendor => [0x93, 0x9A, 0x72, 0x33, 0xF7, 0x9C, 0x4C, 0xA9, 0x94, 0x0A, 0x0D, 0xB3, 0x95, 0x7F, 0x06, 0x07];
 
-    /// <summary>Reads one quote. Other bytes than zero behind it are a fault.</summary>
+    /// <summary>Reads one quote. Other bytes than zero after it are a fault.</summary>
     public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault) =>
-        TryParse(source, dangerouslyAcceptTextBehind: false, out quote, out fault);
+        TryParse(source, dangerouslyAcceptTextAfter: false, out quote, out fault);
 
-    /// <summary>Reads one quote, and text behind it where that is accepted: printable ASCII and ends of lines, 256 bytes at most. A weakening.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> source, bool dangerouslyAcceptTextBehind, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
+    /// <summary>Reads one quote, and text after it where that is accepted: printable ASCII and ends of lines, 256 bytes at most. A weakening.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> source, bool dangerouslyAcceptTextAfter, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
     {
         quote = null;
         fault = source.Length > Limits.TdxQuoteBytes ? new ParseFault("quote", 0, $"larger than {Limits.TdxQuoteBytes} bytes") : null;
@@ -101,9 +101,9 @@ public sealed record TdxQuote
         var authentication = Slice(ref wire, bytes, authenticationSize, "QE authentication data");
         var chainSize = ReadFrame(ref wire, PemChainCertification, end, "PCK certification data");
         var chain = Slice(ref wire, bytes, chainSize, "PCK certificate chain");
-        wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with what it frames");
+        wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with its content");
         var last = wire.Offset;
-        var text = ReadBehind(ref wire, bytes, dangerouslyAcceptTextBehind);
+        var text = ReadAfter(ref wire, bytes, dangerouslyAcceptTextAfter);
         fault = wire.Fault;
         quote = fault is not null ? null : new TdxQuote
         {
@@ -118,25 +118,25 @@ public sealed record TdxQuote
             QeAuthenticationData = authentication,
             PckChain = AcceptTerminatedChain && chain.Span is [.., 0] ? chain[..^1] : chain,
             Bytes = bytes[..last],
-            TextBehind = text,
+            TextAfter = text,
         };
         return quote is not null;
     }
 
-    private static ReadOnlyMemory<byte> ReadBehind(ref WireReader wire, ReadOnlyMemory<byte> bytes, bool acceptText)
+    private static ReadOnlyMemory<byte> ReadAfter(ref WireReader wire, ReadOnlyMemory<byte> bytes, bool acceptText)
     {
-        var behind = Slice(ref wire, bytes, wire.Remaining, "padding");
-        if (AcceptZeroPadding && !behind.Span.ContainsAnyExcept((byte)0))
+        var after = Slice(ref wire, bytes, wire.Remaining, "padding");
+        if (AcceptZeroPadding && !after.Span.ContainsAnyExcept((byte)0))
         {
             return default;
         }
 
-        var isText = behind.Span.IndexOfAnyExcept(s_text) < 0;
-        wire.Require(isText && acceptText && behind.Length <= LongestTextBehind, "quote",
+        var isText = after.Span.IndexOfAnyExcept(s_text) < 0;
+        wire.Require(isText && acceptText && after.Length <= LongestTextAfter, "quote",
             !isText ? "trailing bytes that are not zero"
-            : behind.Length > LongestTextBehind ? $"{behind.Length} bytes of text behind it: cut them off"
-            : $"{behind.Length} bytes of text behind it, which nobody signed (\"{Shown(behind.Span)}\"): cut them off, or accept them by name with --dangerously-accept-text-behind-quote and --at");
-        return behind;
+            : after.Length > LongestTextAfter ? $"{after.Length} bytes of text follow it: cut them off"
+            : $"{after.Length} bytes of text follow it, which nobody signed (\"{Shown(after.Span)}\"): cut them off, or accept them with --dangerously-accept-text-after-quote and --at");
+        return after;
     }
 
     private static string Shown(ReadOnlySpan<byte> text)
@@ -179,14 +179,14 @@ public sealed record TdxQuote
         var found = wire.U16(field);
         wire.Require(found == type, field, $"type {type} is expected" + (found is 1 or 2 or 3 ? "; the types 1 to 3 name the platform and carry no certificate" : ""));
         var size = ReadLength(ref wire, field);
-        wire.Require(wire.Offset + size == end, field, "its size disagrees with what frames it");
+        wire.Require(wire.Offset + size == end, field, "its size disagrees with the enclosing structure");
         return size;
     }
 
     private static int ReadLength(ref WireReader wire, string field)
     {
         var length = wire.U32(field);
-        wire.Require(length <= wire.Remaining, field, "more bytes are announced than are left");
+        wire.Require(length <= wire.Remaining, field, "more bytes are declared than are left");
         return wire.Fault is null ? (int)length : 0;
     }
 

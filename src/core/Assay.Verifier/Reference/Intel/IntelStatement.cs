@@ -59,7 +59,7 @@ public sealed record IntelStatement(ReadOnlyMemory<byte> Content, ReadOnlyMemory
         var fields = new JsonFields();
         var content = fields.Object(document.RootElement, member);
         var signature = fields.Hex(document.RootElement, "signature", SignatureSize);
-        fields.Require(document.RootElement.ValueKind is JsonValueKind.Object && document.RootElement.EnumerateObject().Count() == 2, member, "other members stand beside it and \"signature\"");
+        fields.Require(document.RootElement.ValueKind is JsonValueKind.Object && document.RootElement.EnumerateObject().Count() == 2, member, "there are other members besides it and \"signature\"");
         fault = fields.Fault;
         statement = fault is null ? new IntelStatement(Encoding.UTF8.GetBytes(content.GetRawText()), signature, issuerChain) : null;
         return statement is not null;
@@ -102,7 +102,7 @@ internal sealed class AuthenticStatement
 
         if (!path.Leaf.Key.Verifies(statement.Content.Span, statement.Signature.Span, SignatureAlgorithm.EcdsaSha256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, cache.Meter))
         {
-            return (null, null, $"the signature was not made by {path.Leaf.Subject.CommonName} over these bytes: they were altered, or written anew by a tool on the way");
+            return (null, null, $"the signature was not made by {path.Leaf.Subject.CommonName} over these bytes: they were altered, or re-encoded by a tool on the way");
         }
 
         var authentic = new AuthenticStatement(statement, path);

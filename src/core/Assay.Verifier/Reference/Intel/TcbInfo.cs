@@ -131,7 +131,7 @@ public sealed record TcbInfo
     {
         var modules = fields.Array(root, "tdxModuleIdentities", Limits.TdxModules)
             .Select(module => ReadModule(fields, module, fields.Name(module, "id"), IsvTcbLevel.ReadAll(fields, module))).ToImmutableArray();
-        fields.Require(modules.Select(module => module.Id).Distinct(StringComparer.OrdinalIgnoreCase).Count() == modules.Length, "tdxModuleIdentities", "an id stands twice");
+        fields.Require(modules.Select(module => module.Id).Distinct(StringComparer.OrdinalIgnoreCase).Count() == modules.Length, "tdxModuleIdentities", "a duplicate id");
         return modules;
     }
 
@@ -161,7 +161,7 @@ public sealed record TcbInfo
         // Intel lists them from high to low; sorted again, so that the order of a list decides nothing.
         levels.Sort((left, right) => Compare(right, left));
         var repeated = Enumerable.Range(1, levels.Count - 1).Any(index => Compare(levels[index - 1], levels[index]) == 0);
-        fields.Require(!repeated, "tcbLevels", "a level stands twice");
+        fields.Require(!repeated, "tcbLevels", "a duplicate level");
         return [.. levels];
     }
 

@@ -52,7 +52,7 @@ public sealed record TcbJudgement(TcbStatus Status, DateTimeOffset Date, Immutab
         var word = fields.Name(level, "tcbStatus");
         // By word: a number would name a member of the enumeration as well.
         var status = Enum.GetValues<TcbStatus>().FirstOrDefault(value => value is not TcbStatus.None && value.ToString() == word);
-        fields.Require(status is not TcbStatus.None, "tcbStatus", "unknown: a newer Assay may know it");
+        fields.Require(status is not TcbStatus.None, "tcbStatus", "unknown: try a newer Assay");
         var date = fields.Time(level, "tcbDate");
         var advisories = fields.Has(level, "advisoryIDs")
             ? fields.Array(level, "advisoryIDs", Limits.AdvisoryIds).Select(item => fields.NameOf(item, "advisoryIDs")).ToImmutableArray()

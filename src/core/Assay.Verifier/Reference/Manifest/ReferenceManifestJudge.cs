@@ -10,7 +10,7 @@ namespace Assay.Reference.Manifest;
 
 /// <summary>
 /// The questions put to a file of reference values, signed or not: what it is, who signed it, what it says, and whether that counts now.
-/// Between these it stops, within each it answers every question. Ids are permanent: docs/checks.md lists them.
+/// Between these it stops, within each it answers every question. Ids are permanent: docs/reference/checks.md lists them.
 /// </summary>
 internal static class ReferenceManifestJudge
 {
@@ -49,8 +49,8 @@ internal static class ReferenceManifestJudge
         findings.Add(IsWellFormed(candidate, file).Named(WellFormed));
         findings.AddRange(s_header.Select(check => candidate.IsRead ? check.Ask(candidate) : Outcome.Stopped("the file could not be read").Named(check.Id)));
         findings.Add((Holds(findings) ? SignatureIsValid(candidate) : Outcome.Stopped("no key that may verify it")).Named(Signature));
-        findings.Add((Holds(findings) ? ContentIsWellFormed(candidate) : Outcome.Stopped("what it says is not proven its signer's")).Named(Content));
-        findings.AddRange(s_terms.Select(check => candidate.Manifest is not null ? check.Ask(candidate) : Outcome.Stopped("what it says is not known").Named(check.Id)));
+        findings.Add((Holds(findings) ? ContentIsWellFormed(candidate) : Outcome.Stopped("its content is not proven to come from its signer")).Named(Content));
+        findings.AddRange(s_terms.Select(check => candidate.Manifest is not null ? check.Ask(candidate) : Outcome.Stopped("its content is not known").Named(check.Id)));
         return Holds(findings) ? (candidate.Manifest, candidate.Jws is null ? null : candidate.Key, findings.ToImmutable()) : (null, null, findings.ToImmutable());
     }
 
@@ -82,8 +82,8 @@ internal static class ReferenceManifestJudge
     private static Outcome Signed(Candidate candidate, Func<CompactJws, Outcome> ask) => candidate.Jws is { } jws ? ask(jws) : Outcome.NotApplicable(NotSigned);
 
     private static Outcome TypeMatches(Candidate candidate) => Signed(candidate, jws =>
-        StrictJson.Text(jws.Header, "typ") is not JwsType ? Outcome.Failed("it is signed as something else: a token is no manifest", JwsText.Short(StrictJson.Text(jws.Header, "typ") ?? "no typ"), JwsType)
-        : jws.Header.EnumerateObject().Any(member => member.Name is not ("alg" or "kid" or "typ")) ? Outcome.Failed("its header has other members than alg, kid and typ: no extension is understood, and a key is never taken from the file itself")
+        StrictJson.Text(jws.Header, "typ") is not JwsType ? Outcome.Failed("it is signed as something else: a token is not a manifest", JwsText.Short(StrictJson.Text(jws.Header, "typ") ?? "no typ"), JwsType)
+        : jws.Header.EnumerateObject().Any(member => member.Name is not ("alg" or "kid" or "typ")) ? Outcome.Failed("its header has other members than alg, kid and typ: extensions are not supported, and keys are never taken from the file itself")
         : Outcome.Held(JwsType));
 
     private static Outcome KeyIsKnown(Candidate candidate) => Signed(candidate, jws =>
@@ -95,10 +95,10 @@ internal static class ReferenceManifestJudge
 
     private static Outcome SignatureIsValid(Candidate candidate) => (candidate.Jws, candidate.Keys) switch
     {
-        (null, null) => Outcome.Waived("it is not signed, and no keys were given: whoever could write the file chose the values"),
-        (null, _) => Outcome.Failed("it is not signed, and keys were given: a signature under one of them is demanded"),
+        (null, null) => Outcome.Waived("it is not signed, and no keys were given: anyone who can write the file can choose the values"),
+        (null, _) => Outcome.Failed("it is not signed, but keys were given: a signature by one of them is required"),
         (_, null) => Outcome.Failed("it is signed, and no keys were given to verify it with: give those that may sign it"),
-        ({ } jws, _) => candidate.Key!.Verifies(jws.SignedContent, jws.Signature.Span) ? Outcome.Held(candidate.Key.KeyId) : Outcome.Failed("its signature is not its key's: it was altered"),
+        ({ } jws, _) => candidate.Key!.Verifies(jws.SignedContent, jws.Signature.Span) ? Outcome.Held(candidate.Key.KeyId) : Outcome.Failed("its signature does not verify: it was altered"),
     };
 
     private static Outcome ContentIsWellFormed(Candidate candidate)
@@ -127,13 +127,13 @@ internal static class ReferenceManifestJudge
     {
         var (manifest, at) = (candidate.Manifest!, candidate.Time.Instant);
         return manifest.NotBefore - at > RevocationJudgement.ClockSkewTolerance
-                ? Outcome.Failed("it does not count yet", Utc.Text(at), $"from {Utc.Text(manifest.NotBefore)}")
-            : at > manifest.NotAfter ? Outcome.Failed("it counts no more: get the image's latest", Utc.Text(at), $"until {Utc.Text(manifest.NotAfter)}")
+                ? Outcome.Failed("it is not valid yet", Utc.Text(at), $"from {Utc.Text(manifest.NotBefore)}")
+            : at > manifest.NotAfter ? Outcome.Failed("it is no longer valid: get the image's latest manifest", Utc.Text(at), $"until {Utc.Text(manifest.NotAfter)}")
             : Outcome.Held($"until {Utc.Text(manifest.NotAfter)}");
     }
 
     private static Outcome SequenceIsMet(Candidate candidate) => candidate.Manifest!.Sequence < candidate.MinimumSequence
-        ? Outcome.Failed("it is older than one that was seen, or than you demand", $"{candidate.Manifest.Sequence}", $"at least {candidate.MinimumSequence}")
+        ? Outcome.Failed("it is older than one already seen, or than you require", $"{candidate.Manifest.Sequence}", $"at least {candidate.MinimumSequence}")
         : Outcome.Held($"{candidate.Manifest.Sequence}");
 
     /// <summary>A file on its way through the checks above; each may use only what an earlier one has set.</summary>

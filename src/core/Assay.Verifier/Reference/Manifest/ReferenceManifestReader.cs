@@ -40,7 +40,7 @@ internal sealed class ReferenceManifestReader
         _fields.Require(root.ValueKind is JsonValueKind.Object, "reference manifest", "an object is expected");
         _fields.Require(_fields.Text(root, "type") == ReferenceManifest.TypeName, "type", $"{ReferenceManifest.TypeName} is expected");
         var version = _fields.Number(root, "version");
-        _fields.Require(version is >= ReferenceManifest.FirstVersion and <= ReferenceManifest.PinnedVersion, "version", $"{ReferenceManifest.FirstVersion} to {ReferenceManifest.PinnedVersion} is expected: a newer Assay may read others");
+        _fields.Require(version is >= ReferenceManifest.FirstVersion and <= ReferenceManifest.PinnedVersion, "version", $"{ReferenceManifest.FirstVersion} to {ReferenceManifest.PinnedVersion} is expected: try a newer Assay");
         _marks = version >= ReferenceManifest.MarkedVersion;
         _pins = version >= ReferenceManifest.PinnedVersion;
         Only(root, "", ["type", "version", "image", "sequence", "notBefore", "notAfter", "tdx", "snp", "snpMinimumTcb", "pcrs", "gpuPolicies", .. Pins("tdxMinimumEvaluationDataNumber", "platforms")]);
@@ -63,11 +63,11 @@ internal sealed class ReferenceManifestReader
             Platforms = ReadPlatforms(root),
         };
         _fields.Require(manifest.NotBefore < manifest.NotAfter, "notAfter", "later than notBefore is expected");
-        _fields.Require(!manifest.Tdx.IsEmpty || !manifest.Snp.IsEmpty || !manifest.Pcrs.IsEmpty, "tdx", "neither tdx nor snp nor pcrs is there: the manifest names no image");
+        _fields.Require(!manifest.Tdx.IsEmpty || !manifest.Snp.IsEmpty || !manifest.Pcrs.IsEmpty, "tdx", "tdx, snp and pcrs are all absent: the manifest names no image");
         RequireNamedParavisors(manifest);
-        _fields.Require(manifest.SnpMinimumTcb is null || !manifest.Snp.IsEmpty, "snpMinimumTcb", "it stands without snp");
-        _fields.Require(manifest.TdxMinimumEvaluationDataNumber == 0 || !manifest.Tdx.IsEmpty, "tdxMinimumEvaluationDataNumber", "no tdx is beside it");
-        _fields.Require(manifest.GpuPolicies.Distinct().Count() == manifest.GpuPolicies.Length, "gpuPolicies", "a digest stands twice");
+        _fields.Require(manifest.SnpMinimumTcb is null || !manifest.Snp.IsEmpty, "snpMinimumTcb", "it is given without snp");
+        _fields.Require(manifest.TdxMinimumEvaluationDataNumber == 0 || !manifest.Tdx.IsEmpty, "tdxMinimumEvaluationDataNumber", "it is given without tdx");
+        _fields.Require(manifest.GpuPolicies.Distinct().Count() == manifest.GpuPolicies.Length, "gpuPolicies", "a duplicate digest");
         return manifest;
     }
 
@@ -237,7 +237,7 @@ internal sealed class ReferenceManifestReader
     private Digest NonZero(JsonElement item, string member, string field, int size)
     {
         var value = Hex(item, member, field, size);
-        _fields.Require(!value.IsZero, $"{field}.{member}", "zeros name no machine");
+        _fields.Require(!value.IsZero, $"{field}.{member}", "zeros do not identify a machine");
         return value;
     }
 

@@ -50,7 +50,7 @@ internal sealed record SnpEndorsement
         var size = product is SnpProduct.Turin ? TurinHardwareId : ChipId.Size;
         whyNot = kind is SnpSigningKey.None ? $"the leaf is \"{leaf.Subject.CommonName}\": SEV-VCEK or SEV-VLEK is expected"
             : faults.First is { } fault ? $"the certificate's extensions are malformed: {fault}"
-            : product is SnpProduct.None ? $"productName {(name is null ? "is missing" : $"\"{name}\" has no name here: a newer Assay may know it")}"
+            : product is SnpProduct.None ? $"productName {(name is null ? "is missing" : $"\"{name}\" is not known: try a newer Assay")}"
             : kind is SnpSigningKey.Vcek && hardware?.Length != size ? $"hwID of a {product} VCEK has {size} bytes, {(hardware is null ? "none is" : $"{hardware.Length} are")} there"
             : kind is SnpSigningKey.Vcek && provider is not null ? "a VCEK names a cloud provider"
             : kind is SnpSigningKey.Vlek && (hardware is not null || provider is null) ? "a VLEK names a chip, or no cloud provider"

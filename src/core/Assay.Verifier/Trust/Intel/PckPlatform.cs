@@ -55,7 +55,7 @@ internal sealed record PckPlatform
         platform = null;
         if (certificate.Extensions.Find(Oids.SgxExtensions) is not { } value)
         {
-            whyNot = "the certificate has no extension 1.2.840.113741.1.13.1 (SGX): it is no PCK certificate";
+            whyNot = "the certificate has no extension 1.2.840.113741.1.13.1 (SGX): it is not a PCK certificate";
             return false;
         }
 
@@ -90,7 +90,7 @@ internal sealed record PckPlatform
                 var oid = pair.Oid("identifier");
                 ReadOnlySpan<byte> arc = parent is { } number ? [.. Oids.SgxExtensions, number] : Oids.SgxExtensions;
                 var known = oid.Length == arc.Length + 1 && oid.StartsWith(arc);
-                pair.Require(known && _seen.Add(prefix + oid[^1]), "identifier", known ? "repeated" : "unknown: a newer Assay may know it");
+                pair.Require(known && _seen.Add(prefix + oid[^1]), "identifier", known ? "repeated" : "unknown: try a newer Assay");
                 if (pair.Fault is not null)
                 {
                     return;
@@ -121,7 +121,7 @@ internal sealed record PckPlatform
                     var configuration = item.Sequence("Configuration");
                     Read(ref configuration, ReadConfiguration, prefix: 200, parent: 7);
                     break;
-                default: item.Require(false, "identifier", "unknown: a newer Assay may know it"); break;
+                default: item.Require(false, "identifier", "unknown: try a newer Assay"); break;
             }
         }
 
@@ -155,7 +155,7 @@ internal sealed record PckPlatform
             }
 
             var version = item.SmallInteger("SVN");
-            item.Require(number is >= 1 and <= PceSvnField, "identifier", "unknown: a newer Assay may know it");
+            item.Require(number is >= 1 and <= PceSvnField, "identifier", "unknown: try a newer Assay");
             item.Require(version <= (number == PceSvnField ? ushort.MaxValue : byte.MaxValue), "SVN", "too large");
             if (item.Fault is null && number == PceSvnField)
             {
@@ -175,7 +175,7 @@ internal sealed record PckPlatform
                 case 1: _dynamic = value; break;
                 case 2: _cached = value; break;
                 case 3: _smt = value; break;
-                default: item.Require(false, "identifier", "unknown: a newer Assay may know it"); break;
+                default: item.Require(false, "identifier", "unknown: try a newer Assay"); break;
             }
         }
 

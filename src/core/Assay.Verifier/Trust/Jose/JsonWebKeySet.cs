@@ -127,7 +127,7 @@ public sealed class JsonWebKeySet
 
         if (type == "oct" || item.TryGetProperty("d", out _) || item.TryGetProperty("k", out _))
         {
-            return new ParseFault("keys", 0, "a secret or private key stands in it: whoever reads this set can sign; withdraw the key");
+            return new ParseFault("keys", 0, "it contains a secret or private key: anyone who reads this set can sign; withdraw the key");
         }
 
         var curve = StrictJson.Text(item, "crv") switch

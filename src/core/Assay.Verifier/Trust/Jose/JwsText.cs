@@ -13,7 +13,7 @@ internal static class JwsText
     {
         "ES384" or "ES256" => null,
         { } none when none.Equals("none", StringComparison.OrdinalIgnoreCase) => "it is not signed: its algorithm is \"none\"",
-        { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: whoever can verify it could have made it",
+        { } symmetric when symmetric.StartsWith("HS", StringComparison.OrdinalIgnoreCase) => "its algorithm is symmetric: anyone who can verify it could have made it",
         null => "it names no algorithm",
         { } other => $"its algorithm is \"{Short(other)}\": ES384 or ES256 is expected",
     };

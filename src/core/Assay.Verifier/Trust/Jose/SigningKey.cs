@@ -96,19 +96,19 @@ public sealed class SigningKey : IDisposable
     {
         if (file.StartsWith("-----BEGIN EC PARAMETERS-----"u8))
         {
-            return "curve parameters stand before the key: make it with assay token keygen, or openssl ecparam -noout";
+            return "curve parameters precede the key: make it with assay token keygen, or openssl ecparam -noout";
         }
 
         var (kind, phrase) = FileContent.Describe(file);
         var cure = kind switch
         {
             ContentKind.EncryptedPrivateKey => "decrypt it first: openssl pkey -in FILE -out KEY.pem",
-            ContentKind.Pkcs12 => "take the key out of it: openssl pkcs12 -in FILE -nocerts -noenc | openssl pkey -out KEY.pem",
+            ContentKind.Pkcs12 => "extract the key: openssl pkcs12 -in FILE -nocerts -noenc | openssl pkey -out KEY.pem",
             ContentKind.PrivateKey when file is [DerTag.Sequence, ..] => "it is in DER: openssl pkey -inform DER -in FILE -out KEY.pem",
-            ContentKind.PrivateKey when file.StartsWith("-----BEGIN OPENSSH "u8) => "it is in the form of OpenSSH: ssh-keygen -p -m PKCS8 -f COPY-OF-FILE",
+            ContentKind.PrivateKey when file.StartsWith("-----BEGIN OPENSSH "u8) => "it is in OpenSSH format: ssh-keygen -p -m PKCS8 -f COPY-OF-FILE",
             ContentKind.PrivateKey when file.StartsWith("-----BEGIN RSA "u8) => "it is an RSA key: make a P-384 key with assay token keygen",
-            ContentKind.PrivateKey => "another form of one",
-            ContentKind.Certificate or ContentKind.Certificates or ContentKind.CertificateRequest or ContentKind.PublicKeyInfo or ContentKind.PublicKey or ContentKind.KeySet => "the public half alone: give the private key that belongs to it",
+            ContentKind.PrivateKey => "in a format that is not supported",
+            ContentKind.Certificate or ContentKind.Certificates or ContentKind.CertificateRequest or ContentKind.PublicKeyInfo or ContentKind.PublicKey or ContentKind.KeySet => "which is only the public half: give the matching private key",
             _ => null,
         };
         var words = kind is ContentKind.PrivateKey ? "a private key" : phrase;
@@ -145,7 +145,7 @@ public sealed class SigningKey : IDisposable
             var made = new SigningKey(ecdsa, publicKey);
             if (!publicKey.Verifies("trial"u8, made.Sign("trial"u8)))
             {
-                return new ParseFault("key", 0, "the public half in the file is another key's");
+                return new ParseFault("key", 0, "the public key in the file belongs to a different key");
             }
 
             key = made;

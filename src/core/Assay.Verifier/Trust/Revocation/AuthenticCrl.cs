@@ -94,12 +94,12 @@ internal sealed class AuthenticCrl
 
     private static string? WhyNot(CertificateRevocationList list, Certificate issuer, TrustSetKind kind, VerifierCache cache)
     {
-        var marked = issuer.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(issuer.Extensions);
         return kind is TrustSetKind.None ? "no trust set was chosen"
             : marked != (kind is TrustSetKind.Simulated) ? "the list's issuer and the trust set disagree on being simulated"
             : !list.Issuer.Equals(issuer.Subject) ? $"the list names the issuer \"{list.Issuer}\", not \"{issuer.Subject}\""
             : list.AuthorityKeyIdentifier is { } authority && issuer.Extensions.SubjectKeyIdentifier is { } key && !CryptographicOperations.FixedTimeEquals(authority, key) ? "the list's authorityKeyIdentifier is not its issuer's subjectKeyIdentifier"
-            : issuer.BasicConstraints is not { CertificateAuthority: true } ? "the list's issuer is no CA"
+            : issuer.BasicConstraints is not { CertificateAuthority: true } ? "the list's issuer is not a CA"
             : issuer.KeyUsage is not { CrlSign: true } ? "the list's issuer may not sign lists (keyUsage)"
             : !list.IsSignedBy(issuer, cache.Meter) ? "the list was not signed by the key of its issuer"
             : null;

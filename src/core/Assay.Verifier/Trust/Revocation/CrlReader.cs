@@ -136,11 +136,11 @@ internal static class CrlReader
             }
             else if (oid.SequenceEqual(Oids.CertificateIssuer))
             {
-                list.Require(false, "certificateIssuer", "an entry of an indirect list, which has no rule here");
+                list.Require(false, "certificateIssuer", "an entry of an indirect list, which is not supported");
             }
             else if (critical)
             {
-                list.Require(false, "crlEntryExtensions", $"the critical extension {ExtensionName.Of(oid)} has no rule here");
+                list.Require(false, "crlEntryExtensions", $"the critical extension {ExtensionName.Of(oid)} is not supported");
             }
         }
 
@@ -159,16 +159,16 @@ internal static class CrlReader
             }
             else if (oid.SequenceEqual(Oids.DeltaCrlIndicator))
             {
-                body.Require(false, "deltaCRLIndicator", "a delta list, which has no rule here");
+                body.Require(false, "deltaCRLIndicator", "a delta list, which is not supported");
             }
             else if (oid.SequenceEqual(Oids.IssuingDistributionPoint))
             {
                 // Also when it is not critical, against RFC 5280 §5.2.5: absence from a part of the list would pass for good.
-                body.Require(false, "issuingDistributionPoint", "a partial or indirect list, which has no rule here");
+                body.Require(false, "issuingDistributionPoint", "a partial or indirect list, which is not supported");
             }
             else if (extension.Critical && !oid.SequenceEqual(Oids.AuthorityKeyIdentifier))
             {
-                body.Require(false, "crlExtensions", $"the critical extension {ExtensionName.Of(oid)} has no rule here");
+                body.Require(false, "crlExtensions", $"the critical extension {ExtensionName.Of(oid)} is not supported");
             }
         }
 

@@ -60,7 +60,7 @@ internal static class OcspResponder
         return !delegated.Issuer.Equals(issuer.Subject) ? $"the delegated responder names the issuer \"{delegated.Issuer}\", the certificate's issuer is \"{issuer.Subject}\""
             : authority is not null && issuerKey is not null && !CryptographicOperations.FixedTimeEquals(authority, issuerKey) ? "the delegated responder's authorityKeyIdentifier is not the subjectKeyIdentifier of the certificate's issuer"
             : WhyNotMarked(delegated, kind) is { } marker ? marker
-            : delegated.Extensions.UnknownCritical.FirstOrDefault(oid => !oid.AsSpan().SequenceEqual(Oids.OcspNoCheck)) is { } unknown ? $"the delegated responder has the critical extension {ExtensionName.Of(unknown)}, for which there is no rule"
+            : delegated.Extensions.UnknownCritical.FirstOrDefault(oid => !oid.AsSpan().SequenceEqual(Oids.OcspNoCheck)) is { } unknown ? $"the delegated responder has the critical extension {ExtensionName.Of(unknown)}, which is not supported"
             : delegated.BasicConstraints is { CertificateAuthority: true } ? "the delegated responder is a CA"
             : !delegated.Extensions.OcspSigning ? "the delegated responder's extKeyUsage does not name OCSPSigning"
             : delegated.KeyUsage is { DigitalSignature: false } ? "the delegated responder's keyUsage does not allow digitalSignature"
@@ -72,7 +72,7 @@ internal static class OcspResponder
 
     private static string? WhyNotMarked(Certificate signer, TrustSetKind kind)
     {
-        var marked = signer.Extensions.Find(SimulatedMarker.Oid) is not null;
+        var marked = SimulatedMarker.IsIn(signer.Extensions);
         return marked == (kind is TrustSetKind.Simulated) ? null
             : marked ? "the responder is of a simulator, and the trust set is not"
             : "the responder lacks the simulator's marker, and the trust set is simulated";

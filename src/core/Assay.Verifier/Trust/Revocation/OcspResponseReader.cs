@@ -195,7 +195,7 @@ internal static class OcspResponseReader
         {
             if (extension.Critical && !known.SequenceEqual(extension.Oid))
             {
-                outer.Require(false, field, $"the critical extension {ExtensionName.Of(extension.Oid)} has no rule here");
+                outer.Require(false, field, $"the critical extension {ExtensionName.Of(extension.Oid)} is not supported");
             }
         }
 

@@ -83,7 +83,7 @@ internal sealed class AttestationKey
         var bound = CryptographicOperations.FixedTimeEquals(report.ExpectedReportData(), verified.Bytes.Span);
         whyNot = verified.Paravisor is null ? "no reference value names the paravisor that was measured"
             : !bound ? "REPORTDATA of the hardware report is not the hash of the runtime data that name the key"
-            : report.Runtime.AttestationKey.Modulus.Length * 8 != AzureRsaBits ? $"HCLAkPub is no RSA key of {AzureRsaBits} bits"
+            : report.Runtime.AttestationKey.Modulus.Length * 8 != AzureRsaBits ? $"HCLAkPub is not an RSA key of {AzureRsaBits} bits"
             : null;
         key = whyNot is null ? new AttestationKey(TpmRoot.InTee, TpmVerificationKey.Of(report.Runtime.AttestationKey), Azure, null, null) : null;
         return key is not null;
@@ -118,7 +118,7 @@ internal sealed class AttestationKey
         var verifies = TpmVerificationKey.Of(area);
         whyNot = WhyNotAttributes(area)
             ?? (!area.Scheme.IsAccepted ? $"the key has {area.Scheme}; RSASSA, RSAPSS or ECDSA with SHA-256, SHA-384 or SHA-512 is expected"
-            : (area.Scheme.Algorithm is TpmScheme.EcDsa) != (area.Type is TpmKeyType.Ecc) ? "the scheme is of another kind of key"
+            : (area.Scheme.Algorithm is TpmScheme.EcDsa) != (area.Type is TpmKeyType.Ecc) ? "the scheme does not fit the kind of key"
             : verifies is null ? "the RSA exponent is not 65537"
             : null);
         key = whyNot is null ? new AttestationKey(root, verifies!, area.Scheme, area, qualifiedName) : null;

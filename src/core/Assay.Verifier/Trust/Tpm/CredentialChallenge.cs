@@ -70,7 +70,7 @@ internal sealed class CredentialChallenge : IDisposable
         if (!TrySeed(endorsement.Public, random, out var seed, out var encrypted))
         {
             CryptographicOperations.ZeroMemory(secret);
-            whyNot = "the endorsement key's numbers are no public key";
+            whyNot = "the endorsement key is not a valid public key";
             return false;
         }
 

@@ -36,7 +36,7 @@ internal sealed class EndorsementKey
         return key is not ({ Type: TpmKeyType.Rsa, RsaKeyBits: 2048, Exponent: 65537 } or { Type: TpmKeyType.Ecc, Curve: 3 }) ? "the endorsement key is neither RSA-2048 nor P-256"
             : key.NameAlgorithm is not TcgHash.Sha256 || key.SymmetricKeyBits != 128 ? "the endorsement key does not protect with SHA-256 and AES-128"
             : !attributes.FixedTpm || !attributes.FixedParent || !attributes.SensitiveDataOrigin || !attributes.Restricted || !attributes.Decrypt || attributes.Sign
-                ? $"objectAttributes {attributes.Value:X8} are no endorsement key's"
+                ? $"objectAttributes {attributes.Value:X8} are not an endorsement key's"
             : null;
     }
 }

@@ -1,0 +1,14 @@
+namespace Assay.Cli.Demo;
+
+/// <summary>A part of the demonstration that can be shown alone.</summary>
+internal enum DemoChapter
+{
+    /// <summary>GPUs and switches, a token about them, and attacks on both.</summary>
+    Devices,
+
+    /// <summary>The confidential VM that uses them, and attacks on the binding.</summary>
+    Machine,
+
+    /// <summary>Services and proxy stop one after the other.</summary>
+    Outage,
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Stands for assay, assay-sim, curl and openssl while tests run the commands of the documents: the same programs, but the internet is the
+# simulator's services on loopback, fixed ports are free ones, and servers go on in the background until the test ends.
+set -euo pipefail
+name="$(basename "$0")"
+
+arguments=()
+service=false
+for word in "$@"; do
+    case "$word" in nvidia | intel | amd) if $service; then word="$SERVICES"; fi ;; esac
+    case "$word" in --*-url) service=true ;; *) service=false ;; esac
+    for host in rim.attestation.nvidia.com ocsp.ndis.nvidia.com api.trustedservices.intel.com certificates.trustedservices.intel.com kdsintf.amd.com; do
+        word="${word//https:\/\/$host/$SERVICES}"
+    done
+    word="${word//cache:8093/127.0.0.1:$PROXY_PORT}"
+    word="${word//127.0.0.1:8093/127.0.0.1:$PROXY_PORT}"
+    word="${word//127.0.0.1:8471/127.0.0.1:$SIMULATOR_PORT}"
+    word="${word/#8471/$SIMULATOR_PORT}"
+    for place in /var/lib /etc /srv; do
+        word="${word/#$place\//$WORLD$place/}"
+    done
+    arguments+=("$word")
+done
+
+case "$name" in
+    assay | assay-sim) program=(dotnet "$PROGRAMS/$name.dll") ;;
+    *) program=("$(PATH="${PATH#*:}" command -v "$name")") ;;
+esac
+
+# The port that the documents name may be taken here.
+if [ "$name ${1:-} ${2:-}" = "assay collateral serve" ] && [[ " $* " != *" --listen "* ]]; then arguments+=(--listen "127.0.0.1:$PROXY_PORT"); fi
+
+# The revocation list of Intel's root has an address of its own.
+case "$name ${1:-} ${2:-}" in
+    "assay collateral serve" | "assay bundle create")
+        if [[ " $* " == *" --intel-url "* ]]; then arguments+=(--intel-root-crl-url "$SERVICES/IntelSGXRootCA.der"); fi ;;
+esac
+
+# The simulator's roots are trusted where the reader would trust the manufacturers'.
+case "$name ${1:-} ${2:-}" in
+    "assay verify "* | "assay bundle create" | "assay bundle verify" | "assay bundle import" | "assay bundle plan" | "assay collateral serve" | "assay collateral check" | "assay collateral stage")
+        if [ -z "${RECORDED:-}" ] && [[ " $* " != *" --anchors "* ]] && [[ " $* " != *" --help "* ]]; then arguments+=(--anchors "$WORLD/anchors.json"); fi ;;
+esac
+
+case "$name ${1:-} ${2:-}" in
+    "assay collateral serve" | "assay-sim serve "*)
+        # One of each program at a time: where a reader would end the first by hand.
+        for id in $(cat "$WORLD/servers.$name" 2>/dev/null); do
+            kill "$id" 2>/dev/null || true
+            while kill -0 "$id" 2>/dev/null; do sleep 0.1; done
+        done
+        log="$(mktemp "$WORLD/server.XXXXXX")"
+        nohup "${program[@]}" "${arguments[@]}" >"$log" 2>&1 </dev/null &
+        echo $! >"$WORLD/servers.$name"
+        for _ in $(seq 3000); do
+            if grep -q 'http://127.0.0.1' "$log"; then cat "$log"; exit 0; fi
+            if ! kill -0 $! 2>/dev/null; then break; fi
+            sleep 0.1
+        done
+        cat "$log"
+        exit 1 ;;
+esac
+
+exec "${program[@]}" "${arguments[@]}"
