@@ -148,16 +148,7 @@ public sealed class ProcessorCollateralFiles
     {
         if (bytes.Span.IndexOf(Encoding.ASCII.GetBytes($"-----BEGIN {ListLabel}-----")) >= 0)
         {
-            var text = Encoding.Latin1.GetString(bytes.Span);
-            if (PemEncoding.TryFind(text, out var fields) && text[fields.Label] == ListLabel)
-            {
-                TakeDer(file, Convert.FromBase64String(text[fields.Base64Data]));
-            }
-            else
-            {
-                _passedOver.Add($"{file}: a malformed PEM list");
-            }
-
+            TakeLists(file, Encoding.Latin1.GetString(bytes.Span));
             return;
         }
 
@@ -169,6 +160,27 @@ public sealed class ProcessorCollateralFiles
             {
                 TakeDer(file, block);
             }
+        }
+    }
+
+    // Each list of the file: a newer one that was appended must not be overlooked.
+    private void TakeLists(string file, ReadOnlySpan<char> text)
+    {
+        var found = false;
+        while (PemEncoding.TryFind(text, out var fields))
+        {
+            if (text[fields.Label] is ListLabel)
+            {
+                TakeDer(file, Convert.FromBase64String(text[fields.Base64Data].ToString()));
+                found = true;
+            }
+
+            text = text[fields.Location.End..];
+        }
+
+        if (!found)
+        {
+            _passedOver.Add($"{file}: a malformed PEM list");
         }
     }
 
@@ -220,6 +232,11 @@ public sealed class ProcessorCollateralFiles
             rootLists.AddRange(Newest(root.Equals));
         }
 
+        // Whoever takes the first that verifies takes the latest so: of what is authentic the date is true (S-17).
+        infos = [.. infos.OrderByDescending(IssueDate, StringComparer.Ordinal)];
+        identities = [.. identities.OrderByDescending(IssueDate, StringComparer.Ordinal)];
+        pckLists = [.. pckLists.OrderByDescending(ThisUpdate)];
+        rootLists = [.. rootLists.OrderByDescending(ThisUpdate)];
         return new TdxCollateral
         {
             TcbInfo = infos.FirstOrDefault(),
@@ -251,6 +268,21 @@ public sealed class ProcessorCollateralFiles
         return true;
     }
 
+    private static string IssueDate(IntelStatement statement)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(statement.Content, new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
+            return document.RootElement.TryGetProperty("issueDate", out var date) && date.ValueKind is JsonValueKind.String ? date.GetString()! : "";
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return "";
+        }
+    }
+
+    private static DateTimeOffset ThisUpdate(ReadOnlyMemory<byte> der) => CertificateRevocationList.TryParse(der.Span, out var list, out _) ? list.ThisUpdate : DateTimeOffset.MinValue;
+
     // No time of theirs is believed: they are tried in this order.
     private ReadOnlyMemory<byte>[] Newest(Func<DistinguishedName, bool> isMeant) =>
         [.. _lists.Where(item => isMeant(item.List.Issuer)).OrderByDescending(item => item.List.ThisUpdate).Select(item => item.Der)];
@@ -270,7 +302,13 @@ public sealed class ProcessorCollateralFiles
         }
 
         // Intel sends the signer's chain in a header; saved, it is a file with the signer and the root.
-        ReadOnlyMemory<byte>[] chains = [.. _chains.Where(item => IsSigner(item.Pem)).OrderByDescending(item => Path.GetFileName(item.File).Contains(hint, StringComparison.OrdinalIgnoreCase)).Select(item => item.Pem)];
+        ReadOnlyMemory<byte>[] chains = [.. _chains.Where(item => IsSigner(item.Pem)).OrderByDescending(item => Path.GetFileName(item.File).Contains(hint, StringComparison.OrdinalIgnoreCase)).Select(item => item.Pem).DistinctBy(pem => Convert.ToHexString(SHA256.HashData(pem.Span)))];
+        var most = Math.Max(1, Limits.CollateralCandidates / Math.Max(1, bodies.Length));
+        if (chains.Length > most)
+        {
+            _passedOver.Add($"{chains.Length - most} issuer chains: {bodies.Length} statements are tried with {most} chains each, remove those that are not needed");
+        }
+
         var statements = new List<IntelStatement>();
         foreach (var (_, body, file) in bodies)
         {
@@ -280,7 +318,7 @@ public sealed class ProcessorCollateralFiles
                 _passedOver.Add($"{file}: its issuer chain is missing: save the response's header, URL-decoded, as a PEM file beside it");
             }
 
-            foreach (var chain in chains.Take(Limits.CollateralCandidates - statements.Count))
+            foreach (var chain in chains.Take(most))
             {
                 if (IntelStatement.TryParseBody(body, chain, kind, out var statement, out fault))
                 {
