@@ -26,7 +26,7 @@ internal static class WholeProcess
         var recorded = candidates.OfType<string>().Select(folder => Path.Combine(folder, "nvidia")).FirstOrDefault(Directory.Exists);
         if (!File.Exists(published) || recorded is null)
         {
-            Console.Error.WriteLine($"assay bench: {(recorded is null ? "no recorded evidence (docs/vectors.md)" : "no published command (./eng/publish makes it)")}, its rows are left out");
+            Console.Error.WriteLine($"assay bench: {(recorded is null ? "no recorded evidence (docs/development/vectors.md)" : "no published command (./eng/publish makes it)")}, its rows are left out");
             return [];
         }
 
