@@ -39,6 +39,7 @@ internal static class WrongFile
         ContentKind.Token or ContentKind.TokenBundle => "; use assay token verify FILE",
         ContentKind.KeySet => "; use --jwks FILE for tokens, --reference-keys FILE for reference values, --bundle-keys FILE for bundles",
         ContentKind.PublicKey => "; use --tee-pubkey FILE",
+        ContentKind.PublicKeyInfo => "; keys of verifiers are key sets: assay token jwks --signing-key FILE prints one",
         ContentKind.PrivateKey => "; use --signing-key FILE",
         ContentKind.Anchors => "; use --anchors FILE",
         ContentKind.ReferenceManifest or ContentKind.SignedReferenceManifest => "; use assay verify --reference-values FILE",

@@ -71,7 +71,7 @@ public class RecordedVerdictTests
         Assert.Equal(4, verdict.Appraisal.Devices.Length);
         Assert.Equal(VerdictKind.Fail, verdict.Kind);
         Assert.Equal(["set.devices.distinct"], Judged.Failed(verdict));
-        Assert.Contains("devices 0, 1, 2, 3 are one and the same", Judged.Finding(verdict, "set.devices.distinct").Reason, StringComparison.Ordinal);
+        Assert.Contains("devices 0, 1, 2, 3 are the same device", Judged.Finding(verdict, "set.devices.distinct").Reason, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class WrongFileTests : IDisposable
     // What inspect shows; of these samples some are malformed.
     private static readonly ContentKind[] s_shown =
     [
-        ContentKind.DeviceEvidence, ContentKind.MachineEvidence, ContentKind.DeviceReport, ContentKind.TdxQuote, ContentKind.SnpReport, ContentKind.TdReport, ContentKind.HclReport, ContentKind.TdxCollateral,
+        ContentKind.DeviceEvidence, ContentKind.MachineEvidence, ContentKind.DeviceReport, ContentKind.TdxQuote, ContentKind.SnpReport, ContentKind.TdReport, ContentKind.HclReport, ContentKind.TdxCollateral, ContentKind.IntelStatement, ContentKind.UnsignedIntelStatement,
         ContentKind.Certificates, ContentKind.RevocationList, ContentKind.OcspResponse, ContentKind.Rim, ContentKind.Anchors, ContentKind.ReferenceManifest,
     ];
 
@@ -103,7 +103,7 @@ public sealed class WrongFileTests : IDisposable
     [Fact]
     public void Bundles_and_policies_name_each()
     {
-        var others = WrongFiles.All.Where(item => item.Kind is not (ContentKind.RegoPolicy or ContentKind.DeviceEvidence or ContentKind.TdxQuote)).ToArray();
+        var others = WrongFiles.All.Where(item => item.Kind is not (ContentKind.RegoPolicy or ContentKind.DeviceEvidence or ContentKind.MachineEvidence or ContentKind.TdxQuote)).ToArray();
 
         var answer = s_assay.Says(2, ["policy", "check", .. others.Select(item => Write(item.Name, item.File))]);
         Assert.All(others, item => Assert.Contains($"{item.Name}: this is {item.Named}", answer, StringComparison.Ordinal));

@@ -92,7 +92,7 @@ public class RecordedTdxTests
         var file = Recorded.Bytes("cpu/" + Google);
 
         Assert.False(TdxQuote.TryParse(file, out _, out var fault));
-        Assert.Equal("quote: trailing bytes that are not zero", $"{fault.Field}: {fault.Problem}");
+        Assert.StartsWith("quote: 39 bytes of text follow it", $"{fault.Field}: {fault.Problem}", StringComparison.Ordinal);
         Assert.True(TdxQuote.TryParse(file.AsSpan(0, 4935), out _, out _));
         Assert.False(TdxQuote.TryParse(file.AsSpan(0, 4934), out _, out _));
     }

@@ -23,7 +23,7 @@ for word in "$@"; do
 done
 
 case "$name" in
-    assay | assay-sim) program=(dotnet "$PROGRAMS/$name.dll") ;;
+    assay | assay-sim) if [ -n "${ASSAY_BINARIES:-}" ]; then program=("$ASSAY_BINARIES/$name"); else program=(dotnet "$PROGRAMS/$name.dll"); fi ;;
     *) program=("$(PATH="${PATH#*:}" command -v "$name")") ;;
 esac
 

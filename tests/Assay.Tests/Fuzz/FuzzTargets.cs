@@ -217,7 +217,7 @@ internal static class FuzzTargets
             { Allocation = (256, 256 * 1024) },
             new("ProcessorEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
                 ProcessorEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
-            new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote)], input =>
+            new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote), BrokerJson(tdx10.Quote)], input =>
                 MachineEvidence.TryParse(input, "file", out var read, out var fault)
                     ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
             new("TdReport.TryParse", [tdReport], input =>
@@ -312,6 +312,9 @@ internal static class FuzzTargets
 
     private static byte[] MachineJson(byte[] quote) => Encoding.UTF8.GetBytes(
         $$$"""{"version":1,"nonce":"challenge","gpus":[],"switches":[],"cpu":{"tee":"tdx","quote":"{{{Convert.ToBase64String(quote)}}}","eventLog":"W10="},"key":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}}""");
+
+    private static byte[] BrokerJson(byte[] quote) => Encoding.UTF8.GetBytes(
+        $$$"""{"init-data":null,"runtime-data":{"nonce":"challenge","tee-pubkey":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}},"tee-evidence":{"primary_evidence":{"quote":"{{{Convert.ToBase64String(quote)}}}","cc_eventlog":"W10=","aa_eventlog":"INIT"},"additional_evidence":"{\"nvidia\":{\"device_evidence_list\":[{\"evidence\":\"AAAA\",\"certificate\":\"AAAA\"}]}}"}}""");
 
     private static byte[] AzureJson()
     {

@@ -25,7 +25,7 @@ public class JsonPolicyTests(PolicyWorld world) : IClassFixture<PolicyWorld>
     [InlineData("""{"version":"3.0","authorization-rules":{"overall-claims":{},"detached-claims":{"measres":"success"}}}""", "type", "absent")]
     [InlineData("""{"version":"3.0","authorization-rules":{"type":"CWT","overall-claims":{},"detached-claims":{"measres":"success"}}}""", "type", "JWT")]
     [InlineData("""{"version":"3.0","authorization-rules":{"type":"JWT","overall-claims":[],"detached-claims":{"measres":"success"}}}""", "overall-claims", "not an object")]
-    [InlineData("""{"version":"1.0","authorization-rules":{"measres":"success","measres":"success"}}""", "JSON", "stands twice")]
+    [InlineData("""{"version":"1.0","authorization-rules":{"measres":"success","measres":"success"}}""", "JSON", "duplicate member")]
     [InlineData("""{"version":"1.0","authorization-rules":{"measres":"success",}}""", "JSON", "malformed")]
     [InlineData("""{"version":"1.0","authorization-rules":{"measres":"success"}} true""", "JSON", "malformed")]
     [InlineData("""/* all */{"version":"1.0","authorization-rules":{"measres":"success"}}""", "JSON", "malformed")]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Assay.Cli;
 using Assay.Tests.Golden;
@@ -119,7 +120,7 @@ public sealed partial class PublishedBinaryTests : IDisposable
 
         Same(
             0, "token", "verify", At("token.json"), "--jwks", At("keys.jwks"), "--issuer", "https://verifier.example", "--nonce", "4cff7f5380ead8fad8ec2c531c110aca4302a88f603792801a8ca29ee151af2e",
-            "--dangerously-accept-weakened", "--at", "2024-06-01T00:00:30Z", "--format", "json");
+            "--dangerously-accept-weakened", "--at", TimeProvider.System.GetUtcNow().AddSeconds(5).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture), "--format", "json");
     }
 
     [Fact]

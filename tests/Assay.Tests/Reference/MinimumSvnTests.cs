@@ -88,7 +88,7 @@ public class MinimumSvnTests
         Assert.Contains(fault, RimText.Outcome(WithFloors($"<ns0:Resource {attributes}/>")), StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("4133", "B", "Resource.index: stands twice")]
+    [InlineData("4133", "B", "Resource.index: appears twice in one RIM")]
     [InlineData("4134", "A", "two active floors of one name")]
     public void Two_floors_for_one_thing_are_refused(string index, string name, string fault) =>
         Assert.Contains(

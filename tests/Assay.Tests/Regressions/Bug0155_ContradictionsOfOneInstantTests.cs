@@ -41,7 +41,7 @@ public sealed class Bug0155_ContradictionsOfOneInstantTests(NvidiaServices nvidi
 
         var found = new DirectoryOcspStore(folder).Find(Assay.Trust.Revocation.OcspCertId.For(query.Certificate, query.Issuer, OcspHash.Sha1));
 
-        Assert.True(OcspResponse.TryParse(found!.Value.Span, out var response, out _));
+        Assert.True(OcspResponse.TryParse(found[0].Body.Span, out var response, out _));
         Assert.Equal(Assay.Trust.Revocation.CertificateStatus.Revoked, response.Basic!.Responses.Single().Status.Status);
     }
 
@@ -56,22 +56,29 @@ public sealed class Bug0155_ContradictionsOfOneInstantTests(NvidiaServices nvidi
         Assert.True(Certificate.TryParse(processors.Tdx.PckAuthority.Der, out var issuer, out _));
         var judge = new CrlJudge(new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), processors.Trust, RevocationChecking.Required), new VerifierCache());
 
-        var outcomes = judge.Revocation([new CrlQuery(subject, issuer, first, "the list", second)]);
+        var outcomes = judge.Revocation([new CrlQuery(subject, issuer, first, "the list", [second])]);
 
         Assert.Equal(CheckState.Failed, outcomes.NotRevoked.State);
         Assert.Contains("revoked at", outcomes.NotRevoked.Reason, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_folder_with_two_lists_of_one_instant_is_refused()
+    [Theory]
+    [InlineData("a.crl", "b.crl")]
+    [InlineData("b.crl", "a.crl")]
+    public void Of_a_folder_with_two_lists_of_one_instant_the_one_that_revokes_counts(string clean, string revoking)
     {
         var folder = processors.NewFolder();
-        File.WriteAllBytes(Path.Combine(folder, "a.crl"), List());
-        File.WriteAllBytes(Path.Combine(folder, "b.crl"), List(processors.Tdx.Pck));
+        File.WriteAllBytes(Path.Combine(folder, clean), List());
+        File.WriteAllBytes(Path.Combine(folder, revoking), List(processors.Tdx.Pck));
         Assert.True(Assay.Evidence.Files.ProcessorEvidence.TryParse(processors.Tdx.Quote, "evidence", out var evidence, out _));
+        Assert.True(ProcessorCollateralFiles.TryRead(folder, evidence, out var collateral, out var whyNot), whyNot);
+        Assert.True(Certificate.TryParse(processors.Tdx.Pck.Der, out var subject, out _));
+        Assert.True(Certificate.TryParse(processors.Tdx.PckAuthority.Der, out var issuer, out _));
+        var judge = new CrlJudge(new TrustBasis(new EvaluationTime(ProcessorServices.Now, TimeSource.System), processors.Trust, RevocationChecking.Required), new VerifierCache());
 
-        Assert.False(ProcessorCollateralFiles.TryRead(folder, evidence, out _, out var whyNot));
-        Assert.Contains("keep the right one", whyNot, StringComparison.Ordinal);
+        var outcomes = judge.Revocation([new CrlQuery(subject, issuer, collateral.Tdx.PckCrl, "the list", collateral.Tdx.OtherPckCrls)]);
+
+        Assert.Contains("revoked at", outcomes.NotRevoked.Reason, StringComparison.Ordinal);
     }
 
     private byte[] List(params CpuCertificate[] revoked) =>

@@ -38,7 +38,7 @@ public sealed class Bug0192_StatementsOfManyPlatformsTests : IDisposable
     }
 
     [Fact]
-    public void Two_of_one_platform_are_still_refused()
+    public void Two_of_one_platform_both_go_to_the_verifier()
     {
         foreach (var file in Directory.EnumerateFiles(Cases.PathOf("tcb-grace/col")))
         {
@@ -47,7 +47,8 @@ public sealed class Bug0192_StatementsOfManyPlatformsTests : IDisposable
 
         File.WriteAllBytes(Path.Combine(_folder, "again.json"), Cases.Bytes("tcb-grace/col/tcbinfov3_00806f050000.json"));
         Assert.True(ProcessorEvidence.TryParse(Cases.Bytes("tcb-grace/quote_tdx_00806f050000.dat"), "quote", out var quote, out _));
-        Assert.False(ProcessorCollateralFiles.TryRead(_folder, quote, out _, out var whyNot));
-        Assert.Contains("keep the right one", whyNot, StringComparison.Ordinal);
+        Assert.True(ProcessorCollateralFiles.TryRead(_folder, quote, out var collateral, out var whyNot), whyNot);
+        Assert.NotNull(collateral.Tdx.TcbInfo);
+        Assert.NotEmpty(collateral.Tdx.OtherTcbInfo);
     }
 }

@@ -33,7 +33,7 @@ public sealed partial class SimulatorCommandTests : IDisposable
     {
         var (made, text) = Run("assay-sim", "machine", "--gpus", "1", "--switches", "0", "--critical-marker", "--out", Path.Combine(_folder, "m"));
         Assert.True(made == 0, text);
-        var arguments = QuotedOrBare().Matches(text[text.IndexOf("./assay ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
+        var arguments = QuotedOrBare().Matches(text[text.IndexOf("assay verify ", StringComparison.Ordinal)..].Trim()).Select(match => match.Value.Trim('\'')).Skip(1);
 
         var (verified, verdict) = Run("assay", [.. arguments]);
 

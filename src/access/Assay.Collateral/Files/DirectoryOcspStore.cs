@@ -38,12 +38,7 @@ public sealed class DirectoryOcspStore : ICollateralSource
             return Task.FromResult(Fetched.Failed(_folder, wrong));
         }
 
-        ImmutableArray<CollateralItem> items =
-        [
-            .. _content.Value.Responses
-                .Where(candidate => candidate.Response.Basic?.Responses.Any(single => single.CertId.Matches(query.Certificate, query.Issuer)) ?? false)
-                .Select(candidate => new CollateralItem(candidate.Bytes)),
-        ];
+        var items = Newest(id => id.Matches(query.Certificate, query.Issuer));
         var passedOver = _content.Value.PassedOver;
         var note = passedOver.IsEmpty ? "" : $" (passed over: {string.Join(", ", passedOver.Take(3))}{(passedOver.Length > 3 ? ", …" : "")})";
         return Task.FromResult(items.IsEmpty
@@ -54,13 +49,18 @@ public sealed class DirectoryOcspStore : ICollateralSource
     /// <summary>Why the folder cannot be read; null when it can.</summary>
     internal string? WhyNot => _content.Value.WhyNot;
 
-    /// <summary>Of the responses that answer exactly this CertID the newest, of those with one thisUpdate one that is not good; null when there is none.</summary>
-    internal ReadOnlyMemory<byte>? Find(OcspCertId asked) =>
-        (from candidate in _content.Value.Responses
-         from single in candidate.Response.Basic?.Responses ?? []
-         where single.CertId.Equals(asked)
-         orderby single.ThisUpdate descending, Severity(single.Status.Status) descending
-         select (ReadOnlyMemory<byte>?)candidate.Bytes).FirstOrDefault();
+    /// <summary>The responses that answer exactly this CertID, the newest first, of those with one thisUpdate the worst; none where there is none.</summary>
+    internal ImmutableArray<CollateralItem> Find(OcspCertId asked) => Newest(asked.Equals);
+
+    // No time of theirs is believed: they are tried in this order until one verifies, so that a forged one hides none behind it.
+    private ImmutableArray<CollateralItem> Newest(Func<OcspCertId, bool> isAsked) =>
+    [
+        .. (from candidate in _content.Value.Responses
+            let single = (candidate.Response.Basic?.Responses ?? []).Where(single => isAsked(single.CertId)).OrderByDescending(single => single.ThisUpdate).FirstOrDefault()
+            where single is not null
+            orderby single.ThisUpdate descending, Severity(single.Status.Status) descending
+            select new CollateralItem(candidate.Bytes)).Take(Limits.CollateralCandidates),
+    ];
 
     private static int Severity(CertificateStatus status) => status switch
     {

@@ -18,8 +18,8 @@ namespace Assay.Collateral.Files;
 /// <summary>
 /// A processor's collateral out of a file or a folder, each file told apart by its content: the JSON of quote verifiers
 /// (<see cref="TdxCollateral.TryParse"/>), bodies of Intel's service beside their issuer chains in PEM, revocation lists, and certificates
-/// of AMD; lists and certificates as DER, PEM, hexadecimal or base64. Files that are none of these are passed over, and named. Nothing is believed: the
-/// verifier checks each of them.
+/// of AMD; lists and certificates as DER, PEM, hexadecimal or base64. Files that are none of these, or cannot be read, are passed over, and named. Nothing
+/// is believed: of several files of one item all go to the verifier, which takes the latest that verifies, so that a forged one hides none.
 /// </summary>
 public sealed class ProcessorCollateralFiles
 {
@@ -34,7 +34,7 @@ public sealed class ProcessorCollateralFiles
     private readonly List<(ReadOnlyMemory<byte> Pem, string File)> _chains = [];
     private readonly List<(CertificateRevocationList List, ReadOnlyMemory<byte> Der)> _lists = [];
     private readonly List<ReadOnlyMemory<byte>> _amd = [];
-    private TdxCollateral? _whole;
+    private readonly List<TdxCollateral> _wholes = [];
 
     private ProcessorCollateralFiles()
     {
@@ -68,38 +68,28 @@ public sealed class ProcessorCollateralFiles
 
         foreach (var name in names)
         {
-            if (!BoundedFile.TryRead(name, MostBytes, out var bytes, out whyNot) || (whyNot = files.Take(name, bytes)) is not null)
+            if (BoundedFile.TryRead(name, MostBytes, out var bytes, out var unreadable))
             {
-                return false;
+                files.Take(name, bytes);
+            }
+            else
+            {
+                files._passedOver.Add(unreadable);
             }
         }
 
-
-        if (files is { _whole: not null, _bodies: [var (_, _, single), ..] })
+        if (files.IsAnything)
         {
-            whyNot = $"{single}: a single statement next to a complete TDX collateral file: keep one of them";
-            return false;
-        }
-
-        if (!files.IsAnything)
-        {
-            passedOver = [.. files._passedOver];
-            whyNot = $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
-            return false;
-        }
-
-        var found = new ProcessorCollateral { Snp = files.Snp(evidence, out whyNot) };
-        if (whyNot is null)
-        {
-            found = found with { Tdx = files._whole ?? files.Tdx(evidence, out whyNot) };
+            collateral = new ProcessorCollateral { Snp = files.Snp(evidence), Tdx = files.Tdx(evidence) };
         }
 
         passedOver = [.. files._passedOver];
-        collateral = whyNot is null ? found : null;
+        whyNot = collateral is not null ? null
+            : $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
         return collateral is not null;
     }
 
-    private bool IsAnything => _whole is not null || _bodies.Count + _lists.Count + _amd.Count > 0;
+    private bool IsAnything => _wholes.Count + _bodies.Count + _lists.Count + _amd.Count > 0;
 
     private static bool TryList(string path, out string[] names, [NotNullWhen(false)] out string? whyNot)
     {
@@ -118,51 +108,48 @@ public sealed class ProcessorCollateralFiles
         return whyNot is null;
     }
 
-    private string? Take(string file, ReadOnlyMemory<byte> bytes)
+    private void Take(string file, ReadOnlyMemory<byte> bytes)
     {
         var content = FileContent.Of(bytes.Span);
-        var taken = content.Kind switch
+        switch (content.Kind)
         {
-            ContentKind.TdxCollateral => TakeWhole(file, content.Bytes),
-            ContentKind.IntelStatement => TakeBody(file, content.Bytes),
-            ContentKind.Certificates or ContentKind.RevocationList when content.Bytes.Span is not [0x30, ..] => TakePem(file, content.Bytes),
-            ContentKind.Certificate or ContentKind.RevocationList => TakeDer(file, content.Bytes),
-            _ => PassOver(file, content),
-        };
-        return taken;
-    }
-
-    private string? PassOver(string file, FileContent content)
-    {
-        _passedOver.Add($"{file}: this is {content.Phrase}");
-        return null;
-    }
-
-    private string? TakeWhole(string file, ReadOnlyMemory<byte> bytes)
-    {
-        if (!TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
-        {
-            return $"{file}: {fault}";
+            case ContentKind.TdxCollateral:
+                TakeWhole(file, content.Bytes);
+                break;
+            case ContentKind.IntelStatement:
+                var kind = content.Bytes.Span.IndexOf("\"tcbInfo\""u8) >= 0 ? IntelStatementKind.TcbInfo : IntelStatementKind.QeIdentity;
+                _bodies.Add((kind, content.Bytes.ToArray(), file));
+                break;
+            case ContentKind.Certificates or ContentKind.RevocationList when content.Bytes.Span is not [0x30, ..]:
+                TakePem(file, content.Bytes);
+                break;
+            case ContentKind.Certificate or ContentKind.RevocationList:
+                TakeDer(file, content.Bytes);
+                break;
+            default:
+                _passedOver.Add($"{file}: this is {content.Phrase}");
+                break;
         }
-
-        var second = _whole is not null;
-        _whole = whole;
-        return second ? $"{file}: a second collection of collateral for TDX: give one" : null;
     }
 
-    private string? TakeBody(string file, ReadOnlyMemory<byte> bytes)
+    private void TakeWhole(string file, ReadOnlyMemory<byte> bytes)
     {
-        _bodies.Add((bytes.Span.IndexOf("\"tcbInfo\""u8) >= 0 ? IntelStatementKind.TcbInfo : IntelStatementKind.QeIdentity, bytes.ToArray(), file));
-        return null;
+        if (TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
+        {
+            _wholes.Add(whole);
+        }
+        else
+        {
+            _passedOver.Add($"{file}: {fault}");
+        }
     }
 
-    private string? TakePem(string file, ReadOnlyMemory<byte> bytes)
+    private void TakePem(string file, ReadOnlyMemory<byte> bytes)
     {
         if (bytes.Span.IndexOf(Encoding.ASCII.GetBytes($"-----BEGIN {ListLabel}-----")) >= 0)
         {
-            var text = Encoding.Latin1.GetString(bytes.Span);
-            var found = PemEncoding.TryFind(text, out var fields) && text[fields.Label] == ListLabel;
-            return found ? TakeDer(file, Convert.FromBase64String(text[fields.Base64Data])) : $"{file}: a malformed PEM list";
+            TakeLists(file, Encoding.Latin1.GetString(bytes.Span));
+            return;
         }
 
         // Other PEM is not ours to judge: a key, say, that stands beside.
@@ -174,11 +161,30 @@ public sealed class ProcessorCollateralFiles
                 TakeDer(file, block);
             }
         }
-
-        return null;
     }
 
-    private string? TakeDer(string file, ReadOnlyMemory<byte> der)
+    // Each list of the file: a newer one that was appended must not be overlooked.
+    private void TakeLists(string file, ReadOnlySpan<char> text)
+    {
+        var found = false;
+        while (PemEncoding.TryFind(text, out var fields))
+        {
+            if (text[fields.Label] is ListLabel)
+            {
+                TakeDer(file, Convert.FromBase64String(text[fields.Base64Data].ToString()));
+                found = true;
+            }
+
+            text = text[fields.Location.End..];
+        }
+
+        if (!found)
+        {
+            _passedOver.Add($"{file}: a malformed PEM list");
+        }
+    }
+
+    private void TakeDer(string file, ReadOnlyMemory<byte> der)
     {
         if (CertificateRevocationList.TryParse(der.Span, out var list, out var fault))
         {
@@ -193,29 +199,16 @@ public sealed class ProcessorCollateralFiles
         {
             _passedOver.Add($"{file}: neither a certificate nor a revocation list: {fault}");
         }
-
-        return null;
     }
 
     private static bool IsOfAmd(Certificate certificate) =>
         certificate.Subject.CommonName is { } name && (name.StartsWith("SEV-", StringComparison.Ordinal) || name.StartsWith("ARK-", StringComparison.Ordinal));
 
-    private SnpCollateral Snp(ProcessorEvidence evidence, out string? whyNot)
+    private SnpCollateral Snp(ProcessorEvidence evidence)
     {
-        whyNot = null;
-        var lists = _lists.Where(item => item.List.Issuer.CommonName?.StartsWith("ARK-", StringComparison.Ordinal) is true).ToArray();
-        if (lists.Length > 1 && ProductOf(evidence) is { } product)
-        {
-            lists = [.. lists.Where(item => item.List.Issuer.CommonName == $"ARK-{product}")];
-        }
-
-        // Two lists of one issuer, or of which product is not told: choosing would be guessing.
-        if (lists.Length > 1 && evidence.Kind is not ProcessorEvidenceKind.TdxQuote)
-        {
-            whyNot = $"{lists.Length} revocation lists of AMD's: {string.Join(", ", lists.Select(item => item.List.Issuer.CommonName))}; keep the right one";
-        }
-
-        return new SnpCollateral { Certificates = [.. _amd], Crl = lists.Length == 1 ? lists[0].Der : (ReadOnlyMemory<byte>?)null };
+        var product = ProductOf(evidence);
+        var lists = Newest(issuer => issuer.CommonName is { } name && name.StartsWith("ARK-", StringComparison.Ordinal) && (product is null || name == $"ARK-{product}"));
+        return new SnpCollateral { Certificates = [.. _amd], Crl = First(lists), OtherCrls = [.. lists.Skip(1)] };
     }
 
     private static string? ProductOf(ProcessorEvidence evidence)
@@ -226,40 +219,79 @@ public sealed class ProcessorCollateralFiles
         return SnpReport.TryParse(report.Span, out var parsed, out _) && parsed.Product is not SnpProduct.None ? parsed.Product.ToString() : null;
     }
 
-    private TdxCollateral Tdx(ProcessorEvidence evidence, out string? whyNot)
+    private TdxCollateral Tdx(ProcessorEvidence evidence)
     {
-        whyNot = null;
+        var (infos, identities) = (_wholes.Select(whole => whole.TcbInfo!).ToList(), _wholes.Select(whole => whole.QeIdentity!).ToList());
+        var (pckLists, rootLists) = (_wholes.Select(whole => whole.PckCrl!.Value).ToList(), _wholes.Select(whole => whole.RootCrl!.Value).ToList());
+        if (TryReadIssuers(evidence, out var issuer, out var root))
+        {
+            var fmspc = ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) ? keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id?.Split('/')[1] : null;
+            infos.AddRange(Statements(IntelStatementKind.TcbInfo, "tcb", $"TCB information of the quote's platform (TDX, FMSPC {fmspc})", body => fmspc is null || (Text(body, "fmspc")?.Equals(fmspc, StringComparison.OrdinalIgnoreCase) is true && Text(body, "id") is "TDX")));
+            identities.AddRange(Statements(IntelStatementKind.QeIdentity, "qe", "the identity of a quoting enclave for TDX (TD_QE)", body => Text(body, "id") is "TD_QE"));
+            pckLists.AddRange(Newest(issuer.Equals));
+            rootLists.AddRange(Newest(root.Equals));
+        }
+
+        // Whoever takes the first that verifies takes the latest so: of what is authentic the date is true (S-17).
+        infos = [.. infos.OrderByDescending(IssueDate, StringComparer.Ordinal)];
+        identities = [.. identities.OrderByDescending(IssueDate, StringComparer.Ordinal)];
+        pckLists = [.. pckLists.OrderByDescending(ThisUpdate)];
+        rootLists = [.. rootLists.OrderByDescending(ThisUpdate)];
+        return new TdxCollateral
+        {
+            TcbInfo = infos.FirstOrDefault(),
+            OtherTcbInfo = [.. infos.Skip(1)],
+            QeIdentity = identities.FirstOrDefault(),
+            OtherQeIdentities = [.. identities.Skip(1)],
+            PckCrl = First(pckLists),
+            OtherPckCrls = [.. pckLists.Skip(1)],
+            RootCrl = First(rootLists),
+            OtherRootCrls = [.. rootLists.Skip(1)],
+        };
+    }
+
+    // Who issued the quote's certificate, and the certificate of that: by them lists are found.
+    private static bool TryReadIssuers(ProcessorEvidence evidence, [NotNullWhen(true)] out DistinguishedName? issuer, [NotNullWhen(true)] out DistinguishedName? root)
+    {
+        (issuer, root) = (null, null);
         var quote = evidence.Kind is ProcessorEvidenceKind.TdxQuote ? evidence.Bytes
             : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && azure.TdQuote is { } inside ? inside
             : default;
-        if (!TdxQuote.TryParse(quote.Span, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
+        // Text after it changes nothing about which collateral fits; whether it is accepted is said elsewhere.
+        if (!TdxQuote.TryParse(quote.Span, dangerouslyAcceptTextAfter: true, out var parsed, out _) || !Pem.TryDecode(parsed.PckChain.Span, out var chain, out _) || chain.Length < 2
             || !Certificate.TryParse(chain[0].Span, out var leaf, out _) || !Certificate.TryParse(chain[1].Span, out var authority, out _))
         {
-            return TdxCollateral.Empty;
+            return false;
         }
 
-        var fmspc = ProcessorNeeds.TryName(evidence, ProcessorNeeds.StandardChannel, out var keys, out _) ? keys.FirstOrDefault(key => key.Kind is CollateralKind.TcbInfo).Id?.Split('/')[1] : null;
-        var info = Statement(IntelStatementKind.TcbInfo, "tcb", $"TCB information of the quote's platform (TDX, FMSPC {fmspc})", body => fmspc is null || (Text(body, "fmspc")?.Equals(fmspc, StringComparison.OrdinalIgnoreCase) is true && Text(body, "id") is "TDX"), ref whyNot);
-        var identity = Statement(IntelStatementKind.QeIdentity, "qe", "the identity of a quoting enclave for TDX (TD_QE)", body => Text(body, "id") is "TD_QE", ref whyNot);
-        return new TdxCollateral { TcbInfo = info, QeIdentity = identity, PckCrl = ListOf(leaf.Issuer, ref whyNot), RootCrl = ListOf(authority.Issuer, ref whyNot) };
+        (issuer, root) = (leaf.Issuer, authority.Issuer);
+        return true;
     }
 
-    // Of several lists of one issuer the newest. Of two that are equally new and differ one may revoke what the other does not: choosing would be
-    // guessing.
-    private ReadOnlyMemory<byte>? ListOf(DistinguishedName issuer, ref string? whyNot)
+    private static string IssueDate(IntelStatement statement)
     {
-        var lists = _lists.Where(item => item.List.Issuer.Equals(issuer)).OrderByDescending(item => item.List.ThisUpdate).ToArray();
-        if (lists is [var newest, var next, ..] && next.List.ThisUpdate == newest.List.ThisUpdate && lists.Any(item => item.List.ThisUpdate == newest.List.ThisUpdate && !item.Der.Span.SequenceEqual(newest.Der.Span)))
+        try
         {
-            whyNot ??= $"revocation lists of {issuer.CommonName} of one thisUpdate ({Utc.Text(newest.List.ThisUpdate)}) that differ: keep the right one";
+            using var document = JsonDocument.Parse(statement.Content, new JsonDocumentOptions { MaxDepth = Limits.EvidenceJsonDepth });
+            return document.RootElement.TryGetProperty("issueDate", out var date) && date.ValueKind is JsonValueKind.String ? date.GetString()! : "";
         }
-
-        return lists is [var first, ..] ? first.Der : (ReadOnlyMemory<byte>?)null;
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return "";
+        }
     }
 
-    // Of several the one of this platform: the quote's certificate names its FMSPC, and the verifier compares it again. One alone is taken as it is,
+    private static DateTimeOffset ThisUpdate(ReadOnlyMemory<byte> der) => CertificateRevocationList.TryParse(der.Span, out var list, out _) ? list.ThisUpdate : DateTimeOffset.MinValue;
+
+    // No time of theirs is believed: they are tried in this order.
+    private ReadOnlyMemory<byte>[] Newest(Func<DistinguishedName, bool> isMeant) =>
+        [.. _lists.Where(item => isMeant(item.List.Issuer)).OrderByDescending(item => item.List.ThisUpdate).Select(item => item.Der)];
+
+    private static ReadOnlyMemory<byte>? First(IReadOnlyList<ReadOnlyMemory<byte>> lists) => lists.Count > 0 ? lists[0] : (ReadOnlyMemory<byte>?)null;
+
+    // Of several those of this platform: the quote's certificate names its FMSPC, and the verifier compares it again. One alone is taken as it is,
     // so that what is wrong with it is said.
-    private IntelStatement? Statement(IntelStatementKind kind, string hint, string meant, Func<ReadOnlyMemory<byte>, bool> fits, ref string? whyNot)
+    private List<IntelStatement> Statements(IntelStatementKind kind, string hint, string meant, Func<ReadOnlyMemory<byte>, bool> fits)
     {
         var bodies = _bodies.Where(body => body.Kind == kind).ToArray();
         if (bodies.Length > 1)
@@ -269,27 +301,35 @@ public sealed class ProcessorCollateralFiles
             bodies = fitting;
         }
 
-        if (bodies.Length != 1)
-        {
-            whyNot ??= bodies.Length > 1 ? $"{string.Join(" and ", bodies.Select(body => body.File))} are both {meant}: keep the right one" : null;
-            return null;
-        }
-
         // Intel sends the signer's chain in a header; saved, it is a file with the signer and the root.
-        var chains = _chains.Where(item => IsSigner(item.Pem)).ToArray();
-        var chain = chains.FirstOrDefault(item => Path.GetFileName(item.File).Contains(hint, StringComparison.OrdinalIgnoreCase), chains.FirstOrDefault());
-        if (chains.Length == 0)
+        ReadOnlyMemory<byte>[] chains = [.. _chains.Where(item => IsSigner(item.Pem)).OrderByDescending(item => Path.GetFileName(item.File).Contains(hint, StringComparison.OrdinalIgnoreCase)).Select(item => item.Pem).DistinctBy(pem => Convert.ToHexString(SHA256.HashData(pem.Span)))];
+        var most = Math.Max(1, Limits.CollateralCandidates / Math.Max(1, bodies.Length));
+        if (chains.Length > most)
         {
-            whyNot ??= $"{bodies[0].File}: its issuer chain is missing: save the response's header, URL-decoded, as a PEM file beside it";
-            return null;
+            _passedOver.Add($"{chains.Length - most} issuer chains: {bodies.Length} statements are tried with {most} chains each, remove those that are not needed");
         }
 
-        if (!IntelStatement.TryParseBody(bodies[0].Body, chain.Pem, kind, out var statement, out var fault))
+        var statements = new List<IntelStatement>();
+        foreach (var (_, body, file) in bodies)
         {
-            whyNot ??= $"{bodies[0].File}: {fault}";
+            ParseFault? fault = null;
+            if (chains.Length == 0)
+            {
+                _passedOver.Add($"{file}: its issuer chain is missing: save the response's header, URL-decoded, as a PEM file beside it");
+            }
+
+            foreach (var chain in chains.Take(most))
+            {
+                if (IntelStatement.TryParseBody(body, chain, kind, out var statement, out fault))
+                {
+                    statements.Add(statement);
+                }
+            }
+
+            _passedOver.AddRange(fault is null ? [] : [$"{file}: {fault}"]);
         }
 
-        return statement;
+        return statements;
     }
 
     // A member of what Intel signed, to choose by; the verifier reads it again, strictly.

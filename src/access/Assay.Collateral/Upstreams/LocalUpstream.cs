@@ -1,9 +1,11 @@
+using System.Collections.Immutable;
 using System.Text;
 using Assay.Collateral.Files;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Reference.Intel;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Collateral.Upstreams;
 
@@ -33,7 +35,7 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource 
 
         if (question is { Key.Kind: CollateralKind.Ocsp, CertId: { } asked } && _ocsp is not null)
         {
-            return _ocsp.WhyNot is { } wrong ? Fetched.Failed($"{ocsp}", wrong) : _ocsp.Find(asked) is { } der ? Fetched.Item($"{ocsp}", der) : Fetched.Absent($"{ocsp}", "no response answers this CertID");
+            return _ocsp.WhyNot is { } wrong ? Fetched.Failed($"{ocsp}", wrong) : _ocsp.Find(asked) is { IsEmpty: false } found ? Fetched.Of($"{ocsp}", found) : Fetched.Absent($"{ocsp}", "no response answers this CertID");
         }
 
         return _processors.TryGetValue(question.Key, out var known) ? known : await next.FetchAsync(question, cancellation).ConfigureAwait(false);
@@ -55,40 +57,57 @@ public sealed class LocalUpstream(string? rims, string? ocsp, ICollateralSource 
 
         foreach (var key in keys)
         {
-            if (Answer(key, evidence, collateral) is var (body, chain))
+            CollateralItem[] candidates = [.. Candidates(key, evidence, collateral).Take(Limits.CollateralCandidates)];
+            if (candidates.Length > 0)
             {
-                _processors[key] = Fetched.Item(source, body, chain);
+                _processors[key] = Fetched.Of(source, [.. candidates]);
             }
         }
 
         return null;
     }
 
-    private static (ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Chain)? Answer(CollateralKey key, ProcessorEvidence evidence, ProcessorCollateral collateral) => key.Kind switch
+    // All that a folder has of an item: whoever asks takes the first that verifies.
+    private static IEnumerable<CollateralItem> Candidates(CollateralKey key, ProcessorEvidence evidence, ProcessorCollateral collateral) => key.Kind switch
     {
-        CollateralKind.TcbInfo when collateral.Tdx.TcbInfo is { } statement => (Body(statement, "tcbInfo"), statement.IssuerChain),
-        CollateralKind.QeIdentity when collateral.Tdx.QeIdentity is { } statement => (Body(statement, "enclaveIdentity"), statement.IssuerChain),
+        CollateralKind.TcbInfo => Statements(collateral.Tdx.TcbInfo, collateral.Tdx.OtherTcbInfo, "tcbInfo"),
+        CollateralKind.QeIdentity => Statements(collateral.Tdx.QeIdentity, collateral.Tdx.OtherQeIdentities, "enclaveIdentity"),
         // The list's issuer is that of the quote's own PCK certificate: files carry no chain for it.
-        CollateralKind.PckCrl when collateral.Tdx.PckCrl is { } list && ProcessorNeeds.PckIssuers(evidence) is { } issuers => (list, issuers),
-        CollateralKind.RootCrl when collateral.Tdx.RootCrl is { } list => (list, default),
-        CollateralKind.AmdChain when Authorities(collateral.Snp) is { Length: > 0 } pem => (pem, default),
-        CollateralKind.AmdCrl when collateral.Snp.Crl is { } list => (list, default),
-        CollateralKind.Vcek when Endorsement(collateral.Snp) is { } der => (der, default),
-        _ => null,
+        CollateralKind.PckCrl when ProcessorNeeds.PckIssuers(evidence) is { } issuers => Lists(collateral.Tdx.PckCrl, collateral.Tdx.OtherPckCrls, issuers),
+        CollateralKind.RootCrl => Lists(collateral.Tdx.RootCrl, collateral.Tdx.OtherRootCrls, default),
+        CollateralKind.AmdChain => AmdChains(collateral.Snp.Certificates),
+        CollateralKind.AmdCrl => Lists(collateral.Snp.Crl, collateral.Snp.OtherCrls, default),
+        CollateralKind.Vcek => Parsed(collateral.Snp.Certificates).Where(certificate => !IsAuthority(certificate)).Select(certificate => new CollateralItem(certificate.Raw)),
+        _ => [],
     };
+
+    private static IEnumerable<CollateralItem> Statements(IntelStatement? first, ImmutableArray<IntelStatement> others, string member) =>
+        (first is null ? [] : others.Prepend(first)).Select(statement => new CollateralItem(Body(statement, member), statement.IssuerChain));
+
+    private static IEnumerable<CollateralItem> Lists(ReadOnlyMemory<byte>? first, ImmutableArray<ReadOnlyMemory<byte>> others, ReadOnlyMemory<byte> chain) =>
+        (first is { } list ? others.Prepend(list) : []).Select(der => new CollateralItem(der, chain));
 
     // As the service writes it around what was signed, which stays to the byte.
     private static byte[] Body(IntelStatement statement, string member) =>
         [.. Encoding.ASCII.GetBytes($"{{\"{member}\":"), .. statement.Content.Span, .. Encoding.ASCII.GetBytes($",\"signature\":\"{Convert.ToHexStringLower(statement.Signature.Span)}\"}}")];
 
-    private static ReadOnlyMemory<byte>? Endorsement(SnpCollateral collateral) =>
-        collateral.Certificates.Where(IsEndorsement).Select(der => (ReadOnlyMemory<byte>?)der).FirstOrDefault();
+    // The authority, then the root: AMD's own order. A folder can hold those of several products.
+    private static IEnumerable<CollateralItem> AmdChains(ImmutableArray<ReadOnlyMemory<byte>> certificates)
+    {
+        Certificate[] all = [.. Parsed(certificates).Where(IsAuthority)];
+        return from authority in all
+               where !IsRoot(authority)
+               from root in all
+               where IsRoot(root) && root.Subject.Equals(authority.Issuer)
+               select new CollateralItem(Encoding.ASCII.GetBytes(Pem(authority) + Pem(root)));
+    }
 
-    // The authority, then the root: AMD's own order.
-    private static byte[] Authorities(SnpCollateral collateral) =>
-        Encoding.ASCII.GetBytes(string.Concat(collateral.Certificates.Where(der => !IsEndorsement(der))
-            .OrderBy(der => Certificate.TryParse(der.Span, out var certificate, out _) && certificate.Subject.Equals(certificate.Issuer))
-            .Select(der => System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", der.Span) + "\n")));
+    private static IEnumerable<Certificate> Parsed(ImmutableArray<ReadOnlyMemory<byte>> certificates) =>
+        certificates.Select(der => Certificate.TryParse(der.Span, out var certificate, out _) ? certificate : null).OfType<Certificate>();
 
-    private static bool IsEndorsement(ReadOnlyMemory<byte> der) => Certificate.TryParse(der.Span, out var certificate, out _) && certificate.BasicConstraints is not { CertificateAuthority: true };
+    private static bool IsAuthority(Certificate certificate) => certificate.BasicConstraints is { CertificateAuthority: true };
+
+    private static bool IsRoot(Certificate certificate) => certificate.Subject.Equals(certificate.Issuer);
+
+    private static string Pem(Certificate certificate) => System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", certificate.Raw.Span) + "\n";
 }

@@ -4,6 +4,7 @@ using Assay.Checks;
 using Assay.Evidence.Snp;
 using Assay.Trust;
 using Assay.Trust.Amd;
+using Assay.Wire;
 
 namespace Assay.Authentication;
 
@@ -100,14 +101,9 @@ internal sealed class AuthenticSnpReport
         }
 
         var name = candidate.Report!.SigningKey is SnpSigningKey.Vcek ? "SEV-VCEK" : "SEV-VLEK";
-        // A folder may hold those of many chips and TCBs; the right one is compared again once it is authentic.
-        var leaves = certificates.Where(certificate => certificate.Subject.CommonName == name).ToArray();
-        var fitting = leaves.Where(certificate => IsOfThe(candidate.Report, certificate)).ToArray();
-        // A masked report does not say of which chip it is: of several chips' certificates its signature does.
-        var leaf = (candidate.Report.ChipId.IsMasked && fitting.Length > 1 ? fitting.FirstOrDefault(certificate => Signed(candidate, certificate.Key)) : null) ?? fitting.FirstOrDefault() ?? leaves.FirstOrDefault();
-        var issuer = leaf is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(leaf.Issuer));
-        var root = issuer is null ? null : certificates.FirstOrDefault(certificate => certificate.Subject.Equals(issuer.Issuer));
-        if ((leaf is null || issuer is null || root is null) && malformed is not null)
+        var leaf = LeafOf(candidate, [.. certificates.Where(certificate => certificate.Subject.CommonName == name)]);
+        var chain = leaf is null ? [] : ChainOf(candidate, leaf, certificates);
+        if (chain.Length < 3 && malformed is not null)
         {
             return Outcome.Failed(malformed);
         }
@@ -119,13 +115,36 @@ internal sealed class AuthenticSnpReport
                 : $"the {name[4..]} certificate is missing: fetch it from AMD's key distribution service (by chip id and TCB), or get it from the host");
         }
 
-        if (issuer is null || root is null)
+        if (chain.Length < 3)
         {
-            return Outcome.Missing($"the certificate \"{(issuer ?? leaf).Issuer.CommonName}\" is missing: fetch cert_chain from AMD's key distribution service");
+            return Outcome.Missing($"the certificate \"{chain[^1].Issuer.CommonName}\" is missing: fetch cert_chain from AMD's key distribution service");
         }
 
-        candidate.Chain = [leaf, issuer, root];
+        candidate.Chain = chain;
         return Outcome.Held(string.Join(", ", candidate.Chain.Select(certificate => certificate.Subject.CommonName)));
+    }
+
+    // A folder may hold those of many chips and TCBs; the right one is compared again once it is authentic. Of several that fit, as a masked report or a
+    // forged certificate leaves, its signature tells.
+    private static Certificate? LeafOf(Candidate candidate, Certificate[] leaves)
+    {
+        Certificate[] fitting = [.. leaves.Where(certificate => IsOfThe(candidate.Report!, certificate)).DistinctBy(certificate => certificate.Fingerprint)];
+        return (fitting.Length > 1 ? fitting.Take(Limits.CollateralCandidates).FirstOrDefault(certificate => Signed(candidate, certificate.Key)) : null) ?? fitting.FirstOrDefault() ?? leaves.FirstOrDefault();
+    }
+
+    // As far as it goes. Of several authorities of one name the ones under which the leaf is certified: whoever puts others beside them hides none.
+    private static ImmutableArray<Certificate> ChainOf(Candidate candidate, Certificate leaf, List<Certificate> certificates)
+    {
+        Certificate[] issuers = [.. certificates.Where(certificate => certificate.Subject.Equals(leaf.Issuer)).DistinctBy(certificate => certificate.Fingerprint)];
+        ImmutableArray<Certificate>[] chains =
+        [
+            .. (from issuer in issuers
+                from root in certificates.Where(certificate => certificate.Subject.Equals(issuer.Issuer)).DistinctBy(certificate => certificate.Fingerprint)
+                select ImmutableArray.Create(leaf, issuer, root)).Take(Limits.CollateralCandidates),
+        ];
+        return chains.Length == 0 ? issuers.Length == 0 ? [leaf] : [leaf, issuers[0]]
+            : chains.Length > 1 && Array.FindIndex(chains, chain => CertificationPath.TryCertify(chain, candidate.Question.Trust, PathPurpose.AmdEndorsement, candidate.Cache, out _, out _)) is >= 0 and var index ? chains[index]
+            : chains[0];
     }
 
     private static bool IsOfThe(SnpReport report, Certificate certificate) =>

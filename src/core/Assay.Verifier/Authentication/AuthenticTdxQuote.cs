@@ -62,13 +62,14 @@ internal sealed class AuthenticTdxQuote
 
     private static Outcome QuoteIsWellFormed(Candidate candidate)
     {
-        if (!TdxQuote.TryParse(candidate.Bytes.Span, out var quote, out var fault))
+        if (!TdxQuote.TryParse(candidate.Bytes.Span, candidate.Question.AcceptTextAfter, out var quote, out var fault))
         {
             return Outcome.Failed(fault.ToString());
         }
 
         candidate.Quote = quote;
-        return Outcome.Held($"version {quote.Version}, {(quote.Body.Kind is TdReportKind.Td15 ? "TDX 1.5" : "TDX 1.0")}");
+        var words = $"version {quote.Version}, {(quote.Body.Kind is TdReportKind.Td15 ? "TDX 1.5" : "TDX 1.0")}";
+        return quote.TextAfter.IsEmpty ? Outcome.Held(words) : Outcome.Waived($"{words}; {quote.TextAfter.Length} bytes of text follow it, which nobody signed, and you accept that");
     }
 
     private static Outcome ChainIsWellFormed(Candidate candidate)

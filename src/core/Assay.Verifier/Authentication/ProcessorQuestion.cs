@@ -10,4 +10,5 @@ namespace Assay.Authentication;
 /// <param name="Trust">Whose roots are believed.</param>
 /// <param name="AcceptedSigningKeys">Of SNP reports: whose signature is accepted; empty for none. TDX knows one kind.</param>
 /// <param name="AcceptMaskedChipId">Of SNP reports: whether one that masks its CHIP_ID is accepted under a VCEK.</param>
-internal sealed record ProcessorQuestion(ReportData? ReportData, TrustSet Trust, ImmutableArray<SnpSigningKey> AcceptedSigningKeys, bool AcceptMaskedChipId = false);
+/// <param name="AcceptTextAfter">Of TDX quotes: whether text after one, which nobody signed, is accepted.</param>
+internal sealed record ProcessorQuestion(ReportData? ReportData, TrustSet Trust, ImmutableArray<SnpSigningKey> AcceptedSigningKeys, bool AcceptMaskedChipId = false, bool AcceptTextAfter = false);

@@ -79,6 +79,8 @@ public sealed record Weakening
 
     internal static Weakening TdxTcbStatusAccepted { get; } = new("tdx-tcb-status-accepted");
 
+    internal static Weakening TdxTextAfterQuoteAccepted { get; } = new("tdx-text-after-quote-accepted");
+
     internal static Weakening TimeStated { get; } = new("time-stated");
 
     internal static Weakening TpmNoNonce { get; } = new("tpm-no-nonce");

@@ -30,11 +30,23 @@ public sealed record ProcessorCollateral
             QeIdentity = Tdx.QeIdentity ?? other.Tdx.QeIdentity,
             PckCrl = Tdx.PckCrl ?? other.Tdx.PckCrl,
             RootCrl = Tdx.RootCrl ?? other.Tdx.RootCrl,
-            OtherTcbInfo = Tdx.TcbInfo is null ? null : other.Tdx.TcbInfo,
-            OtherQeIdentity = Tdx.QeIdentity is null ? null : other.Tdx.QeIdentity,
-            OtherPckCrl = Tdx.PckCrl is null ? null : other.Tdx.PckCrl,
-            OtherRootCrl = Tdx.RootCrl is null ? null : other.Tdx.RootCrl,
+            OtherTcbInfo = More(Tdx.TcbInfo, Tdx.OtherTcbInfo, other.Tdx.TcbInfo, other.Tdx.OtherTcbInfo),
+            OtherQeIdentities = More(Tdx.QeIdentity, Tdx.OtherQeIdentities, other.Tdx.QeIdentity, other.Tdx.OtherQeIdentities),
+            OtherPckCrls = More(Tdx.PckCrl, Tdx.OtherPckCrls, other.Tdx.PckCrl, other.Tdx.OtherPckCrls),
+            OtherRootCrls = More(Tdx.RootCrl, Tdx.OtherRootCrls, other.Tdx.RootCrl, other.Tdx.OtherRootCrls),
         },
-        Snp = new SnpCollateral { Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrl = Snp.Crl is null ? null : other.Snp.Crl },
+        Snp = new SnpCollateral
+        {
+            Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrls = More(Snp.Crl, Snp.OtherCrls, other.Snp.Crl, other.Snp.OtherCrls),
+        },
     };
+
+    // What was fetched is tried before what else was given: the many that a folder can hold must not keep it out.
+    private static ImmutableArray<T> More<T>(T? first, ImmutableArray<T> others, T? second, ImmutableArray<T> seconds)
+        where T : class =>
+        first is null || second is null ? [.. others, .. seconds] : [second, .. others, .. seconds];
+
+    private static ImmutableArray<T> More<T>(T? first, ImmutableArray<T> others, T? second, ImmutableArray<T> seconds)
+        where T : struct =>
+        first is null || second is not { } next ? [.. others, .. seconds] : [next, .. others, .. seconds];
 }

@@ -92,7 +92,7 @@ public static class ProcessorNeeds
     public static ReadOnlyMemory<byte>? PckIssuers(ProcessorEvidence evidence)
     {
         ArgumentNullException.ThrowIfNull(evidence);
-        return TryOpen(evidence, out var hardware, out _, out var isTdx, out _) && isTdx && TdxQuote.TryParse(hardware.Span, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var chain, out _)
+        return TryOpen(evidence, out var hardware, out _, out var isTdx, out _) && isTdx && TdxQuote.TryParse(hardware.Span, dangerouslyAcceptTextAfter: true, out var quote, out _) && Pem.TryDecode(quote.PckChain.Span, out var chain, out _)
             ? System.Text.Encoding.ASCII.GetBytes(string.Concat(chain[1..].Select(der => System.Security.Cryptography.PemEncoding.WriteString("CERTIFICATE", der.Span) + "\n")))
             : null;
     }
@@ -122,7 +122,8 @@ public static class ProcessorNeeds
     private static bool TryNameTdx(ReadOnlyMemory<byte> bytes, string channel, out ImmutableArray<CollateralKey> keys, [NotNullWhen(false)] out string? whyNot)
     {
         keys = [];
-        if (!TdxQuote.TryParse(bytes.Span, out var quote, out var fault) || !Pem.TryDecode(quote.PckChain.Span, out var chain, out fault)
+        // What a quote needs does not depend on text after it; the verdict does.
+        if (!TdxQuote.TryParse(bytes.Span, dangerouslyAcceptTextAfter: true, out var quote, out var fault) || !Pem.TryDecode(quote.PckChain.Span, out var chain, out fault)
             || !Certificate.TryParse(chain[0].Span, out var leaf, out fault))
         {
             whyNot = fault.ToString();

@@ -19,8 +19,8 @@ public sealed record SnpCollateral
     /// <summary>DER: the revocation list of the ARK; null when it could not be had.</summary>
     public ReadOnlyMemory<byte>? Crl { get; init; }
 
-    /// <summary>Another list of the ARK: the later of the two counts, wherever it came from (S-17).</summary>
-    internal ReadOnlyMemory<byte>? OtherCrl { get; init; }
+    /// <summary>More lists, as a folder can hold several: of those that the ARK signed the latest counts (S-17). At most 256 are tried.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> OtherCrls { get; init; } = [];
 
     /// <summary>Certificates of one file: a single DER, or PEM as AMD's service gives its chains. Which is told by content.</summary>
     public static bool TryReadCertificates(ReadOnlySpan<byte> file, out ImmutableArray<ReadOnlyMemory<byte>> certificates, [NotNullWhen(false)] out ParseFault? fault)

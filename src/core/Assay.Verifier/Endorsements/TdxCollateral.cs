@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
@@ -27,17 +28,20 @@ public sealed record TdxCollateral
     /// <summary>DER: the revocation list of Intel's root.</summary>
     public ReadOnlyMemory<byte>? RootCrl { get; init; }
 
-    /// <summary>Other TCB information: of those that verify the one with the higher number counts, wherever it came from (S-17).</summary>
-    internal IntelStatement? OtherTcbInfo { get; init; }
+    /// <summary>
+    /// More TCB information, as a folder can hold several and a service may have another: of those that verify and are of the platform the one with the
+    /// highest number counts (S-17), and one that does not verify hides none. At most 256 are tried, as of the members below.
+    /// </summary>
+    public ImmutableArray<IntelStatement> OtherTcbInfo { get; init; } = [];
 
-    /// <summary>Another identity: of those that verify the one with the higher number counts.</summary>
-    internal IntelStatement? OtherQeIdentity { get; init; }
+    /// <summary>More identities, of which the same holds.</summary>
+    public ImmutableArray<IntelStatement> OtherQeIdentities { get; init; } = [];
 
-    /// <summary>Another list of the PCK CA: the later of the two counts, wherever it came from (S-17).</summary>
-    internal ReadOnlyMemory<byte>? OtherPckCrl { get; init; }
+    /// <summary>More lists of the PCK CA: of those that verify the latest counts.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> OtherPckCrls { get; init; } = [];
 
-    /// <summary>Another list of Intel's root: the later of the two counts.</summary>
-    internal ReadOnlyMemory<byte>? OtherRootCrl { get; init; }
+    /// <summary>More lists of Intel's root.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> OtherRootCrls { get; init; } = [];
 
     /// <summary>
     /// Reads the JSON form that quote verifiers share (dcap-qvl's <c>QuoteCollateralV3</c>): statements as strings, signatures and lists as

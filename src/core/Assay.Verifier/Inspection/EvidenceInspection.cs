@@ -38,9 +38,14 @@ internal static class EvidenceInspection
             machine.Key is { } key ? Key(machine.StatedNonce, key.Span) : null,
             cpu is { Parts: { } parts } ? InspectionNode.Group("cpu", [InspectionNode.Text("kind", cpu.Value.Kind), .. parts]) : null,
             machine.Cpu?.EventLog is { } log && EventLogInspection.Read(log.ToArray(), $"{name}: event log", faults) is { } events ? InspectionNode.Group("event_log", events) : null,
+            machine.Cpu is { } shown ? NotRead(shown.Unread) : null,
             .. Devices(machine.Devices, name, faults),
         ];
     }
+
+    /// <summary>What is in the file and is not shown; null where there is no such thing.</summary>
+    public static InspectionNode? NotRead(ImmutableArray<string> members) =>
+        members.IsEmpty ? null : InspectionNode.List("not_read", members.Select(member => InspectionNode.Text("member", member))) with { Shown = $"{string.Join(", ", members)}: in the file, but not shown or verified" };
 
     // With what signs it is to be compared with: what devices answer follows from challenge and key.
     private static InspectionNode Key(string? nonce, ReadOnlySpan<byte> jwk) => KeyBinding.TryCreate(nonce ?? "none", jwk, out var key, out var fault)

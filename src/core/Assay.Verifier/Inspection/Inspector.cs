@@ -48,7 +48,7 @@ public static class Inspector
 
     private static (string Kind, InspectionNode?[]? Parts)? ReadCpuFile(byte[] file, string name, FaultLog faults)
     {
-        var (kind, content, log) = ShownFile.Of(file);
+        var (kind, content, log, unread) = ShownFile.Of(file);
         (string Kind, InspectionNode?[]? Parts)? shown = kind switch
         {
             ContentKind.TdxQuote => ("tdx_quote", TdxInspection.Read(content, name, faults)),
@@ -59,15 +59,16 @@ public static class Inspector
             ContentKind.TpmQuote => ("tpm_quote", TpmInspection.ReadQuote(content, name, faults)),
             ContentKind.EventLog => ("event_log", EventLogInspection.Read(content, name, faults)),
             ContentKind.DstackTcbInfo => ("dstack_tcb_info", EventLogInspection.ReadTcbInfo(content, name, faults)),
-            ContentKind.TdxCollateral => ("tdx_collateral", TdxInspection.ReadCollateral(content, name, faults)),
+            ContentKind.TdxCollateral => ("tdx_collateral", IntelInspection.ReadCollateral(content, name, faults)),
+            ContentKind.IntelStatement => IntelInspection.ReadBody(content, name, faults),
+            ContentKind.UnsignedIntelStatement => IntelInspection.ReadUnsigned(content, name, faults),
             ContentKind.ReferenceManifest => ("reference_manifest", ManifestInspection.Read(content, name, faults)),
             ContentKind.SignedReferenceManifest => ("reference_manifest", ManifestInspection.ReadSigned(content, name, faults)),
             ContentKind.ProcessorEvidence => ("processor_evidence", RefuseEvidence(file, name, faults)),
             _ => null,
         };
-        return shown is { Parts: { } parts } && log is not null && EventLogInspection.Read(log, name, faults) is { } events
-            ? (shown.Value.Kind, [.. parts, InspectionNode.Group("event_log", events)])
-            : shown;
+        var events = shown is { Parts: not null } && log is not null ? EventLogInspection.Read(log, name, faults) : null;
+        return shown is { Parts: { } parts } ? (shown.Value.Kind, [.. parts, events is null ? null : InspectionNode.Group("event_log", events), EvidenceInspection.NotRead(unread)]) : shown;
     }
 
     private static InspectionNode?[]? RefuseEvidence(byte[] file, string name, FaultLog faults)

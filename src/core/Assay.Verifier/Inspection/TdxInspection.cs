@@ -1,18 +1,16 @@
-using System.Collections.Immutable;
-using Assay.Endorsements;
+using System.Text;
 using Assay.Evidence.Tdx;
-using Assay.Reference.Intel;
 
 namespace Assay.Inspection;
 
-/// <summary>TDX quotes, and the collateral that goes with them (layout: <see cref="TdxQuote"/>, <see cref="TdxCollateral"/>).</summary>
+/// <summary>TDX quotes and TDREPORTs (layout: <see cref="TdxQuote"/>, <see cref="TdReport"/>).</summary>
 internal static class TdxInspection
 {
     private const int ScalarSize = 32;
 
     public static InspectionNode?[]? Read(byte[] file, string name, FaultLog faults)
     {
-        if (TdxQuote.TryParse(file, out var quote, out var fault))
+        if (TdxQuote.TryParse(file, dangerouslyAcceptTextAfter: true, out var quote, out var fault))
         {
             return [.. Parts(quote, name, faults)];
         }
@@ -33,6 +31,7 @@ internal static class TdxInspection
         InspectionNode.Group("qe_report_signature", Scalars(quote.QeReportSignature.Span)) with { Shown = "QE report signature (ECDSA P-256, by the PCK key)" },
         InspectionNode.Hex("qe_authentication_data", quote.QeAuthenticationData.Span, whole: true),
         CertificateInspection.ChainPart(quote.PckChain.Span, $"{place}: PCK", faults),
+        quote.TextAfter.IsEmpty ? null : InspectionNode.Text("text_after", Encoding.ASCII.GetString(quote.TextAfter.Span)) with { Shown = $"{quote.TextAfter.Length} bytes that nobody signed: \"{Encoding.ASCII.GetString(quote.TextAfter.Span).Trim().ReplaceLineEndings(" ")}\"" },
     ];
 
     public static InspectionNode?[]? ReadReport(byte[] file, string name, FaultLog faults)
@@ -44,23 +43,6 @@ internal static class TdxInspection
 
         faults.Malformed($"{name}: TDREPORT", fault);
         return null;
-    }
-
-    public static InspectionNode?[]? ReadCollateral(byte[] file, string name, FaultLog faults)
-    {
-        if (!TdxCollateral.TryParse(file, out var collateral, out var fault))
-        {
-            faults.Malformed($"{name}: TDX collateral", fault);
-            return null;
-        }
-
-        return
-        [
-            Statement("tcb_info", collateral.TcbInfo!, name, faults, TcbInfoParts),
-            Statement("qe_identity", collateral.QeIdentity!, name, faults, QeIdentityParts),
-            InspectionNode.Group("pck_crl", CrlInspection.Read(collateral.PckCrl!.Value.ToArray(), $"{name}: pck_crl", faults) ?? [InspectionNode.Text("fault", "malformed")]),
-            InspectionNode.Group("root_ca_crl", CrlInspection.Read(collateral.RootCrl!.Value.ToArray(), $"{name}: root_ca_crl", faults) ?? [InspectionNode.Text("fault", "malformed")]),
-        ];
     }
 
     private static InspectionNode Body(TdReportBody body) => InspectionNode.Group(
@@ -115,54 +97,6 @@ internal static class TdxInspection
         Shown = "QE report (the quoting enclave, which certifies the attestation key)",
     };
 
-    private static IEnumerable<InspectionNode> Scalars(ReadOnlySpan<byte> signature) =>
+    public static IEnumerable<InspectionNode> Scalars(ReadOnlySpan<byte> signature) =>
         [InspectionNode.Hex("r", signature[..ScalarSize], whole: true), InspectionNode.Hex("s", signature[ScalarSize..], whole: true)];
-
-    private static InspectionNode Statement(string name, IntelStatement statement, string file, FaultLog faults, Func<byte[], string, FaultLog, IEnumerable<InspectionNode>> read) => InspectionNode.Group(
-        name,
-        [
-            .. read(statement.Content.ToArray(), $"{file}: {name}", faults),
-            InspectionNode.Group("signature", Scalars(statement.Signature.Span)),
-            CertificateInspection.ChainPart(statement.IssuerChain.Span, $"{file}: {name}", faults),
-        ]);
-
-    private static IEnumerable<InspectionNode> TcbInfoParts(byte[] json, string place, FaultLog faults) => TcbInfo.TryParse(json, out var info, out var fault)
-        ?
-        [
-            InspectionNode.Text("fmspc", info.Fmspc.ToString()),
-            InspectionNode.Text("pceid", info.PceId.ToString()),
-            InspectionNode.Time("issue_date", info.IssueDate),
-            InspectionNode.Time("next_update", info.NextUpdate),
-            InspectionNode.Number("tcb_evaluation_data_number", info.EvaluationDataNumber),
-            InspectionNode.Table("tcb_levels", info.Levels.Select(level => InspectionNode.Group("level", Judgement(
-                level.Judgement,
-                InspectionNode.Hex("sgx_components", level.SgxComponents.AsSpan(), whole: true),
-                InspectionNode.Number("pcesvn", level.PceSvn),
-                InspectionNode.Hex("tdx_components", level.TdxComponents.AsSpan(), whole: true))))),
-            .. info.ModuleIdentities.Select(module => InspectionNode.Table($"module_{module.Id}", Levels(module.Levels))),
-        ]
-        : [faults.MalformedPart("fault", place, fault)];
-
-    private static IEnumerable<InspectionNode> QeIdentityParts(byte[] json, string place, FaultLog faults) => QeIdentity.TryParse(json, out var identity, out var fault)
-        ?
-        [
-            InspectionNode.Time("issue_date", identity.IssueDate),
-            InspectionNode.Time("next_update", identity.NextUpdate),
-            InspectionNode.Number("tcb_evaluation_data_number", identity.EvaluationDataNumber),
-            InspectionNode.Hex("mrsigner", identity.MrSigner.Bytes, whole: true),
-            InspectionNode.Number("isvprodid", identity.IsvProdId),
-            InspectionNode.Table("tcb_levels", Levels(identity.Levels)),
-        ]
-        : [faults.MalformedPart("fault", place, fault)];
-
-    private static IEnumerable<InspectionNode> Levels(ImmutableArray<IsvTcbLevel> levels) =>
-        levels.Select(level => InspectionNode.Group("level", Judgement(level.Judgement, InspectionNode.Number("isvsvn", level.IsvSvn))));
-
-    private static IEnumerable<InspectionNode> Judgement(TcbJudgement judgement, params IEnumerable<InspectionNode> before) =>
-    [
-        .. before,
-        InspectionNode.Text("tcb_status", judgement.Status.ToString()),
-        InspectionNode.Time("tcb_date", judgement.Date),
-        InspectionNode.List("advisory_ids", judgement.AdvisoryIds.Select(id => InspectionNode.Text("id", id))) with { Shown = judgement.AdvisoryIds.IsEmpty ? "none" : string.Join(", ", judgement.AdvisoryIds) },
-    ];
 }

@@ -117,10 +117,14 @@ internal static class MachineAssurance
             (devices && parts.Cpu is not null && machine.Binding is GpuBinding.None, "That these devices belong to this VM: nothing binds the two."),
             (devices && machine.Binding is not GpuBinding.BootEvent, "That confidential computing is on and DEVTOOLS is off: only the measured guest can say so."),
             (devices && machine.Binding is GpuBinding.BootEvent, "That nobody relays live between the VM and devices of the same kind elsewhere: without TEE-IO nothing can show that."),
+            (Unread(parts, "aa_eventlog"), "Anything in the attestation agent's log (aa_eventlog): it was given, but it is not read or compared with a register."),
+            (Unread(parts, "init-data"), "Anything in the init data (init-data): they were given, but they are not compared with MRCONFIGID or HOST_DATA."),
             (!devices && parts.Cpu is not null, "Anything about GPUs: no GPU evidence was given."),
         ];
         return [.. all.Where(item => item.Applies).Select(item => item.Sentence)];
     }
+
+    private static bool Unread(MachineParts parts, string member) => parts.Cpu?.Evidence.Unread.Contains(member) is true;
 
     private static bool Held(IEnumerable<Finding> findings, string id) => findings.Any(finding => finding.Id == id && finding.State is CheckState.Held);
 

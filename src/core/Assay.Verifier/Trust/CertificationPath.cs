@@ -110,7 +110,7 @@ internal sealed class CertificationPath
         : $"the last certificate ({Name(chain[^1])}, SHA-256 {chain[^1].Fingerprint}) is not a trusted root; expected {(anchors.IsEmpty ? "none, for the trust set has no root for this purpose" : string.Join(" or ", anchors.Select(candidate => $"{candidate.Label} ({candidate.Fingerprint})")))}{Foreign(chain, kind)}";
 
     /// <summary>What to do where a simulator's certificates meet real roots, or real ones a simulator's; empty otherwise. It is said of a chain that is refused anyway.</summary>
-    internal static string Foreign(ImmutableArray<Certificate> chain, TrustSetKind kind) => (chain.Any(certificate => certificate.Extensions.Find(SimulatedMarker.Oid) is not null), kind) switch
+    internal static string Foreign(ImmutableArray<Certificate> chain, TrustSetKind kind) => (chain.Any(certificate => SimulatedMarker.IsIn(certificate.Extensions)), kind) switch
     {
         (true, not TrustSetKind.Simulated) => "; it is a simulator's, whose roots are given with --anchors, for tests alone",
         (false, TrustSetKind.Simulated) => "; the roots given with --anchors are a simulator's, and this is not from one: leave --anchors out for the manufacturers' own",

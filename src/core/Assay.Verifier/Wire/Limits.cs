@@ -177,6 +177,12 @@ public static class Limits
     /// <summary>Items of a bundle: one for each device, and some dozens.</summary>
     public const int BundleItems = 25_000;
 
+    /// <summary>
+    /// Files of one item that are tried until one verifies: as many as a folder of a processor's collateral may hold, so that no number of files that
+    /// fits into it hides the good one. A signature costs less than a millisecond.
+    /// </summary>
+    public const int CollateralCandidates = 256;
+
     /// <summary>High-water marks in a bundle.</summary>
     public const int BundleMarks = 25_000;
 

@@ -103,7 +103,12 @@ internal static class CreateCommand
 
         foreach (var cpu in cpuCollateral is null ? [] : request.Evidence.Processors)
         {
-            var read = ProcessorCollateralFiles.TryRead(cpuCollateral!, cpu, out var collateral, out var whyNot);
+            var read = ProcessorCollateralFiles.TryRead(cpuCollateral!, cpu, out var collateral, out var passedOver, out var whyNot);
+            foreach (var other in read ? passedOver : [])
+            {
+                Output.Error("cli.unused", $"--cpu-collateral: not used: {other}");
+            }
+
             Refuse("cpu.collateral", read ? upstream.Add(cpu, collateral!, channel, cpuCollateral!) : whyNot);
         }
 

@@ -32,7 +32,7 @@ internal static class VerifyKeys
     /// <summary>What is given for one call alone: never in a file, never in a variable.</summary>
     public static ImmutableArray<Option> OfOneCall(VerifyOptions options) =>
     [
-        options.Config, options.Evidence, options.Report, options.Chain, options.Nonce, options.At, options.Machine.ProcessorEvidence, options.Machine.EventLog, options.Machine.TeePubkey, options.Machine.ReportData,
+        options.Config, options.Evidence, options.Report, options.Chain, options.Nonce, options.At, options.Machine.ProcessorEvidence, options.Machine.EventLog, options.Machine.TeePubkey, options.Machine.ReportData, options.Machine.AcceptTextAfter,
         options.FailOnWeakened, options.PolicyInputOut, options.EatOut, options.SigningKey, options.Issuer, options.Audience, options.TokenLifetime, options.TokenFormat,
     ];
 

@@ -10,8 +10,7 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("CHAPTER") { Description = "devices, machine or outage; all of them when none is given", Arity = ArgumentArity.ZeroOrOne };
-        chapter.AcceptOnlyFromAmong("devices", "machine", "outage");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine or outage; all of them when none is given", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();

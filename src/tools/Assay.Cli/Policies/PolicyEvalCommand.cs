@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
+using Assay.Evidence.Files;
 using Assay.Policies;
 
 namespace Assay.Cli.Policies;
@@ -13,6 +13,12 @@ internal sealed class PolicyEvalCommand
 {
     // Documents of a machine of 64 GPUs are below 1 MB.
     private const int MostDocumentBytes = 64 << 20;
+
+    private static readonly ContentKind[] s_elsewhere =
+    [
+        ContentKind.DeviceEvidence, ContentKind.MachineEvidence, ContentKind.ProcessorEvidence, ContentKind.AzureVtpm, ContentKind.EventLog, ContentKind.TdxCollateral, ContentKind.IntelStatement,
+        ContentKind.TokenBundle, ContentKind.NvattestResult, ContentKind.Verdict, ContentKind.ReferenceManifest, ContentKind.Anchors, ContentKind.JsonPolicy,
+    ];
 
     private readonly Option<string[]> _policies = new("--policy") { Description = "policies, compiled together", HelpName = "FILE", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _input = new("--input") { Description = "the document input, JSON; - for standard input; without it input is undefined", HelpName = "FILE" };
@@ -52,8 +58,8 @@ internal sealed class PolicyEvalCommand
 
         var sources = PolicySources.Read(parsed.GetValue(_policies)!, _dialect.Of(parsed));
         var faults = sources.Unread.ToList();
-        var input = Document(parsed.GetValue(_input), faults);
-        var data = Document(parsed.GetValue(_data), faults);
+        var input = Document(parsed.GetValue(_input), _input.Name, "the input of a policy: claims, or what assay verify --policy-input-out writes", faults);
+        var data = Document(parsed.GetValue(_data), _data.Name, "a policy's base documents: one JSON object", faults);
         if (data is { IsObject: false })
         {
             faults.Add(("policy.malformed", PolicyFaults.NoObject(parsed.GetValue(_data)!, data)));
@@ -180,7 +186,7 @@ internal sealed class PolicyEvalCommand
         return read;
     }
 
-    private static PolicyDocument? Document(string? file, List<(string Id, string Message)> faults)
+    private PolicyDocument? Document(string? file, string option, string takes, List<(string Id, string Message)> faults)
     {
         if (file is null)
         {
@@ -193,11 +199,17 @@ internal sealed class PolicyEvalCommand
         }
         else if (PolicyDocument.TryParse(bytes, out var value, out var problem))
         {
+            // Any JSON can be a policy's input, and of these none is what ours judge: nothing of it is defined to them.
+            if (option == _input.Name && s_elsewhere.Contains(FileContent.Of(bytes).Kind))
+            {
+                Output.Error("cli.input", $"warning: {WrongFile.Message(InputFile.NameOf(file), option, takes, bytes, "")}");
+            }
+
             return value;
         }
         else
         {
-            faults.Add(("cli.input", string.Create(CultureInfo.InvariantCulture, $"{file}: {problem}")));
+            faults.Add(("cli.input", WrongFile.Message(InputFile.NameOf(file), option, takes, bytes, problem, ContentKind.MalformedJson, ContentKind.Json, ContentKind.Claims)));
         }
 
         return null;

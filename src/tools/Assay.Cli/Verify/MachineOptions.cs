@@ -92,6 +92,8 @@ internal sealed class MachineOptions
 
     public Option<bool> AcceptMaskedChipId { get; } = new("--dangerously-accept-masked-chip-id") { Description = "accept an SNP report that masks its CHIP_ID (its VCEK must be given); it is never a known platform; the verdict says so" };
 
+    public Option<bool> AcceptTextAfter { get; } = new("--dangerously-accept-text-after-quote") { Description = "with --at: accept text after a TDX quote, which nobody signed, as some recordings have it; the verdict says so" };
+
     public Option<bool> AcceptDebug { get; } = new("--dangerously-accept-debug") { Description = "accept a VM in debug mode, whose memory its host can read; the verdict says so" };
 
     public Option<bool> AcceptSeptVe { get; } = new("--dangerously-accept-sept-ve") { Description = "accept a TD whose host can inject #VE (SEPT_VE_DISABLE clear), as on Azure; the verdict says so" };
@@ -100,7 +102,7 @@ internal sealed class MachineOptions
     public IEnumerable<Option> AboutProcessors =>
     [
         ProcessorEvidence, ProcessorCollateral, EventLog, ReferenceValues, ReferenceKeys, ReferenceSequence, TeePubkey, ReportData, GpuPolicy, BootPhase, GateRegister, RequireSecureBoot, AcceptVlek,
-        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptDebug, AcceptSeptVe, RequireBinding,
+        AcceptTcb, AcceptTcbFrom, AcceptTcbGrace, RefuseAdvisory, AcceptMaskedChipId, AcceptTextAfter, AcceptDebug, AcceptSeptVe, RequireBinding,
     ];
 
     public IEnumerable<Option> All => [.. AboutProcessors, Expect, AcceptBinding];

@@ -55,6 +55,7 @@ internal sealed record MachineRequest(MachineEvidence Evidence, MachineExpectati
             DangerouslyAcceptDebug = parsed.GetValue(options.AcceptDebug),
             DangerouslyAcceptSeptVe = parsed.GetValue(options.AcceptSeptVe),
             DangerouslyAcceptMaskedChipId = parsed.GetValue(options.AcceptMaskedChipId),
+            DangerouslyAcceptTextAfterQuote = terms.TextAfter(common.Basis.Time),
             DangerouslyAcceptedTcbStatuses = statuses,
             DangerouslyAcceptedTcbFrom = terms.TcbFrom(statuses),
             DangerouslyAcceptedTcbGrace = terms.TcbGrace(statuses),

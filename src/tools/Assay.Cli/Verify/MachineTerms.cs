@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Assay.Appraisal.Machine;
+using Assay.Checks;
 using Assay.Reference.Intel;
 using Assay.Wire;
 
@@ -79,6 +80,18 @@ internal sealed class MachineTerms(MachineOptions options, ParseResult parsed, V
 
         RequireOutOfDate(options.AcceptTcbGrace, statuses);
         return TimeSpan.FromDays(days);
+    }
+
+    /// <summary>Whether text after a quote is accepted: of recordings, for a machine that answers now has no need of it.</summary>
+    public bool TextAfter(EvaluationTime time)
+    {
+        var accepted = parsed.GetValue(options.AcceptTextAfter);
+        if (accepted && time.Source is TimeSource.System)
+        {
+            faults.AddAlone("cli.at", $"{options.AcceptTextAfter.Name} is only for recorded quotes: give --at RFC3339 too");
+        }
+
+        return accepted;
     }
 
     /// <summary>A name that no statement of Intel's can have would refuse nothing.</summary>

@@ -30,10 +30,10 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
         var upstream = processors is { Intel: null, Amd: null } ? null : new HttpUpstream(processors);
         return new CollateralSources
         {
-            Rims = First(bundle, Rims(proxy)),
-            Ocsp = First(bundle, Ocsp(proxy)),
-            Intel = First(bundle, processors.Intel is null ? null : upstream),
-            Amd = First(bundle, processors.Amd is null ? null : upstream),
+            Rims = Rims(proxy) ?? bundle,
+            Ocsp = Ocsp(proxy) ?? bundle,
+            Intel = processors.Intel is null ? bundle : upstream,
+            Amd = processors.Amd is null ? bundle : upstream,
             WhyNotAsked = kind => kind is CollateralKind.Rim ? "no RIM source was asked; give --rim-store DIR or --rim-url URL" : "no OCSP source was asked; give --ocsp-url URL or --ocsp-store DIR",
         };
     }
@@ -58,9 +58,6 @@ internal sealed class SourcesRequest(VerifyOptions options, ParseResult parsed, 
         ServiceWords.Nvidia or ServiceWords.Intel or ServiceWords.Amd => manufacturer!.Uri.Host,
         _ => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address.Authority : null,
     };
-
-    // What a bundle does not hold is asked for where the options say, and nowhere where they say nothing.
-    private static ICollateralSource? First(VerifiedBundle? bundle, ICollateralSource? next) => bundle is null ? next : next is null ? bundle : new BundleFirst(bundle, next);
 
     private ICollateralSource? Rims(ServiceAddress? proxy)
     {

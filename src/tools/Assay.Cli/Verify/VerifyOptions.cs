@@ -57,7 +57,7 @@ internal sealed class VerifyOptions
     public IEnumerable<(Option Option, EvidenceKinds Of)> ByEvidence =>
     [
         (RimStore, EvidenceKinds.Devices), (RimUrl, EvidenceKinds.Devices), (OcspStore, EvidenceKinds.Devices), (OcspUrl, EvidenceKinds.Devices), (AcceptHeld, EvidenceKinds.Devices), (RequireFwid, EvidenceKinds.Devices),
-        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (Machine.AcceptTcbFrom, EvidenceKinds.Tdx), (Machine.AcceptTcbGrace, EvidenceKinds.Tdx), (Machine.RefuseAdvisory, EvidenceKinds.Tdx),
+        (IntelUrl, EvidenceKinds.Tdx), (Machine.AcceptSeptVe, EvidenceKinds.Tdx), (Machine.AcceptTextAfter, EvidenceKinds.Tdx), (Machine.AcceptTcbFrom, EvidenceKinds.Tdx), (Machine.AcceptTcbGrace, EvidenceKinds.Tdx), (Machine.RefuseAdvisory, EvidenceKinds.Tdx),
         (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp), (Machine.AcceptMaskedChipId, EvidenceKinds.Snp),
     ];
 
@@ -129,7 +129,7 @@ internal sealed class VerifyOptions
         ("What is expected (or in one file: --config)", [Config, Machine.Expect, Machine.RequireBinding, Machine.ReferenceValues, Machine.ReferenceKeys, Machine.ReferenceSequence, Machine.GpuPolicy, Machine.BootPhase, Machine.GateRegister, Machine.RequireSecureBoot, RequireFwid, Machine.AcceptVlek, Machine.RefuseAdvisory, Anchors, At]),
         ("Where collateral comes from", [RimUrl, RimStore, OcspUrl, OcspStore, IntelUrl, AmdUrl, CollateralUrl, Machine.ProcessorCollateral, Bundle, .. BundleTrust.All, MostAgeHours, Timeout]),
         ("What decides", [Policy, Query, PolicyData, PolicyInputOut, FailOnWeakened, AcceptWeakened]),
-        ("Options that weaken the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptTcbFrom, Machine.AcceptTcbGrace, Machine.AcceptMaskedChipId, Machine.AcceptDebug, Machine.AcceptSeptVe]),
+        ("Options that weaken the verdict, which says so", [SkipRevocation, AcceptHeld, Machine.AcceptBinding, Machine.AcceptTcb, Machine.AcceptTcbFrom, Machine.AcceptTcbGrace, Machine.AcceptMaskedChipId, Machine.AcceptDebug, Machine.AcceptSeptVe, Machine.AcceptTextAfter]),
         ("Output", [Format, Verbose, Claims]),
         ("A token of the verdict", [EatOut, SigningKey, Issuer, Audience, TokenLifetime, TokenFormat]),
     ];

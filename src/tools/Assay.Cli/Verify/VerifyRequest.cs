@@ -151,6 +151,12 @@ internal sealed class VerifyRequest : IDisposable
                 return null;
             }
 
+            // Beside it, an older answer of a folder or a service would escape the bundle's high-water marks (S-17).
+            if (new Option[] { options.RimStore, options.OcspStore }.Concat(options.Urls.Where(url => parsed.GetValue(url) is not ServiceWords.None)).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } other)
+            {
+                faults.Add("cli.bundle", $"--bundle brings all collateral, and {other.Name} names another source, whose answers its high-water marks would not bound: give one of them");
+            }
+
             var expected = options.BundleTrust.Read(parsed, expectations.Basis.Time, faults.Add);
             if (!InputFile.TryRead(path, Limits.BundleBytes, out var file, out var whyNot))
             {

@@ -181,7 +181,7 @@ public class ReferenceManifestTests
     {
         var json = Encoding.UTF8.GetString(ManifestWorld.Whole.ToCanonicalJson());
         Assert.Contains("lower-case", Fault(json.Replace(ManifestWorld.Of(12).ToString(), ManifestWorld.Of(12).ToString().ToUpperInvariant(), StringComparison.Ordinal)), StringComparison.Ordinal);
-        Assert.Contains("a member stands twice", Fault(json.Replace("\"sequence\":7", "\"sequence\":7,\"sequence\":8", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("a duplicate member", Fault(json.Replace("\"sequence\":7", "\"sequence\":7,\"sequence\":8", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.Contains("an object is expected", Fault("[]"), StringComparison.Ordinal);
         Assert.Contains("malformed", Fault(""), StringComparison.Ordinal);
         Assert.Contains("larger than", Fault(new string(' ', Limits.ReferenceManifestBytes + 1)), StringComparison.Ordinal);

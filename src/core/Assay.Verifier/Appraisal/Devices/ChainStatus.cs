@@ -5,6 +5,7 @@ using Assay.Endorsements;
 using Assay.Evidence.Devices;
 using Assay.Trust;
 using Assay.Trust.Revocation;
+using Assay.Wire;
 
 namespace Assay.Appraisal.Devices;
 
@@ -172,7 +173,7 @@ internal sealed class ChainJudge(DeviceExpectations expected, MachineCollateral 
         AuthenticOcspAnswer? newest = null;
         CollateralItem? newestItem = null;
         string? whyInvalid = null;
-        foreach (var item in items)
+        foreach (var item in items.AsSpan()[..Math.Min(items.Length, Limits.CollateralCandidates)])
         {
             if (!TryAuthenticate(query, item, out var answer, out var whyNot))
             {

@@ -15,7 +15,7 @@ public sealed class AuthenticatedMachine
         (Evidence, Expected, Key) = (evidence, expected, key);
         OfDevices = expected.OfDevices(key);
         // Only a key is bound together with the devices' evidence, which is long: without one it is not put together.
-        OfProcessor = expected.OfProcessor(key, key is null ? "" : AdditionalEvidence.Of(evidence.Devices));
+        OfProcessor = expected.OfProcessor(key, key is null ? "" : Additional(evidence));
         Devices = DevicesAppraisal.Authenticate(evidence.Devices, OfDevices, cache);
         Processor = evidence.Cpu is { } cpu ? ProcessorAppraisal.Authenticate(cpu, OfProcessor, cache) : null;
     }
@@ -30,6 +30,10 @@ public sealed class AuthenticatedMachine
     public ImmutableArray<DeviceResult> Devices { get; }
 
     internal KeyBinding? Key { get; }
+
+    // A text that came along counts for the devices that are in it, and for no other: none may be added to them, or taken away.
+    private static string Additional(MachineEvidence evidence) =>
+        evidence.Bound is { } bound && bound.Devices.SequenceEqual(evidence.Devices) ? bound.Text : AdditionalEvidence.Of(evidence.Devices);
 
     internal DeviceExpectations OfDevices { get; }
 

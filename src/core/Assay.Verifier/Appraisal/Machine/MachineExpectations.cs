@@ -104,10 +104,16 @@ public sealed record MachineExpectations
     /// <summary>Accepts an SNP report that masks its CHIP_ID: its VCEK is then compared in everything else. A weakening; such a machine is never a known one.</summary>
     public bool DangerouslyAcceptMaskedChipId { get; init; }
 
+    /// <summary>
+    /// With a stated time: accepts text after a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
+    /// system's clock it is refused all the same.
+    /// </summary>
+    public bool DangerouslyAcceptTextAfterQuote { get; init; }
+
     /// <summary>Whether anything is stated about a processor or the boot: then one must be shown.</summary>
     internal bool StatesProcessor => RequireProcessor || RequiredBinding is not null || DangerouslyAcceptedBinding is GpuBinding.EvidenceHash or GpuBinding.BootEvent || Key is not null || ReportData is not null || References is not null
         || Gate is not null || RequireSecureBoot || RequireLog || AcceptVlek || DangerouslyAcceptDebug || DangerouslyAcceptSeptVe || !DangerouslyAcceptedTcbStatuses.IsDefaultOrEmpty
-        || DangerouslyAcceptedTcbFrom is not null || DangerouslyAcceptedTcbGrace is not null || !RefusedAdvisories.IsDefaultOrEmpty || DangerouslyAcceptMaskedChipId;
+        || DangerouslyAcceptedTcbFrom is not null || DangerouslyAcceptedTcbGrace is not null || !RefusedAdvisories.IsDefaultOrEmpty || DangerouslyAcceptMaskedChipId || DangerouslyAcceptTextAfterQuote;
 
     /// <summary>Whether anything but devices is asked about.</summary>
     internal bool IsAboutMoreThanDevices => StatesProcessor || Gpus is not null || Switches is not null || DangerouslyAcceptedBinding is not null;
@@ -142,6 +148,7 @@ public sealed record MachineExpectations
         DangerouslyAcceptedTcbGrace = DangerouslyAcceptedTcbGrace,
         RefusedAdvisories = RefusedAdvisories.IsDefault ? [] : RefusedAdvisories,
         DangerouslyAcceptMaskedChipId = DangerouslyAcceptMaskedChipId,
+        DangerouslyAcceptTextAfterQuote = DangerouslyAcceptTextAfterQuote,
         MinimumEvaluationDataNumber = References?.MinimumEvaluationDataNumber ?? 0,
     };
 

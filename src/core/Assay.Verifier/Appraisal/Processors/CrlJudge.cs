@@ -11,8 +11,8 @@ namespace Assay.Appraisal.Processors;
 /// <param name="Issuer">The one above it in its path, which signs the list.</param>
 /// <param name="List">DER; null when it could not be had.</param>
 /// <param name="Source">Where the list comes from, for people.</param>
-/// <param name="Other">A second list of the same issuer: it counts where it is authentic and later, or as new and revokes; null for none.</param>
-internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source, ReadOnlyMemory<byte>? Other = null);
+/// <param name="Others">Further lists: of those that are this issuer's the latest counts, and of two that are equally new the one that revokes.</param>
+internal readonly record struct CrlQuery(Certificate Subject, Certificate Issuer, ReadOnlyMemory<byte>? List, string Source, ImmutableArray<ReadOnlyMemory<byte>> Others = default);
 
 /// <summary>The answers about a path's revocation from lists.</summary>
 /// <param name="NotRevoked">Whether no certificate is listed.</param>
@@ -60,16 +60,25 @@ internal sealed class CrlJudge(TrustBasis basis, VerifierCache cache)
 
     private Answer Latest(CrlQuery query)
     {
-        var answer = Ask(query);
-        if (answer.Judgement is null || query.Other is not { } other || other.Span.SequenceEqual(query.List!.Value.Span))
+        var best = Ask(query);
+        for (var index = 0; index < (query.Others.IsDefault ? 0 : Math.Min(query.Others.Length, Limits.CollateralCandidates)); index++)
         {
-            return answer;
+            var other = query.Others[index];
+            if (query.List is { } list && other.Span.SequenceEqual(list.Span))
+            {
+                continue;
+            }
+
+            // One that is not authentic says nothing: who sends it, or writes it into a folder, must not be able to spoil the list that is at hand. Of
+            // two that are equally new the one that revokes counts.
+            var next = Ask(query with { List = other });
+            if (next.List is { } later && (best.List is null || best.List.IsOlderThan(later) || (!later.IsOlderThan(best.List) && next.Revokes)))
+            {
+                best = next;
+            }
         }
 
-        // One that is not authentic says nothing: its sender must not be able to spoil the list that is at hand. Of two that are equally new
-        // the one that revokes counts.
-        var second = Ask(query with { List = other });
-        return second.List is { } later && (answer.List!.IsOlderThan(later) || (!later.IsOlderThan(answer.List) && second.Revokes)) ? second : answer;
+        return best;
     }
 
     private Answer Ask(CrlQuery query)

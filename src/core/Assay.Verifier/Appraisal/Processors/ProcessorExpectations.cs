@@ -71,6 +71,12 @@ internal sealed record ProcessorExpectations
     /// <summary>Accepts an SNP report that masks its CHIP_ID: its VCEK is then compared in everything else. A weakening; such a machine is never a known one.</summary>
     public bool DangerouslyAcceptMaskedChipId { get; init; }
 
+    /// <summary>
+    /// With a stated time: accepts text after a TDX quote, which nobody signed. A weakening. A quote of now comes from the machine as it is, so with the
+    /// system's clock it is refused all the same.
+    /// </summary>
+    public bool DangerouslyAcceptTextAfterQuote { get; init; }
+
     /// <summary>The lowest tcbEvaluationDataNumber of Intel's statements that is believed (S-17); 0 for any.</summary>
     public int MinimumEvaluationDataNumber { get; init; }
 

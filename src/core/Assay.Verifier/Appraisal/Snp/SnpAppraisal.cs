@@ -218,7 +218,7 @@ internal static class SnpAppraisal
 
         // AMD's list is the ARK's own: it can name the ASK or ASVK, and no leaf, for those end with their TCB.
         public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
-            [new CrlQuery(authentic.Path.Certificates[1], authentic.Path.Certificates[2], collateral.Crl, "the revocation list of AMD's root", collateral.OtherCrl)]);
+            [new CrlQuery(authentic.Path.Certificates[1], authentic.Path.Certificates[2], collateral.Crl, "the revocation list of AMD's root", collateral.OtherCrls)]);
 
         // AMD states no status: without a minimum of the relying party's nobody says what is up to date.
         public Outcome Judged(bool accepted, string problem, string found, string wanted)

@@ -28,24 +28,34 @@ internal static class StatementAppraisal
     public static IEnumerable<string> CheckIds(string prefix) => s_suffixes.Select(suffix => prefix + suffix);
 
     /// <summary>
-    /// Asks everything that does not depend on the quote about the statement that counts. Of two that verify and are about the platform it is the
-    /// one with the higher number, and of one number the one that was issued later, wherever they came from (S-17). A second one that does not
-    /// verify says nothing: who sends it must not be able to spoil the one that is at hand.
+    /// Asks everything that does not depend on the quote about the statement that counts. Of those that verify and are about the platform it is the
+    /// one with the highest number, and of one number the one that was issued last, wherever they came from (S-17). One that does not verify says
+    /// nothing: who sends it, or writes it into a folder, must not be able to spoil the one that is at hand.
     /// </summary>
     public static StatementResult<T> AppraiseLatest<T>(
-        string prefix, string what, IntelStatement? statement, IntelStatement? other, Func<T, bool> isAbout, Reader<T> read,
+        string prefix, string what, IntelStatement? statement, ImmutableArray<IntelStatement> others, Func<T, bool> isAbout, Reader<T> read,
         Func<T, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number)> datesOf, TdxCollateral collateral, TdxExpectations expected, CrlJudge judge, VerifierCache cache)
         where T : class
     {
-        var first = Appraise(prefix, what, statement, read, datesOf, collateral, expected, judge, cache);
-        if (statement is null || other is null || IsSame(statement, other))
+        var best = Appraise(prefix, what, statement, read, datesOf, collateral, expected, judge, cache);
+        for (var index = 0; index < (others.IsDefault ? 0 : Math.Min(others.Length, Limits.CollateralCandidates)); index++)
         {
-            return first;
+            if (statement is not null && IsSame(statement, others[index]))
+            {
+                continue;
+            }
+
+            // Where nothing that is at hand is authentic, one that is says more, even if it does not hold; where something is, only one that holds takes
+            // its place.
+            var next = Appraise(prefix, what, others[index], read, datesOf, collateral, expected, judge, cache);
+            var held = best.Value is { } value && isAbout(value) ? value : null;
+            if (next.Value is { } candidate && isAbout(candidate) && (held is null || (next.Findings.IsPassed() && IsLater(datesOf(candidate), datesOf(held)))))
+            {
+                best = next;
+            }
         }
 
-        var second = Appraise(prefix, what, other, read, datesOf, collateral, expected, judge, cache);
-        return second.Findings.IsPassed() && second.Value is { } candidate && isAbout(candidate)
-            && (first.Value is not { } held || !isAbout(held) || IsLater(datesOf(candidate), datesOf(held))) ? second : first;
+        return best;
     }
 
     private static bool IsLater((DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number) one, (DateTimeOffset Issued, DateTimeOffset NextUpdate, int Number) other) =>
@@ -60,48 +70,56 @@ internal static class StatementAppraisal
         where T : class
     {
         var findings = ImmutableArray.CreateBuilder<Finding>(s_suffixes.Length);
-        void Add(Outcome outcome) => findings.Add(outcome.Named(prefix + s_suffixes[findings.Count]));
-
         if (statement is null)
         {
-            Add(Outcome.Missing($"the {what} is missing"));
+            Add(findings, prefix, Outcome.Missing($"the {what} is missing"));
             Fill(findings, prefix, $"the {what} is missing");
             return new(findings.ToImmutable(), null, DateTimeOffset.MinValue);
         }
 
-        Add(Outcome.Held());
+        Add(findings, prefix, Outcome.Held());
         var (authentic, chainFault, signatureFault) = AuthenticStatement.Authenticate(statement, expected.Basis.Trust, cache);
-        Add(chainFault is null ? Outcome.Held($"to {(authentic is null ? "a trusted root" : authentic.Path.Anchor.Label)}") : Outcome.Failed(chainFault));
-        Add(chainFault is not null ? Outcome.Stopped("its signer's chain is not trusted") : signatureFault is null ? Outcome.Held("ECDSA P-256 with SHA-256") : Outcome.Failed(signatureFault));
+        Add(findings, prefix, chainFault is null ? Outcome.Held($"to {(authentic is null ? "a trusted root" : authentic.Path.Anchor.Label)}") : Outcome.Failed(chainFault));
+        Add(findings, prefix, chainFault is not null ? Outcome.Stopped("its signer's chain is not trusted") : signatureFault is null ? Outcome.Held("ECDSA P-256 with SHA-256") : Outcome.Failed(signatureFault));
         if (authentic is null)
         {
             Fill(findings, prefix, $"the {what} is not authentic");
             return new(findings.ToImmutable(), null, DateTimeOffset.MinValue);
         }
 
-        // The JSON is read only after its signature held, and once for as long as the cache keeps it.
-        ParseFault? fault = null;
-        if (authentic.Parsed is not T value)
-        {
-            read(authentic.Content.Span, out var fresh, out fault);
-            authentic.Parsed = fresh;
-            value = fresh!;
-        }
-
-        Add(fault is null ? Outcome.Held() : Outcome.Failed($"the {what} is malformed: {fault}"));
-        var (issued, nextUpdate, number) = fault is null ? datesOf(value) : default;
-        Add(fault is null ? judge.Within(issued, nextUpdate, what) : Outcome.Stopped($"the {what} is malformed"));
-        Add(fault is not null ? Outcome.Stopped($"the {what} is malformed")
+        var value = Parsed(authentic, read, out var fault);
+        var (issued, nextUpdate, number) = value is not null ? datesOf(value) : default;
+        Add(findings, prefix, fault is null ? Outcome.Held() : Outcome.Failed($"the {what} is malformed: {fault}"));
+        Add(findings, prefix, fault is null ? judge.Within(issued, nextUpdate, what) : Outcome.Stopped($"the {what} is malformed"));
+        Add(findings, prefix, fault is not null ? Outcome.Stopped($"the {what} is malformed")
             : number >= expected.MinimumEvaluationDataNumber ? Outcome.Held($"{number}")
             : Outcome.Failed($"an older {what} than one that was seen (tcbEvaluationDataNumber): fetch it again", $"{number}", $"at least {expected.MinimumEvaluationDataNumber}"));
-        Add(judge.Current(authentic.Path));
-        var (leaf, root) = (authentic.Path.Leaf, authentic.Path.Certificates[^1]);
-        var revocation = judge.Revocation([new CrlQuery(leaf, root, collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrl)]);
-        Add(revocation.NotRevoked);
-        Add(revocation.StatusCurrent);
-        var latest = fault is null && issued > revocation.LatestStatement ? issued : revocation.LatestStatement;
-        return new(findings.ToImmutable(), fault is null ? value : null, latest);
+        var revocation = SignerRevocation(authentic, collateral, judge);
+        Add(findings, prefix, judge.Current(authentic.Path));
+        Add(findings, prefix, revocation.NotRevoked);
+        Add(findings, prefix, revocation.StatusCurrent);
+        return new(findings.ToImmutable(), value, value is not null && issued > revocation.LatestStatement ? issued : revocation.LatestStatement);
     }
+
+    // The JSON is read only after its signature held, and once for as long as the cache keeps it.
+    private static T? Parsed<T>(AuthenticStatement authentic, Reader<T> read, out ParseFault? fault)
+        where T : class
+    {
+        fault = null;
+        if (authentic.Parsed is T value)
+        {
+            return value;
+        }
+
+        read(authentic.Content.Span, out var fresh, out fault);
+        authentic.Parsed = fresh;
+        return fault is null ? fresh : null;
+    }
+
+    private static CrlOutcomes SignerRevocation(AuthenticStatement authentic, TdxCollateral collateral, CrlJudge judge) => judge.Revocation(
+        [new CrlQuery(authentic.Path.Leaf, authentic.Path.Certificates[^1], collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrls)]);
+
+    private static void Add(ImmutableArray<Finding>.Builder findings, string prefix, Outcome outcome) => findings.Add(outcome.Named(prefix + s_suffixes[findings.Count]));
 
     private static void Fill(ImmutableArray<Finding>.Builder findings, string prefix, string reason)
     {

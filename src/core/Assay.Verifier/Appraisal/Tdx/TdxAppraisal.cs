@@ -78,7 +78,7 @@ internal static class TdxAppraisal
     {
         ArgumentNullException.ThrowIfNull(expected);
         ArgumentNullException.ThrowIfNull(cache);
-        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, []), cache);
+        var (authentic, findings, unparsable) = AuthenticTdxQuote.Authenticate(quote, new ProcessorQuestion(expected.ReportData, expected.Basis.Trust, [], AcceptTextAfter: expected.DangerouslyAcceptTextAfter), cache);
         return new TdxResult
         {
             Findings = findings,
@@ -115,7 +115,7 @@ internal static class TdxAppraisal
             TcbInfoPrefix, "TCB information", collateral.TcbInfo, collateral.OtherTcbInfo, candidate.IsOfThePlatform, TcbInfo.TryParse,
             value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber), collateral, expected, candidate.Judge, cache);
         var identity = StatementAppraisal.AppraiseLatest<QeIdentity>(
-            QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, collateral.OtherQeIdentity, _ => true, QeIdentity.TryParse,
+            QeIdentityPrefix, "quoting enclave's identity", collateral.QeIdentity, collateral.OtherQeIdentities, _ => true, QeIdentity.TryParse,
             value => (value.IssueDate, value.NextUpdate, value.EvaluationDataNumber), collateral, expected, candidate.Judge, cache);
         (candidate.Info, candidate.Identity) = (info.Value, identity.Value);
         ImmutableArray<Finding> answers = [.. s_platform.Concat(s_domain).Select(check => check.Ask(candidate))];
@@ -158,6 +158,7 @@ internal static class TdxAppraisal
             (Weakening.TdxRevocationSkipped.Name, expected.Basis.Revocation is RevocationChecking.DangerouslySkipped),
             (Weakening.TdxSeptVeAccepted.Name, !expected.RequireSeptVeDisable && !candidate.Body.Attributes.SeptVeDisable && candidate.Image is not { IsParavisor: true }),
             (Weakening.TdxTcbStatusAccepted.Name, tcb.Status is not (TcbStatus.None or TcbStatus.UpToDate) && expected.DangerouslyAcceptedTcbStatuses.Contains(tcb.Status)),
+            (Weakening.TdxTextAfterQuoteAccepted.Name, !candidate.Quote.Quote.TextAfter.IsEmpty),
             (Weakening.TimeStated.Name, expected.Basis.Time.Source is TimeSource.Stated),
         ];
         return [.. items.Where(item => item.Used).Select(item => item.Name)];
@@ -350,8 +351,8 @@ internal static class TdxAppraisal
 
         public CrlOutcomes Revocation => _revocation ??= judge.Revocation(
         [
-            new CrlQuery(quote.Path.Certificates[0], quote.Path.Certificates[1], collateral.PckCrl, "the revocation list of the PCK CA", collateral.OtherPckCrl),
-            new CrlQuery(quote.Path.Certificates[1], quote.Path.Certificates[2], collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrl),
+            new CrlQuery(quote.Path.Certificates[0], quote.Path.Certificates[1], collateral.PckCrl, "the revocation list of the PCK CA", collateral.OtherPckCrls),
+            new CrlQuery(quote.Path.Certificates[1], quote.Path.Certificates[2], collateral.RootCrl, "the revocation list of Intel's root", collateral.OtherRootCrls),
         ]);
 
         public TdxTcb ToTcb() => new(PlatformTcb, ModuleTcb, QeTcb, Module is not null && Body.TeeTcbSvn[1] == 0, UsableInfo?.EvaluationDataNumber);

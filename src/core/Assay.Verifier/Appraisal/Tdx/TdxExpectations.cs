@@ -45,6 +45,9 @@ internal sealed record TdxExpectations
     /// <summary>Accepts a TD under debug, which its host reads. A weakening.</summary>
     public bool DangerouslyAcceptDebug { get; init; }
 
+    /// <summary>Accepts text after the quote, which nobody signed. A weakening.</summary>
+    public bool DangerouslyAcceptTextAfter { get; init; }
+
     /// <summary>Accepts these statuses beside UpToDate. A weakening. Revoked is never accepted.</summary>
     public ImmutableArray<TcbStatus> DangerouslyAcceptedTcbStatuses { get; init; } = [];
 

@@ -60,6 +60,7 @@ internal sealed class TdxTechnology : TeeTechnology
         MinimumEvaluationDataNumber = question.Expected.MinimumEvaluationDataNumber,
         RefusedAdvisories = question.Expected.RefusedAdvisories,
         DangerouslyAcceptDebug = question.Expected.DangerouslyAcceptDebug,
+        DangerouslyAcceptTextAfter = question.Expected.DangerouslyAcceptTextAfterQuote && question.Expected.Basis.Time.Source is TimeSource.Stated,
         DangerouslyAcceptedTcbStatuses = question.Expected.DangerouslyAcceptedTcbStatuses,
         DangerouslyAcceptedTcbFrom = question.Expected.DangerouslyAcceptedTcbFrom,
         DangerouslyAcceptedTcbGrace = question.Expected.DangerouslyAcceptedTcbGrace,

@@ -143,4 +143,25 @@ public enum ContentKind
 
     /// <summary>A policy in Rego.</summary>
     RegoPolicy,
+
+    /// <summary>dstack's versioned attestation.</summary>
+    DstackAttestation,
+
+    /// <summary>Evidence of a TPM outside a TEE, JSON.</summary>
+    TpmEvidence,
+
+    /// <summary>Intel's TCB information or identity of a quoting enclave without the signature around it.</summary>
+    UnsignedIntelStatement,
+
+    /// <summary>A private key under a password.</summary>
+    EncryptedPrivateKey,
+
+    /// <summary>A PKCS#12 file: a key and certificates under a password.</summary>
+    Pkcs12,
+
+    /// <summary>One public key, PEM or DER.</summary>
+    PublicKeyInfo,
+
+    /// <summary>A certificate request.</summary>
+    CertificateRequest,
 }

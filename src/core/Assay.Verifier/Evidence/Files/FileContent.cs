@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Unicode;
 using Assay.Evidence.Snp;
@@ -24,6 +25,8 @@ public sealed partial record FileContent
     private const byte DerSequence = 0x30;
     private const byte DerEnumerated = 0x0A;
     private const byte DerInteger = 0x02;
+    private const byte DerOctets = 0x04;
+    private const byte DerOid = 0x06;
     private const byte DerVersion = 0xA0;
 
     private FileContent(ContentKind kind, ReadOnlyMemory<byte> bytes, string? about)
@@ -69,6 +72,15 @@ public sealed partial record FileContent
         return new FileContent(kind, bare.ToArray(), about);
     }
 
+    /// <summary>What a file is in words, without a copy of it: it may hold a private key.</summary>
+    internal static (ContentKind Kind, string Phrase) Describe(ReadOnlySpan<byte> file)
+    {
+        var bare = FileText.WithoutMark(file);
+        var (kind, about) = KindOfBytes(bare);
+        kind = kind is ContentKind.Unknown ? KindOfText(bare.Trim(FileText.WhiteSpace), out about) : kind;
+        return (kind, kind is ContentKind.Unknown ? "a file of no known kind" : new FileContent(kind, default, about).Phrase);
+    }
+
     private static (ContentKind Kind, string? About) KindOfBytes(ReadOnlySpan<byte> bytes) => bytes switch
     {
         [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] or [(byte)'{' or (byte)'[', 0, ..] or [0, (byte)'{' or (byte)'[', ..] => (ContentKind.WideText, null),
@@ -88,6 +100,7 @@ public sealed partial record FileContent
         // Without a header every record is PCR, type, SHA-1 digest and data: a small number, then a known kind of number.
         _ when bytes.Length > SpecIdOffset && bytes is [< Limits.Pcrs, 0, 0, 0, < 0x20, 0, 0, 0 or 0x80, ..] => (ContentKind.EventLog, null),
         [DerSequence, ..] => (KindOfDer(bytes), null),
+        _ when IsDstackAttestation(bytes) => (ContentKind.DstackAttestation, null),
         _ => (ContentKind.Unknown, null),
     };
 
@@ -100,15 +113,25 @@ public sealed partial record FileContent
     private static bool IsAcpiTable(ReadOnlySpan<byte> bytes) =>
         bytes.Length >= AcpiHeaderSize && (bytes.StartsWith("CCEL"u8) || bytes.StartsWith("TDEL"u8) || bytes.StartsWith("TPM2"u8)) && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) == bytes.Length;
 
-    // OCSPResponse begins with an ENUMERATED, a v3 certificate with [0] and a v2 CRL with an INTEGER one level deeper.
-    private static ContentKind KindOfDer(ReadOnlySpan<byte> der) => AfterHeader(der) is var inner && inner is [DerEnumerated, ..] ? ContentKind.OcspResponse
-        : inner is [DerSequence, ..] && AfterHeader(inner) is var deeper ? deeper switch
+    // OCSPResponse begins with an ENUMERATED, a v3 certificate with [0] and a v2 CRL with an INTEGER one level deeper. Keys: PKCS#12 has version 3, PKCS#8 and
+    // RSA's own form 0, SEC1 1; what begins with an algorithm is a public key, or encrypted.
+    private static ContentKind KindOfDer(ReadOnlySpan<byte> der) => AfterHeader(der) switch
+    {
+        [DerEnumerated, ..] => ContentKind.OcspResponse,
+        [DerInteger, 1, 3, DerSequence, ..] => ContentKind.Pkcs12,
+        [DerInteger, 1, 0, DerSequence or DerInteger, ..] or [DerInteger, 1, 1, DerOctets, ..] => ContentKind.PrivateKey,
+        [DerSequence, ..] and var inner => AfterHeader(inner) switch
         {
             [DerVersion, ..] => ContentKind.Certificate,
+            // PKCS#5 and PKCS#12: encryption by password.
+            [DerOid, _, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 5 or 12, ..] => ContentKind.EncryptedPrivateKey,
+            [DerOid, ..] => ContentKind.PublicKeyInfo,
+            [DerInteger, 1, 0, DerSequence, ..] => ContentKind.CertificateRequest,
             [DerInteger, ..] => ContentKind.RevocationList,
             _ => ContentKind.Unknown,
-        }
-        : ContentKind.Unknown;
+        },
+        _ => ContentKind.Unknown,
+    };
 
     private static ReadOnlySpan<byte> AfterHeader(ReadOnlySpan<byte> element)
     {
@@ -141,7 +164,10 @@ public sealed partial record FileContent
         var end = label.IndexOf("-----"u8);
         label = end < 0 ? [] : label[..end];
         return label.SequenceEqual("X509 CRL"u8) ? ContentKind.RevocationList
-            : label.EndsWith("PRIVATE KEY"u8) ? ContentKind.PrivateKey
+            : label.SequenceEqual("ENCRYPTED PRIVATE KEY"u8) || (label.EndsWith("PRIVATE KEY"u8) && text.IndexOf("Proc-Type: 4,ENCRYPTED"u8) >= 0) ? ContentKind.EncryptedPrivateKey
+            : label.EndsWith("PRIVATE KEY"u8) || label.SequenceEqual("EC PARAMETERS"u8) ? ContentKind.PrivateKey
+            : label.EndsWith("PUBLIC KEY"u8) ? ContentKind.PublicKeyInfo
+            : label.EndsWith("CERTIFICATE REQUEST"u8) ? ContentKind.CertificateRequest
             : label.EndsWith("CERTIFICATE"u8) ? ContentKind.Certificates
             : ContentKind.Text;
     }
@@ -153,9 +179,10 @@ public sealed partial record FileContent
     private static ContentKind KindOfJson(ReadOnlySpan<byte> text, out string? about)
     {
         about = null;
+        var copy = text.ToArray();
         try
         {
-            using var document = JsonDocument.Parse(text.ToArray(), new JsonDocumentOptions { MaxDepth = Limits.ContentJsonDepth });
+            using var document = JsonDocument.Parse(copy, new JsonDocumentOptions { MaxDepth = Limits.ContentJsonDepth });
             return document.RootElement.ValueKind is JsonValueKind.Array ? KindOfArray(document.RootElement) : KindOfObject(document.RootElement);
         }
         catch (JsonException exception)
@@ -168,6 +195,11 @@ public sealed partial record FileContent
             // For strings that are no text.
             about = "malformed JSON (text with half a surrogate pair)";
             return ContentKind.MalformedJson;
+        }
+        finally
+        {
+            // A file of unknown content may hold a private key.
+            CryptographicOperations.ZeroMemory(copy);
         }
     }
 
@@ -182,7 +214,10 @@ public sealed partial record FileContent
             : ContentKind.Json;
     }
 
-    private static ContentKind KindOfObject(JsonElement root)
+    private static ContentKind KindOfObject(JsonElement root) =>
+        IsDstackAttestation(root) ? ContentKind.DstackAttestation : IsTpmEvidence(root) ? ContentKind.TpmEvidence : KindByMembers(root);
+
+    private static ContentKind KindByMembers(JsonElement root)
     {
         foreach (var (kind, members) in s_objects)
         {
@@ -204,6 +239,8 @@ public sealed partial record FileContent
         (ContentKind.NvattestResult, ["result_code", "detached_eat"]),
         (ContentKind.Verdict, ["verdict", "weakened"]),
         (ContentKind.MachineEvidence, ["intel_quote"]),
+        (ContentKind.MachineEvidence, ["tee-evidence"]),
+        (ContentKind.MachineEvidence, ["primary_evidence"]),
         (ContentKind.MachineEvidence, ["version", "cpu"]),
         (ContentKind.MachineEvidence, ["version", "key"]),
         (ContentKind.DeviceEvidence, ["version", "gpus"]),
@@ -222,6 +259,8 @@ public sealed partial record FileContent
         (ContentKind.TdxCollateral, ["tcb_info", "tcb_info_signature"]),
         (ContentKind.IntelStatement, ["tcbInfo"]),
         (ContentKind.IntelStatement, ["enclaveIdentity"]),
+        (ContentKind.UnsignedIntelStatement, ["fmspc", "tcbLevels"]),
+        (ContentKind.UnsignedIntelStatement, ["mrsigner", "isvprodid", "tcbLevels"]),
         (ContentKind.DstackTcbInfo, ["mrtd", "rtmr0"]),
         (ContentKind.DstackTcbInfo, ["tcb_info"]),
         (ContentKind.RimServiceAnswer, ["id", "rim"]),
@@ -235,6 +274,18 @@ public sealed partial record FileContent
         (ContentKind.Anchors, ["intel"]),
         (ContentKind.Anchors, ["amd"]),
     ];
+
+    /// <summary>dstack's versioned attestation in JSON. Beside a quote, which its agent gives for TDX, it is left alone.</summary>
+    internal static bool IsDstackAttestation(JsonElement root) =>
+        StrictJson.Text(root, "attestation") is { } text && StrictJson.Text(root, "quote") is null or "" && FileText.TryDecode(text, out var bytes) && IsDstackAttestation(bytes);
+
+    /// <summary>The evidence of a TPM outside a TEE, as Trustee's attesters send it.</summary>
+    internal static bool IsTpmEvidence(JsonElement root) =>
+        (Has(root, "ak_public") && Has(root, "tpm_quote")) || (Has(root, "ak_pubkey") && Has(root, "quote"));
+
+    // By its first bytes: version 0 is SCALE, 0 and then the kind; version 1 is MessagePack, a map that begins with "version".
+    private static bool IsDstackAttestation(ReadOnlySpan<byte> bytes) =>
+        bytes is [0, < 8, _, _, 4 or 5, 0, _, _, TdxType, 0, 0, 0, ..] or [0, < 8, _, _, > 1 and < 16, 0, 0, 0, ..] or [(>= 0x81 and <= 0x8F), 0xA7, (byte)'v', (byte)'e', (byte)'r', (byte)'s', (byte)'i', (byte)'o', (byte)'n', ..];
 
     private static bool IsClaims(JsonElement element) =>
         Has(element, "measres") || element.EnumerateObject().Any(member => member.Name.StartsWith("x-nvidia-", StringComparison.Ordinal) || member.Name.StartsWith("x-nv-", StringComparison.Ordinal));

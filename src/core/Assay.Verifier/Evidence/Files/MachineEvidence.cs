@@ -24,12 +24,16 @@ public sealed record MachineEvidence
     /// <summary>The challenge that the file says it answers: a label, for whoever shows the evidence wrote it. Null where it says none.</summary>
     public string? StatedNonce { get; init; }
 
+    /// <summary>The device evidence as the processor vouches for it, where it came as text; null where that is made from the devices.</summary>
+    internal BoundEvidence? Bound { get; init; }
+
     /// <summary>
     /// Reads a file that holds devices (<see cref="EvidenceFile"/>), or our bundle with everything:
     /// <c>{"version":1,"nonce":text,"gpus":[…],"switches":[…],"cpu":{"tee":"tdx"|"snp"|"az-vtpm","quote":base64,"eventLog":base64},"key":JWK}</c>.
     /// With a key the nonce is the challenge's own characters, and devices answer what challenge and key make (architecture.md, binding 1);
     /// without one it is the 64 hexadecimal digits that devices answer. <c>eventLog</c> may be absent. A gateway's report of dstack's makers is read
-    /// too: <c>{"intel_quote":hex,"nvidia_payload":request to NVIDIA's remote service, as text or object,"event_log":…}</c>.
+    /// too: <c>{"intel_quote":hex,"nvidia_payload":request to NVIDIA's remote service, as text or object,"event_log":…}</c>; and what a guest of Confidential
+    /// Containers sends to Trustee's key broker, <c>{"runtime-data":…,"tee-evidence":{"primary_evidence":…,"additional_evidence":text}}</c>.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> json, string name, [NotNullWhen(true)] out MachineEvidence? evidence, [NotNullWhen(false)] out ParseFault? fault)
     {
@@ -44,42 +48,39 @@ public sealed record MachineEvidence
         }
 
         var root = document.RootElement;
-        if (root.ValueKind is JsonValueKind.Object && root.TryGetProperty(GatewayReport.Quote, out _))
-        {
-            evidence = GatewayReport.Read(root, name, out fault);
-            return evidence is not null;
-        }
+        var isObject = root.ValueKind is JsonValueKind.Object;
+        evidence = isObject && root.TryGetProperty(GatewayReport.Quote, out _) ? GatewayReport.Read(root, name, out fault)
+            : KbsRequest.IsKnown(root) ? KbsRequest.Read(root, name, out fault)
+            : isObject && (root.TryGetProperty("cpu", out _) || root.TryGetProperty("key", out _)) ? ReadBundle(root, name, out fault)
+            : ReadDevices(json, name, out fault);
+        return evidence is not null;
+    }
 
-        var isWhole = root.ValueKind is JsonValueKind.Object && (root.TryGetProperty("cpu", out _) || root.TryGetProperty("key", out _));
-        if (!isWhole)
-        {
-            var read = EvidenceFile.TryParse(json, name, out var devices, out fault);
-            evidence = read ? new MachineEvidence { Devices = devices } : null;
-            fault ??= read ? null : new ParseFault("evidence", 0, "unreadable");
-            return read;
-        }
+    private static MachineEvidence? ReadDevices(ReadOnlySpan<byte> json, string name, out ParseFault? fault)
+    {
+        var read = EvidenceFile.TryParse(json, name, out var devices, out fault);
+        fault ??= read ? null : new ParseFault("evidence", 0, "unreadable");
+        return read ? new MachineEvidence { Devices = devices } : null;
+    }
 
+    private static MachineEvidence? ReadBundle(JsonElement root, string name, out ParseFault? fault)
+    {
+        fault = null;
         var hasKey = root.TryGetProperty("key", out var key);
         var cpu = root.TryGetProperty("cpu", out var element) ? ReadCpu(element, $"{name} cpu", out fault) : null;
         var nonce = StrictJson.Text(root, "nonce");
         fault ??= hasKey && key.ValueKind is not JsonValueKind.Object ? new ParseFault("key", 0, "a JWK is expected")
             : root.TryGetProperty("nonce", out _) && string.IsNullOrEmpty(nonce) ? new ParseFault("nonce", 0, "a text is expected")
             : null;
-        ImmutableArray<DeviceEvidence> own = [];
-        if (fault is null)
-        {
-            own = EvidenceFile.DevicesOf(root, name, nonceIsChallenge: hasKey, out fault);
-        }
-
+        ImmutableArray<DeviceEvidence> own = fault is null ? EvidenceFile.DevicesOf(root, name, nonceIsChallenge: hasKey, out fault) : [];
         fault ??= own.IsEmpty && cpu is null ? new ParseFault("evidence", 0, "the file contains neither a device nor a processor") : null;
-        evidence = fault is not null ? null : new MachineEvidence
+        return fault is not null ? null : new MachineEvidence
         {
             Devices = own,
             Cpu = cpu,
             Key = hasKey ? Encoding.UTF8.GetBytes(key.GetRawText()) : (ReadOnlyMemory<byte>?)null,
             StatedNonce = nonce,
         };
-        return evidence is not null;
     }
 
     private static ProcessorEvidence? ReadCpu(JsonElement element, string name, out ParseFault? fault)

@@ -15,10 +15,13 @@ internal sealed class ProcessorEnvelope(string name)
 {
     private const int MostCertificates = 16;
 
+    // Lines of text, or a TCG log, as the agent's version has it; which hash it extended by is in neither.
+    private const string AgentLog = "aa_eventlog";
+
     public ParseFault? Fault { get; private set; }
 
     /// <summary>Whether it is JSON of these.</summary>
-    public static bool IsKnown(JsonElement root) => root.ValueKind is JsonValueKind.Object
+    public static bool IsKnown(JsonElement root) => root.ValueKind is JsonValueKind.Object && !FileContent.IsTpmEvidence(root) && !FileContent.IsDstackAttestation(root)
         && (Has(root, "hcl_report") || Has(root, "quote") || Has(root, "attestation_report") || (Has(root, "platform") && Has(root, "evidence")));
 
     public ProcessorEvidence? Read(JsonElement root, ReadOnlySpan<byte> json)
@@ -80,15 +83,10 @@ internal sealed class ProcessorEnvelope(string name)
             return null;
         }
 
-        if (Present(root, "aa_eventlog"))
-        {
-            return Refuse("aa_eventlog", "the attestation agent's own log is not read: collect with an agent that writes it into cc_eventlog, or give the firmware's log as --event-log");
-        }
-
         var log = ReadLog(root, "event_log", isText: true);
         var firmware = ReadLog(root, "cc_eventlog", isText: false);
         return log is not null && firmware is not null ? Refuse("cc_eventlog", "\"event_log\" is beside it: one log is expected")
-            : Fault is null ? quote with { EventLog = log ?? firmware }
+            : Fault is null ? quote with { EventLog = log ?? firmware, Unread = Present(root, AgentLog) ? [AgentLog] : [] }
             : null;
     }
 

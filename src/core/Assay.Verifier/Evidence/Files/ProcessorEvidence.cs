@@ -42,6 +42,12 @@ public sealed record ProcessorEvidence
     public ImmutableArray<ReadOnlyMemory<byte>> Certificates { get; init; } = [];
 
     /// <summary>
+    /// Parts of the file that nothing here reads or checks, by their members: <c>aa_eventlog</c>, the attestation agent's log, and <c>init-data</c>. A verdict
+    /// says of each that it proves nothing about it.
+    /// </summary>
+    public ImmutableArray<string> Unread { get; init; } = [];
+
+    /// <summary>
     /// Tells a file apart by its content: a TDX quote or an SNP report, binary or as text (<see cref="FileText"/>); Azure's vTPM evidence in JSON; what
     /// dstack's agent answers, <c>{"quote":hex,"event_log":JSON as text}</c>; what Confidential Containers' attesters send,
     /// <c>{"quote":base64,"cc_eventlog":base64}</c> and <c>{"attestation_report":base64,"cert_chain":[{"cert_type","data"}]}</c>; or one of these as

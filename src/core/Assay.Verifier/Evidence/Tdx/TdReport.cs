@@ -46,6 +46,15 @@ public sealed record TdReport
         var data = wire.Bytes(ReportData.Size, "REPORTDATA");
         wire.Bytes(32, "reserved");
         var mac = wire.Bytes(32, "MAC");
+        var body = ReadBody(ref wire, data);
+        fault = wire.Fault;
+        report = body is null ? null : new TdReport { Version = version, CpuSvn = cpuSvn.ToArray(), Mac = mac.ToArray(), Body = body };
+        return report is not null;
+    }
+
+    // TEE_TCB_INFO and TDINFO_STRUCT to the end: the fields of a quote's body in another order. Null after a fault.
+    private static TdReportBody? ReadBody(ref WireReader wire, ReadOnlySpan<byte> data)
+    {
         wire.Bytes(8, "VALID");
         var svn = wire.Bytes(16, "TEE_TCB_SVN");
         var (module, signer) = (Register(ref wire, "MRSEAM"), Register(ref wire, "MRSIGNERSEAM"));
@@ -61,34 +70,26 @@ public sealed record TdReport
 
         wire.Bytes(64, "reserved");
         wire.End("TDREPORT");
-        fault = wire.Fault;
         // Modules before 1.5 leave it zero.
         var isNewer = svn2.ContainsAnyExcept((byte)0);
-        report = fault is not null ? null : new TdReport
+        return wire.Fault is not null ? null : new TdReportBody
         {
-            Version = version,
-            CpuSvn = cpuSvn.ToArray(),
-            Mac = mac.ToArray(),
-            Body = new TdReportBody
-            {
-                Kind = isNewer ? TdReportKind.Td15 : TdReportKind.Td10,
-                TeeTcbSvn = [.. svn],
-                MrSeam = module,
-                MrSignerSeam = signer,
-                SeamAttributes = seamAttributes,
-                Attributes = new TdAttributes(attributes),
-                Xfam = new Xfam(features),
-                MrTd = registers[0],
-                MrConfigId = registers[1],
-                MrOwner = registers[2],
-                MrOwnerConfig = registers[3],
-                Rtmr = [registers[4], registers[5], registers[6], registers[7]],
-                ReportData = ReportData.OfExactly(data),
-                TeeTcbSvn2 = isNewer ? [.. svn2] : [],
-                MrServiceTd = isNewer ? registers[8] : default,
-            },
+            Kind = isNewer ? TdReportKind.Td15 : TdReportKind.Td10,
+            TeeTcbSvn = [.. svn],
+            MrSeam = module,
+            MrSignerSeam = signer,
+            SeamAttributes = seamAttributes,
+            Attributes = new TdAttributes(attributes),
+            Xfam = new Xfam(features),
+            MrTd = registers[0],
+            MrConfigId = registers[1],
+            MrOwner = registers[2],
+            MrOwnerConfig = registers[3],
+            Rtmr = [registers[4], registers[5], registers[6], registers[7]],
+            ReportData = ReportData.OfExactly(data),
+            TeeTcbSvn2 = isNewer ? [.. svn2] : [],
+            MrServiceTd = isNewer ? registers[8] : default,
         };
-        return report is not null;
     }
 
     private static Digest Register(ref WireReader wire, string field) => new(wire.Bytes(48, field));

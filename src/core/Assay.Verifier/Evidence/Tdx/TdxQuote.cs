@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Assay.Wire;
 
 namespace Assay.Evidence.Tdx;
@@ -17,7 +19,10 @@ public sealed record TdxQuote
     /// <summary>Leniency: quoting enclaves count the C string's ending NUL into the PEM chain. One is dropped.</summary>
     public const bool AcceptTerminatedChain = true;
 
-    private const int HeaderSize = 48;
+    /// <summary>The most bytes of text after a quote that can be accepted by name: a label, and no second file.</summary>
+    internal const int LongestTextAfter = 256;
+
+    private const int ShownText = 60;
     private const int EcdsaP256 = 2;
     private const uint TdxType = 0x81;
     private const int QeReportCertification = 6;
@@ -55,14 +60,21 @@ public sealed record TdxQuote
     /// <summary>PEM: the PCK certificate, its CA, Intel's root.</summary>
     public required ReadOnlyMemory<byte> PckChain { get; init; }
 
-    /// <summary>The quote without its padding.</summary>
+    /// <summary>The quote without its padding, and without text after it.</summary>
     public required ReadOnlyMemory<byte> Bytes { get; init; }
+
+    /// <summary>Text after the quote, which nobody signed; empty where none is, and always unless it was accepted by name.</summary>
+    public ReadOnlyMemory<byte> TextAfter { get; init; }
 
     // 939A7233F79C4CA9940A0DB3957F0607: Intel's quoting enclave.
     private static ReadOnlySpan<byte> IntelVendor => [0x93, 0x9A, 0x72, 0x33, 0xF7, 0x9C, 0x4C, 0xA9, 0x94, 0x0A, 0x0D, 0xB3, 0x95, 0x7F, 0x06, 0x07];
 
-    /// <summary>Reads one quote. Other bytes than zero behind it are a fault.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
+    /// <summary>Reads one quote. Other bytes than zero after it are a fault.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault) =>
+        TryParse(source, dangerouslyAcceptTextAfter: false, out quote, out fault);
+
+    /// <summary>Reads one quote, and text after it where that is accepted: printable ASCII and ends of lines, 256 bytes at most. A weakening.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> source, bool dangerouslyAcceptTextAfter, [NotNullWhen(true)] out TdxQuote? quote, [NotNullWhen(false)] out ParseFault? fault)
     {
         quote = null;
         fault = source.Length > Limits.TdxQuoteBytes ? new ParseFault("quote", 0, $"larger than {Limits.TdxQuoteBytes} bytes") : null;
@@ -91,7 +103,7 @@ public sealed record TdxQuote
         var chain = Slice(ref wire, bytes, chainSize, "PCK certificate chain");
         wire.Require(wire.Offset == end, "quote signature data", "its length disagrees with its content");
         var last = wire.Offset;
-        wire.Require(AcceptZeroPadding && !wire.Bytes(wire.Remaining, "padding").ContainsAnyExcept((byte)0), "quote", "trailing bytes that are not zero");
+        var text = ReadAfter(ref wire, bytes, dangerouslyAcceptTextAfter);
         fault = wire.Fault;
         quote = fault is not null ? null : new TdxQuote
         {
@@ -106,9 +118,34 @@ public sealed record TdxQuote
             QeAuthenticationData = authentication,
             PckChain = AcceptTerminatedChain && chain.Span is [.., 0] ? chain[..^1] : chain,
             Bytes = bytes[..last],
+            TextAfter = text,
         };
         return quote is not null;
     }
+
+    private static ReadOnlyMemory<byte> ReadAfter(ref WireReader wire, ReadOnlyMemory<byte> bytes, bool acceptText)
+    {
+        var after = Slice(ref wire, bytes, wire.Remaining, "padding");
+        if (AcceptZeroPadding && !after.Span.ContainsAnyExcept((byte)0))
+        {
+            return default;
+        }
+
+        var isText = after.Span.IndexOfAnyExcept(s_text) < 0;
+        wire.Require(isText && acceptText && after.Length <= LongestTextAfter, "quote",
+            !isText ? "trailing bytes that are not zero"
+            : after.Length > LongestTextAfter ? $"{after.Length} bytes of text follow it: cut them off"
+            : $"{after.Length} bytes of text follow it, which nobody signed (\"{Shown(after.Span)}\"): cut them off, or accept them with --dangerously-accept-text-after-quote and --at");
+        return after;
+    }
+
+    private static string Shown(ReadOnlySpan<byte> text)
+    {
+        var words = Encoding.ASCII.GetString(text).Trim().ReplaceLineEndings(" ");
+        return words.Length <= ShownText ? words : $"{words[..ShownText]}…";
+    }
+
+    private static readonly SearchValues<byte> s_text = SearchValues.Create([(byte)'\n', (byte)'\r', .. Enumerable.Range(0x20, 0x7F - 0x20).Select(value => (byte)value)]);
 
     private static (int Version, ReadOnlyMemory<byte> UserData) ReadHeader(ref WireReader wire, ReadOnlyMemory<byte> bytes)
     {

@@ -3,6 +3,7 @@ using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using Assay.Evidence.Files;
 using Assay.Wire;
 
 namespace Assay.Trust.Jose;
@@ -59,6 +60,12 @@ public sealed class SigningKey : IDisposable
     {
         (length, label) = (0, "");
         var text = pem.Trim("\r\n"u8);
+        // Of the older form, which has the labels of an open key.
+        if (text.IndexOf("Proc-Type: 4,ENCRYPTED"u8) >= 0)
+        {
+            return new ParseFault("PEM", 0, WhyNone(text));
+        }
+
         foreach (var candidate in (ReadOnlySpan<string>)[Pkcs8, Sec1])
         {
             var begin = Encoding.ASCII.GetBytes($"-----BEGIN {candidate}-----");
@@ -81,9 +88,31 @@ public sealed class SigningKey : IDisposable
                 : null;
         }
 
-        return text.StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----"u8) ? new ParseFault("PEM", 0, "the key is encrypted: decrypt it first (openssl pkcs8 -in FILE -out FILE)")
-            : text.StartsWith("-----BEGIN EC PARAMETERS-----"u8) ? new ParseFault("PEM", 0, "curve parameters precede the key: make it with assay token keygen, or openssl ecparam -noout")
-            : new ParseFault("PEM", 0, $"-----BEGIN {Pkcs8}----- or -----BEGIN {Sec1}----- is expected");
+        return new ParseFault("PEM", 0, WhyNone(text));
+    }
+
+    // What the file is instead, and how it becomes what is expected.
+    private static string WhyNone(ReadOnlySpan<byte> file)
+    {
+        if (file.StartsWith("-----BEGIN EC PARAMETERS-----"u8))
+        {
+            return "curve parameters precede the key: make it with assay token keygen, or openssl ecparam -noout";
+        }
+
+        var (kind, phrase) = FileContent.Describe(file);
+        var cure = kind switch
+        {
+            ContentKind.EncryptedPrivateKey => "decrypt it first: openssl pkey -in FILE -out KEY.pem",
+            ContentKind.Pkcs12 => "extract the key: openssl pkcs12 -in FILE -nocerts -noenc | openssl pkey -out KEY.pem",
+            ContentKind.PrivateKey when file is [DerTag.Sequence, ..] => "it is in DER: openssl pkey -inform DER -in FILE -out KEY.pem",
+            ContentKind.PrivateKey when file.StartsWith("-----BEGIN OPENSSH "u8) => "it is in OpenSSH format: ssh-keygen -p -m PKCS8 -f COPY-OF-FILE",
+            ContentKind.PrivateKey when file.StartsWith("-----BEGIN RSA "u8) => "it is an RSA key: make a P-384 key with assay token keygen",
+            ContentKind.PrivateKey => "in a format that is not supported",
+            ContentKind.Certificate or ContentKind.Certificates or ContentKind.CertificateRequest or ContentKind.PublicKeyInfo or ContentKind.PublicKey or ContentKind.KeySet => "which is only the public half: give the matching private key",
+            _ => null,
+        };
+        var words = kind is ContentKind.PrivateKey ? "a private key" : phrase;
+        return $"this is {words}{(cure is null ? "" : $", {cure}")}; one block -----BEGIN {Pkcs8}----- or -----BEGIN {Sec1}----- is expected (assay token keygen makes a key)";
     }
 
     private static ParseFault? Import(ReadOnlySpan<byte> der, string label, out SigningKey? key)
