@@ -165,7 +165,7 @@ public sealed class PolicyCliTests : IDisposable
 
         var text = Says(code, "policy", "eval", "--policy", file, "--data", Write("data.json", data), "--query", "data.policy.allow");
 
-        Assert.Contains(code == 2 ? "where it is undefined, the data would answer for it" : "undefined", text, StringComparison.Ordinal);
+        Assert.Contains(code == 2 ? "where it is undefined, the data would be used instead" : "undefined", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public sealed partial class RegoVerifyTests(ReadyMadePolicyTests.Authority autho
     [InlineData("nv_match if input.x", "nv_match", null, "is no rule of it; it has")]
     [InlineData("nv_match if input.x", "1 == 1", null, "1 == 1 is no rule of it")]
     [InlineData("nv_match if input.x", "true", null, "true is no rule of it")]
-    [InlineData("nv_match if input.x", null, """{"policy":{"nv_match":true}}""", "where the rule is undefined, the data would answer for it")]
+    [InlineData("nv_match if input.x", null, """{"policy":{"nv_match":true}}""", "where the rule is undefined, the data would be used instead")]
     [InlineData("nv_match if input.x", "data.limits.ok", """{"limits":{"ok":true}}""", "data.limits.ok is no rule of it")]
     [InlineData("nv_match if input.x", null, "[]", "one JSON object is expected, found an array")]
     public void Nothing_but_a_rule_of_the_policy_decides(string? rule, string? query, string? data, string reason)

@@ -8,7 +8,7 @@ public sealed class Bug0260_FollowUpErrorsTests(MachineVerifyTests.Machine machi
     private static readonly AssayCommand s_assay = new();
 
     [Theory]
-    [InlineData("--cpu-evidence q --nonce 1234", "cli.file: q: no such file", "cli.nonce: --nonce: a processor alone answers none")]
+    [InlineData("--cpu-evidence q --nonce 1234", "cli.file: q: no such file", "cli.nonce: --nonce: processor evidence alone does not answer a nonce")]
     [InlineData("--evidence q --nonce 1234", "cli.file: q: no such file", "cli.nonce: --nonce: 64 hexadecimal digits are expected, 4 characters are given")]
     [InlineData("--evidence M/gpu_evidence.json --nonce zz", "cli.nonce: --nonce: 64 hexadecimal digits are expected, 2 characters are given; a challenge in other words goes with a key")]
     // What the file is says where it is given; the nonce may be right there.
