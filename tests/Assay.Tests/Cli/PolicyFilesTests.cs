@@ -77,7 +77,7 @@ public sealed class PolicyFilesTests : IDisposable
         var (one, other) = (Put("one.json", """{"a":{"b":1,"c":2}}"""), Put("other.json", """{"a":{"b":2}}"""));
         var nvidia = Path.Combine(Repository.Root, "policies", "gpu-claims-3.0.json");
 
-        Assert.Contains("data.a.b has another value", s_assay.Says(2, [.. Verify(), "--policy", rule, one, other]), StringComparison.Ordinal);
+        Assert.Contains("data.a.b has a different value", s_assay.Says(2, [.. Verify(), "--policy", rule, one, other]), StringComparison.Ordinal);
         Assert.Contains("give it alone", s_assay.Says(2, [.. Verify(), "--policy", rule, nvidia]), StringComparison.Ordinal);
         Assert.Contains("no .rego file", s_assay.Says(2, [.. Verify(), "--policy", one, other]), StringComparison.Ordinal);
         Assert.Contains("go together, found", s_assay.Says(2, [.. Verify(), "--policy", rule, Put("a.txt", "x")]), StringComparison.Ordinal);

@@ -185,7 +185,7 @@ public class ReferenceManifestTests
         Assert.Contains("an object is expected", Fault("[]"), StringComparison.Ordinal);
         Assert.Contains("malformed", Fault(""), StringComparison.Ordinal);
         Assert.Contains("larger than", Fault(new string(' ', Limits.ReferenceManifestBytes + 1)), StringComparison.Ordinal);
-        Assert.Contains("neither tdx nor snp nor pcrs", Fault("""{"type":"assay-reference-values","version":1,"image":{"name":"a","version":"1"},"sequence":1,"notBefore":"2026-01-01T00:00:00Z","notAfter":"2027-01-01T00:00:00Z"}"""), StringComparison.Ordinal);
+        Assert.Contains("tdx, snp and pcrs are all absent", Fault("""{"type":"assay-reference-values","version":1,"image":{"name":"a","version":"1"},"sequence":1,"notBefore":"2026-01-01T00:00:00Z","notAfter":"2027-01-01T00:00:00Z"}"""), StringComparison.Ordinal);
         Assert.Contains("more than 64", Fault(json.Replace($"[\"{ManifestWorld.Of(12)}\"]", $"[{string.Join(',', Enumerable.Range(0, 65).Select(value => $"\"{ManifestWorld.Of((byte)value)}\""))}]", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
