@@ -42,7 +42,7 @@ internal static class CommandLine
             CompletionCommand.Create(),
             VersionCommand.Create(),
         };
-        HelpWithExamples.AddTo(root, VerifyCommand.ExitCodes, Examples);
+        HelpPage.AddTo(root, VerifyCommand.ExitCodes, Examples);
         return root;
     }
 
@@ -67,7 +67,7 @@ internal static class CommandLine
             return ExitCode.Unusable;
         }
 
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpPage)
         {
             if (arguments.Length == 0)
             {
@@ -81,7 +81,7 @@ internal static class CommandLine
                 Output.Error("cli.arguments", error.Message.ReplaceLineEndings(" ").Replace("\t", "", StringComparison.Ordinal) + NearOption(parsed, error.Message));
             }
 
-            if (HelpWithExamples.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-') && File.Exists(word)) is { } file && !arguments.Contains("--evidence"))
+            if (HelpPage.NameOf(parsed.CommandResult) is "verify" && parsed.UnmatchedTokens.FirstOrDefault(word => !word.StartsWith('-') && File.Exists(word)) is { } file && !arguments.Contains("--evidence"))
             {
                 await Console.Error.WriteLineAsync($"Evidence is given as --evidence {Printable.Of(file)}").ConfigureAwait(false);
             }
@@ -118,7 +118,7 @@ internal static class CommandLine
         }
     }
 
-    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpWithExamples.NameOf(parsed.CommandResult)}";
+    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpPage.NameOf(parsed.CommandResult)}";
 
     // Only where a command is expected: elsewhere a word is an argument, and the library's to refuse.
     private static string? UnknownCommand(ParseResult parsed) =>

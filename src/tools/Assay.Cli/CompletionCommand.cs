@@ -31,7 +31,7 @@ internal static class CompletionCommand
 
     public static DescribedCommand Create()
     {
-        var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
+        var shell = new Argument<string>("shell") { Description = "bash, zsh or fish", HelpName = "SHELL" };
         shell.OneOf("bash", "zsh", "fish");
         var command = new DescribedCommand(
             "completion",
