@@ -60,7 +60,7 @@ public sealed class ServiceOptionTests(ProcessorServices services) : IClassFixtu
         string[] verify = ["verify", .. Shown(services.Tdx.Quote)];
         var silent = s_assay.Says(3, verify);
 
-        var text = s_assay.Says(3, [.. verify, option, .. value is null ? Array.Empty<string>() : [value]]);
+        var text = s_assay.Says(3, [.. verify, option, .. value is null ? Array.Empty<string>() : [value is "." ? services.NewFolder() : value]]);
 
         Assert.DoesNotContain("cli.unused", silent, StringComparison.Ordinal);
         Assert.Contains($"assay: cli.unused: {option} is not used: it is for {needed}, and none is given", text, StringComparison.Ordinal);

@@ -33,7 +33,7 @@ internal static class WrongFiles
         ("answer.der", ContentKind.OcspResponse, "an OCSP answer", [0x30, 3, 0x0A, 1, 1]),
         ("rim.xml", ContentKind.Rim, "a RIM", "<SoftwareIdentity/>"u8.ToArray()),
         ("service.json", ContentKind.RimServiceAnswer, "the JSON of a RIM service", "{\"id\":\"NV\",\"rim\":\"AAAA\",\"sha256\":\"\"}"u8.ToArray()),
-        ("claims.json", ContentKind.Claims, "claims about devices", "[{\"measres\":\"success\"}]"u8.ToArray()),
+        ("claims.json", ContentKind.Claims, "unsigned claims about devices", "[{\"measres\":\"success\"}]"u8.ToArray()),
         ("result.json", ContentKind.NvattestResult, "the result of nvattest attest", "{\"result_code\":0,\"result_message\":\"Ok\",\"claims\":[]}"u8.ToArray()),
         ("token.jwt", ContentKind.Token, "a token", "eyJhbGciOiJFUzM4NCJ9.e30.AAAA"u8.ToArray()),
         ("bundle.eat", ContentKind.TokenBundle, "a bundle of tokens", "[[\"JWT\",\"a.b.c\"],{}]"u8.ToArray()),

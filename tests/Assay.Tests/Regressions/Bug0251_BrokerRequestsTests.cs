@@ -115,16 +115,27 @@ public sealed class Bug0251_BrokerRequestsTests : IDisposable
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":{"nvidia":{}}}""", "no longer has the exact characters")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"sampledevice\":{}}"}""", "of this kind is not supported")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"[]"}""", "one member for each kind")]
-    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"nvidia\":{\"device_evidence_list\":[]}}"}""", "it holds no device")]
+    [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"additional_evidence":"{\"nvidia\":{\"device_evidence_list\":[]}}"}""", "it contains no device")]
     [InlineData("""{"primary_evidence":{"quote":"QUOTE"},"gpus":[]}""", "unknown member")]
     [InlineData("""{"tee-evidence":{"primary_evidence":{"quote":"QUOTE"}},"evidence_list":[]}""", "unknown member")]
     [InlineData("""{"tee-evidence":{"primary_evidence":{"quote":"QUOTE"}}}""", "runtime-data")]
+    [InlineData("""{"tee-evidence":{"primary_evidence":{"quote":"QUOTE"}},"runtime-data":7}""", "runtime-data: an object")]
+    [InlineData("""{"intel_quote":"QUOTE","primary_evidence":{"quote":"QUOTE"}}""", "one form of evidence is expected")]
     [InlineData("""{"tee-evidence":{"primary_evidence":{"quote":"QUOTE"}},"runtime-data":{"nonce":"","tee-pubkey":{}}}""", "runtime-data.nonce")]
     [InlineData("""{"tee-evidence":{"primary_evidence":{"quote":"QUOTE"}},"runtime-data":{"nonce":"n","tee-pubkey":7}}""", "runtime-data.tee-pubkey")]
     public void What_nobody_would_judge_is_refused_by_name(string json, string named)
     {
         Assert.False(MachineEvidence.TryParse(Encoding.UTF8.GetBytes(json.Replace("QUOTE", Base64(SimulatedCpu.Tdx(5, true).Quote), StringComparison.Ordinal)), "file", out _, out var fault));
         Assert.Contains(named, fault.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_quote_has_no_second_evidence_beside_it()
+    {
+        var quote = Base64(SimulatedCpu.Tdx(5, true).Quote);
+
+        Assert.False(ProcessorEvidence.TryParse(Encoding.UTF8.GetBytes($$$"""{"quote":"{{{quote}}}","primary_evidence":{"quote":"{{{quote}}}"}}"""), "file", out _, out var fault));
+        Assert.Equal("primary_evidence", fault.Field);
     }
 
     [Fact]

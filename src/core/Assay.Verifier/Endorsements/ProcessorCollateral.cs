@@ -37,7 +37,9 @@ public sealed record ProcessorCollateral
         },
         Snp = new SnpCollateral
         {
-            Certificates = [.. Snp.Certificates, .. other.Snp.Certificates], Crl = Snp.Crl ?? other.Snp.Crl, OtherCrls = More(Snp.Crl, Snp.OtherCrls, other.Snp.Crl, other.Snp.OtherCrls),
+            Certificates = [.. Snp.Certificates, .. other.Snp.Certificates],
+            Crl = Snp.Crl ?? other.Snp.Crl,
+            OtherCrls = More(Snp.Crl, Snp.OtherCrls, other.Snp.Crl, other.Snp.OtherCrls),
         },
     };
 

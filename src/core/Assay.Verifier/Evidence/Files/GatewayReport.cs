@@ -18,7 +18,7 @@ internal static class GatewayReport
     private const string Others = "all_attestations";
 
     private static readonly ImmutableArray<string> s_otherForms =
-        ["version", "cpu", "key", "gpus", "switches", "evidences", "evidence_list", "device_evidence_list", "bundles", "quote", "attestation_report", "hcl_report"];
+        ["version", "cpu", "key", "gpus", "switches", "evidences", "evidence_list", "device_evidence_list", "bundles", "quote", "attestation_report", "hcl_report", "tee-evidence", "primary_evidence"];
 
     public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault)
     {

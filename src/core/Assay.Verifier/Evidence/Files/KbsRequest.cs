@@ -27,7 +27,7 @@ internal static class KbsRequest
     {
         var isRequest = root.TryGetProperty(Evidence, out var evidence);
         evidence = isRequest ? evidence : root;
-        fault = (isRequest ? Stranger(root, Evidence, Runtime, InitData) : null) ?? Stranger(evidence, Primary, Additional);
+        fault = (isRequest ? Stranger("request", root, Evidence, Runtime, InitData) : null) ?? Stranger(Evidence, evidence, Primary, Additional);
         var cpu = fault is null ? ReadPrimary(evidence, name, out fault) : null;
         var bound = fault is null ? ReadAdditional(evidence, name, out fault) : null;
         var (key, nonce) = fault is null && isRequest ? ReadRuntime(root, out fault) : (null, null);
@@ -48,7 +48,7 @@ internal static class KbsRequest
     }
 
     // A member that nobody reads would go unjudged in silence.
-    private static ParseFault? Stranger(JsonElement element, params string[] known) => element.ValueKind is not JsonValueKind.Object ? new ParseFault(Evidence, 0, "an object is expected")
+    private static ParseFault? Stranger(string name, JsonElement element, params string[] known) => element.ValueKind is not JsonValueKind.Object ? new ParseFault(name, 0, "an object is expected")
         : element.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => !known.Contains(member)) is { } other ? new ParseFault(other, 0, $"unknown member beside \"{known[0]}\"")
         : null;
 
@@ -104,7 +104,7 @@ internal static class KbsRequest
         }
 
         var nonce = StrictJson.Text(runtime, "nonce");
-        fault = Stranger(runtime, "nonce", "tee-pubkey")
+        fault = Stranger(Runtime, runtime, "nonce", "tee-pubkey")
             ?? (string.IsNullOrEmpty(nonce) ? new ParseFault($"{Runtime}.nonce", 0, "a text is expected") : null)
             ?? (!runtime.TryGetProperty("tee-pubkey", out var key) || key.ValueKind is not JsonValueKind.Object ? new ParseFault($"{Runtime}.tee-pubkey", 0, "a JWK is expected") : null);
         return fault is null ? (Encoding.UTF8.GetBytes(runtime.GetProperty("tee-pubkey").GetRawText()), nonce) : (null, null);

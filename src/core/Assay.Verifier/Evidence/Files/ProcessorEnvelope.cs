@@ -43,7 +43,7 @@ internal sealed class ProcessorEnvelope(string name)
             : ReadReport(root);
     }
 
-    private static readonly ImmutableArray<string> s_forms = ["hcl_report", "quote", "attestation_report"];
+    private static readonly ImmutableArray<string> s_forms = ["hcl_report", "quote", "attestation_report", "tee-evidence", "primary_evidence"];
     private static readonly ImmutableArray<string> s_ofReports = ["cert_chain"];
     private static readonly ImmutableArray<string> s_ofQuotes = ["event_log", "cc_eventlog"];
 
