@@ -11,7 +11,7 @@ namespace Assay.Tests.Attacks;
 /// <summary>The operator of a host wants a verdict about a machine that is none.</summary>
 public sealed class MachineTests(TopologyTests.Machines machines) : IClassFixture<TopologyTests.Machines>
 {
-    private const string NoMachine = "That these devices are one machine, or all of one";
+    private const string NoMachine = "That these devices are one complete machine";
 
     [Fact]
     public void GPUs_of_two_machines_without_their_switches_are_told_to_be_no_machine()

@@ -111,7 +111,7 @@ public sealed class MeasureTests : IDisposable
         var boot = SimulatedBoot.Create(BootWorld.Plan);
         var (ccel, tcg, mrTd) = (Write("ccel.bin", boot.CcelLog()), Write("tcg.bin", boot.TcgLog()), new string('d', 96));
 
-        Assert.Contains("MRTD stands in no log", Fails("--from", ccel), StringComparison.Ordinal);
+        Assert.Contains("no log contains MRTD", Fails("--from", ccel), StringComparison.Ordinal);
         var values = await Measure("--from", ccel, "--mrtd", mrTd);
         Assert.Equal(mrTd, values.Tdx.Single().MrTd.ToString());
         Assert.Equal(BootWorld.Read(boot.CcelLog()).Replay(TcgHash.Sha384)[0], values.Tdx[0].Rtmr[0]);
@@ -143,8 +143,8 @@ public sealed class MeasureTests : IDisposable
         var judged = SimulatedCpu.Tdx(4, false);
         var met = judged with { With = expected => judged.With(expected) with { References = values.Tdx } };
         Assert.DoesNotContain(met.Result().Findings, finding => finding.State is CheckState.Failed);
-        Assert.Contains("under debug", Fails("--from", Write("debug.bin", SimulatedCpu.Tdx(4, false, TdxFault.Debug).Quote)), StringComparison.Ordinal);
-        Assert.Contains("under debug", Fails("--from", Write("debug2.bin", SimulatedCpu.Snp(SnpLine.Milan, 3, false, SnpFault.Debug).Report)), StringComparison.Ordinal);
+        Assert.Contains("in debug mode", Fails("--from", Write("debug.bin", SimulatedCpu.Tdx(4, false, TdxFault.Debug).Quote)), StringComparison.Ordinal);
+        Assert.Contains("in debug mode", Fails("--from", Write("debug2.bin", SimulatedCpu.Snp(SnpLine.Milan, 3, false, SnpFault.Debug).Report)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class MeasureTests : IDisposable
     [Theory]
     [InlineData("either --valid-for DAYS or --not-after TIME", "--name", "a", "--image-version", "1", "--sequence", "1")]
     [InlineData("either --valid-for DAYS or --not-after TIME", "--name", "a", "--image-version", "1", "--sequence", "1", "--valid-for", "1", "--not-after", "2030-01-01T00:00:00Z")]
-    [InlineData("--valid-for: 1 to 3650", "--name", "a", "--image-version", "1", "--sequence", "1", "--valid-for", "0")]
+    [InlineData("--valid-for: a whole number from 1 to 3650", "--name", "a", "--image-version", "1", "--sequence", "1", "--valid-for", "0")]
     [InlineData("--not-before: RFC 3339", "--name", "a", "--image-version", "1", "--sequence", "1", "--valid-for", "1", "--not-before", "today")]
     [InlineData("sequence: a whole number from 1", "--name", "a", "--image-version", "1", "--sequence", "0", "--valid-for", "1")]
     [InlineData("image.name: 1 to 128 printable", "--name", "ä", "--image-version", "1", "--sequence", "1", "--valid-for", "1")]
@@ -204,7 +204,7 @@ public sealed class MeasureTests : IDisposable
     [Fact]
     public void Other_files_and_broken_ones_are_refused_by_name()
     {
-        Assert.Contains("this is text of no k", Fails("--from", Write("text.txt", "hello"u8.ToArray())), StringComparison.Ordinal);
+        Assert.Contains("this is text of an unknown k", Fails("--from", Write("text.txt", "hello"u8.ToArray())), StringComparison.Ordinal);
         Assert.Contains("cut.bin: ", Fails("--from", Write("cut.bin", SimulatedCpu.Tdx(4, false).Quote[..700])), StringComparison.Ordinal);
         Assert.Contains("no such file", Fails("--from", Path.Combine(_folder, "absent")), StringComparison.Ordinal);
     }

@@ -82,7 +82,7 @@ public sealed class PolicyFilesTests : IDisposable
         Assert.Contains("no .rego file", s_assay.Says(2, [.. Verify(), "--policy", one, other]), StringComparison.Ordinal);
         Assert.Contains("go together, found", s_assay.Says(2, [.. Verify(), "--policy", rule, Put("a.txt", "x")]), StringComparison.Ordinal);
         Assert.Contains("no .rego file", s_assay.Says(2, [.. Verify(), "--policy", Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName]), StringComparison.Ordinal);
-        Assert.Contains("would answer for it", s_assay.Says(2, [.. Verify(), "--policy", rule, Put("lib.rego", Library), Put("rule.json", """{"lib":{"enough":true}}""")]), StringComparison.Ordinal);
+        Assert.Contains("would be used instead", s_assay.Says(2, [.. Verify(), "--policy", rule, Put("lib.rego", Library), Put("rule.json", """{"lib":{"enough":true}}""")]), StringComparison.Ordinal);
     }
 
     private static string[] Verify() =>

@@ -42,7 +42,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
     [InlineData(OcspResponseStatus.InternalError, "internalError")]
     [InlineData(OcspResponseStatus.MalformedRequest, "malformedRequest")]
     [InlineData(OcspResponseStatus.SignatureRequired, "sigRequired")]
-    [InlineData(OcspResponseStatus.Unauthorized, "knows nothing of this certificate (unauthorized)")]
+    [InlineData(OcspResponseStatus.Unauthorized, "does not know this certificate (unauthorized)")]
     public async Task An_unsuccessful_status_is_an_outage_in_words(OcspResponseStatus status, string words)
     {
         await using var server = await Loopback.StartAsync(context => NvidiaServices.SendAsync(context, SimulatedOcsp.Refuse(status)));
@@ -79,7 +79,7 @@ public sealed class OcspClientTests(NvidiaServices nvidia) : IClassFixture<Nvidi
     }
 
     [Theory]
-    [InlineData(true, "bytes, and")]
+    [InlineData(true, "bytes, ")]
     [InlineData(false, "more than")]
     public async Task An_answer_beyond_the_limit_is_refused(bool declared, string words)
     {

@@ -51,25 +51,25 @@ public class RimServiceClientTests
     public static TheoryData<string, string, string> Lies => new()
     {
         { Id, "NV_GPU_DRIVER_GH100_550.144.04", "another id" },
-        { Sha256, Convert.ToHexStringLower(SHA256.HashData("else"u8)), "sha256 is not that of rim" },
-        { Sha256, Sha256[..^2], "sha256 is not that of rim" },
-        { "\"sha256\"", "\"sha512\"", "sha256 is not that of rim" },
+        { Sha256, Convert.ToHexStringLower(SHA256.HashData("else"u8)), "sha256 does not match rim" },
+        { Sha256, Sha256[..^2], "sha256 does not match rim" },
+        { "\"sha256\"", "\"sha512\"", "sha256 does not match rim" },
         { "\"TCG\"", "\"CORIM\"", "CoRIM" },
         { "\"TCG\"", "\"tcg\"", "rim_format" },
         { "\"TCG\"", "null", "rim_format" },
         { "\"TCG\"", "\"\\ud800\"", "rim_format" },
         { Base64, " " + Base64, "canonical base64" },
-        { Base64, Base64[..^4], "sha256 is not that of rim" },
+        { Base64, Base64[..^4], "sha256 does not match rim" },
         { Base64, Base64.TrimEnd('='), "canonical base64" },
         { Base64, "Pg==Pg==", "canonical base64" },
         { Base64, "Ph==", "canonical base64" },
         { Base64, "", "empty" },
         { "\"rim\"", "\"RIM\"", "canonical base64" },
-        { "\"id\"", "\"id\":\"" + Id + "\",\"id\"", "no JSON object" },
-        { "\"request_id\"", "\"\\ud800\"", "no JSON object" },
-        { "{", "[{", "no JSON object" },
+        { "\"id\"", "\"id\":\"" + Id + "\",\"id\"", "not a JSON object" },
+        { "\"request_id\"", "\"\\ud800\"", "not a JSON object" },
+        { "{", "[{", "not a JSON object" },
         { "}", "} ", "" },
-        { "}", "}}", "no JSON object" },
+        { "}", "}}", "not a JSON object" },
     };
 
     [Theory]
@@ -351,7 +351,7 @@ public class RimServiceClientTests
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
 
-        Assert.Contains("the answer has 1099511627776 bytes, and ", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
+        Assert.Contains("the answer has 1099511627776 bytes, ", (await FetchAsync(server)).WhyNot, StringComparison.Ordinal);
         Assert.Single(server.Requests);
     }
 

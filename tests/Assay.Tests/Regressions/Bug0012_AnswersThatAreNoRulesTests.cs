@@ -33,8 +33,8 @@ public sealed class Bug0012_AnswersThatAreNoRulesTests
         Assert.True(PolicyDocument.TryParse(Encoding.UTF8.GetBytes(data), out var documents, out _));
         Assert.False(RegoPolicy.TryParse("p.rego", Encoding.UTF8.GetBytes(Source), documents, null, out _, out var fault));
         Assert.Equal(PolicyFaultKind.DataCoverRule, fault.Kind);
-        Assert.Contains($"{rule} stands in the policy and in the data", fault.ToString(), StringComparison.Ordinal);
-        Assert.Contains($"{rule} stands in the policy and in --policy-data", PolicyFaults.Of(fault), StringComparison.Ordinal);
+        Assert.Contains($"{rule} is defined in the policy and in the data", fault.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"{rule} is defined in the policy and in --policy-data", PolicyFaults.Of(fault), StringComparison.Ordinal);
     }
 
     [Theory]

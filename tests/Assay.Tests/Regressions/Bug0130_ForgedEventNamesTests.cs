@@ -100,7 +100,7 @@ public class Bug0130_ForgedEventNamesTests
         Assert.All(new[] { text, inspected }, output => Assert.Equal(1, Count(output, "key-provider")));
         Assert.All(new[] { text, inspected }, output => Assert.Equal(isForged, output.Contains("unproven", StringComparison.Ordinal)));
         Assert.All(boot["measurements"]!.AsArray(), measurement => Assert.Equal("log", measurement!["whatFrom"]!.GetValue<string>()));
-        Assert.Contains("the log's own word", text, StringComparison.Ordinal);
+        Assert.Contains("the log's own unverified descriptions", text, StringComparison.Ordinal);
     }
 
     internal static void SaysNothing(BootRecord record)

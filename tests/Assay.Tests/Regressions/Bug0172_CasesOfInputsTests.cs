@@ -109,7 +109,7 @@ public sealed class Bug0172_CasesOfInputsTests
         using var other = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP384);
         var keys = folder.Add("other.json", JsonWebKeySet.Of(JsonWebKey.OfKey(other)!).ToJson());
         var refused = s_assay.Says(1, "token", "verify", token, "--jwks", keys, "--nonce", nonce, "--at", "2026-11-28T22:05:00Z");
-        Assert.Contains("the key that its header shows is not in the set", refused, StringComparison.Ordinal);
+        Assert.Contains("the key in its header is not in the set", refused, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class Bug0172_CasesOfInputsTests
         Assert.DoesNotContain("kid", File.ReadAllText(keys), StringComparison.Ordinal);
         s_assay.Says(0, "token", "verify", file, "--jwks", keys, "--nonce", "026cd39350b32c1efad83ee6803ba02f8a5863f7431fe62943c9e5ba34636550", "--at", "2026-11-28T22:05:00Z");
         var broken = folder.Add("broken.jwt", Encoding.ASCII.GetBytes(token[..^4] + "AAAA"));
-        Assert.Contains("no key of the set made its signature", s_assay.Says(1, "token", "verify", broken, "--jwks", keys), StringComparison.Ordinal);
+        Assert.Contains("no key in the set verifies its signature", s_assay.Says(1, "token", "verify", broken, "--jwks", keys), StringComparison.Ordinal);
     }
 
     [Fact]
