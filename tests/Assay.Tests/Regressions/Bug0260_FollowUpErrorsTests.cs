@@ -16,7 +16,7 @@ public sealed class Bug0260_FollowUpErrorsTests(MachineVerifyTests.Machine machi
     [InlineData("--evidence M/machine.json --nonce abc --reference-values M/reference_values.json --at never", "cli.at: --at: ")]
     [InlineData("--evidence M/machine.json --nonce abc --reference-values q --gate-register 9 --at never", "cli.at: --at: ", "cli.file: q: no such file")]
     [InlineData("--evidence M/machine.json --nonce abc --gpu-policy 00 --boot-phase boot", "cli.gpu-policy: --gpu-policy: 96 hexadecimal digits (SHA-384) are expected, found 2 characters")]
-    [InlineData("--evidence M/gpu_evidence.json --nonce 12 --anchors q --rim-store q --bundle q --bundle-keys q --expect x", "cli.nonce: ", "cli.file: q: no such file", "cli.file: q: no such file", "cli.file: q: no such file", "cli.folder: --rim-store: ", "cli.expect: ")]
+    [InlineData("--evidence M/gpu_evidence.json --nonce 12 --anchors q --rim-store q --bundle q --bundle-keys q --expect x", "cli.bundle: --bundle brings all collateral, and --rim-store", "cli.nonce: ", "cli.file: q: no such file", "cli.file: q: no such file", "cli.file: q: no such file", "cli.folder: --rim-store: ", "cli.expect: ")]
     public void One_error_for_each_cause(string line, params string[] expected) => Assert.Equal(expected.Order(StringComparer.Ordinal), Errors(line, expected));
 
     [Theory]

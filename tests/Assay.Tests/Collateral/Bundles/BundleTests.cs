@@ -74,7 +74,7 @@ public sealed class BundleTests(BundleWorld world) : IClassFixture<BundleWorld>
         var verdict = DefaultPolicy.Decide(await new Appraiser(bundle, bundle, new VerifierCache()).AppraiseAsync(world.Evidence, expected, null, Cancellation));
 
         Assert.Equal(VerdictKind.Incomplete, verdict.Kind);
-        Assert.Contains(verdict.Appraisal.AllFindings, finding => finding.Id == "rim.driver.available" && finding.Reason!.Contains("assay bundle plan", StringComparison.Ordinal));
+        Assert.Contains(verdict.Appraisal.AllFindings, finding => finding.Id == "rim.driver.available" && finding.Reason!.Contains("not in the bundle (sequence", StringComparison.Ordinal));
     }
 
     [Fact]
