@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Assay.Trust;
 using Spectre.Console;
 
@@ -15,7 +16,8 @@ internal static class AnchorsCommand
         var file = AnchorsFile.Option();
         file.Description = "list the roots of this file (docs/reference/anchors.md) instead of those built in";
         var pem = new Option<string?>("--pem") { Description = "print the certificates of the built-in roots in PEM: all of them, or those of a name or of device, rim, intel or amd", HelpName = "NAME", Arity = ArgumentArity.ZeroOrOne };
-        pem.CompletionSources.Add([.. Of(TrustSet.BuiltIn).SelectMany(root => new[] { root.Member, root.Anchor.Label }).Distinct()]);
+        // Only when completion asks: reading the roots hashes them, and hashing loads OpenSSL, which every other command would pay for at its start.
+        pem.CompletionSources.Add(_ => Of(TrustSet.BuiltIn).SelectMany(root => new[] { root.Member, root.Anchor.Label }).Distinct().Select(name => new CompletionItem(name)));
         var format = Options.Format();
         var command = new DescribedCommand(
             "anchors",
