@@ -37,6 +37,7 @@ public sealed class ProcessorCollateralFiles
     private readonly List<string> _amdFiles = [];
     private readonly List<TdxCollateral> _wholes = [];
     private readonly List<string> _wholeFiles = [];
+    private string? _tooMany;
 
     private ProcessorCollateralFiles()
     {
@@ -87,6 +88,12 @@ public sealed class ProcessorCollateralFiles
         }
 
         passedOver = [.. files._passedOver];
+        if (files._tooMany is { } tooMany)
+        {
+            (collateral, whyNot) = (null, $"{path}: {tooMany}");
+            return false;
+        }
+
         whyNot = collateral is not null ? null
             : $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
         return collateral is not null;
@@ -165,7 +172,7 @@ public sealed class ProcessorCollateralFiles
     {
         if (bytes.Span.IndexOf(Encoding.ASCII.GetBytes($"-----BEGIN {ListLabel}-----")) >= 0)
         {
-            TakeLists(file, Encoding.Latin1.GetString(bytes.Span));
+            TakeLists(file, bytes.Span);
             return;
         }
 
@@ -181,21 +188,15 @@ public sealed class ProcessorCollateralFiles
     }
 
     // Each list of the file: a newer one that was appended must not be overlooked.
-    private void TakeLists(string file, ReadOnlySpan<char> text)
+    private void TakeLists(string file, ReadOnlySpan<byte> text)
     {
-        var found = false;
-        while (PemEncoding.TryFind(text, out var fields))
+        var lists = Pem.Find(text, ListLabel, out var isWhole);
+        foreach (var list in lists)
         {
-            if (text[fields.Label] is ListLabel)
-            {
-                TakeDer(file, Convert.FromBase64String(text[fields.Base64Data].ToString()));
-                found = true;
-            }
-
-            text = text[fields.Location.End..];
+            TakeDer(file, list);
         }
 
-        if (!found)
+        if (!isWhole)
         {
             _passedOver.Add($"{file}: a malformed PEM list");
         }
@@ -327,7 +328,8 @@ public sealed class ProcessorCollateralFiles
         var most = Math.Max(1, Limits.CollateralCandidates / Math.Max(1, bodies.Length));
         if (chains.Length > most)
         {
-            _passedOver.Add($"{chains.Length - most} issuer chains: {bodies.Length} statements are tried with {most} chains each, remove those that are not needed");
+            // One that is left out may be the latest: nothing of such a folder is believed (S-17).
+            _tooMany ??= $"{bodies.Length} statements of one kind with {chains.Length} issuer chains are more than can be tried ({Limits.CollateralCandidates} pairs): leave those that belong to this platform";
         }
 
         var statements = new List<IntelStatement>();

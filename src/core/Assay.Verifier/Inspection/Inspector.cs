@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Assay.Evidence.Files;
 using Assay.Wire;
 
@@ -89,10 +87,9 @@ public static class Inspector
             return CrlInspection.Read(file, name, faults);
         }
 
-        var text = Encoding.ASCII.GetString(file);
-        if (PemEncoding.TryFind(text, out var found) && text[found.Label] == label)
+        if (Pem.Find(file, label, out _) is [var list, ..])
         {
-            return CrlInspection.Read(Convert.FromBase64String(text[found.Base64Data]), name, faults);
+            return CrlInspection.Read(list.ToArray(), name, faults);
         }
 
         faults.Malformed(name, new ParseFault("CRL", 0, "malformed PEM"));

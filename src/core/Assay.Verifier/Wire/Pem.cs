@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Assay.Wire;
 
@@ -30,6 +32,43 @@ public static class Pem
         fault ??= read.Count == 0 ? new ParseFault("PEM", 0, "no certificate") : null;
         blocks = fault is null ? read.ToImmutable() : [];
         return fault is null;
+    }
+
+    /// <summary>
+    /// The bytes of each block of one label, wherever it stands in a text (RFC 7468 §2 allows text around): to find things by, for what is found is read strictly
+    /// elsewhere. It stops at the first block that is malformed, so that its work grows with the text and not with its square.
+    /// </summary>
+    /// <param name="text">ASCII.</param>
+    /// <param name="label">For instance "X509 CRL".</param>
+    /// <param name="isWhole">Whether every block of the label could be read, and there is one.</param>
+    public static ImmutableArray<ReadOnlyMemory<byte>> Find(ReadOnlySpan<byte> text, string label, out bool isWhole)
+    {
+        ArgumentNullException.ThrowIfNull(label);
+        byte[] begin = [.. "-----BEGIN "u8, .. Encoding.ASCII.GetBytes(label), .. "-----"u8], end = [.. "-----END "u8, .. Encoding.ASCII.GetBytes(label), .. "-----"u8];
+        var found = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>();
+        while (text.IndexOf(begin) is var start and >= 0)
+        {
+            text = text[(start + begin.Length)..];
+            var length = text.IndexOf((byte)'-');
+            if (length < 0 || !text[length..].StartsWith(end) || Decoded(text[..length]) is not { } bytes)
+            {
+                isWhole = false;
+                return found.ToImmutable();
+            }
+
+            found.Add(bytes);
+            text = text[(length + end.Length)..];
+        }
+
+        isWhole = found.Count > 0;
+        return found.ToImmutable();
+    }
+
+    private static byte[]? Decoded(ReadOnlySpan<byte> lines)
+    {
+        var bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(lines.Length)];
+        // Lines may end in any way: the decoder passes over white space.
+        return Base64.DecodeFromUtf8(lines, bytes, out var consumed, out var written) is System.Buffers.OperationStatus.Done && consumed == lines.Length ? bytes[..written] : null;
     }
 
     private static ParseFault? ReadBlock(ReadOnlySpan<byte> text, ref int offset, out ReadOnlyMemory<byte> block)

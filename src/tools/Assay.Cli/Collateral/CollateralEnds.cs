@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
-using System.Text;
 using Assay.Collateral.Bundles;
 using Assay.Collateral.Cache;
 using Assay.Collateral.Files;
@@ -213,10 +211,9 @@ internal sealed class CollateralEnds(ItemVerification verification, CollateralCa
 
     private void Pem(string file, ReadOnlyMemory<byte> bytes)
     {
-        var text = Encoding.ASCII.GetString(bytes.Span);
-        if (PemEncoding.TryFind(text, out var fields) && text[fields.Label] == ListLabel)
+        if (Wire.Pem.Find(bytes.Span, ListLabel, out _) is [var list, ..])
         {
-            List(file, Convert.FromBase64String(text[fields.Base64Data]));
+            List(file, list);
         }
         else
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using YamlDotNet.Core;
@@ -31,7 +32,9 @@ internal static class ConfigText
                 throw new ConfigException(1, "the file begins with a byte order mark: save it as UTF-8 without one");
             }
 
-            map = text.AsSpan().TrimStart().StartsWith("{") ? Json(bytes) : Yaml(text);
+            var isJson = text.AsSpan().TrimStart().StartsWith("{");
+            RefuseUnseen(text, isJson);
+            map = isJson ? Json(bytes) : Yaml(text);
             return true;
         }
         catch (ConfigException exception)
@@ -58,6 +61,27 @@ internal static class ConfigText
 
         return false;
     }
+
+    // A line that ends where only some readers see it, or a character that shows nothing, makes one text mean two things.
+    private static void RefuseUnseen(string text, bool isJson)
+    {
+        foreach (var (index, line) in text.Split('\n').Index())
+        {
+            var shown = line.EndsWith('\r') ? line[..^1] : line;
+            if (shown.Where(IsUnseen).Take(1).ToArray() is [var letter])
+            {
+                throw new ConfigException(index + 1, $"a character that is not shown, or ends a line for some readers only (U+{(int)letter:X4})");
+            }
+
+            if (!isJson && shown.StartsWith('%'))
+            {
+                throw new ConfigException(index + 1, "directives (%) are not read");
+            }
+        }
+    }
+
+    private static bool IsUnseen(char letter) => letter != '\t'
+        && char.GetUnicodeCategory(letter) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private static ConfigMap Json(byte[] bytes)
     {

@@ -283,7 +283,7 @@ internal sealed class VerifySettings
 
         var holds = key.Kind switch
         {
-            ConfigKind.Number => !scalar.IsQuoted && scalar.Text is "0" or [not '0', ..] && long.TryParse(scalar.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= key.Least && number <= key.Most,
+            ConfigKind.Number => !scalar.IsQuoted && IsNumber(key, scalar.Text),
             ConfigKind.Switch => !scalar.IsQuoted && scalar.Text is "true" or "false",
             ConfigKind.Word or ConfigKind.Words => scalar.MayBeText && key.Allowed.Contains(scalar.Text),
             _ => scalar.MayBeText && scalar.Text.Length > 0 && !scalar.Text.Any(char.IsControl),
@@ -317,10 +317,11 @@ internal sealed class VerifySettings
         _ => "text",
     };
 
-    /// <summary>The names of those that took the place of a value of the file.</summary>
+    /// <summary>Reads the variables that may set something, and refuses those that may not.</summary>
+    /// <returns>The names of the variables that count.</returns>
     private List<string> ReadVariables(IReadOnlyDictionary<string, string> variables)
     {
-        foreach (var name in variables.Keys.Where(name => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase) || (name.StartsWith(ConfigKey.VariablePrefix, StringComparison.Ordinal) && _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable)))).Order(StringComparer.Ordinal))
+        foreach (var name in variables.Keys.Where(IsForbidden).Order(StringComparer.Ordinal))
         {
             _faults.Add(("cli.environment", $"{Printable.Of(name)}: variables set addresses, folders and output alone; what is expected, and what is judged, comes from an option or from --config FILE: unset it"));
         }
@@ -333,7 +334,7 @@ internal sealed class VerifySettings
                 continue;
             }
 
-            if ((key.Kind is ConfigKind.Word && !key.Allowed.Contains(value)) || (key.Kind is ConfigKind.Switch && value is not ("true" or "false")))
+            if ((key.Kind is ConfigKind.Word && !key.Allowed.Contains(value)) || (key.Kind is ConfigKind.Switch && value is not ("true" or "false")) || (key.Kind is ConfigKind.Number && !IsNumber(key, value)))
             {
                 _faults.Add(("cli.environment", $"{key.Variable}: {Expected(key)} is expected, found \"{Printable.Of(value)}\""));
                 continue;
@@ -353,6 +354,14 @@ internal sealed class VerifySettings
 
         return [.. given.Values.Where(stated => stated.Key.Option != _options.Format && stated.Key.Option != _options.Verbose).Select(stated => stated.Key.Variable)];
     }
+
+    // An option that is no key for variables, and everything dangerous, whatever it may be called one day.
+    private bool IsForbidden(string name) => name.StartsWith(DangerousVariables, StringComparison.OrdinalIgnoreCase)
+        || (name.StartsWith(ConfigKey.VariablePrefix, StringComparison.Ordinal)
+            && _options.All.Any(option => ConfigKey.VariableOf(option) == name && !_keys.Any(key => key.Option == option && key.MayBeVariable)));
+
+    private static bool IsNumber(ConfigKey key, string text) => text is "0" or [not '0', ..]
+        && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= key.Least && number <= key.Most;
 
     private void Refuse(int line, string problem) => _faults.Add(("cli.config", $"{_file}:{line}: {problem}"));
 

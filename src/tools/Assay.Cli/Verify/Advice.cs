@@ -52,9 +52,7 @@ internal static class Advice
         var count = verdict.Appraisal.Missing.Length + (cpu?.Missing.Length ?? 0);
         if (count > 0)
         {
-            var options = verdict.Appraisal.Missing.Select(item => item.FetchOption).Concat(cpu?.Missing.Select(item => cpu.AddressesOf(item).IsEmpty ? null : cpu.FetchOption) ?? []).OfType<string>().Distinct().ToArray();
-            var fetch = options.Length == 0 ? "" : $" Or have what it lacks fetched here: {string.Join(' ', options)}.";
-            yield return $"{bundle} does not hold {(count == 1 ? "it" : $"these {count} items")}. Make a new one where there is a network: {Command} bundle create --for FILE ({Command} bundle plan --for FILE --bundle {bundle} lists what this one lacks).{fetch}";
+            yield return $"{bundle} does not hold {(count == 1 ? "it" : $"these {count} items")}. Make a new one where there is a network: {Command} bundle create --for FILE ({Command} bundle plan --for FILE --bundle {bundle} lists what this one lacks).";
         }
     }
 

@@ -48,15 +48,16 @@ internal static class VerifyCommand
         var given = parsed;
         var settings = VerifySettings.Read(options, given, Variables());
         parsed = settings.Parsed;
+        if (parsed.Errors.Count > 0)
+        {
+            // No value can be asked of it.
+            return Refuse(settings.Faults);
+        }
+
         if (!VerifyRequest.TryRead(options, parsed, TimeProvider.System, out var request, out var faults, isWhole: settings.Faults.Count == 0) || settings.Faults.Count > 0)
         {
             request?.Dispose();
-            foreach (var (id, message) in settings.Faults.Concat(faults.Select(fault => (fault.Id, settings.Located(fault.Message)))))
-            {
-                Output.Error(id, message);
-            }
-
-            return ExitCode.Unusable;
+            return Refuse(settings.Faults.Concat(faults.Select(fault => (fault.Id, settings.Located(fault.Message)))));
         }
 
         using (request)
@@ -83,6 +84,16 @@ internal static class VerifyCommand
 
             return code != ExitCode.Verified ? code : refused.Length > 0 ? ExitCode.Refused : !written ? ExitCode.Unusable : code;
         }
+    }
+
+    private static int Refuse(IEnumerable<(string Id, string Message)> faults)
+    {
+        foreach (var (id, message) in faults)
+        {
+            Output.Error(id, message);
+        }
+
+        return ExitCode.Unusable;
     }
 
     private static Dictionary<string, string> Variables() =>

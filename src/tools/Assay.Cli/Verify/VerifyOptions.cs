@@ -61,7 +61,7 @@ internal sealed class VerifyOptions
         (AmdUrl, EvidenceKinds.Snp), (Machine.AcceptVlek, EvidenceKinds.Snp), (Machine.AcceptMaskedChipId, EvidenceKinds.Snp),
     ];
 
-    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take from this signed file what it holds (assay bundle create); what it lacks is asked for at the folders and addresses that are given, and nowhere where none is", HelpName = "FILE" };
+    public Option<string?> Bundle { get; } = new("--bundle") { Description = "take all collateral from this signed file (assay bundle create); folders and addresses of other sources do not go with it", HelpName = "FILE" };
 
     public BundleTrust BundleTrust { get; } = new();
 

@@ -67,6 +67,7 @@ internal sealed class VerifyRequest : IDisposable
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, isBasisRead, cache);
         var machine = reader.Machine(expectations);
+        reader.RefuseBesideBundle(machine.Given);
         var stated = new SourcesRequest(options, parsed, reader.Faults.Add);
         var sources = stated.Read(bundle);
         var policy = new PolicyRequest(options, parsed, reader.Faults).Read();
@@ -173,6 +174,16 @@ internal sealed class VerifyRequest : IDisposable
             }
 
             return null;
+        }
+
+        /// <summary>What was given of a processor's collateral would escape the bundle's high-water marks too; certificates have none (S-17).</summary>
+        public void RefuseBesideBundle(ProcessorCollateral? given)
+        {
+            if (parsed.GetValue(options.Bundle) is not null
+                && given is { Snp.Crl: not null } or { Tdx.TcbInfo: not null } or { Tdx.QeIdentity: not null } or { Tdx.PckCrl: not null } or { Tdx.RootCrl: not null })
+            {
+                faults.Add("cli.bundle", "--bundle brings all collateral, and --cpu-collateral has statements or revocation lists, which its high-water marks would not bound: give one of them, or certificates of AMD alone");
+            }
         }
 
         public ImmutableArray<string>? FailOnWeakened()

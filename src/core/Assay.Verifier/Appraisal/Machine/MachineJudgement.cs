@@ -6,6 +6,7 @@ using Assay.Checks;
 using Assay.Evidence.Devices;
 using Assay.Evidence.Files;
 using Assay.Trust;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Appraisal.Machine;
@@ -186,6 +187,9 @@ internal static partial class MachineJudgement
         [
             (Weakening.NoCpuTee.Name, parts.Cpu?.Tee is null),
             (Weakening.NonceNotGiven.Name, parts.Key is not null && !candidate.Expected.Challenged),
+            // Of the basis, whether or not a part was authentic enough to be asked.
+            (Weakening.TimeStated.Name, parts.Cpu?.Tee is { Basis.Time.Source: TimeSource.Stated }),
+            (parts.Cpu?.Tee?.Technology.WithoutRevocation.Name ?? "", parts.Cpu?.Tee is { Basis.Revocation: RevocationChecking.DangerouslySkipped }),
         ];
         return
         [

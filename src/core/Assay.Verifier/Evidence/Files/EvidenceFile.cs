@@ -70,6 +70,7 @@ public static class EvidenceFile
     private sealed class Reader(string name)
     {
         private static readonly string[] s_requestMembers = ["nonce", "arch", "claims_version"];
+        private static readonly string[] s_answerMembers = ["vendor", "format"];
         private static readonly string[] s_collectMembers = ["result_code", "result_message"];
 
 
@@ -97,6 +98,11 @@ public static class EvidenceFile
             {
                 // What collect-evidence prints, and nothing else: a second list beside it would go unjudged in silence.
                 RefuseOthers(root, "evidences", s_collectMembers);
+                if (root.TryGetProperty("result_code", out var result) && !(result.ValueKind is JsonValueKind.Number && result.TryGetInt32(out var code) && code == 0))
+                {
+                    Refuse("result_code", $"0 is expected, found {result.GetRawText()[..Math.Min(result.GetRawText().Length, 32)]}: nvattest could not collect all of it");
+                }
+
                 ReadList(collected, "evidences", DeviceKind.None);
             }
             else if (root.TryGetProperty("evidence_list", out var requested))
@@ -152,6 +158,8 @@ public static class EvidenceFile
                     return;
                 }
 
+                // Whatever else stands there, a nonce say, would go unjudged in silence.
+                RefuseOthers(bundle, "evidence", s_answerMembers);
                 ReadAnswer(StrictJson.Text(bundle, "evidence"), place);
             }
         }

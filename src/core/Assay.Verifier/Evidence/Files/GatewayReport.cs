@@ -22,7 +22,8 @@ internal static class GatewayReport
 
     public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault)
     {
-        var cpu = StrictJson.Text(root, Quote) is { } text ? ProcessorEvidence.OfText(text, $"{name} {Quote}", Quote, out fault) : null;
+        var text = StrictJson.Text(root, Quote);
+        var cpu = text is not null ? ProcessorEvidence.OfText(text, $"{name} {Quote}", Quote, out fault) : null;
         if (cpu is null)
         {
             fault = new ParseFault(Quote, 0, "a TDX quote in hexadecimal or base64 is expected");
@@ -37,7 +38,7 @@ internal static class GatewayReport
         }
 
         // Reports of other machines, which this one's verdict would not be about.
-        if (root.TryGetProperty(Others, out var others) && (others.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null) || (others.ValueKind is JsonValueKind.Array && others.GetArrayLength() > 1)))
+        if (root.TryGetProperty(Others, out var others) && !IsOfTheSame(others, text!))
         {
             fault = new ParseFault(Others, 0, "reports of several machines: give each as a file of its own");
             return null;
@@ -47,6 +48,10 @@ internal static class GatewayReport
         var devices = fault is null ? ReadDevices(root, name, out fault) : [];
         return fault is null ? new MachineEvidence { Devices = devices, Cpu = cpu with { EventLog = log } } : null;
     }
+
+    // A gateway lists its own report once more.
+    private static bool IsOfTheSame(JsonElement others, string quote) => others.ValueKind is JsonValueKind.Null
+        || (others.ValueKind is JsonValueKind.Array && (others.GetArrayLength() == 0 || (others.GetArrayLength() == 1 && others[0].ValueKind is JsonValueKind.Object && StrictJson.Text(others[0], Quote) == quote)));
 
     private static ReadOnlyMemory<byte>? ReadLog(JsonElement root, out ParseFault? fault)
     {

@@ -28,7 +28,8 @@ internal sealed class ProcessorEnvelope(string name)
     {
         if (Has(root, "platform") && Has(root, "evidence"))
         {
-            return ReadPlatform(root);
+            return root.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => member is not ("platform" or "evidence")) is { } other
+                ? Refuse(other, "unknown member beside \"platform\" and \"evidence\"") : ReadPlatform(root);
         }
 
         string[] forms = [.. s_forms.Where(member => Has(root, member))];
@@ -43,7 +44,9 @@ internal sealed class ProcessorEnvelope(string name)
             : ReadReport(root);
     }
 
-    private static readonly ImmutableArray<string> s_forms = ["hcl_report", "quote", "attestation_report", "tee-evidence", "primary_evidence"];
+    private static readonly ImmutableArray<string> s_forms =
+        ["hcl_report", "quote", "attestation_report", "tee-evidence", "primary_evidence", "intel_quote", "nvidia_payload", "gpus", "switches", "evidences", "evidence_list", "device_evidence_list", "bundles"];
+
     private static readonly ImmutableArray<string> s_ofReports = ["cert_chain"];
     private static readonly ImmutableArray<string> s_ofQuotes = ["event_log", "cc_eventlog"];
 
