@@ -88,6 +88,8 @@ public sealed class MachineAppraiser(ICollateralSource source, VerifierCache cac
             }
 
             collateral = await FetchAsync(source, needed, collateral, progress, cancellation).ConfigureAwait(false);
+            // A source may tell a connection that was cut as its fault: whoever cancelled gets no verdict.
+            cancellation.ThrowIfCancellationRequested();
         }
 
         return collateral.RimFaults.IsEmpty ? collateral : collateral with { KnownRimIds = await source.ListRimsAsync(cancellation).ConfigureAwait(false) };

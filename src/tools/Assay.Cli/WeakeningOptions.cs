@@ -28,7 +28,7 @@ internal static class WeakeningOptions
         var known = ofTokens ? Weakening.Names : Weakening.Names.Remove(Weakening.FreshnessNotProven.Name);
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
-            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakening.FreshnessNotProven.Name ? " of a verdict, but of a token" : "")}; these are: {string.Join(", ", known)}");
+            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakening.FreshnessNotProven.Name ? " of a verdict, but of a token" : Nearest.Asked(unknown, known))}; these are: {string.Join(", ", known)}");
         }
 
         return [.. names];

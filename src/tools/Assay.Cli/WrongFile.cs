@@ -25,6 +25,9 @@ internal static class WrongFile
         return Printable.Of(taken.Contains(content.Kind) ? $"{name}: {fault}" : $"{name}: this is {content.Phrase}; {option} takes {takes}{Use(content.Kind)}");
     }
 
+    /// <summary>Whether the file is of a kind that is given elsewhere. Policies are told from other text by a word alone, and are not meant.</summary>
+    public static bool KindElsewhere(ReadOnlySpan<byte> file) => FileContent.Of(file).Kind is not ContentKind.RegoPolicy and var kind && Use(kind).Length > 0;
+
     // One place for each kind, whatever command is asked.
     private static string Use(ContentKind kind) => kind switch
     {

@@ -113,7 +113,7 @@ public sealed partial class ConfigTests : IDisposable
         var config = JsonNode.Parse(answer.Output)!["config"]!;
         Assert.Equal(file, (string?)config["path"]);
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA384.HashData(File.ReadAllBytes(file))), (string?)config["sha384"]);
-        Assert.Equal(["--format", "--ocsp-url", "--rim-store"], config["departures"]!.AsArray().Select(name => (string?)name));
+        Assert.Equal(["--ocsp-url", "--rim-store"], config["departures"]!.AsArray().Select(name => (string?)name));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Assay.Cli;
 using Assay.Tests.Golden;
@@ -155,6 +156,16 @@ public sealed partial class PublishedBinaryTests : IDisposable
         Assert.Equal(OnTerminal($"dotnet {Path.Combine(AppContext.BaseDirectory, "assay.dll")}"), shown);
     }
 
+    [Fact]
+    public void It_needs_no_newer_C_library_than_its_page_says()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations", "install.md"));
+        var stated = Version.Parse(StatedLibrary().Match(page).Groups[1].Value);
+        var needed = NeededLibrary().Matches(Encoding.Latin1.GetString(File.ReadAllBytes(PublishedBinary.Require().Program))).Select(match => Version.Parse(match.Groups[1].Value)).Max();
+
+        Assert.Equal(stated, needed);
+    }
+
     private static string Resolved(string argument) => argument.StartsWith("R:", StringComparison.Ordinal) ? Path.Combine(Repository.Root, argument[2..]) : GoldenTests.Resolve(argument);
 
     internal static ProgramAnswer Same(int code, params string[] arguments)
@@ -172,6 +183,12 @@ public sealed partial class PublishedBinaryTests : IDisposable
 
     private static IEnumerable<string> Words(Command command, string words) =>
         command.Subcommands.SelectMany(sub => Words(sub, $"{words} {sub.Name}".TrimStart())).Prepend(words);
+
+    [GeneratedRegex(@"glibc (2\.\d+) or later")]
+    private static partial Regex StatedLibrary();
+
+    [GeneratedRegex(@"GLIBC_(2\.\d+)\b")]
+    private static partial Regex NeededLibrary();
 
     [GeneratedRegex("time=\"[0-9.]+\"")]
     private static partial Regex Seconds();

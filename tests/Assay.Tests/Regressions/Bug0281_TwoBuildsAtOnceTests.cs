@@ -10,10 +10,12 @@ public sealed class Bug0281_TwoBuildsAtOnceTests : IDisposable
         [ "$1" = build ] || { echo "ran $(basename "$1")"; exit 0; }
         mkdir building 2>/dev/null || echo both >>log
         [ ! -e broken ] || { rmdir building; echo "error CS0000"; exit 1; }
+        [ ! -e terminated ] || { rmdir building; exit 0; }
         sleep 1.5
         mkdir -p src/tools/Assay.Cli/bin/Release/net10.0 src/tools/Assay.Simulator.Cli/bin/Release/net10.0 bench/Assay.Benchmarks/bin/Release/net10.0
         touch src/tools/Assay.Cli/bin/Release/net10.0/assay.dll src/tools/Assay.Simulator.Cli/bin/Release/net10.0/assay-sim.dll bench/Assay.Benchmarks/bin/Release/net10.0/Assay.Benchmarks.dll
         rmdir building
+        echo "Build succeeded."
         echo built >>log
         sleep 600 >/dev/null 2>&1 </dev/null &
         echo $! >>left
@@ -85,6 +87,18 @@ public sealed class Bug0281_TwoBuildsAtOnceTests : IDisposable
         Assert.Equal(70, answer.ExitCode);
         Assert.Contains("error CS0000", answer.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("ran", answer.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_build_that_was_terminated_is_no_build_though_its_exit_code_is_0()
+    {
+        _ = Run("./assay version");
+        _ = Run("touch terminated src/Program.cs");
+        Assert.Equal(70, Run("./assay version").ExitCode);
+
+        _ = Run("rm terminated");
+        Assert.Equal(0, Run("./assay version").ExitCode);
+        Assert.Equal("built\nbuilt\n", Log);
     }
 
     [Fact]

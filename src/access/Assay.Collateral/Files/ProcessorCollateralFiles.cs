@@ -34,7 +34,9 @@ public sealed class ProcessorCollateralFiles
     private readonly List<(ReadOnlyMemory<byte> Pem, string File)> _chains = [];
     private readonly List<(CertificateRevocationList List, ReadOnlyMemory<byte> Der)> _lists = [];
     private readonly List<ReadOnlyMemory<byte>> _amd = [];
+    private readonly List<string> _amdFiles = [];
     private readonly List<TdxCollateral> _wholes = [];
+    private readonly List<string> _wholeFiles = [];
 
     private ProcessorCollateralFiles()
     {
@@ -81,12 +83,26 @@ public sealed class ProcessorCollateralFiles
         if (files.IsAnything)
         {
             collateral = new ProcessorCollateral { Snp = files.Snp(evidence), Tdx = files.Tdx(evidence) };
+            files.PassOverTheOther(evidence);
         }
 
         passedOver = [.. files._passedOver];
         whyNot = collateral is not null ? null
             : $"{path}: no processor collateral: it has no Intel statements, AMD certificates or revocation lists{string.Concat(passedOver.Select(other => $"; {other}"))}";
         return collateral is not null;
+    }
+
+    // Where all there is is for the other manufacturer's processors, whoever gave it meant something else. A folder may serve both.
+    private void PassOverTheOther(ProcessorEvidence evidence)
+    {
+        if (_amd.Count == 0 && ReportOf(evidence).Length > 0)
+        {
+            _passedOver.AddRange(_wholeFiles.Concat(_bodies.Select(body => body.File)).Distinct().Select(file => $"{file}: collateral of Intel TDX, and the evidence is of AMD SEV-SNP"));
+        }
+        else if (_wholes.Count + _bodies.Count == 0 && TryReadIssuers(evidence, out _, out _))
+        {
+            _passedOver.AddRange(_amdFiles.Distinct().Select(file => $"{file}: certificates of AMD, and the evidence is of Intel TDX"));
+        }
     }
 
     private bool IsAnything => _wholes.Count + _bodies.Count + _lists.Count + _amd.Count > 0;
@@ -137,6 +153,7 @@ public sealed class ProcessorCollateralFiles
         if (TdxCollateral.TryParse(bytes.Span, out var whole, out var fault))
         {
             _wholes.Add(whole);
+            _wholeFiles.Add(file);
         }
         else
         {
@@ -193,7 +210,11 @@ public sealed class ProcessorCollateralFiles
         else if (Certificate.TryParse(der.Span, out var certificate, out _))
         {
             // Others, Intel's, come as chains in PEM.
-            _amd.AddRange(IsOfAmd(certificate) ? [der] : []);
+            if (IsOfAmd(certificate))
+            {
+                _amd.Add(der);
+                _amdFiles.Add(file);
+            }
         }
         else
         {
@@ -211,13 +232,13 @@ public sealed class ProcessorCollateralFiles
         return new SnpCollateral { Certificates = [.. _amd], Crl = First(lists), OtherCrls = [.. lists.Skip(1)] };
     }
 
-    private static string? ProductOf(ProcessorEvidence evidence)
-    {
-        var report = evidence.Kind is ProcessorEvidenceKind.SnpReport ? evidence.Bytes
-            : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && HclReport.TryParse(azure.HclReport.Span, out var hcl, out _) && hcl.Tee is HclTee.Snp ? hcl.HardwareReport
-            : default;
-        return SnpReport.TryParse(report.Span, out var parsed, out _) && parsed.Product is not SnpProduct.None ? parsed.Product.ToString() : null;
-    }
+    /// <summary>The SNP report; empty where the evidence has none.</summary>
+    private static ReadOnlyMemory<byte> ReportOf(ProcessorEvidence evidence) => evidence.Kind is ProcessorEvidenceKind.SnpReport ? evidence.Bytes
+        : evidence.Kind is ProcessorEvidenceKind.AzureVtpm && AzureVtpmEvidence.TryParse(evidence.Bytes.Span, out var azure, out _) && HclReport.TryParse(azure.HclReport.Span, out var hcl, out _) && hcl.Tee is HclTee.Snp ? hcl.HardwareReport
+        : default;
+
+    private static string? ProductOf(ProcessorEvidence evidence) =>
+        SnpReport.TryParse(ReportOf(evidence).Span, out var parsed, out _) && parsed.Product is not SnpProduct.None ? parsed.Product.ToString() : null;
 
     private TdxCollateral Tdx(ProcessorEvidence evidence)
     {

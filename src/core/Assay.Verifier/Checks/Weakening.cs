@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Assay.Checks;
 
 /// <summary>
-/// What may be said to weaken a verdict. There is no other than those listed here; their names are permanent, and docs/reference/verdict.md says what
+/// What may be said to weaken a verdict. There is no other than those listed here; their names are permanent, and docs/troubleshooting/weakenings.md says what
 /// each leaves open.
 /// </summary>
 public sealed record Weakening

@@ -12,10 +12,11 @@ namespace Assay.Cli.Collateral;
 /// <summary><c>assay collateral check</c>: what of a folder or a bundle ends when. Asks no service.</summary>
 internal sealed class CheckCommand
 {
+    private const int DefaultDays = 30;
     private const int MostDays = 3650;
 
     private readonly Argument<string> _place = new("folder") { Description = "a cache's folder, one with RIMs, OCSP answers or collateral of processors, or a bundle's file", HelpName = "DIR|FILE" };
-    private readonly Option<int> _within = new Option<int>("--within") { Description = "days; 0: what has already expired", HelpName = "DAYS", Required = true }.Within(0, MostDays);
+    private readonly Option<int> _within = new Option<int>("--within") { Description = "days (default 30); 0: what has already expired", HelpName = "DAYS", DefaultValueFactory = _ => DefaultDays }.Within(0, MostDays);
     private readonly Option<string[]> _learn = new("--learn") { Description = "PEM chains of devices, whose issuers judge OCSP answers", HelpName = "FILE", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _anchors = AnchorsFile.Option();
     private readonly Option<string> _format = Options.Format();
@@ -28,7 +29,7 @@ internal sealed class CheckCommand
             "Says what collateral in a folder or in a bundle ends when, the first end first.",
             "0 nothing expires within the days · 1 something does, or is unusable · 2 unusable command line or folder, or no collateral in it",
             [
-                "assay collateral check /var/lib/assay --within 30",
+                "assay collateral check /var/lib/assay",
                 "assay collateral check rack7.bundle --within 30",
                 "assay collateral check rims --within 30 --format json",
             ])

@@ -14,6 +14,8 @@ internal static class ServeLog
         .SetMinimumLevel(Console.IsErrorRedirected ? LogLevel.Information : LogLevel.Warning)
         // The server warns of each connection beyond its bound: a flood of them would fill the disk.
         .AddFilter("Microsoft", LogLevel.Error)
+        // Why the server cannot start is told as an error of the command; the host would add a stack trace.
+        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)
         // It would write a line for each probe of a server whose clock is wrong; the check of the clock itself writes one each minute.
         .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)
         .AddSimpleConsole(console =>

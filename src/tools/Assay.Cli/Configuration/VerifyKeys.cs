@@ -65,7 +65,7 @@ internal static class VerifyKeys
         new("collateral.amdUrl", options.AmdUrl, ConfigKind.Text, "For SNP reports: amd, none or a URL.", "amd") { MayBeVariable = true },
         new("collateral.proxyUrl", options.CollateralUrl, ConfigKind.Text, "One proxy for all that no other key names (assay collateral serve).", "http://127.0.0.1:8093") { MayBeVariable = true },
         new("collateral.processor", options.Machine.ProcessorCollateral, ConfigKind.Path, "A processor's collateral: TDX JSON, or a folder of Intel's or AMD's files. It demands a processor.", "collateral"),
-        new("collateral.bundle", options.Bundle, ConfigKind.Path, "One signed file, asked first; what it lacks is asked for at the folders and addresses of this section.", "rack7.bundle"),
+        new("collateral.bundle", options.Bundle, ConfigKind.Path, "One signed file instead of the folders and addresses of this section.", "rack7.bundle"),
         new("collateral.bundleKeys", options.BundleTrust.Keys, ConfigKind.Paths, "The keys that may sign bundles (JWKS).", "[site.jwks]"),
         new("collateral.bundleThreshold", options.BundleTrust.Threshold, ConfigKind.Number, "How many of them must have signed.", "1") { Least = 1 },
         new("collateral.minimumBundleSequence", options.BundleTrust.MinimumSequence, ConfigKind.Number, "The lowest sequence of a bundle that is accepted.", "1") { Most = Limits.LargestSequence },

@@ -22,6 +22,7 @@ internal sealed class VerifySettings
     private readonly ParseResult _given;
     private readonly List<(string Id, string Message)> _faults = [];
     private readonly Dictionary<Option, Stated> _stated = [];
+    private readonly HashSet<Option> _repeated = [];
     private string? _file;
 
     private VerifySettings(VerifyOptions options, ParseResult given) => (_options, _given, _keys, Parsed) = (options, given, VerifyKeys.Of(options), given);
@@ -42,26 +43,47 @@ internal sealed class VerifySettings
         return settings;
     }
 
-    /// <summary>The message of a fault about a value of the file, with its line.</summary>
+    /// <summary>The message of a fault about a value of the file, with its line: that of the option or file which the message names first.</summary>
     public string Located(string message)
     {
-        foreach (var (option, stated) in _stated.Where(item => item.Value.Line > 0))
+        var named = _stated.Where(item => item.Value.Line > 0)
+            .Select(item => (item.Value.Line, item.Value.Key.Path, Place: Words(item.Key, item.Value).Select(word => PlaceOf(message, word)).Where(place => place >= 0).DefaultIfEmpty(int.MaxValue).Min()))
+            .Where(item => item.Place < int.MaxValue).ToArray();
+        if (named.Length == 0)
         {
-            // A value is told again by the file's name alone: other words stand in messages about anything.
-            var names = stated.Key.Kind is ConfigKind.Path or ConfigKind.Paths ? stated.Values : [];
-            if (message.Split(' ', ':', ',').Contains(option.Name) || names.Any(value => message.Contains(value, StringComparison.Ordinal)))
+            return message;
+        }
+
+        // Two files of one name in different folders cannot be told apart: both lines are named.
+        var first = named.Min(item => item.Place);
+        return $"{message} ({_file}:{string.Join(", ", named.Where(item => item.Place == first).OrderBy(item => item.Line).Select(item => $"{item.Line}: {item.Path}"))})";
+    }
+
+    // Of values only names of files are told again as they are: other words stand in messages about anything.
+    private static IEnumerable<string> Words(Option option, Stated stated) =>
+        stated.Key.Kind is ConfigKind.Path or ConfigKind.Paths ? [option.Name, .. stated.Values, .. stated.Values.Select(InputFile.NameOf).Where(name => name.Length > 0)] : [option.Name];
+
+    // As a word: "rim" is not in "--rim-url", nor "a.json" in "data.json".
+    private static int PlaceOf(string message, string word)
+    {
+        static bool IsPart(char letter) => char.IsLetterOrDigit(letter) || letter is '-' or '_' or '/' or '.';
+        for (var place = message.IndexOf(word, StringComparison.Ordinal); place >= 0; place = message.IndexOf(word, place + 1, StringComparison.Ordinal))
+        {
+            var end = place + word.Length;
+            if ((place == 0 || !IsPart(message[place - 1])) && (end == message.Length || !IsPart(message[end]) || (message[end] is '.' && (end + 1 == message.Length || message[end + 1] == ' '))))
             {
-                return $"{message} ({_file}:{stated.Line}: {stated.Key.Path})";
+                return place;
             }
         }
 
-        return message;
+        return -1;
     }
 
     private void Apply(IReadOnlyDictionary<string, string> variables)
     {
         ReadFile();
-        var departures = _keys.Where(key => IsGiven(key.Option)).Select(key => key.Option.Name).Distinct().ToList();
+        // What an option repeats is no departure, and neither is how the verdict is printed.
+        var departures = _keys.Where(key => key.Option != _options.Format && key.Option != _options.Verbose && IsGiven(key.Option) && !_repeated.Contains(key.Option)).Select(key => key.Option.Name).Distinct().ToList();
         if (IsGiven(_options.FailOnWeakened))
         {
             departures.Add(_options.FailOnWeakened.Name);
@@ -109,6 +131,10 @@ internal sealed class VerifySettings
         else if (!InputFile.TryReadEveryByte(path, ConfigText.MostBytes, out var bytes, out var whyNot))
         {
             _faults.Add(("cli.file", $"--config: {whyNot}"));
+        }
+        else if (WrongFile.KindElsewhere(bytes))
+        {
+            _faults.Add(("cli.config", WrongFile.Message(_file, "--config", "what is expected, in YAML or JSON (assay init writes one)", bytes, "")));
         }
         else if (!ConfigText.TryParse(bytes, out var root, out var fault))
         {
@@ -169,6 +195,11 @@ internal sealed class VerifySettings
         }
 
         var values = Values(key, member, folder);
+        if (IsGiven(key.Option) && !key.AddsUp && key.PartOf is null && string.Join('\0', _given.GetResult(key.Option)!.Tokens.Select(token => token.Value)) == string.Join('\0', values))
+        {
+            _repeated.Add(key.Option);
+        }
+
         // A switch that is off says what holds without it; an option given as false would count as given.
         if (Contradicts(key, member.Line) || IsAnswered(key) || (key.Kind is ConfigKind.Switch && values is ["false"]))
         {
@@ -320,7 +351,7 @@ internal sealed class VerifySettings
             _stated[option] = stated;
         }
 
-        return [.. given.Values.Select(stated => stated.Key.Variable)];
+        return [.. given.Values.Where(stated => stated.Key.Option != _options.Format && stated.Key.Option != _options.Verbose).Select(stated => stated.Key.Variable)];
     }
 
     private void Refuse(int line, string problem) => _faults.Add(("cli.config", $"{_file}:{line}: {problem}"));

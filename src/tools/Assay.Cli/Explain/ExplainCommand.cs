@@ -3,21 +3,22 @@ using Spectre.Console;
 
 namespace Assay.Cli.Explain;
 
-/// <summary><c>assay explain</c>: cause and cure of a finding, from the documents that are compiled in. It asks nobody.</summary>
+/// <summary><c>assay explain</c>: cause and cure of a finding, a weakening or an error, from the documents that are compiled in. It asks nobody.</summary>
 internal static class ExplainCommand
 {
     public static DescribedCommand Create()
     {
-        var id = new Argument<string?>("id") { Description = "the id of a finding; without one, all ids are listed", HelpName = "FINDING-ID", Arity = ArgumentArity.ZeroOrOne };
+        var id = new Argument<string?>("id") { Description = "a finding's id, a weakening's name or an error's code; without one, all are listed", HelpName = "ID", Arity = ArgumentArity.ZeroOrOne };
         id.CompletionSources.Add(_ => Explanations.All.Select(explanation => new System.CommandLine.Completions.CompletionItem(explanation.Id)));
         var format = Options.Format();
         var command = new DescribedCommand(
             "explain",
-            "Explains what causes a finding and what to do about it, without a network.",
+            "Explains what causes a finding, a weakening or an error and what to do about it, without a network.",
             "0 explained · 2 unusable command line, or an unknown id",
             [
                 "assay explain",
                 "assay explain report.nonce.match",
+                "assay explain gpu-binding-none",
                 "assay explain measurements.vbios.match --format json",
             ])
         {
@@ -39,21 +40,17 @@ internal static class ExplainCommand
             return Print(json, [found], list: false);
         }
 
-        if (IsError(id))
+        if (id.StartsWith("rego_", StringComparison.Ordinal) || id.StartsWith("eval_", StringComparison.Ordinal))
         {
-            Output.Error("cli.finding", $"{id} is the code of an error, not of a finding: its message says what is wrong and what to do. docs/reference/rego.md describes the codes of policies");
+            Output.Error("cli.finding", $"{id} is the code of an error of a policy: its message says what is wrong and where. docs/reference/rego.md describes the codes of policies");
             return ExitCode.Unusable;
         }
 
-        var near = Explanations.All.Select(explanation => explanation.Id)
-            .Where(known => known.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(known, StringComparison.OrdinalIgnoreCase))).Take(3).ToArray();
-        Output.Error("cli.finding", $"{id} is not a finding of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all. docs/reference/verdict.md explains the names under \"weakened\"");
+        var known = Explanations.All.Select(explanation => explanation.Id).ToArray();
+        string[] near = [.. known.Where(one => one.Contains(id, StringComparison.OrdinalIgnoreCase) || (id.Length > 0 && id.Contains(one, StringComparison.OrdinalIgnoreCase))).Concat(Nearest.Of(id, known)).Distinct(StringComparer.Ordinal).Take(3)];
+        Output.Error("cli.finding", $"{id} is not a finding, weakening or error of this version{(near.Length > 0 ? $"; did you mean {string.Join(", ", near)}?" : "")}: assay explain lists them all");
         return ExitCode.Unusable;
     }
-
-    // Findings are answers about evidence; these say that the command, a file or a policy was none.
-    private static bool IsError(string id) =>
-        id.StartsWith("cli.", StringComparison.Ordinal) || id.EndsWith(".malformed", StringComparison.Ordinal) || id.StartsWith("rego_", StringComparison.Ordinal) || id.StartsWith("eval_", StringComparison.Ordinal);
 
     private static int Print(bool json, IReadOnlyList<Explanation> explanations, bool list)
     {

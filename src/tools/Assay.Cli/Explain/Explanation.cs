@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace Assay.Cli.Explain;
 
-/// <summary>Why a check does not hold, and what to do about it.</summary>
-/// <param name="Id">Of the check.</param>
+/// <summary>Why a check does not hold, a pass is weakened or a command ends with an error, and what to do about it.</summary>
+/// <param name="Id">Of the check or error, or the name of the weakening.</param>
 /// <param name="Cause">Plain text.</param>
 /// <param name="Cure">Plain text.</param>
 /// <param name="Document">Where it is written, with the anchor.</param>
@@ -22,7 +22,7 @@ internal static partial class Explanations
     /// <summary>In the order of the pages' names, then as on the page.</summary>
     public static ImmutableArray<Explanation> All => s_all.Value;
 
-    /// <summary>The explanation of a check, or null. The rules of a policy share one.</summary>
+    /// <summary>The explanation of a check, weakening or error, or null. The rules of a policy share one.</summary>
     public static Explanation? Find(string id)
     {
         var known = PolicyRule().IsMatch(id) ? Rules : id;
@@ -53,7 +53,7 @@ internal static partial class Explanations
 
     // Links become paths, code loses its quotes, and lines are folded anew for the terminal.
     private static string Plain(string markdown) =>
-        Link().Replace(markdown.Trim().Replace('\n', ' ').Replace("`", "", StringComparison.Ordinal).Replace("**", "", StringComparison.Ordinal), "docs/$1");
+        Link().Replace(markdown.Trim().Replace('\n', ' ').Replace("`", "", StringComparison.Ordinal).Replace("**", "", StringComparison.Ordinal), link => link.Groups[1].Success ? $"docs/{link.Groups[2].Value}" : $"docs/{Folder}{link.Groups[2].Value}");
 
     [GeneratedRegex(@"^### (?<ids>`[^\n]+)\n\n\*\*Cause\.\*\* (?<cause>.+?)\n\n\*\*Cure\.\*\* (?<cure>.+?)(?=\n\n|\n?\z)", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Entry();
@@ -61,8 +61,8 @@ internal static partial class Explanations
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Id();
 
-    // Every link of these pages leads out of their folder, into another one below docs.
-    [GeneratedRegex(@"\[[^\]]+\]\(\.\./([^)]+)\)")]
+    // A link of these pages leads into their own folder, or into another one below docs.
+    [GeneratedRegex(@"\[[^\]]+\]\((\.\./)?([^)]+)\)")]
     private static partial Regex Link();
 
     [GeneratedRegex(@"\Apolicy\.rule\.[0-9]{1,9}\z")]

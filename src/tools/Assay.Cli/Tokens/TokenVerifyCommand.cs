@@ -116,8 +116,13 @@ internal sealed class TokenVerifyCommand
     private EatExpectations Expectations(ParseResult parsed, TimeProvider clock, List<(string Id, string Message)> faults)
     {
         Nonce? nonce = null;
-        var key = parsed.GetValue(_teePubkey) is { } file ? Key(file, parsed.GetValue(_nonce), faults) : null;
-        if (parsed.GetValue(_teePubkey) is null && parsed.GetValue(_nonce) is { } text && !Nonce.TryParse(text, out nonce, out var fault))
+        if (parsed.GetValue(_nonce) is { Length: 0 })
+        {
+            faults.Add(("cli.nonce", "--nonce: the value is empty (an unset variable?)"));
+        }
+
+        var key = parsed.GetValue(_teePubkey) is { } file && parsed.GetValue(_nonce) is not "" ? Key(file, parsed.GetValue(_nonce), faults) : null;
+        if (parsed.GetValue(_nonce) is not "" && parsed.GetValue(_teePubkey) is null && parsed.GetValue(_nonce) is { } text && !Nonce.TryParse(text, out nonce, out var fault))
         {
             faults.Add(("cli.nonce", $"--nonce: {fault.Problem}"));
         }

@@ -2,6 +2,7 @@ using Assay.Appraisal.Processors;
 using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Endorsements;
+using Assay.Evidence.Files;
 using Assay.Policy;
 
 namespace Assay.Cli.Verify;
@@ -75,10 +76,6 @@ internal static class Advice
         if (verdict.Machine?.Parts.Cpu is { Missing.IsEmpty: false } cpu)
         {
             yield return MissingOf(cpu);
-            foreach (var reason in cpu.Missing.Select(cpu.WhyNotFetched).OfType<string>().Distinct())
-            {
-                yield return $"It was {reason}.";
-            }
         }
     }
 
@@ -90,9 +87,26 @@ internal static class Advice
             return [];
         }
 
-        return id == "device.chain.not-revoked"
+        return Narrowed(id, verdict) is { } narrowed ? [narrowed] : id == "device.chain.not-revoked"
             ? verdict.Appraisal.Devices.Select(device => device.RevocationFault).Distinct().Select(fault => s_revocation.FirstOrDefault(item => item.Fault == fault).Label).OfType<string>().Select(label => PartOf(cure, label))
             : [cure];
+    }
+
+    // The document names every cause of a check; where this verdict tells which one it is, only that one is worth reading.
+    private static string? Narrowed(string id, Verdict verdict)
+    {
+        var cpu = verdict.Machine?.Parts.Cpu;
+        var finding = verdict.Appraisal.AllFindings.Concat(verdict.Machine?.Parts.ProcessorFindings ?? []).FirstOrDefault(finding => finding.Id == id && finding.State is CheckState.Failed);
+        return id switch
+        {
+            "boot.log.replayed" or "binding.boot.event" when cpu?.Evidence.Kind is ProcessorEvidenceKind.SnpReport =>
+                "Leave --event-log out: an SNP report has no registers. A boot log needs a vTPM inside the TEE, whose evidence brings its own quote (docs/reference/machines.md).",
+            "tdx.quote.wellformed" when finding?.Reason?.Contains("trailing bytes", StringComparison.Ordinal) is true =>
+                "Cut off what follows the quote, or collect outblob of configfs-tsm again and leave it unchanged. For a recording you can accept text with --dangerously-accept-text-after-quote and --at.",
+            _ when id.EndsWith(".current", StringComparison.Ordinal) && finding?.Expected is { } expected && expected.StartsWith("from ", StringComparison.Ordinal) =>
+                verdict.TimeSource == "stated" ? $"State a time of the evidence with --at: {expected} on." : $"Correct the clock of this machine: the evidence is certified {expected} on. If the clock is right, take the evidence again.",
+            _ => null,
+        };
     }
 
     private static string PartOf(string cure, string label)
@@ -102,7 +116,10 @@ internal static class Advice
         return start < 0 ? cure : cure[start..end].Trim();
     }
 
-    private static string MissingOf(ProcessorResult cpu) => cpu.Tee is { Word: "tdx" }
+    private static string MissingOf(ProcessorResult cpu) =>
+        cpu.Tee is { Word: "snp" } && cpu.Missing.All(item => cpu.AddressesOf(item).IsEmpty)
+        ? $"Get {string.Join(", ", cpu.Missing)} from the host: a report of version 2 does not name its product, so nothing can be asked for. Put VCEK, ASK, ARK and the revocation list into a folder, given as --cpu-collateral (docs/operations/offline.md)."
+        : cpu.Tee is { Word: "tdx" }
         ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/operations/offline.md)."
         : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/operations/offline.md).";
 }

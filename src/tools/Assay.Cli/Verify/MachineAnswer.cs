@@ -26,6 +26,12 @@ internal sealed record MachineAnswer(string? Challenge, Nonce? Nonce, ReadOnlyMe
     {
         public MachineAnswer Read(NonceMeaning meaning)
         {
+            if (nonceText is { Length: 0 })
+            {
+                refuse("cli.nonce", "--nonce: the value is empty (an unset variable?)");
+                return new MachineAnswer(null, null, null, ReportDataOf(isBound: false));
+            }
+
             var file = parsed.GetValue(options.TeePubkey);
             var (jwk, isBound) = BoundKey(file);
             // With a key the challenge is text, whatever becomes of the key.
@@ -110,7 +116,7 @@ internal sealed record MachineAnswer(string? Challenge, Nonce? Nonce, ReadOnlyMe
                 return data;
             }
 
-            refuse("cli.report-data", $"--report-data: {2 * ReportData.Size} hexadecimal digits are expected, found {text.Length} characters");
+            refuse("cli.report-data", $"--report-data: {2 * ReportData.Size} hexadecimal digits are expected, found {text.Length} characters{(text.Length == 0 ? " (an unset variable?)" : "")}");
             return null;
         }
     }

@@ -29,6 +29,12 @@ internal sealed class MissingPrinter(IAnsiConsole console, Action<string> line)
         {
             line($"  cpu   {item}");
             var addresses = cpu!.AddressesOf(item);
+            // Whoever asked somewhere learns what came of it; the manufacturer's address is then another way.
+            if (cpu.WhyNotFetched(item) is { } reason)
+            {
+                line($"        {char.ToUpperInvariant(reason[0])}{reason[1..]}");
+            }
+
             if (!addresses.IsEmpty)
             {
                 line($"        {cpu.FetchOption} fetches it, from {string.Join(" and ", addresses)}");

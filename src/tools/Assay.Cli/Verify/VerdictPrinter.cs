@@ -13,6 +13,9 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
     /// <summary>The bundle that collateral came from, by its name; null where there is none.</summary>
     public string? Bundle { get; init; }
 
+    /// <summary>The weakenings for which a pass ends with exit code 1.</summary>
+    public IReadOnlyList<string> Refused { get; init; } = [];
+
     // More devices than this, and checks that held are counted instead of listed.
     private const int Listed = 2;
     private const int IdWidth = 34;
@@ -78,6 +81,12 @@ internal sealed class VerdictPrinter(IAnsiConsole console, bool verbose)
         if (verdict.Kind is VerdictKind.Fail && Because.Of(verdict) is { } because)
         {
             Row("because", because);
+        }
+
+        // Who reads the first line alone must not take it for an acceptance.
+        if (Refused.Count > 0)
+        {
+            Row("not accepted", $"exit code 1: you do not accept {string.Join(", ", Refused)}");
         }
 
         var at = Instant.Text(appraisal.Basis.Time.Instant);

@@ -65,8 +65,8 @@ internal static class VerifyCommand
             // A file or a variable is for evidence of every kind; what was given with this very call was meant for it.
             UnusedOptions.Tell(given, UnusedOptions.KindsOf(!shown.Devices.IsEmpty, shown.Cpu is { } cpu ? [cpu] : []), options.ByEvidence);
             var verdict = await JudgeAsync(request, cancellation).ConfigureAwait(false) with { Configuration = settings.Configuration };
-            Print(verdict, request);
             var refused = CodeOf(verdict) == ExitCode.Verified && request.FailOnWeakened is { } names ? verdict.Weakened.Where(name => names.IsEmpty || names.Contains(name)).ToArray() : [];
+            Print(verdict, request, refused);
             // A pass whose token is not there is not what was asked for; of one that is refused here none is written.
             var written = request.Token is null || (refused.Length == 0 && request.Token.TryWrite(verdict, TimeProvider.System));
             if (written && request is { Token: { } token, Json: false })
@@ -78,7 +78,7 @@ internal static class VerifyCommand
             var code = CodeOf(verdict);
             if (refused.Length > 0)
             {
-                Output.Error("verdict.weakened", $"exit code 1: the pass is weakened by {string.Join(", ", refused)}, which you do not accept (--accept-weakened, --fail-on-weakened or accept.weakened of --config; docs/reference/verdict.md says what each leaves open)");
+                Output.Error("verdict.weakened", $"exit code 1: the pass is weakened by {string.Join(", ", refused)}, which you do not accept (--accept-weakened, --fail-on-weakened or accept.weakened of --config; assay explain {refused[0]} says what it leaves open)");
             }
 
             return code != ExitCode.Verified ? code : refused.Length > 0 ? ExitCode.Refused : !written ? ExitCode.Unusable : code;
@@ -105,7 +105,7 @@ internal static class VerifyCommand
         _ => ExitCode.Refused,
     };
 
-    private static void Print(Verdict verdict, VerifyRequest request)
+    private static void Print(Verdict verdict, VerifyRequest request, string[] refused)
     {
         foreach (var device in verdict.Appraisal.Devices.Where(device => device.Unparsable))
         {
@@ -127,7 +127,7 @@ internal static class VerifyCommand
         }
         else
         {
-            new VerdictPrinter(Output.Out, request.Verbose) { Bundle = request.BundleName }.Print(verdict);
+            new VerdictPrinter(Output.Out, request.Verbose) { Bundle = request.BundleName, Refused = refused }.Print(verdict);
             if (request.Bundle is { } bundle)
             {
                 Output.Out.WriteLine();

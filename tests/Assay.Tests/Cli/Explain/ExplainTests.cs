@@ -7,9 +7,11 @@ using Assay.Appraisal.Processors;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
+using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral.Bundles;
 using Assay.Reference.Manifest;
+using Assay.Tests.Architecture;
 using Assay.Tokens;
 
 namespace Assay.Tests.Cli.Explain;
@@ -28,13 +30,18 @@ public sealed partial class ExplainTests
 
     public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
 
+    /// <summary>The codes of the command's errors, as its source has them: each is the first argument of what reports it.</summary>
+    private static IEnumerable<string> ErrorCodes => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli")).SelectMany(file => Code().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes);
+
     [Fact]
-    public void Every_check_is_explained_and_no_other()
+    public void Every_check_weakening_and_error_is_explained_and_no_other()
     {
         var explained = Explanations.All.Select(explanation => explanation.Id).ToArray();
 
-        Assert.Empty(Ids.Except(explained));
-        Assert.Empty(explained.Except(Ids));
+        Assert.Empty(All.Except(explained));
+        Assert.Empty(explained.Except(All));
         Assert.Equal(explained.Length, explained.Distinct().Count());
     }
 
@@ -78,12 +85,16 @@ public sealed partial class ExplainTests
         Assert.Equal("rim.vbios.available", json.RootElement.GetProperty("id").GetString());
         Assert.Contains("--rim-url nvidia", json.RootElement.GetProperty("cure").GetString());
 
-        Assert.Equal(Ids.Order(StringComparer.Ordinal), assay.Says(0, "explain").Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.Equal(All.Order(StringComparer.Ordinal), assay.Says(0, "explain").Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
         using var all = JsonDocument.Parse(assay.Says(0, "explain", "--format", "json"));
         Assert.Equal(Explanations.All.Length, all.RootElement.GetArrayLength());
 
         Assert.Contains("did you mean", assay.Says(2, "explain", "nonce.match"));
-        Assert.All(["cli.file", "policy.malformed", "rego_parse_error", "eval_budget_error"], id => Assert.Contains("its message says what is wrong", assay.Says(2, "explain", id)));
+        Assert.All(["rego_parse_error", "eval_budget_error"], id => Assert.Contains("its message says what is wrong", assay.Says(2, "explain", id)));
+        Assert.Contains("An unset variable gives an empty name", assay.Says(0, "explain", "cli.file"));
+        Assert.Contains("--require-binding boot-event", assay.Says(0, "explain", "gpu-binding-evidence-hash"));
+        Assert.Contains("did you mean gpu-binding-none", assay.Says(2, "explain", "gpu-binding-nome"));
+        Assert.Contains("see docs/troubleshooting/weakenings.md", assay.Says(0, "explain", "cli.weakened"));
         Assert.Contains("cli.finding", assay.Says(2, "explain", "no.such\u001b[2J"));
         Assert.DoesNotContain('\u001b', assay.Run("explain", "no.such\u001b[2J").Output);
         Assert.Contains("assay explain report.nonce.match", assay.Says(0, "explain", "--help"));
@@ -141,6 +152,10 @@ public sealed partial class ExplainTests
             + Verify("snp/dstack/report.bin", "2026-07-01T00:00:00Z", "--cpu-collateral", amd, "--dangerously-skip-revocation", "--event-log", Recorded.PathOf("cpu/" + log))
             + Verify("az-vtpm/az-tdx-vtpm/evidence-v1.json", "2026-03-01T00:00:00Z");
     }
+
+    // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
+    [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
+    private static partial Regex Code();
 
     [GeneratedRegex("<a id=\"([^\"]+)\"></a>")]
     private static partial Regex Anchor();

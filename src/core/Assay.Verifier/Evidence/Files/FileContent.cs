@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -14,6 +15,8 @@ namespace Assay.Evidence.Files;
 /// </summary>
 public sealed partial record FileContent
 {
+    private static readonly SearchValues<byte> s_nameBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:._-"u8);
+
     private const int TdReportSize = 1024;
     private const byte TdxType = 0x81;
     private const int SpecIdOffset = 32;
@@ -154,9 +157,30 @@ public sealed partial record FileContent
         };
     }
 
-    private static ContentKind KindOfMarkup(ReadOnlySpan<byte> text) => text.IndexOf("SoftwareIdentity"u8) >= 0 ? ContentKind.Rim
+    private static ContentKind KindOfMarkup(ReadOnlySpan<byte> text) => LocalNameOfRoot(text).SequenceEqual("SoftwareIdentity"u8) ? ContentKind.Rim
         : text.StartsWith("<!DOCTYPE html"u8) || text.StartsWith("<!doctype html"u8) || text.StartsWith("<html"u8) ? ContentKind.Html
         : ContentKind.Xml;
+
+    // The first tag with a name: the declaration, comments and a document type come before it.
+    private static ReadOnlySpan<byte> LocalNameOfRoot(ReadOnlySpan<byte> text)
+    {
+        while (text.IndexOf((byte)'<') is var start and >= 0)
+        {
+            text = text[(start + 1)..];
+            if (text.StartsWith("!--"u8))
+            {
+                var end = text.IndexOf("-->"u8);
+                text = end < 0 ? [] : text[end..];
+            }
+            else if (text is not [(byte)'?' or (byte)'!', ..])
+            {
+                var name = text[..(text.IndexOfAnyExcept(s_nameBytes) is var end and >= 0 ? end : text.Length)];
+                return name[(name.IndexOf((byte)':') + 1)..];
+            }
+        }
+
+        return [];
+    }
 
     private static ContentKind KindOfPem(ReadOnlySpan<byte> text)
     {
