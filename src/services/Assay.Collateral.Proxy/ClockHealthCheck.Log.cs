@@ -8,7 +8,7 @@ internal sealed partial class ClockHealthCheck
 {
     private static partial class Log
     {
-        [LoggerMessage(EventIds.ClockBehind, LogLevel.Error, "Nothing is served: {Reason}. Left out since the last such line: {LeftOut}")]
+        [LoggerMessage(EventIds.ClockBehind, LogLevel.Error, "Nothing is served: {Reason}. Similar lines not logged since the last one: {LeftOut}")]
         public static partial void ClockBehind(ILogger logger, string reason, long leftOut);
     }
 }

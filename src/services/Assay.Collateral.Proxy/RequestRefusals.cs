@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Assay.Collateral.Proxy;
 
-/// <summary>Counts requests that were refused by the last word of their problem's type, and tells of floods and malformed ones once a minute.</summary>
+/// <summary>Counts requests that were refused by the last word of their problem's type, and logs floods and malformed requests once a minute.</summary>
 internal sealed partial class RequestRefusals
 {
     /// <summary>The name by which OpenTelemetry and others find the meter.</summary>

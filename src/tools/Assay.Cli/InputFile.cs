@@ -59,7 +59,7 @@ internal static class InputFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            // The last for paths that are none: empty, as of an unset variable, or with a NUL.
+            // ArgumentException: not a path, for example the empty text of an unset variable, or a NUL.
             whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
             return false;
         }

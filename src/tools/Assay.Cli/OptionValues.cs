@@ -11,7 +11,7 @@ internal static class OptionValues
     public static T Within<T>(this T option, long least, long most)
         where T : Option
     {
-        // The text itself: asked for a number, the library throws where the text is none.
+        // The text itself: asked for a number, the library throws when the text is not a number.
         option.Validators.Add(result => Validate(result, option.Name, $"{Number(least, most)} is expected", text =>
             long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most));
         return option;

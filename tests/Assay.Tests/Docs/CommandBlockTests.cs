@@ -169,19 +169,37 @@ public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixtu
         return output.Result + error.Result;
     }
 
-    private static void Stop(string servers)
+    // Lines of an id and the time at which that process was started: an id alone may be another process's by now.
+    internal static void Stop(string servers)
     {
-        foreach (var id in File.ReadAllLines(servers))
+        foreach (var server in File.ReadAllLines(servers).Select(line => line.Split(' ')))
         {
             try
             {
-                using var process = Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture));
-                process.Kill();
+                using var process = Process.GetProcessById(int.Parse(server[0], CultureInfo.InvariantCulture));
+                if (StartOf(process.Id) == server[1])
+                {
+                    process.Kill();
+                }
             }
             catch (ArgumentException)
             {
                 // It ended by itself.
             }
+        }
+    }
+
+    /// <summary>The 22nd field of /proc/ID/stat; null for a process that ended. The second one, the name in brackets, may hold anything.</summary>
+    internal static string? StartOf(int id)
+    {
+        try
+        {
+            var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));
+            return stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19];
+        }
+        catch (IOException)
+        {
+            return null;
         }
     }
 

@@ -69,6 +69,8 @@ public sealed class DocumentWorld : IAsyncLifetime
         var bundle = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, DemoMachineFiles.Bundle)))!;
         Write("quote.bin", Convert.FromBase64String((string)bundle["cpu"]!["quote"]!));
         Write("eventlog.json", Convert.FromBase64String((string)bundle["cpu"]!["eventLog"]!));
+        // The name that a page gives to the firmware's log; the form of a log is seen by its content.
+        Write("ccel.bin", Convert.FromBase64String((string)bundle["cpu"]!["eventLog"]!));
         Write("key.jwk", Encoding.UTF8.GetBytes(bundle["key"]!.ToJsonString()));
         _statements = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, DemoMachineFiles.Collateral)))!.AsObject();
         var data = machine.Key.ReportData(AdditionalEvidence.Of([.. machine.Evidence.Select(device => device.Bytes)]));

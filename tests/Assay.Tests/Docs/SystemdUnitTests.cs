@@ -21,7 +21,7 @@ public sealed class SystemdUnitTests
         {
             // The program is not installed where this runs, and nothing else may be amiss.
             var unit = Path.Combine(folder, "assay-collateral.service");
-            File.WriteAllText(unit, Unit.Replace("/usr/bin/assay ", "/bin/true ", StringComparison.Ordinal));
+            File.WriteAllText(unit, Unit.Replace("/usr/local/bin/assay ", "/bin/true ", StringComparison.Ordinal));
 
             var answer = peer.Run("verify", "--man=no", unit);
 

@@ -42,16 +42,26 @@ case "$name ${1:-} ${2:-}" in
         if [ -z "${RECORDED:-}" ] && [[ " $* " != *" --anchors "* ]] && [[ " $* " != *" --help "* ]]; then arguments+=(--anchors "$WORLD/anchors.json"); fi ;;
 esac
 
+# When a process was started, in ticks since the machine was: with its id it names one process, where an id alone may be another's by now.
+# Empty when it is gone or waits for its parent to notice that it ended. The name, in brackets, may hold anything.
+started() { # id
+    local stat
+    stat="$(cat "/proc/$1/stat" 2>/dev/null)" || return 0
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    [ "$1" = Z ] || echo "${20}"
+}
+
 case "$name ${1:-} ${2:-}" in
     "assay collateral serve" | "assay-sim serve "*)
         # One of each program at a time: where a reader would end the first by hand.
-        for id in $(cat "$WORLD/servers.$name" 2>/dev/null); do
-            kill "$id" 2>/dev/null || true
-            while kill -0 "$id" 2>/dev/null; do sleep 0.1; done
-        done
+        if read -r id when 2>/dev/null <"$WORLD/servers.$name"; then
+            if [ "$(started "$id")" = "$when" ]; then kill "$id" 2>/dev/null || true; fi
+            while [ "$(started "$id")" = "$when" ]; do sleep 0.1; done
+        fi
         log="$(mktemp "$WORLD/server.XXXXXX")"
         nohup "${program[@]}" "${arguments[@]}" >"$log" 2>&1 </dev/null &
-        echo $! >"$WORLD/servers.$name"
+        echo "$! $(started $!)" >"$WORLD/servers.$name"
         for _ in $(seq 3000); do
             if grep -q 'http://127.0.0.1' "$log"; then cat "$log"; exit 0; fi
             if ! kill -0 $! 2>/dev/null; then break; fi

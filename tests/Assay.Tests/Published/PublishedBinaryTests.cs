@@ -82,6 +82,22 @@ public sealed partial class PublishedBinaryTests : IDisposable
     [InlineData(2, "nonsense")]
     public void It_says_the_same_as_the_build(int code, params string[] arguments) => Same(code, [.. arguments.Select(Resolved)]);
 
+    // Half of a start's time went there, for roots that only completion asked for.
+    [Theory]
+    [InlineData(false, "version")]
+    [InlineData(false, "verify", "--help")]
+    [InlineData(false, "explain", "report.nonce.match")]
+    [InlineData(false, "policy", "check", "R:policies/strict.rego")]
+    [InlineData(true, "anchors")]
+    public void It_loads_OpenSSL_only_where_something_is_hashed_or_verified(bool loads, params string[] arguments)
+    {
+        var binary = PublishedBinary.Require();
+        var answer = Peer.Require("env").Run(["LD_DEBUG=libs", binary.Program, .. arguments.Select(Resolved)]);
+
+        Assert.Contains("calling init: ", answer.Output, StringComparison.Ordinal);
+        Assert.Equal(loads, answer.Output.Contains("libcrypto.so", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void It_writes_the_configuration_that_the_build_writes()
     {

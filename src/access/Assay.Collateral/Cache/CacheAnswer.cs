@@ -72,7 +72,7 @@ public sealed record CacheAnswer
 
 /// <summary>What a cache holds of one item, for people and metrics.</summary>
 /// <param name="Key">Which one.</param>
-/// <param name="Source">Where it was had.</param>
+/// <param name="Source">Where it came from.</param>
 /// <param name="Fetched">When.</param>
 /// <param name="FreshUntil">The end of its life here.</param>
 /// <param name="ValidUntil">Its own end.</param>

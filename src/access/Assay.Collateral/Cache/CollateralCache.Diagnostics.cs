@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Assay.Collateral.Cache;
 
-/// <summary>What a cache tells of itself: gauges, and log lines of which there is at most one of a kind each minute.</summary>
+/// <summary>What a cache reports about itself: gauges, and log lines of which there is at most one of a kind each minute.</summary>
 public sealed partial class CollateralCache
 {
     /// <summary>Series of single items: those that end first.</summary>

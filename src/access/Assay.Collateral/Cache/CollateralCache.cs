@@ -48,7 +48,7 @@ public sealed partial class CollateralCache : IAsyncDisposable
     /// <param name="policy">Lives and bounds.</param>
     /// <param name="time">The clock.</param>
     /// <param name="refreshes">Whether it asks again by itself for what grows old.</param>
-    /// <param name="logger">Where it tells of outages, refused answers and a failing disk; null for nowhere.</param>
+    /// <param name="logger">Where it logs outages, refused answers and a failing disk; null for nowhere.</param>
     public CollateralCache(
         ItemVerification verification, string? folder, ICollateralSource upstream, CachePolicy policy, TimeProvider time, bool refreshes = true, ILogger<CollateralCache>? logger = null)
     {

@@ -5,7 +5,7 @@ using Assay.Endorsements;
 namespace Assay.Collateral.Cache;
 
 /// <summary>
-/// What could not be had, and when to ask again: "there is none" and failures apart from each other and from items. Bounded: whoever asks
+/// What could not be fetched, and when to ask again: "does not exist" and failures are kept apart from each other and from items. Bounded: whoever asks
 /// for names that nobody has fills nothing. Safe for concurrent use.
 /// </summary>
 internal sealed class Failures(CachePolicy policy)

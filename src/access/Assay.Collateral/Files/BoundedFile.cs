@@ -42,7 +42,7 @@ public static class BoundedFile
     /// </summary>
     public static FileStream Open(string path)
     {
-        // Also refuses paths that are none.
+        // Also refuses what is not a path.
         var full = Path.GetFullPath(path);
         if (!OperatingSystem.IsLinux())
         {

@@ -30,7 +30,7 @@ public sealed class CollateralNeeds(CollateralCache cache, ItemVerification veri
     private readonly Dictionary<CollateralKey, VerifiedItem> _had = [];
     private readonly SortedDictionary<string, string> _missing = new(StringComparer.Ordinal);
 
-    /// <summary>The items that were had, with the authorities that judge them.</summary>
+    /// <summary>The items that were found, with the authorities that judge them.</summary>
     public ImmutableArray<VerifiedItem> Items => [.. _had.Values.Concat(Authorities()).DistinctBy(item => item.Key)];
 
     /// <summary>What was not had and is needed, sorted.</summary>

@@ -21,7 +21,7 @@ public sealed record CachePolicy
     /// <summary>A signed "unknown".</summary>
     public TimeSpan UnknownLife { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long "there is none" is believed, which nobody signs.</summary>
+    /// <summary>How long the answer "does not exist" is believed. It has no signature.</summary>
     public TimeSpan AbsentLife { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>The pause after a failure; it doubles with every other, up to <see cref="LongestErrorLife"/>.</summary>
@@ -80,7 +80,7 @@ public sealed record CachePolicy
 
     /// <summary>The times of an item that was fetched at an instant.</summary>
     /// <param name="item">The item.</param>
-    /// <param name="fetched">When it was had.</param>
+    /// <param name="fetched">When it was fetched.</param>
     /// <param name="isBrought">It came in a bundle: there is nobody to ask for a newer one, and until when it holds the site knows.</param>
     internal ItemTimes TimesOf(KeptItem item, DateTimeOffset fetched, bool isBrought = false)
     {
@@ -117,8 +117,8 @@ public sealed record CachePolicy
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 }
 
-/// <summary>When an item was had, and until when it may be used how.</summary>
-/// <param name="Fetched">When it was had.</param>
+/// <summary>When an item was fetched, and until when it may be used in which way.</summary>
+/// <param name="Fetched">When it was fetched.</param>
 /// <param name="Refresh">From then on it is asked for again, beside serving it.</param>
 /// <param name="Fresh">Until then it serves without asking.</param>
 /// <param name="Servable">Until then it serves while nobody answers.</param>

@@ -29,7 +29,7 @@ public static class AmdPath
         return true;
     }
 
-    /// <summary>The key of a VCEK's address; the reason when it is none.</summary>
+    /// <summary>The key of a VCEK's address; or the reason when it is not one.</summary>
     /// <param name="name">The product.</param>
     /// <param name="chip">The chip, in hexadecimal.</param>
     /// <param name="levels">The query, decoded.</param>

@@ -50,7 +50,7 @@ internal static class RegexBuiltins
         }, made => made.IsSmall)!;
     }
 
-    /// <summary>A compiled pattern, kept with the policy; null when it is none.</summary>
+    /// <summary>A compiled pattern, kept with the policy; null when it is not a pattern.</summary>
     internal static RegularExpression? Expression(BuiltinContext context, string pattern) => Compiled(context, pattern).Expression;
 
     // Repetitions are written out: a short pattern may have a long program.

@@ -25,7 +25,7 @@ internal sealed class Globals
         }
     }
 
-    /// <summary>How many arguments the function at each path takes; −1 for a rule that is none.</summary>
+    /// <summary>How many arguments the function at each path takes; −1 for a rule that is not a function.</summary>
     public Dictionary<string, int> Arities { get; } = new(StringComparer.Ordinal);
 
     public static IEnumerable<string> Operators { get; } = [.. OperatorBuiltins.All.Where(builtin => builtin.Infix is not null).Select(builtin => builtin.Name)];

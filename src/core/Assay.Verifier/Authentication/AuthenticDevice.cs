@@ -32,7 +32,7 @@ public sealed class AuthenticDevice
     /// <summary>What the device said.</summary>
     internal SpdmReport Report { get; }
 
-    /// <summary>Who vouches for its key.</summary>
+    /// <summary>The chain that certifies its key.</summary>
     internal CertificationPath Path { get; }
 
     /// <summary>Which device.</summary>

@@ -55,7 +55,7 @@ internal sealed class AuthenticSnpReport
     /// <summary>From hostile bytes to an authentic report.</summary>
     /// <param name="report">The bytes.</param>
     /// <param name="read">What was read of them already, to tell which certificates it needs; null where nothing was.</param>
-    /// <param name="certificates">Those that were had.</param>
+    /// <param name="certificates">Those that are at hand.</param>
     /// <param name="question">What is asked.</param>
     /// <param name="cache">What verified before.</param>
     internal static (AuthenticSnpReport? Report, ImmutableArray<Finding> Findings, bool Unparsable) Authenticate(

@@ -206,7 +206,7 @@ internal sealed class AuthenticTdxQuote
     }
 }
 
-/// <summary>A quoting enclave's report that the PCK key signed, and the key that it vouches for, imported once.</summary>
+/// <summary>A quoting enclave's report that the PCK key signed, and the attestation key that it names, imported once.</summary>
 internal sealed record AuthenticQe(Digest Leaf, VerificationKey AttestationKey);
 
 /// <summary>

@@ -78,7 +78,7 @@ public sealed class KeyBinding
         return true;
     }
 
-    /// <summary>What every GPU and switch signs: their report vouches for the key.</summary>
+    /// <summary>What every GPU and switch signs, so that their reports cover the key.</summary>
     public Nonce DeviceNonce()
     {
         var hash = new CanonicalObject().Text("nonce", _nonce).Raw("tee-pubkey", _key).Sha384();

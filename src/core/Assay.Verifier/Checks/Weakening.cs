@@ -113,7 +113,7 @@ public sealed record Weakening
 
     /// <summary>
     /// Those that lower what an EAR says about what was appraised. That nothing was stated about the rest of the machine is the scope of the
-    /// verdict and no answer about the devices; so is, where nothing was stated of a processor, what only one could have vouched for, whether
+    /// verdict and no answer about the devices; so is, where nothing was stated of a processor, what only one could have stated, whether
     /// one was shown or not: showing less must not affirm more.
     /// </summary>
     internal static string[] BeyondScope(IEnumerable<string> names)

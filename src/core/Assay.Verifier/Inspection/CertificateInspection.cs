@@ -94,7 +94,7 @@ internal static class CertificateInspection
         var other = trust.IntelAnchors.Concat(trust.AmdAnchors).FirstOrDefault(anchor => anchor.Fingerprint == certificate.Fingerprint)?.Label;
         return InspectionNode.Text("root", nvidia ?? other ?? "not NVIDIA's", nvidia is not null ? $"is NVIDIA's {nvidia.Replace("NVIDIA ", "", StringComparison.Ordinal)}, by its fingerprint"
             : other is not null ? $"is {other}, by its fingerprint"
-            : "names itself as issuer; its fingerprint is none of NVIDIA's roots, nor of Intel's or AMD's");
+            : "names itself as issuer; its fingerprint is not that of a root of NVIDIA, Intel or AMD");
     }
 
     private static InspectionNode NotAfter(DateTimeOffset time)

@@ -21,8 +21,6 @@ internal static class ExtensionInspection
     private const string OcspNoCheck = "1.3.6.1.5.5.7.48.1.5";
     private const string CompositeDeviceId = "2.23.133.5.4.1";
     private const string DiceTcbInfo = "2.23.133.5.4.1.1";
-    private const string SimulatedMarker = "2.999.11.1";
-    private const string CriticalSimulatedMarker = "2.25.118936254183907542186053920184736452871";
 
     private static readonly Dictionary<string, string> s_names = new()
     {
@@ -39,8 +37,8 @@ internal static class ExtensionInspection
         [CompositeDeviceId] = "CompositeDeviceID",
         [DiceTcbInfo] = "DiceTcbInfo",
         ["2.23.133.5.4.4"] = "DiceUeid",
-        [SimulatedMarker] = "simulated",
-        [CriticalSimulatedMarker] = "simulated",
+        [SimulatedMarker.OidText] = "simulated",
+        [SimulatedMarker.CriticalOidText] = "simulated",
         ["1.2.840.113741.1.13.1"] = "SGX extensions",
         ["1.3.6.1.4.1.3704.1.1"] = "structVersion",
         ["1.3.6.1.4.1.3704.1.2"] = "productName",
@@ -111,7 +109,7 @@ internal static class ExtensionInspection
                 CertificatePolicies => string.Join(", ", Identifiers(value.ReadSequence(), nested: true)),
                 OcspNoCheck => "the status of this responder's certificate is not checked",
                 CompositeDeviceId or DiceTcbInfo => Dice(certificate, extension.Oid, value.ReadSequence()),
-                SimulatedMarker or CriticalSimulatedMarker => "made by a simulator; real trust refuses it",
+                SimulatedMarker.OidText or SimulatedMarker.CriticalOidText => "made by a simulator; real trust refuses it",
                 _ => null,
             };
         }

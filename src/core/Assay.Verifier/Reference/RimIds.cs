@@ -33,7 +33,7 @@ public static class RimIds
         return fault is null;
     }
 
-    /// <summary>Reads an id. One that no model's manifests have is none.</summary>
+    /// <summary>Reads an id. It fails for an id of a form that no known model's manifests have.</summary>
     internal static bool TryParse(string text, [NotNullWhen(true)] out RimId? id)
     {
         ArgumentNullException.ThrowIfNull(text);

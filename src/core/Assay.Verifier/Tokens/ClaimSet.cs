@@ -85,7 +85,7 @@ internal sealed class ClaimSet
     }
 
     /// <summary>
-    /// The guest's key, where a processor vouches for it: <c>tee-pubkey</c>, where key brokers look for it, and <c>cnf</c> (RFC 7800). A key
+    /// The guest's key, if a processor's statement covers it: <c>tee-pubkey</c>, where key brokers look for it, and <c>cnf</c> (RFC 7800). A key
     /// that nothing but GPUs answered for is never named: whoever has a GPU answer can have it answer for any key (S-1, S-10). Nor is one from
     /// evidence that answers no challenge of the relying party's: it may be a recording (S-20).
     /// </summary>

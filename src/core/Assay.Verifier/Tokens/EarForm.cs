@@ -45,7 +45,7 @@ internal static class EarForms
 
     /// <summary>
     /// Whether a submodule of Trustee's form is about a processor: it signs 64 bytes, in which a nonce stands only as a hash.
-    /// What holds a GPU's claims is none, whatever stands beside them: its nonce is asked about.
+    /// A submodule with a GPU's claims is not, whatever else it has: its nonce is checked.
     /// </summary>
     public static bool IsProcessor(JsonElement submodule) =>
         submodule.TryGetProperty("ear.veraison.annotated-evidence", out var evidence) && evidence.ValueKind is JsonValueKind.Object && !evidence.TryGetProperty("nvidia", out _)

@@ -94,7 +94,7 @@ public static class EatBundleReader
         var surplus = present.Where(name => !listed.ContainsKey(name)).ToArray();
         return missing.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", missing))} is listed and not in the bundle", Names(present), Names(listed.Keys))
             : surplus.Length > 0 ? Outcome.Failed($"{JwsText.Short(string.Join(", ", surplus))} is in the bundle and not listed", Names(present), Names(listed.Keys))
-            : present.Count == 0 ? Outcome.Failed("there is none: a token without devices proves nothing")
+            : present.Count == 0 ? Outcome.Failed("it has none: a token without devices proves nothing")
             : Outcome.Held(Names(present));
 
         static string Names(IEnumerable<string> names) => JwsText.Short(string.Join(", ", names.Order(StringComparer.Ordinal)));

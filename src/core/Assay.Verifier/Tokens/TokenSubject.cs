@@ -192,8 +192,8 @@ internal static class TokenChecks
             : answers.FirstOrDefault(answer => answer.State is not CheckState.Held, answers[0]);
     }
 
-    // Canonical text against canonical text: a key with another alg or kid is another statement. Ours names a key only where a processor
-    // vouched for it (S-1).
+    // Canonical text against canonical text: a key with another alg or kid is another statement. Ours names a key only if a processor's
+    // statement covers it (S-1).
     private static Outcome KeyMatches(TokenSubject subject)
     {
         if (subject.Expected.Key is not { } key)

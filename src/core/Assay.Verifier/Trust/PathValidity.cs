@@ -8,7 +8,7 @@ namespace Assay.Trust;
 internal static class PathValidity
 {
     /// <param name="path">Certified.</param>
-    /// <param name="at">The instant of judgement. It may be behind notBefore by <see cref="RevocationJudgement.ClockSkewTolerance"/>, and past notAfter by nothing.</param>
+    /// <param name="at">The instant that is judged. It may be up to <see cref="RevocationJudgement.ClockSkewTolerance"/> before notBefore, and never after notAfter.</param>
     /// <param name="cure">What to do about a path that has ended.</param>
     public static Outcome Judge(CertificationPath path, DateTimeOffset at, string cure)
     {

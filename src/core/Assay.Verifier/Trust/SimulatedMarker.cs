@@ -6,10 +6,16 @@ namespace Assay.Trust;
 /// </summary>
 internal static class SimulatedMarker
 {
-    /// <summary>2.999.11.1, below the arc for examples (ITU-T X.660, A.7): not critical, so that existing clients can be tested.</summary>
+    /// <summary>Below the arc for examples (ITU-T X.660, A.7): not critical, so that existing clients can be tested.</summary>
+    public const string OidText = "2.999.11.1";
+
+    /// <summary>Made from a UUID (ITU-T X.667): critical, so that every other verifier refuses it.</summary>
+    public const string CriticalOidText = "2.25.118936254183907542186053920184736452871";
+
+    /// <summary><see cref="OidText"/> as DER has it.</summary>
     public static ReadOnlySpan<byte> Oid => [0x88, 0x37, 0x0B, 0x01];
 
-    /// <summary>2.25.118936254183907542186053920184736452871, made from a UUID (ITU-T X.667): critical, refused by every other verifier.</summary>
+    /// <summary><see cref="CriticalOidText"/> as DER has it.</summary>
     public static ReadOnlySpan<byte> CriticalOid =>
     [
         0x69, 0x81, 0xB2, 0xFA, 0xA5, 0x84, 0xC7, 0x9C, 0xF9, 0xF7, 0x99, 0xCA, 0xC9, 0x8B, 0xAC, 0xB0, 0xCE, 0xE2, 0xA2, 0x07,

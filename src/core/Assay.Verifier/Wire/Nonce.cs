@@ -32,7 +32,7 @@ public sealed class Nonce : IEquatable<Nonce>
         fault = nonce is not null ? null
             : new ParseFault("nonce", 0, digits.Length != 2 * Size
                 ? $"64 hexadecimal digits are expected, {digits.Length} characters are given"
-                : "64 hexadecimal digits are expected, one of the characters is none");
+                : "64 hexadecimal digits are expected, and one of the characters is not a hexadecimal digit");
         return nonce is not null;
     }
 

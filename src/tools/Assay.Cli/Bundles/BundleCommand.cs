@@ -131,7 +131,7 @@ internal static class BundleCommand
             "Imports a bundle into a cache folder and raises its high-water marks: anything older than the bundle is refused from then on.",
             "0 accepted · 1 refused · 2 unusable command line or file",
             [
-                "assay bundle import rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay",
+                "assay bundle import rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay-collateral",
             ])
         {
             file, folder, anchors, format,

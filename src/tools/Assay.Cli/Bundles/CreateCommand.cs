@@ -23,7 +23,7 @@ internal static class CreateCommand
             "0 written · 1 evidence that is not authentic · 2 unusable command line, evidence or key, or the file exists · 3 something is missing, nothing was written",
             [
                 "assay bundle create --for gpu.json switch.json quote.bin --key site.pem --out rack7.bundle",
-                "assay bundle create --for evidence/*.json --key one.pem two.pem --sequence 42 --cache /var/lib/assay --out rack7.bundle",
+                "assay bundle create --for evidence/*.json --key one.pem two.pem --sequence 42 --cache /var/lib/assay-collateral --out rack7.bundle",
                 "assay bundle create --for gpu.json --rim-store rims --ocsp-store ocsp --offline --key site.pem --out rack7.bundle",
             ]);
         foreach (var option in options.All)

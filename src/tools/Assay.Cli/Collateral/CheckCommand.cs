@@ -29,7 +29,7 @@ internal sealed class CheckCommand
             "Says what collateral in a folder or in a bundle ends when, the first end first.",
             "0 nothing expires within the days · 1 something does, or is unusable · 2 unusable command line or folder, or no collateral in it",
             [
-                "assay collateral check /var/lib/assay",
+                "assay collateral check /var/lib/assay-collateral",
                 "assay collateral check rack7.bundle --within 30",
                 "assay collateral check rims --within 30 --format json",
             ])

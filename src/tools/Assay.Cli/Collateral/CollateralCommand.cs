@@ -8,7 +8,7 @@ internal static class CollateralCommand
         "Caches verified collateral and serves it where its services are unreachable.",
         DescribedCommand.OfItsCommands,
         [
-            "assay collateral serve --cache /var/lib/assay --learn gpu.json",
+            "assay collateral serve --cache /var/lib/assay-collateral --learn gpu.json",
         ])
     {
         ServeCommand.Create(),

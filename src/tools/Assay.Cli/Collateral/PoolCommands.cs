@@ -12,7 +12,7 @@ internal static class PoolCommands
         "promote",
         "Serves a staged set to its pool, beside those that are promoted already.",
         "0 promoted · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
-        ["assay collateral promote --cache /var/lib/assay --pool canary --set 590.44"],
+        ["assay collateral promote --cache /var/lib/assay-collateral --pool canary --set 590.44"],
         static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
     {
         var promoted = before.TryPromote(set, TimeProvider.System.GetUtcNow(), out after, out whyNot);
@@ -24,7 +24,7 @@ internal static class PoolCommands
         "remove",
         "Removes a set. If it was promoted its RIMs are denied from then on, but for those of other promoted sets.",
         "0 removed · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
-        ["assay collateral remove --cache /var/lib/assay --pool canary --set 580.82"],
+        ["assay collateral remove --cache /var/lib/assay-collateral --pool canary --set 580.82"],
         static (RimPool before, string set, out RimPool? after, out string done, out string? whyNot) =>
     {
         var removed = before.TryRemove(set, out after, out whyNot);
@@ -40,7 +40,7 @@ internal static class PoolCommands
             "Undoes the last promotion: its set is staged again. A removal is not undone.",
             "0 rolled back · 1 refused, nothing was changed · 2 unusable command line, or the folder cannot be read or written",
             [
-                "assay collateral rollback --cache /var/lib/assay --pool canary",
+                "assay collateral rollback --cache /var/lib/assay-collateral --pool canary",
             ])
         {
             options.Cache, options.Pool,
@@ -62,8 +62,8 @@ internal static class PoolCommands
             "Lists the pools of a cache, their sets and RIMs, and what is denied.",
             "0 listed · 2 unusable command line, or the folder cannot be read",
             [
-                "assay collateral list --cache /var/lib/assay",
-                "assay collateral list --cache /var/lib/assay --format json",
+                "assay collateral list --cache /var/lib/assay-collateral",
+                "assay collateral list --cache /var/lib/assay-collateral --format json",
             ])
         {
             options.Cache, format,

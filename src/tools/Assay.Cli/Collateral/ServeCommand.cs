@@ -22,9 +22,9 @@ internal static class ServeCommand
             "Serves RIMs, OCSP answers, revocation lists and the processors' collateral, each verified before it is kept, until interrupted.",
             "0 interrupted · 1 a chain or bundle is refused · 2 unusable command line, or it cannot start",
             [
-                "assay collateral serve --cache /var/lib/assay --learn gpu.json",
-                "assay collateral serve --offline --bundle rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay",
-                "assay collateral serve --listen 10.0.0.5:8093 --cache /var/lib/assay --learn gpu.json switch.json --max-stale 48",
+                "assay collateral serve --cache /var/lib/assay-collateral --learn gpu.json",
+                "assay collateral serve --offline --bundle rack7.bundle --bundle-keys site.jwks --cache /var/lib/assay-collateral",
+                "assay collateral serve --listen 10.0.0.5:8093 --cache /var/lib/assay-collateral --learn gpu.json switch.json --max-stale 48",
                 "assay verify --evidence gpu.json --rim-url http://127.0.0.1:8093 --ocsp-url http://127.0.0.1:8093 --nonce $NONCE",
             ]);
         foreach (var option in options.All)

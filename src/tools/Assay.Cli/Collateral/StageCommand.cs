@@ -23,8 +23,8 @@ internal static class StageCommand
             "Verifies RIMs and stages them for a pool: only listeners of NAME+staged serve them until they are promoted.",
             "0 staged · 1 a RIM or the set is refused, nothing was staged · 2 unusable command line or file",
             [
-                "assay collateral stage --cache /var/lib/assay --pool canary --set 590.44 rims/NV_GPU_DRIVER_GH100_590.44.xml",
-                "assay collateral serve --cache /var/lib/assay --listen 10.0.0.5:8093 10.0.0.5:8094=canary 10.0.0.5:8095=canary+staged",
+                "assay collateral stage --cache /var/lib/assay-collateral --pool canary --set 590.44 rims/NV_GPU_DRIVER_GH100_590.44.xml",
+                "assay collateral serve --cache /var/lib/assay-collateral --listen 10.0.0.5:8093 10.0.0.5:8094=canary 10.0.0.5:8095=canary+staged",
             ])
         {
             options.Cache, options.Pool, options.Set, anchors, files,

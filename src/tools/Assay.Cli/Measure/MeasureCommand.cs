@@ -67,7 +67,7 @@ internal sealed class MeasureCommand
         var manifest = measured.ToManifest(parsed.GetValue(_name)!, parsed.GetValue(_version)!, parsed.GetValue(_sequence), validity.From, validity.To);
         if (choices.MrTd is not null && !measured.MrTdIsUsed)
         {
-            Refuse("cli.measure", "--mrtd belongs to an RTMR log that stands without its quote, and there is none");
+            Refuse("cli.measure", "--mrtd belongs to an RTMR log that is given without its quote, and no such log is given");
         }
 
         var json = manifest.ToCanonicalJson();

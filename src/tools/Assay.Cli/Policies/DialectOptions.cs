@@ -3,10 +3,10 @@ using Assay.Policies;
 
 namespace Assay.Cli.Policies;
 
-/// <summary>The dialect in which sources are read. Without an option the source tells, as NVIDIA's examples are v0 and newer policies v1.</summary>
+/// <summary>The dialect in which sources are read. Without an option it is detected, because NVIDIA's examples are v0 and newer policies v1.</summary>
 internal sealed class DialectOptions
 {
-    private readonly Option<bool> _v0 = new("--v0") { Description = "read every file as Rego v0; without --v0 and --v1 each file tells" };
+    private readonly Option<bool> _v0 = new("--v0") { Description = "read every file as Rego v0; without --v0 and --v1 the version is detected in each file" };
     private readonly Option<bool> _v1 = new("--v1") { Description = "read every file as Rego v1" };
 
     /// <summary>Gives the command its options.</summary>

@@ -36,7 +36,7 @@ internal static class SigningKeyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            // The last for paths that are none, as of a variable that is not set.
+            // ArgumentException: not a path, for example the empty text of a variable that is not set.
             whyNot = $"{path}: {(exception is FileNotFoundException or DirectoryNotFoundException ? "no such file" : exception.Message)}";
             return false;
         }

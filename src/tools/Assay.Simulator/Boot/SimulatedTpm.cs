@@ -22,7 +22,7 @@ public enum SimulatedTpmScheme
 
 /// <summary>
 /// A TPM's attestation key and the statements that it signs, without a TPM: TPMS_ATTEST, TPMT_SIGNATURE and TPMT_PUBLIC, big-endian. A
-/// key of software alone, so nobody vouches for it.
+/// key in software, which no certificate names.
 /// </summary>
 public sealed class SimulatedTpm : IDisposable
 {

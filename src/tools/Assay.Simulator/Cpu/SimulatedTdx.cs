@@ -81,8 +81,8 @@ public sealed partial class SimulatedTdx
         }
 
         var authentication = RandomNumberGenerator.GetBytes(32);
-        var vouchedFor = _draft.Fault is TdxFault.ForeignAttestationKey ? CpuKey.P256() : _attestationKey;
-        var report = WriteQeReport(SHA256.HashData([.. vouchedFor.P256Point, .. authentication]));
+        var reportedKey = _draft.Fault is TdxFault.ForeignAttestationKey ? CpuKey.P256() : _attestationKey;
+        var report = WriteQeReport(SHA256.HashData([.. reportedKey.P256Point, .. authentication]));
         var reportKey = _draft.Fault is TdxFault.QeReportSignedByAnother ? CpuKey.P256() : _pck.Key;
         var pem = Encoding.ASCII.GetBytes(_draft.Fault is TdxFault.BrokenChain ? _pck.ChainPem.Replace("-----BEGIN", "----BEGIN", StringComparison.Ordinal) : _pck.ChainPem);
         byte[] certification = [.. report, .. reportKey.SignRaw(report), .. U16(32), .. authentication, .. U16(5), .. U32(pem.Length), .. pem];

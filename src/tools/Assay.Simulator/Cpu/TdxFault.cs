@@ -24,7 +24,7 @@ public enum TdxFault
     /// <summary>Another key than the PCK's signed the quoting enclave's report.</summary>
     QeReportSignedByAnother,
 
-    /// <summary>The quoting enclave vouches for another attestation key.</summary>
+    /// <summary>The quoting enclave's report names another attestation key.</summary>
     ForeignAttestationKey,
 
     /// <summary>The TD report was altered after it was signed.</summary>

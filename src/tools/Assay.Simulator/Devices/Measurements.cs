@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Assay.Simulator;
 
-/// <summary>Who vouches for a measurement.</summary>
+/// <summary>The RIM that has the reference value of a measurement.</summary>
 internal enum MeasurementSource
 {
     None,

@@ -5,7 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Assay.Simulator;
 
 /// <summary>
-/// Devices, and everything that vouches for them: RIMs, answers about certificates, CRLs. It answers any number of challenges, from many
+/// Devices, and everything that is signed about them: RIMs, OCSP answers, CRLs. It answers any number of challenges, from many
 /// threads. One fault at most is built in.
 /// </summary>
 public sealed class SimulatedWorld : IDisposable

@@ -48,8 +48,8 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
 
         Assert.Equal(
             [
-                "rims.example did not answer a request for rim: no connection\\u{d}\\u{a}[1001] Serving. Left out since the last such line: 0",
-                "rims.example did not answer a request for rim: no connection\\u{d}\\u{a}[1001] Serving. Left out since the last such line: 2",
+                "rims.example did not answer a request for rim: no connection\\u{d}\\u{a}[1001] Serving. Similar lines not logged since the last one: 0",
+                "rims.example did not answer a request for rim: no connection\\u{d}\\u{a}[1001] Serving. Similar lines not logged since the last one: 2",
             ],
             logs.Of(EventIds.UpstreamFailed));
     }
@@ -100,8 +100,8 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
 
         Assert.Equal(
             [
-                "GET \"/v1/rim/\\u{1b}[31m\\u{a}forged\\u{85}\" of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 0",
-                "GET \"/ocsp/abc\" of 127.0.0.1 is malformed: bad-request. Left out since the last such line: 4",
+                "GET \"/v1/rim/\\u{1b}[31m\\u{a}forged\\u{85}\" from 127.0.0.1 is malformed: bad-request. Similar lines not logged since the last one: 0",
+                "GET \"/ocsp/abc\" from 127.0.0.1 is malformed: bad-request. Similar lines not logged since the last one: 4",
             ],
             logs.Of(EventIds.RequestMalformed));
     }
@@ -118,7 +118,7 @@ public sealed class ProxyLogTests(NvidiaServices nvidia, CacheWorld world) : ICl
             using var refused = await proxy.UntilRefusedAsync();
         }
 
-        Assert.Equal("127.0.0.1 asks too often, or all clients together do, and is told to wait. Left out since the last such line: 0", Assert.Single(logs.Of(EventIds.RateExceeded)));
+        Assert.Equal("127.0.0.1, or all clients together, sent too many requests; the client was told to wait. Similar lines not logged since the last one: 0", Assert.Single(logs.Of(EventIds.RateExceeded)));
     }
 
     [Fact]

@@ -49,7 +49,7 @@ internal static class CertificateJson
         }
     }
 
-    /// <summary>A certificate request (RFC 2986), or null where it is none.</summary>
+    /// <summary>A certificate request (RFC 2986), or null when it is not one.</summary>
     public static RegoObject? TryWriteRequest(byte[] der)
     {
         try

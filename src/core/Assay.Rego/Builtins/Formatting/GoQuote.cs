@@ -35,7 +35,7 @@ internal static class GoQuote
         return body switch { "\\\"" => "'\"'", "'" => "'\\''", _ => $"'{body}'" };
     }
 
-    /// <summary>The text of a code point, U+FFFD if it is none.</summary>
+    /// <summary>The text of a code point, U+FFFD if it is not one.</summary>
     public static string Character(long rune) =>
         rune is >= 0 and <= 0x10FFFF and not (>= 0xD800 and <= 0xDFFF) ? char.ConvertFromUtf32((int)rune) : "\uFFFD";
 

@@ -12,7 +12,7 @@ internal sealed class SchemaCheck(BuiltinContext context)
 
     private RegoValue _root = RegoNull.Value;
 
-    /// <summary>Why the schema is none; null when it is one.</summary>
+    /// <summary>Why this is not a schema; null when it is one.</summary>
     public string? WhyNot(RegoValue schema)
     {
         _root = schema;

@@ -97,7 +97,7 @@ public sealed record BootResult
     /// <summary>The replayed log; null when it could not be read or compared.</summary>
     internal AuthenticEventLog? Log { get; init; }
 
-    /// <summary>What the log tells of the boot.</summary>
+    /// <summary>What the log says about the boot.</summary>
     internal BootFacts? Facts { get; init; }
 
     /// <summary>What our gate wrote; null when none was asked for.</summary>

@@ -49,7 +49,7 @@ public enum BootRole
 /// <param name="Text">The measured text itself, where the digest covers it; null elsewhere.</param>
 public sealed record BootMeasurement(BootRole Role, int Event, int Register, Digest Digest, string Label, string? Text);
 
-/// <summary>What a replayed log tells of a boot.</summary>
+/// <summary>What a replayed log says about a boot.</summary>
 internal sealed record BootFacts
 {
     private const string SecureBootName = "SecureBoot";

@@ -17,7 +17,7 @@ internal sealed record RimResult
     /// <summary>Its checks.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
 
-    /// <summary>Whether the bytes were had.</summary>
+    /// <summary>Whether the bytes were found.</summary>
     public required bool Fetched { get; init; }
 
     /// <summary>The proof of its signature; null when it is missing or forged.</summary>

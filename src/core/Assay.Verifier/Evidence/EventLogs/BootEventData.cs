@@ -4,7 +4,7 @@ using Assay.Wire;
 
 namespace Assay.Evidence.EventLogs;
 
-/// <summary>What the data of an event say, and whether its digest vouches for them.</summary>
+/// <summary>What the data of an event say, and whether its digest covers them.</summary>
 internal static class BootEventData
 {
     private static ReadOnlySpan<byte> GrubCommandLine => "kernel_cmdline: "u8;

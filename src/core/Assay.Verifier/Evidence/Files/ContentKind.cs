@@ -21,7 +21,7 @@ public enum ContentKind
     /// <summary>JSON of no known form.</summary>
     Json,
 
-    /// <summary>What begins as JSON and is none.</summary>
+    /// <summary>What begins as JSON and is not valid JSON.</summary>
     MalformedJson,
 
     /// <summary>A web page.</summary>

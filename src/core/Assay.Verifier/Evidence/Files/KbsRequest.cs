@@ -9,7 +9,7 @@ namespace Assay.Evidence.Files;
 /// What a guest of Confidential Containers sends to Trustee's key broker (KBS protocol 0.4.0, POST /kbs/v0/attest):
 /// <c>{"init-data":…,"runtime-data":{"nonce":text,"tee-pubkey":JWK},"tee-evidence":{"primary_evidence":…,"additional_evidence":text}}</c>, or
 /// <c>tee-evidence</c> alone. The primary evidence is a processor's; the additional evidence is JSON as text, one member for each kind of device, and the
-/// processor vouches for that very text.
+/// processor's statement covers exactly that text.
 /// </summary>
 internal static class KbsRequest
 {
@@ -111,7 +111,7 @@ internal static class KbsRequest
     }
 }
 
-/// <summary>Device evidence as the processor vouches for it.</summary>
+/// <summary>The device evidence that the processor's statement covers.</summary>
 /// <param name="Text">The very characters that were received.</param>
 /// <param name="Devices">The devices that are in it.</param>
 internal sealed record BoundEvidence(string Text, ImmutableArray<DeviceEvidence> Devices);

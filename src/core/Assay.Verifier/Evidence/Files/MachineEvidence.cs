@@ -24,7 +24,7 @@ public sealed record MachineEvidence
     /// <summary>The challenge that the file says it answers: a label, for whoever shows the evidence wrote it. Null where it says none.</summary>
     public string? StatedNonce { get; init; }
 
-    /// <summary>The device evidence as the processor vouches for it, where it came as text; null where that is made from the devices.</summary>
+    /// <summary>The exact text of the device evidence that the processor's statement covers; null if it did not come as text and is made from the devices.</summary>
     internal BoundEvidence? Bound { get; init; }
 
     /// <summary>

@@ -48,7 +48,7 @@ public sealed record TdxQuote
     /// <summary>The attestation key, X‖Y, 32 bytes each, big-endian.</summary>
     public required ReadOnlyMemory<byte> AttestationKey { get; init; }
 
-    /// <summary>The quoting enclave's report, which vouches for the attestation key.</summary>
+    /// <summary>The quoting enclave's report, which names the attestation key.</summary>
     public required EnclaveReport QeReport { get; init; }
 
     /// <summary>The PCK key's signature over it, R‖S, big-endian.</summary>

@@ -8,7 +8,7 @@ using Assay.Wire;
 namespace Assay.Reference.Intel;
 
 /// <summary>
-/// Which quoting enclave may vouch for attestation keys (Intel PCS API v4, <c>/tdx/certification/v4/qe/identity</c>), version 2.
+/// Which quoting enclave may certify attestation keys (Intel PCS API v4, <c>/tdx/certification/v4/qe/identity</c>), version 2.
 /// Members that are unknown here are passed over, as in <see cref="TcbInfo"/>.
 /// </summary>
 public sealed record QeIdentity

@@ -183,7 +183,7 @@ public sealed class JsonWebKeySet
     private static byte[]? Coordinate(JsonElement item, string name) =>
         StrictJson.Text(item, name) is { Length: <= 64 } text && StrictBase64.TryDecodeUrl(System.Text.Encoding.UTF8.GetBytes(text), out var bytes) ? bytes : null;
 
-    // The chain is believed for nothing: trust comes from where the set was had. It must only not contradict the key beside it.
+    // The chain proves nothing here: trust comes from the source of the set. The chain only must not contradict the key beside it.
     private static bool CarriesKey(JsonElement chain, JsonWebKey key)
     {
         if (chain.ValueKind is not JsonValueKind.Array || chain.GetArrayLength() is 0 or > Limits.ChainCertificates

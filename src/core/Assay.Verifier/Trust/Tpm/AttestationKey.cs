@@ -14,7 +14,7 @@ public enum TpmRoot
     /// <summary>Credential activation: the key lives in the TPM that holds an endorsement key which is trusted.</summary>
     EkActivated,
 
-    /// <summary>A certificate under a pinned root names the key. It vouches for the provider that runs the TPM.</summary>
+    /// <summary>A certificate under a pinned root names the key. The statement is that of the provider that runs the TPM.</summary>
     PlatformCertified,
 
     /// <summary>The key's hash is in the report of a confidential VM: the TPM runs inside it.</summary>
@@ -41,7 +41,7 @@ internal sealed class AttestationKey
     /// <summary>The one scheme that it signs with.</summary>
     internal TpmScheme Scheme { get; }
 
-    /// <summary>Its public area, attributes and all; null where its root vouches for the bare key (Azure's JWK).</summary>
+    /// <summary>Its public area, attributes and all; null if its root certifies the bare key (Azure's JWK).</summary>
     internal TpmPublic? Public { get; }
 
     /// <summary>The qualified name that its quotes must state; null where the endorsement key is not known.</summary>
@@ -60,7 +60,7 @@ internal sealed class AttestationKey
         _ => "none",
     };
 
-    /// <summary>A key that nobody vouches for: its quotes can be read, and are not trusted.</summary>
+    /// <summary>A key that nothing certifies: its quotes can be read, and are not trusted.</summary>
     internal static bool TryBare(TpmPublic area, [NotNullWhen(true)] out AttestationKey? key, [NotNullWhen(false)] out string? whyNot) =>
         TryMake(area, TpmRoot.None, null, out key, out whyNot);
 
