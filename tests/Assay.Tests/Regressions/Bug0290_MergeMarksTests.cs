@@ -11,7 +11,7 @@ public sealed class Bug0290_MergeMarksTests
         var files = Files(Repository.Root).ToArray();
 
         Assert.InRange(files.Length, 500, 100_000);
-        Assert.Empty(files.Where(file => File.ReadLines(file).Any(line => line.StartsWith("<<<<<<< ", StringComparison.Ordinal) || line.StartsWith(">>>>>>> ", StringComparison.Ordinal))));
+        Assert.DoesNotContain(files, file => File.ReadLines(file).Any(line => line.StartsWith("<<<<<<< ", StringComparison.Ordinal) || line.StartsWith(">>>>>>> ", StringComparison.Ordinal)));
     }
 
     private static IEnumerable<string> Files(string folder) =>
