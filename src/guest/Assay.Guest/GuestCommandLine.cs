@@ -1,5 +1,9 @@
+using System.Runtime.InteropServices;
+using Assay.Guest.Agent;
 using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
+using Assay.Guest.Image;
+using Assay.Guest.Recording;
 using Assay.Guest.Sources;
 using Assay.Trust;
 
@@ -22,6 +26,10 @@ internal static class GuestCommandLine
           gate           verifies every configured GPU before anything else starts, once in a boot
           seal-boot      draws the boundary between boot and workloads
           revoke         sets the GPUs' ready state off (ExecStopPost of the gate)
+          agent          serves applications on /run/assay/agent.sock
+          ctl METHOD     asks the agent: health, attestation, ready, evidence CHALLENGE KEY, token AUDIENCE, metrics
+          record DIR     collects on a real machine what no recording has; --replace-identities before DIR hides serial numbers
+          lint ROOT      holds an image's tree against a hardening profile
           digest FILE    prints the gpu-policy digest of a configuration, for reference values
           version        prints the version
 
@@ -38,6 +46,11 @@ internal static class GuestCommandLine
                 ["gate"] => await GateAsync(place, cancellation).ConfigureAwait(false),
                 ["seal-boot"] => Seal(place),
                 ["revoke"] => Revoke(place),
+                ["agent"] => await AgentAsync(place, cancellation).ConfigureAwait(false),
+                ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
+                ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
+                ["record", "--replace-identities", var folder] => await RecordAsync(folder, replacesIdentities: true, place, cancellation).ConfigureAwait(false),
+                ["lint", var root] => Lint(root),
                 ["digest", var file] => PrintDigest(file, place),
                 ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
                 ["help" or "--help" or "-h"] => Say(Usage),
@@ -79,12 +92,54 @@ internal static class GuestCommandLine
         return Say("the boundary is drawn");
     }
 
+    private static async Task<int> AgentAsync(Place place, CancellationToken cancellation)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        void End(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            ending.Cancel();
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured);
+        using var sources = place.Open(configuration);
+        using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
+        await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
+        return Done;
+    }
+
     // Without the configuration: whatever is wrong with it, the state is off afterwards.
     private static int Revoke(Place place)
     {
         using var sources = place.OpenAny();
         sources.Gpus.SetReady(false);
         return sources.Gpus.IsReady() ? throw new GuestException("gate.ready.ignored", "the ready state is still on", "update the driver", "on", "off") : Say("the ready state is off");
+    }
+
+    private static async Task<int> RecordAsync(string folder, bool replacesIdentities, Place place, CancellationToken cancellation)
+    {
+        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
+        {
+            throw new GuestException("record.folder", $"{folder} exists and is not an empty folder", "give an empty or new folder");
+        }
+
+        Directory.CreateDirectory(folder);
+        using var sources = place.OpenAny();
+        return Say(await new MachineRecording(sources, folder, replacesIdentities, TimeProvider.System).RunAsync(cancellation).ConfigureAwait(false));
+    }
+
+    private static int Lint(string root)
+    {
+        if (!Directory.Exists(root))
+        {
+            throw new GuestException("lint.root", $"{root} is no folder", "give the root folder of an unpacked image");
+        }
+
+        var findings = new ImageLint(root).Run();
+        Console.WriteLine(ImageLint.Write(findings));
+        return findings.All(finding => finding.WhyNot is null) ? Done : Closed;
     }
 
     private static int PrintDigest(string file, Place place) =>

@@ -62,9 +62,6 @@ internal sealed record AgentSetting
 
     /// <summary>How long the ready state stays while collateral cannot be had.</summary>
     public required TimeSpan MaximumCollateralAge { get; init; }
-
-    /// <summary>Lets the GPUs sign nonces for keys that the agent did not make (S-3).</summary>
-    public required bool DangerouslyAllowForeignKey { get; init; }
 }
 
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>

@@ -32,7 +32,7 @@ internal static class GuestConfigurationReader
         Timeout = TimeSpan.Zero,
         Workload = null,
         Model = null,
-        Agent = new AgentSetting { Users = [], Groups = [], Reattest = TimeSpan.MaxValue, MaximumCollateralAge = TimeSpan.Zero, DangerouslyAllowForeignKey = false },
+        Agent = new AgentSetting { Users = [], Groups = [], Reattest = TimeSpan.MaxValue, MaximumCollateralAge = TimeSpan.Zero },
     };
 
     /// <summary>Reads it from its one place.</summary>
@@ -154,7 +154,6 @@ internal static class GuestConfigurationReader
             Groups = agent?.Has("groups") is true ? agent.Numbers("groups", MostPeers) : [],
             Reattest = TimeSpan.FromSeconds(agent?.NumberOr("reattestSeconds", 60, 7 * 86400, 3600) ?? 3600),
             MaximumCollateralAge = TimeSpan.FromSeconds(agent?.NumberOr("maximumCollateralAgeSeconds", 60, 30 * 86400, 86400) ?? 86400),
-            DangerouslyAllowForeignKey = agent?.NumberOr("dangerouslyAllowForeignKey", 0, 1, 0) is 1,
         };
     }
 

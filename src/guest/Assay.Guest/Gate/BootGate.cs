@@ -240,19 +240,28 @@ internal sealed class BootGate
         }
     }
 
-    // Off again, whatever was reached. What ends the driver's answers has ended its work too.
+    // Off again, whatever was reached: without a configuration, too. What ends the driver's answers has ended its work.
     private void TryRevoke()
     {
+        if (_configuration?.Task is GateTask.ExpectNone)
+        {
+            return;
+        }
+
         try
         {
-            if (_configuration?.Task is not (null or GateTask.ExpectNone))
+            if (_sources is not null)
             {
-                _sources?.Gpus.SetReady(false);
+                _sources.Gpus.SetReady(false);
+                return;
             }
+
+            using var sources = _open(GuestConfigurationReader.Empty);
+            sources.Gpus.SetReady(false);
         }
         catch (GuestException exception)
         {
-            Console.Error.WriteLine($"assay-guest: {exception.Fault}");
+            Console.Error.WriteLine($"assay-guest: the ready state could not be set off: {exception.Fault}");
         }
     }
 
