@@ -16,6 +16,7 @@ internal static class SimulatorCommandLine
         "assay-sim machine --fault replayed-switch --out machine",
         "assay-sim evidence --device hopper-580 --fault mismatch --index 9 --out gpu",
         "assay-sim serve --port 8471",
+        "assay-sim guest-sources --socket hardware.sock --root root",
         "assay-sim faults",
     ];
 
@@ -24,6 +25,7 @@ internal static class SimulatorCommandLine
         EvidenceCommand.Machine(),
         EvidenceCommand.Device(),
         ServeCommand.Create(),
+        GuestSourcesCommand.Create(),
         FaultsCommand.Create(),
     };
 

@@ -64,6 +64,7 @@ public partial class WallTests
         var name = project switch
         {
             "Assay.Cli" => "assay",
+            "Assay.Guest" => "assay-guest",
             "Assay.Simulator.Cli" => "assay-sim",
             _ => project,
         };

@@ -17,8 +17,7 @@ public sealed class Bug0320_BinariesPutInPlaceTests : IDisposable
         publish)
             for word; do case "$word" in artifacts/publish/linux-*) folder="$word" ;; esac; done
             mkdir -p "$folder"
-            echo compiled >"$folder/assay" && echo compiled >"$folder/assay-sim"
-            chmod 755 "$folder/assay" "$folder/assay-sim" ;;
+            for name in assay assay-sim assay-guest; do echo compiled >"$folder/$name" && chmod 755 "$folder/$name"; done ;;
         *) echo 10.0.100 ;;
         esac
         """;

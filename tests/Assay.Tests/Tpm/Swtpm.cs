@@ -16,11 +16,14 @@ internal sealed class Swtpm : IDisposable
 
     private Swtpm(Process process, string folder, int port)
     {
-        (_process, Folder) = (process, folder);
+        (_process, Folder, Port) = (process, folder, port);
         _tcti = string.Create(CultureInfo.InvariantCulture, $"swtpm:host=127.0.0.1,port={port}");
     }
 
     public string Folder { get; }
+
+    /// <summary>The data socket: raw commands in, raw responses out.</summary>
+    public int Port { get; }
 
     public static Swtpm Start()
     {

@@ -6,7 +6,7 @@ namespace Assay.Binding;
 /// <summary>
 /// What the measured gate expects (S-6). Its digest is extended before any evidence is collected, so that nothing unmeasured can weaken
 /// it: a verifier compares the digest with those that its policy lists. Canonical JSON:
-/// <c>{"architectures":[…],"bundleSigner":sha384|null,"gpus":n,"minimumBundleSequence":n,"policy":sha384,"simulated":false,"switches":n,"version":1}</c>.
+/// <c>{"architectures":[…],"bundleSigner":sha384|null,"gpus":n,"minimumBundleSequence":n,"policy":sha384,"simulated":bool,"switches":n,"version":1}</c>.
 /// </summary>
 public sealed record GateExpectation
 {
@@ -28,14 +28,20 @@ public sealed record GateExpectation
     /// <summary>The oldest bundle that is accepted.</summary>
     public required long MinimumBundleSequence { get; init; }
 
-    /// <summary>The canonical form. Simulated evidence is accepted by no gate that can write this.</summary>
+    /// <summary>
+    /// Whether a simulator's devices are accepted: said by builds with simulated sources alone (S-29), so that what such a gate writes has another
+    /// digest than that of any release.
+    /// </summary>
+    public bool DangerouslyAcceptSimulated { get; init; }
+
+    /// <summary>The canonical form.</summary>
     public byte[] ToCanonicalJson() => new CanonicalObject()
         .List("architectures", Architectures.Order(StringComparer.Ordinal).Select(CanonicalObject.Quoted))
         .Raw("bundleSigner", BundleSigner is { } signer ? CanonicalObject.Quoted(signer.ToString()) : "null")
         .Number("gpus", Gpus)
         .Number("minimumBundleSequence", MinimumBundleSequence)
         .Text("policy", Policy.ToString())
-        .Raw("simulated", "false")
+        .Raw("simulated", DangerouslyAcceptSimulated ? "true" : "false")
         .Number("switches", Switches)
         .Number("version", 1)
         .ToBytes();

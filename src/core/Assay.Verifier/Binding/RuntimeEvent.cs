@@ -6,10 +6,13 @@ namespace Assay.Binding;
 /// <summary>An event to be extended: what the gate writes, made by the code that checks it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Payload">Its payload.</param>
-internal sealed record RuntimeEvent(string Name, ReadOnlyMemory<byte> Payload)
+public sealed record RuntimeEvent(string Name, ReadOnlyMemory<byte> Payload)
 {
+    /// <summary>The number by which logs know runtime events of dstack's and ours.</summary>
+    public const uint Type = 0x08000001;
+
     /// <summary>The event of a payload that is known.</summary>
-    public static RuntimeEvent Of(BootEventPayload payload)
+    internal static RuntimeEvent Of(BootEventPayload payload)
     {
         ArgumentNullException.ThrowIfNull(payload);
         return new RuntimeEvent(payload.Name, payload.ToBytes());

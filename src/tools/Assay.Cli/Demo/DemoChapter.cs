@@ -11,4 +11,7 @@ internal enum DemoChapter
 
     /// <summary>Services and proxy stop one after the other.</summary>
     Outage,
+
+    /// <summary>A simulated VM boots through the guest's own gate. Only in a checkout, and never part of the whole.</summary>
+    Guest,
 }

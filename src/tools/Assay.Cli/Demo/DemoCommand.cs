@@ -10,7 +10,7 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("chapter") { Description = "devices, machine or outage; all of them when none is given", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, or guest, which builds the guest's program in a checkout; all but guest when none is given", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
@@ -21,6 +21,7 @@ internal static class DemoCommand
             [
                 "assay demo",
                 "assay demo machine",
+                "assay demo guest",
                 "assay demo --out machine",
             ])
         {
@@ -40,6 +41,11 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
+        if (chapter is DemoChapter.Guest)
+        {
+            return await RunGuestAsync(folder, json, cancellation).ConfigureAwait(false);
+        }
+
         using var stage = DemoStage.Create(TimeProvider.System.GetUtcNow());
         if (folder is not null && !await TryWriteAsync(stage, folder, cancellation).ConfigureAwait(false))
         {
@@ -49,6 +55,26 @@ internal static class DemoCommand
         var asExpected = json
             ? await DemoJson.PrintAsync(stage, chapter, cancellation).ConfigureAwait(false)
             : await new DemoPrinter(stage, Output.Out, verbose).PrintAsync(chapter, folder, cancellation).ConfigureAwait(false);
+        return asExpected ? ExitCode.Verified : ExitCode.Refused;
+    }
+
+    private static async Task<int> RunGuestAsync(string? folder, bool json, CancellationToken cancellation)
+    {
+        if (folder is not null)
+        {
+            Output.Error("cli.folder", "--out: the chapter guest writes no folder; leave out --out, or take another chapter");
+            return ExitCode.Unusable;
+        }
+
+        var (program, whyNot) = await DemoGuest.BuildAsync(cancellation).ConfigureAwait(false);
+        if (program is null)
+        {
+            Output.Error("cli.demo", whyNot!);
+            return ExitCode.Unusable;
+        }
+
+        await using var guest = await DemoGuest.StartAsync(program, TimeProvider.System.GetUtcNow(), cancellation).ConfigureAwait(false);
+        var asExpected = json ? await DemoGuestPrinter.PrintJsonAsync(guest, cancellation).ConfigureAwait(false) : await DemoGuestPrinter.PrintAsync(guest, Output.Out, cancellation).ConfigureAwait(false);
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
     }
 

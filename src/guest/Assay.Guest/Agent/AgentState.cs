@@ -1,0 +1,210 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using Assay.Collateral.Files;
+using Assay.Guest.Configuration;
+using Assay.Guest.Gate;
+using Assay.Guest.Log;
+using Assay.Guest.Sources;
+using Assay.Trust;
+
+namespace Assay.Guest.Agent;
+
+/// <summary>What the agent answers from: swapped as a whole, never changed.</summary>
+internal sealed record AgentSnapshot
+{
+    /// <summary>How the gate ended.</summary>
+    public required GateState Gate { get; init; }
+
+    /// <summary>Whether the devices may be used: they verified, and nothing since then says otherwise.</summary>
+    public required bool IsReady { get; init; }
+
+    /// <summary>The latest verdict that passed, as <c>assay verify --format json</c> writes it; empty where there is none.</summary>
+    public required byte[] Verdict { get; init; }
+
+    /// <summary>When it was reached.</summary>
+    public required DateTimeOffset VerifiedAt { get; init; }
+
+    /// <summary>Why the devices are not ready, or why the latest verification did not replace the verdict; null where all is well.</summary>
+    public GuestFault? Fault { get; init; }
+}
+
+/// <summary>
+/// Holds the latest verdict, verifies again, and takes the ready state away (a revoked, mismatching, replaced or missing device at
+/// once; collateral that cannot be had only after a measured time). It never writes an event: the boot's record is the gate's alone (S-4).
+/// </summary>
+internal sealed class AgentState : IDisposable
+{
+    private const int LargestVerdict = 16 * 1024 * 1024;
+
+    // What says nothing against the devices: it could not be asked.
+    private static readonly ImmutableHashSet<string> s_unreachable = ["gate.collateral.missing", "gate.bundle.missing"];
+
+    private readonly GuestConfiguration _configuration;
+    private readonly GuestSources _sources;
+    private readonly TimeProvider _clock;
+    private readonly DeviceVerification _devices;
+    private readonly ImmutableArray<string> _bootDevices;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly VerifierCache _cache = new();
+    private AgentSnapshot _snapshot;
+    private long _passed;
+    private long _failed;
+
+    public AgentState(GuestConfiguration configuration, GuestSources sources, GuestPaths paths, TimeProvider clock)
+    {
+        (_configuration, _sources, _clock) = (configuration, sources, clock);
+        _devices = new DeviceVerification(configuration, sources, clock);
+        Register = sources.Register(configuration.Pcr);
+        Log = MeasuredLog.Open(Register, paths, configuration.OnDstack);
+        _bootDevices = BootDevices(Log);
+        var gate = GateReport.StateOf(paths.GateFile);
+        var verified = gate is GateState.Verified && !_bootDevices.IsEmpty;
+        var verdict = verified && BoundedFile.TryRead(paths.VerdictFile, LargestVerdict, out var bytes, out _) ? bytes.ToArray() : [];
+        _snapshot = new AgentSnapshot
+        {
+            Gate = gate,
+            IsReady = verified,
+            Verdict = verdict,
+            VerifiedAt = verified ? File.GetLastWriteTimeUtc(paths.VerdictFile) : DateTimeOffset.UnixEpoch,
+            Fault = verified ? null : new GuestFault("agent.not-verified", $"the gate ended as {GateReport.WordOf(gate)}: no device is vouched for", $"read {paths.GateFile}"),
+        };
+    }
+
+    /// <summary>What is answered now.</summary>
+    public AgentSnapshot Snapshot => Volatile.Read(ref _snapshot);
+
+    public IMeasuredRegister Register { get; }
+
+    public MeasuredLog Log { get; }
+
+    public DeviceVerification Devices => _devices;
+
+    public bool Verifies => _configuration.Task is GateTask.Verify;
+
+    public long Passed => Interlocked.Read(ref _passed);
+
+    public long Failed => Interlocked.Read(ref _failed);
+
+    /// <summary>How old the verdict is.</summary>
+    public TimeSpan Age => _clock.GetUtcNow() - Snapshot.VerifiedAt;
+
+    /// <summary>Looks whether the devices are still there, which costs no signature. One that is gone takes the ready state with it.</summary>
+    public void Look()
+    {
+        if (!Verifies || !Snapshot.IsReady)
+        {
+            return;
+        }
+
+        try
+        {
+            _devices.RequireCounts();
+            if (!_sources.Gpus.IsReady())
+            {
+                throw new GuestException("agent.ready.lost", "the driver's ready state is off: it was reset, or somebody switched it off", "ask for EnsureGpuReady, which verifies again", "off", "on");
+            }
+        }
+        catch (GuestException exception)
+        {
+            Drop(exception.Fault);
+        }
+    }
+
+    /// <summary>Verifies every device again, as the gate did.</summary>
+    public async Task<AgentSnapshot> VerifyAsync(CancellationToken cancellation)
+    {
+        if (!Verifies || Snapshot.Gate is not GateState.Verified)
+        {
+            return Snapshot;
+        }
+
+        await _one.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            await VerifyOneAsync(cancellation).ConfigureAwait(false);
+            Interlocked.Increment(ref _passed);
+        }
+        catch (GuestException exception)
+        {
+            Interlocked.Increment(ref _failed);
+            Weigh(exception.Fault);
+        }
+        finally
+        {
+            _one.Release();
+        }
+
+        return Snapshot;
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private async Task VerifyOneAsync(CancellationToken cancellation)
+    {
+        _devices.RequireCounts();
+        _devices.RequireMode();
+        var binding = _devices.FreshNonce(Register.Read());
+        var verified = await _devices.VerifyAsync(binding, _devices.Collect(binding.DeviceNonce()), _cache, cancellation).ConfigureAwait(false);
+        string[] found = [.. verified.Verdict.Appraisal.Devices.Select(device => device.Device!.Identity.Id.ToString()).Order(StringComparer.Ordinal)];
+        if (!found.AsSpan().SequenceEqual(_bootDevices.AsSpan()))
+        {
+            throw new GuestException("agent.device.replaced", "other devices answer than those that the gate verified in this boot (S-2)", "boot again", string.Join(", ", found), string.Join(", ", _bootDevices));
+        }
+
+        if (!_sources.Gpus.IsReady())
+        {
+            _sources.Gpus.SetReady(true);
+        }
+
+        Volatile.Write(ref _snapshot, Snapshot with { IsReady = true, Verdict = verified.Verdict.ToJson(), VerifiedAt = _clock.GetUtcNow(), Fault = null });
+    }
+
+    private void Weigh(GuestFault fault)
+    {
+        if (!s_unreachable.Contains(fault.Id) || !Snapshot.IsReady)
+        {
+            Drop(fault);
+            return;
+        }
+
+        if (Age > _configuration.Agent.MaximumCollateralAge)
+        {
+            Drop(new GuestFault("agent.collateral-too-old", $"collateral could not be had for longer than the measured configuration allows: {fault.Reason}", "see that the cache can be reached, or bring a new bundle")
+            {
+                Found = $"{Age.TotalSeconds:0} s",
+                Expected = $"at most {_configuration.Agent.MaximumCollateralAge.TotalSeconds:0} s",
+            });
+            return;
+        }
+
+        Volatile.Write(ref _snapshot, Snapshot with { Fault = fault });
+    }
+
+    private void Drop(GuestFault fault)
+    {
+        Volatile.Write(ref _snapshot, Snapshot with { IsReady = false, Fault = fault });
+        Console.Error.WriteLine($"assay-guest: the GPUs are no longer ready: {fault}");
+        try
+        {
+            _sources.Gpus.SetReady(false);
+        }
+        catch (GuestException exception)
+        {
+            Console.Error.WriteLine($"assay-guest: {exception.Fault}");
+        }
+    }
+
+    // From the log that explains the register, and not from a file beside it.
+    private static ImmutableArray<string> BootDevices(MeasuredLog log)
+    {
+        if (log.Events.FirstOrDefault(item => item.Name is "gpu-attestation") is not { } item)
+        {
+            return [];
+        }
+
+        using var payload = JsonDocument.Parse(Encoding.UTF8.GetString(item.Data.Span));
+        return payload.RootElement.TryGetProperty("provider", out var provider) && provider.GetString() is "assay"
+            ? [.. payload.RootElement.GetProperty("devices").EnumerateArray().Select(device => device.GetProperty("id").GetString()!).Order(StringComparer.Ordinal)] : [];
+    }
+}

@@ -1,0 +1,86 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Assay.Appraisal.Machine;
+using Assay.Binding;
+using Assay.Evidence.EventLogs;
+using Assay.Evidence.Files;
+using Assay.Guest.Gate;
+using Assay.Guest.Log;
+using Assay.Guest.Sources;
+using Assay.Wire;
+
+namespace Assay.Guest.Agent;
+
+/// <summary>
+/// Everything that this VM can show for a challenge and a key, as the bundle that <c>assay verify --evidence</c> reads: devices that answer the
+/// nonce of both, a report over all of it, and the whole boot log (architecture.md, bindings 1 to 3).
+/// </summary>
+internal static class EvidenceBundle
+{
+    public static byte[] Make(string challenge, KeyBinding key, DeviceVerification devices, GuestSources sources, MeasuredLog log, IMeasuredRegister register, bool hasDevices)
+    {
+        ImmutableArray<DeviceEvidence> evidence = hasDevices ? devices.Collect(key.DeviceNonce()) : [];
+        var report = devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), register.Read());
+        var events = EventLogOf(sources.Cpu.FirmwareLog(), log);
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("version", 1);
+            writer.WriteString("nonce", challenge);
+            Write(writer, "gpus", evidence.Where(item => item.DeclaredKind is not DeviceKind.Switch));
+            Write(writer, "switches", evidence.Where(item => item.DeclaredKind is DeviceKind.Switch));
+            writer.WriteStartObject("cpu");
+            writer.WriteString("tee", report.Tee);
+            writer.WriteBase64String("quote", report.Bytes);
+            if (events.Length > 0)
+            {
+                writer.WriteBase64String("eventLog", events);
+            }
+
+            writer.WriteEndObject();
+            writer.WritePropertyName("key");
+            writer.WriteRawValue(key.Jwk);
+            writer.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+
+    // Firmware's events and the guest's in one array, as dstack writes them: a verifier replays all registers from one log.
+    private static byte[] EventLogOf(byte[] firmware, MeasuredLog log)
+    {
+        if (firmware.Length == 0)
+        {
+            return Encoding.UTF8.GetBytes(log.ToJson());
+        }
+
+        if (!EventLog.TryParse(firmware, out var read, out var fault) || read.Registers is not RegisterKind.Rtmr)
+        {
+            throw new GuestException("agent.firmware-log", $"firmware's event log: {fault?.ToString() ?? "not of RTMRs"}", "see that the kernel shows CCEL");
+        }
+
+        var bank = read.Banks.IndexOf(TcgHash.Sha384);
+        var lines = read.Events.Where(item => item.IsExtended).Select(item => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{\"imr\":{item.Register},\"event_type\":{item.Type},\"digest\":\"{item.Digests[bank]}\",\"event\":\"\",\"event_payload\":\"{Convert.ToHexStringLower(item.Data.Span)}\"}}"));
+        var ours = log.ToJson();
+        return Encoding.UTF8.GetBytes($"[{string.Join(',', lines)}{(ours.Length > 0 ? "," + ours[1..^1] : "")}]");
+    }
+
+    private static void Write(Utf8JsonWriter writer, string name, IEnumerable<DeviceEvidence> devices)
+    {
+        writer.WriteStartArray(name);
+        foreach (var device in devices)
+        {
+            writer.WriteStartObject();
+            writer.WriteBase64String("evidence", device.Report.Span);
+            writer.WriteBase64String("certificate", device.Chain.Span);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,278 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Assay.Binding;
+using Assay.Guest.Configuration;
+using Assay.Guest.Gate;
+using Assay.Guest.Sources;
+using Assay.Wire;
+
+namespace Assay.Guest.Agent;
+
+/// <summary>
+/// The agent on its unix socket (docs/reference/guest.md): whoever may ask is told what the gate and the latest verification found, and gets
+/// evidence for a challenge. It answers from the latest verdict; only its timer and <c>EnsureGpuReady</c> verify.
+/// </summary>
+internal sealed class GuestAgent : IDisposable
+{
+    private const int MostConnections = 32;
+    private const int Backlog = 64;
+    private const int LongestChallenge = 256;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
+
+    private readonly GuestConfiguration _configuration;
+    private readonly GuestSources _sources;
+    private readonly AgentState _state;
+    private readonly string _path;
+    private readonly TimeProvider _clock;
+    private readonly ReleaseKeys _keys = new();
+    private readonly SemaphoreSlim _places = new(MostConnections, MostConnections);
+    private readonly SemaphoreSlim _evidence = new(1, 1);
+    private long _requests;
+    private long _refused;
+
+    public GuestAgent(GuestConfiguration configuration, GuestSources sources, GuestPaths paths, TimeProvider clock)
+    {
+        (_configuration, _sources, _path, _clock) = (configuration, sources, paths.AgentSocket, clock);
+        _state = new AgentState(configuration, sources, paths, clock);
+    }
+
+    /// <summary>Serves until it is told to end.</summary>
+    public async Task RunAsync(Notification notification, CancellationToken cancellation)
+    {
+        using var listener = Listen();
+        notification.Ready("serving");
+        var watching = WatchAsync(cancellation);
+        try
+        {
+            while (true)
+            {
+                var connection = await listener.AcceptAsync(cancellation).ConfigureAwait(false);
+                if (await _places.WaitAsync(TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false))
+                {
+                    _ = ServeAsync(connection, cancellation);
+                    continue;
+                }
+
+                // Whoever holds all places is not given more.
+                connection.Dispose();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            await watching.ConfigureAwait(false);
+            File.Delete(_path);
+        }
+    }
+
+    public void Dispose()
+    {
+        _state.Dispose();
+        _keys.Dispose();
+        _places.Dispose();
+        _evidence.Dispose();
+    }
+
+    private Socket Listen()
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            File.Delete(_path);
+            listener.Bind(new UnixDomainSocketEndPoint(_path));
+            // Everybody may connect; who is answered, the kernel's credentials decide.
+            File.SetUnixFileMode(_path, (UnixFileMode)0b110_110_110);
+            listener.Listen(Backlog);
+            return listener;
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException)
+        {
+            listener.Dispose();
+            throw new GuestException("agent.socket", $"{_path}: {exception.Message}", "see that no other agent runs");
+        }
+    }
+
+    private async Task WatchAsync(CancellationToken cancellation)
+    {
+        var next = _clock.GetUtcNow() + _configuration.Agent.Reattest;
+        while (!cancellation.IsCancellationRequested)
+        {
+            await Task.Delay(s_look, _clock, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+            _state.Look();
+            if (_clock.GetUtcNow() >= next && !cancellation.IsCancellationRequested)
+            {
+                await _state.VerifyAsync(cancellation).ConfigureAwait(false);
+                next = _clock.GetUtcNow() + _configuration.Agent.Reattest;
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket connection, CancellationToken cancellation)
+    {
+        using var closing = connection;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(s_patience);
+        try
+        {
+            Interlocked.Increment(ref _requests);
+            var answer = PeerCredentials.Of(connection) is { } peer && peer.MayAsk(_configuration.Agent)
+                ? await AnswerAsync(connection, peer, deadline.Token, cancellation).ConfigureAwait(false)
+                : Problem(403, "agent.peer", "this user may not ask the agent", "have the image's configuration name the user or a group of it");
+            if (answer.Status != 200)
+            {
+                Interlocked.Increment(ref _refused);
+            }
+
+            using var writing = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            writing.CancelAfter(s_patience);
+            ReadOnlyMemory<byte> rest = HttpMessage.Write(answer);
+            while (!rest.IsEmpty)
+            {
+                rest = rest[await connection.SendAsync(rest, writing.Token).ConfigureAwait(false)..];
+            }
+
+            connection.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or IOException)
+        {
+            // Slow or gone: its connection ends, and nothing else does.
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    private async Task<HttpAnswer> AnswerAsync(Socket connection, PeerCredentials peer, CancellationToken deadline, CancellationToken cancellation)
+    {
+        var (request, refused) = await HttpMessage.ReadAsync(connection, deadline).ConfigureAwait(false);
+        if (request is null)
+        {
+            return Problem(refused, "agent.request", "this is no request that the agent understands", $"one HTTP/1.1 request of at most {HttpMessage.LargestHead} bytes of head and {HttpMessage.LargestBody} of body, with Content-Length");
+        }
+
+        try
+        {
+            return request.Path switch
+            {
+                "/Health" => Json(writer => Status(writer)),
+                "/Metrics" => new HttpAnswer(200, "text/plain; version=0.0.4; charset=utf-8", Metrics()),
+                "/GetGpuAttestation" => Json(Attestation),
+                "/EnsureGpuReady" => await EnsureAsync(cancellation).ConfigureAwait(false),
+                "/GetEvidence" => await EvidenceAsync(request.Body, peer, cancellation).ConfigureAwait(false),
+                "/GetToken" => Problem(503, "agent.no-service", "no attestation service is configured for this image", "ask for GetEvidence, and have a verifier of yours judge it"),
+                "/GpuInfo" => Json(writer => writer.WriteString("attestation", Encoding.UTF8.GetString(_state.Snapshot.Verdict))),
+                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetToken or GpuInfo"),
+            };
+        }
+        catch (GuestException exception)
+        {
+            return Problem(exception.Fault.Id.StartsWith("agent.", StringComparison.Ordinal) ? 400 : 503, exception.Fault.Id, exception.Fault.Reason, exception.Fault.Cure);
+        }
+    }
+
+    private async Task<HttpAnswer> EnsureAsync(CancellationToken cancellation)
+    {
+        _state.Look();
+        // What is ready is not verified again: who wants more asks for evidence.
+        var snapshot = _state.Snapshot.IsReady ? _state.Snapshot : await _state.VerifyAsync(cancellation).ConfigureAwait(false);
+        return snapshot.IsReady ? Json(writer => Status(writer))
+            : Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+    }
+
+    private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
+    {
+        var root = StrictNode.Parse(body);
+        if (root.Has("jwk"))
+        {
+            return Problem(400, "agent.foreign-key", "a key from outside is not vouched for: whoever has it need not be in this VM (S-3)", "give the name of a key, which the agent makes");
+        }
+
+        var (challenge, name) = (root.Text("challenge", LongestChallenge), root.Text("key"));
+        if (root.Close() is { } fault)
+        {
+            return Problem(400, "agent.request", fault, "{\"challenge\":TEXT,\"key\":NAME} is expected");
+        }
+
+        if (!KeyBinding.TryCreate(challenge, _keys.PublicKey(peer.User, name), out var binding, out var wrong))
+        {
+            return Problem(400, "agent.request", $"{wrong}", "{\"challenge\":TEXT,\"key\":NAME} is expected");
+        }
+
+        await _evidence.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return new HttpAnswer(200, "application/json", EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.Log, _state.Register, _state.Verifies));
+        }
+        finally
+        {
+            _evidence.Release();
+        }
+    }
+
+    private void Attestation(Utf8JsonWriter writer)
+    {
+        Status(writer);
+        writer.WritePropertyName("verdict");
+        if (_state.Snapshot.Verdict is { Length: > 0 } verdict)
+        {
+            writer.WriteRawValue(verdict);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
+    }
+
+    private void Status(Utf8JsonWriter writer)
+    {
+        var snapshot = _state.Snapshot;
+        writer.WriteString("gate", GateReport.WordOf(snapshot.Gate));
+        writer.WriteBoolean("ready", snapshot.IsReady);
+        writer.WriteString("verifiedAt", snapshot.Verdict.Length > 0 ? Utc.Text(snapshot.VerifiedAt) : null);
+        writer.WriteNumber("ageSeconds", snapshot.Verdict.Length > 0 ? (long)_state.Age.TotalSeconds : 0);
+        if (snapshot.Fault is { } fault)
+        {
+            writer.WriteStartObject("fault");
+            writer.WriteString("id", fault.Id);
+            writer.WriteString("reason", fault.Reason);
+            writer.WriteString("cure", fault.Cure);
+            writer.WriteEndObject();
+        }
+    }
+
+    private byte[] Metrics()
+    {
+        var snapshot = _state.Snapshot;
+        var text = new StringBuilder();
+        Family("assay_guest_ready", "gauge", "Whether the devices verified and may be used.", snapshot.IsReady ? 1 : 0);
+        Family("assay_guest_verdict_age_seconds", "gauge", "Age of the latest verdict that passed.", snapshot.Verdict.Length > 0 ? (long)_state.Age.TotalSeconds : 0);
+        Family("assay_guest_verifications_passed_total", "counter", "Verifications since the agent started that passed.", _state.Passed);
+        Family("assay_guest_verifications_failed_total", "counter", "Verifications since the agent started that did not pass.", _state.Failed);
+        Family("assay_guest_requests_total", "counter", "Requests since the agent started.", Interlocked.Read(ref _requests));
+        Family("assay_guest_requests_refused_total", "counter", "Requests that were answered by a problem.", Interlocked.Read(ref _refused));
+        return Encoding.UTF8.GetBytes(text.ToString());
+
+        void Family(string name, string type, string help, long value) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n{name} {value}\n");
+    }
+
+    private static HttpAnswer Json(Action<Utf8JsonWriter> write) => new(200, "application/json", HarmlessJson.Write(writer =>
+    {
+        writer.WriteStartObject();
+        write(writer);
+        writer.WriteEndObject();
+    }));
+
+    // RFC 9457, with permanent types.
+    private static HttpAnswer Problem(int status, string id, string reason, string cure) => new(status, "application/problem+json", HarmlessJson.Write(writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", $"urn:assay:problem:{id}");
+        writer.WriteString("title", reason);
+        writer.WriteNumber("status", status);
+        writer.WriteString("detail", cure);
+        writer.WriteEndObject();
+    }));
+}

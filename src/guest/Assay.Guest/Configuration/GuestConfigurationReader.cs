@@ -1,0 +1,170 @@
+using System.Collections.Immutable;
+using Assay.Collateral.Files;
+using Assay.Collateral.Http;
+using Assay.Trust.Jose;
+using Assay.Wire;
+
+namespace Assay.Guest.Configuration;
+
+/// <summary>Reads the measured configuration: strictly, so that what is misspelled, missing or unmeasured ends closed.</summary>
+internal static class GuestConfigurationReader
+{
+    private const int LargestFile = 64 * 1024;
+    private const int MostDevices = 64;
+    private const int MostArchitectures = 8;
+    private const int MostPeers = 32;
+    private const int Sha384Size = 48;
+    private const string Cure = "correct the configuration in the image and build it again";
+
+    /// <summary>Nothing is expected of anything: for whoever only turns something off.</summary>
+    public static GuestConfiguration Empty { get; } = new()
+    {
+        Task = GateTask.None,
+        Gpus = 0,
+        Switches = 0,
+        Architectures = [],
+        Mode = ProtectionMode.None,
+        Pcr = null,
+        OnDstack = false,
+        Bundle = null,
+        CollateralUrl = null,
+        MinimumTime = DateTimeOffset.MaxValue,
+        Timeout = TimeSpan.Zero,
+        Workload = null,
+        Model = null,
+        Agent = new AgentSetting { Users = [], Groups = [], Reattest = TimeSpan.MaxValue, MaximumCollateralAge = TimeSpan.Zero },
+    };
+
+    /// <summary>Reads it from its one place.</summary>
+    /// <exception cref="GuestException">It is missing, malformed, or not measured.</exception>
+    public static GuestConfiguration Read(GuestPaths paths, MeasuredPlace place) => Read(paths.Configuration, paths, place);
+
+    /// <summary>Reads a configuration of any place, for instance while an image is built.</summary>
+    public static GuestConfiguration Read(string path, GuestPaths paths, MeasuredPlace place)
+    {
+        var json = ReadMeasured(path, "gate.config.missing", place);
+        var root = StrictNode.Parse(json);
+        root.Number("version", 1, 1);
+        var task = root.Word("gate", "verify", "expect-none", "dangerously-skip") switch
+        {
+            "verify" => GateTask.Verify,
+            "expect-none" => GateTask.ExpectNone,
+            "dangerously-skip" => GateTask.DangerouslySkip,
+            _ => GateTask.None,
+        };
+        var verifies = task is GateTask.Verify;
+        var gpus = verifies ? root.Object("devices") : null;
+        var read = new GuestConfiguration
+        {
+            Task = task,
+            Gpus = (int)(gpus?.Number("gpus", 1, MostDevices) ?? 0),
+            Switches = (int)(gpus?.Number("switches", 0, MostDevices) ?? 0),
+            Architectures = gpus?.Texts("architectures", MostArchitectures) ?? [],
+            Mode = gpus?.Word("mode", "on", "ppcie") switch { "on" => ProtectionMode.On, "ppcie" => ProtectionMode.ProtectedPcie, _ => ProtectionMode.None },
+            Pcr = ReadRegister(root),
+            OnDstack = root.Word("boundary", "assay", "dstack") is "dstack",
+            Bundle = verifies ? ReadBundle(root, paths, place) : null,
+            CollateralUrl = verifies ? ReadUrl(root) : null,
+            MinimumTime = ReadTime(root),
+            Timeout = TimeSpan.FromSeconds(root.NumberOr("timeoutSeconds", 1, 3600, 300)),
+            Workload = ReadWorkload(root, paths),
+            Model = root.Has("model") ? new Digest(root.Hex("model", Sha384Size)) : null,
+            Agent = ReadAgent(root),
+        };
+        root.Require(!verifies || read.Bundle is not null || read.CollateralUrl is not null, "collateral", "a bundle, a url or both are expected: without collateral nothing can be verified");
+        return root.Close() is { } fault ? throw new GuestException("gate.config.malformed", $"{path}: {fault}", Cure) : read;
+    }
+
+    private static int? ReadRegister(StrictNode root)
+    {
+        var word = root.Text("register");
+        if (word is "rtmr3")
+        {
+            return null;
+        }
+
+        var pcr = word.StartsWith("pcr", StringComparison.Ordinal) && int.TryParse(word.AsSpan(3), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : -1;
+        root.Require(pcr is >= 8 and <= 15, "register", "\"rtmr3\", or \"pcr8\" to \"pcr15\" is expected: others are reset by software or belong to firmware");
+        return pcr;
+    }
+
+    private static BundleSetting? ReadBundle(StrictNode root, GuestPaths paths, MeasuredPlace place)
+    {
+        if (root.ObjectOrNull("bundle") is not { } bundle)
+        {
+            return null;
+        }
+
+        var (path, keys, sequence) = (bundle.Text("path"), bundle.Text("keys"), bundle.Number("minimumSequence", 0, Limits.LargestSequence));
+        root.Require(Path.IsPathRooted(path) && Path.IsPathRooted(keys), "bundle", "absolute paths are expected");
+        if (!Path.IsPathRooted(keys))
+        {
+            return null;
+        }
+
+        var json = ReadMeasured(paths.Under(keys), "gate.config.missing", place);
+        return JsonWebKeySet.TryParse(json.Span, out var set, out var fault) ? new BundleSetting(paths.Under(path), set, sequence)
+            : throw new GuestException("gate.config.malformed", $"{keys}: {fault}", "give the site's public keys as assay token jwks prints them");
+    }
+
+    private static ServiceAddress? ReadUrl(StrictNode root)
+    {
+        if (root.TextOrNull("collateralUrl") is not { } text)
+        {
+            return null;
+        }
+
+        var sound = ServiceAddress.TryParse(text, out var address, out var fault);
+        root.Require(sound, "collateralUrl", fault?.Problem ?? "");
+        return address;
+    }
+
+    private static DateTimeOffset ReadTime(StrictNode root)
+    {
+        if (root.TextOrNull("minimumTime") is not { } text)
+        {
+            return DateTimeOffset.MinValue;
+        }
+
+        var sound = Utc.TryParse(text, out var time);
+        root.Require(sound, "minimumTime", "a time like 2026-11-29T00:00:00Z is expected");
+        return time;
+    }
+
+    private static WorkloadSetting? ReadWorkload(StrictNode root, GuestPaths paths)
+    {
+        if (root.ObjectOrNull("workload") is not { } workload)
+        {
+            return null;
+        }
+
+        var kind = workload.Word("kind", "container", "compose", "unit");
+        var digest = workload.Has("digest") ? new Digest(workload.Hex("digest", Sha384Size)) : (Digest?)null;
+        var path = workload.TextOrNull("path");
+        root.Require((digest is null) != (path is null) && (path is null || Path.IsPathRooted(path)), "workload", "either a digest or an absolute path is expected");
+        return new WorkloadSetting(kind, digest, path is null ? null : paths.Under(path));
+    }
+
+    private static AgentSetting ReadAgent(StrictNode root)
+    {
+        var agent = root.ObjectOrNull("agent");
+        return new AgentSetting
+        {
+            Users = agent?.Has("users") is true ? agent.Numbers("users", MostPeers) : [],
+            Groups = agent?.Has("groups") is true ? agent.Numbers("groups", MostPeers) : [],
+            Reattest = TimeSpan.FromSeconds(agent?.NumberOr("reattestSeconds", 60, 7 * 86400, 3600) ?? 3600),
+            MaximumCollateralAge = TimeSpan.FromSeconds(agent?.NumberOr("maximumCollateralAgeSeconds", 60, 30 * 86400, 86400) ?? 86400),
+        };
+    }
+
+    private static ReadOnlyMemory<byte> ReadMeasured(string path, string id, MeasuredPlace place)
+    {
+        if (place.WhyNot(path) is { } unmeasured)
+        {
+            throw new GuestException("gate.config.unmeasured", $"{path} is not measured: {unmeasured}", "put it on the dm-verity root, or in the measured initial RAM file system", null, "dm-verity");
+        }
+
+        return BoundedFile.TryRead(path, LargestFile, out var bytes, out var whyNot) ? bytes
+            : throw new GuestException(id, whyNot, "put it into the image: there is no other place, and no option for one");
+    }
+}

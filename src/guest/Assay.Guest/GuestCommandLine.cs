@@ -1,0 +1,184 @@
+using System.Runtime.InteropServices;
+using Assay.Guest.Agent;
+using Assay.Guest.Configuration;
+using Assay.Guest.Gate;
+using Assay.Guest.Image;
+using Assay.Guest.Recording;
+using Assay.Guest.Sources;
+using Assay.Trust;
+
+namespace Assay.Guest;
+
+/// <summary>
+/// The command <c>assay-guest</c>. It takes no option that chooses a file, a policy or an anchor, and reads no environment (S-30). Exit codes: 0 open
+/// or done, 1 closed or refused, 2 unusable command line, 70 a bug.
+/// </summary>
+internal static class GuestCommandLine
+{
+    private const int Done = 0;
+    private const int Closed = 1;
+    private const int Unusable = 2;
+    private const int Internal = 70;
+
+    private const string Usage = """
+        usage: assay-guest COMMAND
+
+          gate           verifies every configured GPU before anything else starts, once in a boot
+          seal-boot      draws the boundary between boot and workloads
+          revoke         sets the GPUs' ready state off (ExecStopPost of the gate)
+          agent          serves applications on /run/assay/agent.sock
+          ctl METHOD     asks the agent: health, attestation, ready, evidence CHALLENGE KEY, token AUDIENCE, metrics
+          record DIR     collects on a real machine what no recording has; --replace-identities before DIR hides serial numbers
+          lint ROOT      holds an image's tree against a hardening profile
+          digest FILE    prints the gpu-policy digest of a configuration, for reference values
+          version        prints the version
+
+        Everything that is expected comes from /usr/lib/assay/guest.json, which must be measured.
+        """;
+
+    public static async Task<int> RunAsync(string[] arguments, CancellationToken cancellation)
+    {
+        try
+        {
+            var place = Place.Of(ref arguments);
+            return arguments switch
+            {
+                ["gate"] => await GateAsync(place, cancellation).ConfigureAwait(false),
+                ["seal-boot"] => Seal(place),
+                ["revoke"] => Revoke(place),
+                ["agent"] => await AgentAsync(place, cancellation).ConfigureAwait(false),
+                ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
+                ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
+                ["record", "--replace-identities", var folder] => await RecordAsync(folder, replacesIdentities: true, place, cancellation).ConfigureAwait(false),
+                ["lint", var root] => Lint(root),
+                ["digest", var file] => PrintDigest(file, place),
+                ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
+                ["help" or "--help" or "-h"] => Say(Usage),
+                [] => Refuse("guest.arguments", $"no command is given\n{Usage}"),
+                _ => Refuse("guest.arguments", $"{string.Join(' ', arguments)} is no command of this program, which takes no options: what is expected stands in the measured configuration"),
+            };
+        }
+        catch (GuestException exception)
+        {
+            Tell($"{exception.Fault}");
+            return Closed;
+        }
+        // The last line of defence: whatever it is, it is a bug, and nothing is open.
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Tell($"guest.internal: this is a bug, please report it: {exception}");
+            return Internal;
+        }
+    }
+
+    private static async Task<int> GateAsync(Place place, CancellationToken cancellation)
+    {
+        var gate = new BootGate(place.Paths, place.Measured, place.Open, Notification.OfServiceManager, TimeProvider.System);
+        var report = await gate.RunAsync(cancellation).ConfigureAwait(false);
+        if (report.Fault is { } fault)
+        {
+            Tell($"the gate is closed at step {report.Step}: {fault}");
+            return Closed;
+        }
+
+        return Say($"the gate is open: {GateReport.WordOf(report.State)}, {report.Devices.Length} devices");
+    }
+
+    private static int Seal(Place place)
+    {
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured);
+        using var sources = place.Open(configuration);
+        Boundary.Draw(place.Paths, configuration, sources, Notification.OfServiceManager);
+        return Say("the boundary is drawn");
+    }
+
+    private static async Task<int> AgentAsync(Place place, CancellationToken cancellation)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        void End(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            ending.Cancel();
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured);
+        using var sources = place.Open(configuration);
+        using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
+        await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
+        return Done;
+    }
+
+    // Without the configuration: whatever is wrong with it, the state is off afterwards.
+    private static int Revoke(Place place)
+    {
+        using var sources = place.OpenAny();
+        sources.Gpus.SetReady(false);
+        return sources.Gpus.IsReady() ? throw new GuestException("gate.ready.ignored", "the ready state is still on", "update the driver", "on", "off") : Say("the ready state is off");
+    }
+
+    private static async Task<int> RecordAsync(string folder, bool replacesIdentities, Place place, CancellationToken cancellation)
+    {
+        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
+        {
+            throw new GuestException("record.folder", $"{folder} exists and is not an empty folder", "give an empty or new folder");
+        }
+
+        Directory.CreateDirectory(folder);
+        using var sources = place.OpenAny();
+        return Say(await new MachineRecording(sources, folder, replacesIdentities, TimeProvider.System).RunAsync(cancellation).ConfigureAwait(false));
+    }
+
+    private static int Lint(string root)
+    {
+        if (!Directory.Exists(root))
+        {
+            throw new GuestException("lint.root", $"{root} is no folder", "give the root folder of an unpacked image");
+        }
+
+        var findings = new ImageLint(root).Run();
+        Console.WriteLine(ImageLint.Write(findings));
+        return findings.All(finding => finding.WhyNot is null) ? Done : Closed;
+    }
+
+    private static int PrintDigest(string file, Place place) =>
+        Say($"{GuestConfigurationReader.Read(file, place.Paths, MeasuredPlace.Anywhere).Expectation(place.IsSimulated).ToPayload().Expectation}");
+
+    private static int Say(string text)
+    {
+        Console.WriteLine(text);
+        return Done;
+    }
+
+    private static int Refuse(string id, string text)
+    {
+        Tell($"{id}: {text}");
+        return Unusable;
+    }
+
+    // systemd takes standard error into the journal. The console is for whoever looks at a machine that does not start.
+    private static void Tell(string text) => Console.Error.WriteLine($"assay-guest: {text}");
+
+    /// <summary>Where the guest finds its files and its hardware.</summary>
+    private sealed record Place(GuestPaths Paths, MeasuredPlace Measured, Func<GuestConfiguration, GuestSources> Open, bool IsSimulated)
+    {
+        public GuestSources OpenAny() => Open(GuestConfigurationReader.Empty);
+
+#if SIMULATED_SOURCES
+        /// <summary>A build with simulated sources is told both, before the command: <c>--root DIR --sources SOCKET</c>. A release knows neither.</summary>
+        public static Place Of(ref string[] arguments)
+        {
+            if (arguments is not ["--root", var root, "--sources", var socket, ..])
+            {
+                throw new GuestException("guest.simulated", "this build has simulated sources", "give --root DIR --sources SOCKET before the command");
+            }
+
+            arguments = arguments[4..];
+            return new Place(new GuestPaths(root), MeasuredPlace.Anywhere, _ => Simulated.SimulatedSources.Connect(socket), IsSimulated: true);
+        }
+#else
+        public static Place Of(ref string[] arguments) => new(new GuestPaths(""), new MeasuredPlace(), HardwareSources.Open, IsSimulated: false);
+#endif
+    }
+}

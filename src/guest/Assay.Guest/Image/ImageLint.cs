@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Assay.Collateral.Files;
+using Assay.Guest.Configuration;
+
+namespace Assay.Guest.Image;
+
+/// <summary>The answer to one question about an image.</summary>
+/// <param name="Id">Permanent.</param>
+/// <param name="WhyNot">Null where it holds.</param>
+internal sealed record LintFinding(string Id, string? WhyNot);
+
+/// <summary>
+/// <c>assay-guest lint ROOT</c>: holds an image's tree against a hardening profile. What it answers is about files; that the image runs is not asked.
+/// Its lines have one form, so that their digest can be measured or compared.
+/// </summary>
+internal sealed class ImageLint
+{
+    private const int LargestFile = 1024 * 1024;
+
+    private static readonly string[] s_shells = ["bin/bash", "bin/sh", "bin/dash", "bin/zsh", "bin/busybox", "usr/bin/bash", "usr/bin/sh", "usr/bin/dash", "usr/bin/zsh", "usr/bin/busybox"];
+    private static readonly string[] s_logins = ["usr/sbin/sshd", "usr/bin/sshd", "usr/sbin/dropbear", "usr/sbin/in.telnetd"];
+    private static readonly string[] s_unitFolders = ["etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
+    private static readonly string[] s_runtimes = ["docker.service", "containerd.service", "kubelet.service", "crio.service", "podman.service"];
+    private static readonly string[] s_openings = ["systemd.debug_shell", "systemd.debug-shell", "rd.break", "rd.shell", "init=", "single", "emergency", "rescue", "systemd.unit="];
+
+    private static readonly string[] s_wiping = ["init_on_alloc=1", "init_on_free=1"];
+    private static readonly string[] s_kernelSettings = ["etc/sysctl.d", "usr/lib/sysctl.d"];
+
+    private readonly string _root;
+    private readonly string[] _commandLine;
+    private readonly ImmutableArray<(string Id, Func<string?> WhyNot)> _questions;
+
+    public ImageLint(string root)
+    {
+        _root = root;
+        _commandLine = (Text("etc/kernel/cmdline") ?? Text("usr/lib/kernel/cmdline") ?? "").Split([' ', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries);
+        // In this order. Ids are permanent.
+        _questions =
+        [
+            ("image.guest.present", () => Exists("usr/bin/assay-guest") ? null : "usr/bin/assay-guest is not there"),
+            ("image.configuration", Configuration),
+            ("image.gate.enabled", () => Enabled("assay-gate.service") ? null : "no unit requires assay-gate.service: systemctl --root enable it"),
+            ("image.boundary.enabled", () => Enabled("assay-seal-boot.service") || OnDstack ? null : "nothing wants assay-seal-boot.service"),
+            ("image.runtimes.wait", RuntimesWait),
+            ("image.console.no-login", () => First(s_unitFolders.SelectMany(folder => Files($"{folder}/getty.target.wants", "*getty*").Concat(Files(folder, "serial-getty@*.service").Where(file => !file.EndsWith("serial-getty@.service", StringComparison.Ordinal))))) is { } found ? $"{found} offers a login on a console" : null),
+            ("image.no-remote-login", () => s_logins.FirstOrDefault(Exists) is { } found ? $"{found} lets somebody log in" : null),
+            ("image.no-shell", () => s_shells.FirstOrDefault(Exists) is { } found ? $"{found} is a shell" : null),
+            ("image.root.verity", () => _commandLine.Any(word => word.StartsWith("roothash=", StringComparison.Ordinal) || word.StartsWith("usrhash=", StringComparison.Ordinal)) ? null : "the kernel's command line (etc/kernel/cmdline) has no roothash= or usrhash="),
+            ("image.command-line.closed", () => _commandLine.FirstOrDefault(word => s_openings.Any(opening => word == opening || (opening.EndsWith('=') && word.StartsWith(opening, StringComparison.Ordinal)))) is { } found ? $"{found} on the kernel's command line opens a shell or another program" : null),
+            ("image.command-line.wipes", () => s_wiping.FirstOrDefault(word => !_commandLine.Contains(word)) is { } missing ? $"the kernel's command line lacks {missing}: freed memory keeps what was in it" : null),
+            ("image.no-swap", Swap),
+            ("image.no-core-dumps", CoreDumps),
+            ("image.no-hot-plug", HotPlug),
+            ("image.tmp.volatile", () => Text("etc/fstab")?.Split('\n').Any(line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, "/tmp", "tmpfs", ..]) is true || s_unitFolders.Any(folder => Exists($"{folder}/local-fs.target.wants/tmp.mount")) ? null : "/tmp is not a tmpfs: what is written there stays for the next boot"),
+        ];
+    }
+
+    private bool OnDstack => Read() is { OnDstack: true };
+
+    /// <summary>Every answer, in order.</summary>
+    public ImmutableArray<LintFinding> Run() => [.. _questions.Select(question => new LintFinding(question.Id, question.WhyNot()))];
+
+    /// <summary>One line for each, and the SHA-384 of them all: an image builder measures it beside the image, or compares two images by it.</summary>
+    public static string Write(ImmutableArray<LintFinding> findings)
+    {
+        var lines = string.Concat(findings.Select(finding => $"{(finding.WhyNot is null ? "held  " : "failed")}  {finding.Id}{(finding.WhyNot is null ? "" : $": {finding.WhyNot}")}\n"));
+        return $"{lines}sha384 {Convert.ToHexStringLower(SHA384.HashData(Encoding.UTF8.GetBytes(lines)))}";
+    }
+
+    private GuestConfiguration? Read()
+    {
+        try
+        {
+            return GuestConfigurationReader.Read(new GuestPaths(_root), MeasuredPlace.Anywhere);
+        }
+        catch (GuestException)
+        {
+            return null;
+        }
+    }
+
+    private string? Configuration()
+    {
+        try
+        {
+            return GuestConfigurationReader.Read(new GuestPaths(_root), MeasuredPlace.Anywhere).Task is GateTask.DangerouslySkip ? "the gate skips every check (dangerously-skip)" : null;
+        }
+        catch (GuestException exception)
+        {
+            return $"{exception.Fault.Id}: {exception.Fault.Reason}";
+        }
+    }
+
+    private string? RuntimesWait()
+    {
+        var there = s_runtimes.Where(unit => s_unitFolders.Any(folder => Exists($"{folder}/{unit}")));
+        return there.FirstOrDefault(unit => !s_unitFolders.SelectMany(folder => Files($"{folder}/{unit}.d", "*.conf").Append($"{folder}/{unit}")).Select(Text).Any(text => text is not null && Waits(text))) is { } loose
+            ? $"{loose} does not wait for the gate: install assay-workload.conf into {loose}.d" : null;
+    }
+
+    private static bool Waits(string unit)
+    {
+        bool Names(string key) => unit.Split('\n').Any(line => line.StartsWith(key + "=", StringComparison.Ordinal) && line.Contains("assay-gate.service", StringComparison.Ordinal));
+        return Names("Requires") && Names("After") && Names("BindsTo");
+    }
+
+    private string? Swap() =>
+        Text("etc/fstab")?.Split('\n').FirstOrDefault(line => !line.StartsWith('#') && line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, _, "swap", ..]) is { } line ? $"etc/fstab has {line.Trim()}"
+        : First(s_unitFolders.SelectMany(folder => Files(folder, "*.swap"))) is { } unit ? $"{unit} is there"
+        : Exists("usr/lib/systemd/zram-generator.conf") || Exists("etc/systemd/zram-generator.conf") ? "a zram generator is configured"
+        : null;
+
+    private string? CoreDumps()
+    {
+        var patterns = s_kernelSettings.SelectMany(folder => Files(folder, "*.conf")).Select(Text).OfType<string>();
+        var stored = s_unitFolders.Any(folder => Exists($"{folder}/systemd-coredump.socket")) && Text("etc/systemd/coredump.conf")?.Contains("Storage=none", StringComparison.Ordinal) is not true;
+        return patterns.Any(text => text.Contains("kernel.core_pattern=|/bin/false", StringComparison.Ordinal) || text.Contains("kernel.core_pattern=|/usr/bin/false", StringComparison.Ordinal)) || Text("etc/systemd/coredump.conf")?.Contains("Storage=none", StringComparison.Ordinal) is true ? null
+            : stored ? "systemd-coredump stores memory of processes: Storage=none in etc/systemd/coredump.conf"
+            : "nothing turns core dumps off: kernel.core_pattern=|/bin/false in etc/sysctl.d";
+    }
+
+    private string? HotPlug()
+    {
+        var configurations = Files("boot", "config-*").Concat(Directory.Exists(At("usr/lib/modules")) ? Directory.EnumerateDirectories(At("usr/lib/modules")).Select(folder => $"usr/lib/modules/{Path.GetFileName(folder)}/config") : []).Where(Exists).ToArray();
+        return configurations.Length == 0 ? "no kernel configuration is in the image (boot/config-*): whether it takes devices while it runs cannot be told"
+            : configurations.FirstOrDefault(file => Text(file)?.Contains("\nCONFIG_HOTPLUG_PCI=y", StringComparison.Ordinal) is true) is { } open ? $"{open} has CONFIG_HOTPLUG_PCI=y: a device can be plugged in after the gate has looked"
+            : null;
+    }
+
+    private bool Enabled(string unit) => s_unitFolders.Any(folder => Directory.Exists(At(folder)) && Directory.EnumerateDirectories(At(folder), "*.*").Where(inner => inner.EndsWith(".wants", StringComparison.Ordinal) || inner.EndsWith(".requires", StringComparison.Ordinal)).Any(inner => IsThere(Path.Combine(inner, unit))));
+
+    private string At(string path) => Path.Combine(_root, path);
+
+    private bool Exists(string path) => IsThere(At(path));
+
+    // A link counts, wherever it leads: its target is in the image and not here.
+    private static bool IsThere(string path) => File.Exists(path) || new FileInfo(path).LinkTarget is not null;
+
+    private IEnumerable<string> Files(string folder, string pattern) =>
+        Directory.Exists(At(folder)) ? Directory.EnumerateFileSystemEntries(At(folder), pattern).Order(StringComparer.Ordinal).Select(file => $"{folder}/{Path.GetFileName(file)}") : [];
+
+    private static string? First(IEnumerable<string> files) => files.FirstOrDefault();
+
+    private string? Text(string path) => BoundedFile.TryRead(At(path), LargestFile, out var bytes, out _) ? Encoding.UTF8.GetString(bytes.Span) : null;
+}

@@ -1,0 +1,3 @@
+using Assay.Guest;
+
+return await GuestCommandLine.RunAsync(args, CancellationToken.None).ConfigureAwait(false);

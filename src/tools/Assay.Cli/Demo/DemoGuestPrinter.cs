@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Assay.Policy;
+using Assay.Wire;
+using Spectre.Console;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>The chapter about the guest, as people read it and as programs do.</summary>
+internal static class DemoGuestPrinter
+{
+    public static async Task<bool> PrintAsync(DemoGuest guest, IAnsiConsole console, CancellationToken cancellation)
+    {
+        console.WriteLine("Everything here is simulated and proves nothing about hardware. The guest's program runs as a process, on hardware that another simulates.");
+        console.WriteLine();
+        console.MarkupLine("[bold]A simulated confidential VM boots through the gate[/]");
+        var (boot, verdict) = await guest.BootAsync(cancellation).ConfigureAwait(false);
+        console.MarkupLineInterpolated($"  [{(boot.AsExpected ? "green" : "red")}]{(boot.AsExpected ? "open   " : "CLOSED ")}[/]  {boot.Title}");
+        console.WriteLine(Folded.To($"           {Printable.Of(boot.Reason)}", console.Profile.Width));
+        console.MarkupLineInterpolated($"  a relying party's verdict over what the gate wrote: [bold]{verdict?.Word.ToUpperInvariant() ?? "none"}[/], binding [bold]{verdict?.Binding ?? "none"}[/], freshness {verdict?.Freshness ?? "none"}");
+        console.WriteLine();
+        console.MarkupLine("[bold]Attacks on the boot, each ends closed[/]");
+        var asExpected = boot.AsExpected;
+        foreach (var attack in guest.Attacks)
+        {
+            var answer = await attack(cancellation).ConfigureAwait(false);
+            asExpected &= answer.AsExpected;
+            console.MarkupLineInterpolated($"  [{(answer.AsExpected ? "green" : "red")}]{(answer.AsExpected ? "closed " : "OPEN   ")}[/]  {answer.Title}");
+            console.WriteLine(Folded.To($"           {Printable.Of(answer.Reason)}", console.Profile.Width));
+        }
+
+        console.WriteLine();
+        console.MarkupLine(asExpected ? "[green]The honest machine opened its gate, every attack ended closed.[/]" : "[red]Something above is not as it should be.[/]");
+        return asExpected;
+    }
+
+    public static async Task<bool> PrintJsonAsync(DemoGuest guest, CancellationToken cancellation)
+    {
+        var (boot, verdict) = await guest.BootAsync(cancellation).ConfigureAwait(false);
+        var attacks = new List<DemoBoot>();
+        foreach (var attack in guest.Attacks)
+        {
+            attacks.Add(await attack(cancellation).ConfigureAwait(false));
+        }
+
+        var asExpected = boot.AsExpected && attacks.All(attack => attack.AsExpected);
+        var json = HarmlessJson.Write(writer => Write(writer, boot, verdict, attacks, asExpected));
+        await using var output = Console.OpenStandardOutput();
+        await output.WriteAsync(json, cancellation).ConfigureAwait(false);
+        await output.WriteAsync("\n"u8.ToArray(), cancellation).ConfigureAwait(false);
+        return asExpected;
+    }
+
+    private static void Write(Utf8JsonWriter writer, DemoBoot boot, Verdict? verdict, List<DemoBoot> attacks, bool asExpected)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("gate", boot.AsExpected ? "open" : "closed");
+        writer.WriteString("verdict", verdict?.Word);
+        writer.WriteString("binding", verdict?.Binding);
+        writer.WriteStartArray("attacks");
+        foreach (var attack in attacks)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("attack", attack.Title);
+            writer.WriteBoolean("closed", attack.AsExpected);
+            writer.WriteString("reason", attack.Reason);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteBoolean("asExpected", asExpected);
+        writer.WriteEndObject();
+    }
+}
