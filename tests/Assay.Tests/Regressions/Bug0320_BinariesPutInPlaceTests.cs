@@ -10,7 +10,8 @@ public sealed class Bug0320_BinariesPutInPlaceTests : IDisposable
         #!/bin/sh
         case "$1" in
         restore)
-            project="artifacts/publish/obj/$(basename "$2")"
+            for word; do case "$word" in artifacts/publish*) place="$word" ;; esac; done
+            project="$place/obj/$(basename "$2")"
             mkdir -p "$project"
             printf '{\n  "packageFolders": {\n    "%s/packages": {}\n  },\n  "downloadDependencies": [\n    {\n      "name": "The.Runtime",\n      "version": "[1.0.0, 1.0.0]"\n    }\n  ]\n}\n' "$(dirname "$0")" >"$project/project.assets.json"
             echo "$*" >>arguments ;;

@@ -25,7 +25,7 @@ internal sealed unsafe class Nscq : ISwitchSource, IDisposable
     private const int MostSwitches = 64;
     private const int UnsupportedDriver = -6;
 
-    // Delegates, because the runtime calls no UnmanagedCallersOnly method that takes a large structure by value. They live as long as the process.
+    // What NSCQ calls. They live as long as the process.
     private static readonly UuidCallback s_onUuid = OnUuid;
     private static readonly ModeCallback s_onMode = OnMode;
     private static readonly CertificateCallback s_onCertificate = OnCertificate;
@@ -161,11 +161,18 @@ internal sealed unsafe class Nscq : ISwitchSource, IDisposable
 
     private static void OnMode(Uuid* device, sbyte code, sbyte value, nint user) => Take<int>(user, code, value);
 
-    private static void OnCertificate(Uuid* device, sbyte code, Certificate value, nint user) =>
-        Take(user, code, value.Size <= LargestChain ? new ReadOnlySpan<byte>(value.Chain, (int)value.Size).TrimEnd((byte)0).ToArray() : []);
+    private static void OnCertificate(Uuid* device, sbyte code, Certificate value, nint user)
+    {
+        var bytes = (byte*)&value;
+        var size = *(uint*)(bytes + LargestChain);
+        Take(user, code, size <= LargestChain ? new ReadOnlySpan<byte>(bytes, (int)size).TrimEnd((byte)0).ToArray() : []);
+    }
 
-    private static void OnReport(Uuid* device, sbyte code, Report value, nint user) =>
-        Take(user, code, value.Size <= LargestReport ? new ReadOnlySpan<byte>(value.Bytes, (int)value.Size).ToArray() : []);
+    private static void OnReport(Uuid* device, sbyte code, Report value, nint user)
+    {
+        var (bytes, size) = ((nint)(&value) + sizeof(uint), value.Size);
+        Take(user, code, size <= LargestReport ? new ReadOnlySpan<byte>((void*)bytes, (int)size).ToArray() : []);
+    }
 
     // Nothing may be thrown into foreign code.
     private static void Take<T>(nint user, sbyte code, T value)
@@ -212,17 +219,16 @@ internal sealed unsafe class Nscq : ISwitchSource, IDisposable
         public fixed byte Bytes[16];
     }
 
-    [StructLayout(LayoutKind.Sequential)]
+    // Without fixed buffers: code that takes one by value gets checks of its stack, which have no place before a call from foreign code has arrived.
+    [StructLayout(LayoutKind.Sequential, Size = LargestChain + sizeof(uint))]
     private struct Certificate
     {
-        public fixed byte Chain[LargestChain];
-        public uint Size;
+        public uint First;
     }
 
-    [StructLayout(LayoutKind.Sequential)]
+    [StructLayout(LayoutKind.Sequential, Size = sizeof(uint) + LargestReport)]
     private struct Report
     {
         public uint Size;
-        public fixed byte Bytes[LargestReport];
     }
 }
