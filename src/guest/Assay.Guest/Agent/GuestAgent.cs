@@ -19,7 +19,9 @@ internal sealed class GuestAgent : IDisposable
     private const int MostConnections = 32;
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
+    private const int LargestRest = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
 
     private readonly GuestConfiguration _configuration;
@@ -134,6 +136,7 @@ internal sealed class GuestAgent : IDisposable
             }
 
             connection.Shutdown(SocketShutdown.Send);
+            await DrainAsync(connection, cancellation).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is OperationCanceledException or SocketException or IOException)
         {
@@ -142,6 +145,24 @@ internal sealed class GuestAgent : IDisposable
         finally
         {
             _places.Release();
+        }
+    }
+
+    // What was refused may not have been read: closing over it would take the answer from the peer before he has it.
+    private static async Task DrainAsync(Socket connection, CancellationToken cancellation)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(s_drain);
+        var buffer = new byte[LargestRest / 4];
+        for (var read = 0; read < LargestRest;)
+        {
+            var length = await connection.ReceiveAsync(buffer.AsMemory(), deadline.Token).ConfigureAwait(false);
+            if (length == 0)
+            {
+                return;
+            }
+
+            read += length;
         }
     }
 
