@@ -70,6 +70,9 @@ public sealed class BootedRoot : IDisposable
                     {(command == "gate" ? $"ExecStopPost=\nExecStopPost={words} revoke" : "")}
                     Environment=DOTNET_CLI_TELEMETRY_OPTOUT=1
                     MemoryDenyWriteExecute=no
+                    # A runtime that compiles sets its processors; native code needs none of @resources.
+                    SystemCallFilter=
+                    SystemCallFilter=@system-service
                     PrivateTmp=no
                     PrivateNetwork=no
                     RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
@@ -112,9 +115,11 @@ internal sealed class BootedMachine : IDisposable
 {
     private readonly Process _namespaces;
     private readonly string _init;
+    private readonly string _journal;
 
     public BootedMachine(BootedRoot root, GuestWorld world, string script)
     {
+        _journal = Path.Combine(world.Folder, "journal");
         var dotnet = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         _namespaces = Process.Start(new ProcessStartInfo("unshare", ["--fork", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--kill-child", "bash", "-c", script, "_", root.Root, dotnet, Path.GetDirectoryName(GuestWorld.Program)!, world.Folder])
         {
@@ -144,7 +149,15 @@ internal sealed class BootedMachine : IDisposable
 
     public int ProcessOf(string unit) => int.Parse(Says("systemctl", "show", "--property=MainPID", "--value", unit), CultureInfo.InvariantCulture);
 
-    public void WaitFor(string unit, string state) => Until(() => StateOf(unit) == state);
+    public void WaitFor(string unit, string state) => Until(() =>
+    {
+        var isThere = StateOf(unit) == state;
+        // What will not come any more is not waited for.
+        Assert.True(isThere || StateOf("assay-gate.service") != "failed", $"the gate failed: {Journal}");
+        return isThere;
+    });
+
+    private string Journal => File.Exists(_journal) ? File.ReadAllText(_journal) : "it said nothing";
 
     /// <summary>Until nothing more will be started.</summary>
     public void WaitForQuiet() => Until(() => Says("systemctl", "list-jobs", "--no-legend").Length == 0 || Says("systemctl", "list-jobs", "--no-legend").Contains("No jobs", StringComparison.Ordinal));
