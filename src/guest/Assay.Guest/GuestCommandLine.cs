@@ -54,6 +54,9 @@ internal static class GuestCommandLine
                 ["digest", var file] => PrintDigest(file, place),
                 ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
                 ["help" or "--help" or "-h"] => Say(Usage),
+                ["digest"] => Refuse("guest.arguments", "digest takes FILE, the guest.json of an image's tree"),
+                ["lint"] => Refuse("guest.arguments", "lint takes ROOT, the folder of an image's tree"),
+                ["record"] => Refuse("guest.arguments", "record takes DIR, a folder that does not exist or is empty"),
                 [] => Refuse("guest.arguments", $"no command is given\n{Usage}"),
                 _ => Refuse("guest.arguments", $"{string.Join(' ', arguments)} is no command of this program, which takes no options: what is expected stands in the measured configuration"),
             };
@@ -142,8 +145,19 @@ internal static class GuestCommandLine
         return findings.All(finding => finding.WhyNot is null) ? Done : Closed;
     }
 
-    private static int PrintDigest(string file, Place place) =>
-        Say($"{GuestConfigurationReader.Read(file, place.Paths, MeasuredPlace.Anywhere).Expectation(place.IsSimulated).ToPayload().Expectation}");
+    // In the tree of an image, whose own keys it names: those of the machine that builds it would give the digest of another image.
+    private static int PrintDigest(string file, Place place)
+    {
+        var path = Path.GetFullPath(file);
+        var inner = new GuestPaths("").Configuration;
+        var root = path.EndsWith(inner, StringComparison.Ordinal) ? path[..^inner.Length] : Path.GetDirectoryName(path) ?? "";
+        if (!File.Exists(path))
+        {
+            return Refuse("guest.arguments", $"{file}: no such file; digest takes the guest.json of an image's tree, for example image{inner}");
+        }
+
+        return Say($"{GuestConfigurationReader.Read(path, new GuestPaths(root), MeasuredPlace.Anywhere).Expectation(place.IsSimulated).ToPayload().Expectation}");
+    }
 
     private static int Say(string text)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Assay.Cli.Bundles;
 using Assay.Cli.Collateral;
 using Assay.Cli.Configuration;
@@ -67,6 +68,13 @@ internal static class CommandLine
             return ExitCode.Unusable;
         }
 
+        // Where a variable is unset, the next option is taken for the value of this one.
+        if (Swallowed(parsed) is var (option, next))
+        {
+            Output.Error("cli.arguments", $"{option}: a value is expected, found {next} (an unset variable?)");
+            return ExitCode.Unusable;
+        }
+
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpPage)
         {
             if (arguments.Length == 0)
@@ -116,6 +124,13 @@ internal static class CommandLine
 
             return ExitCode.Internal;
         }
+    }
+
+    private static (string Option, string Next)? Swallowed(ParseResult parsed)
+    {
+        var known = parsed.CommandResult.Command.Options.Select(option => option.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+        return parsed.CommandResult.Children.OfType<OptionResult>().Where(result => !result.Implicit)
+            .SelectMany(result => result.Tokens.Select(token => (result.Option.Name, token.Value))).Where(pair => known.Contains(pair.Value)).Select(pair => ((string, string)?)pair).FirstOrDefault();
     }
 
     private static string PathOf(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "assay" : $"assay {HelpPage.NameOf(parsed.CommandResult)}";

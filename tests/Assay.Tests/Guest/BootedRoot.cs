@@ -102,6 +102,23 @@ public sealed class BootedRoot : IDisposable
         }
     }
 
+    /// <summary>A unit of the test's own, pulled in by a target.</summary>
+    public void Write(string unit, string text, string wantedBy)
+    {
+        Assert.SkipWhen(_whyNot is not null, _whyNot ?? "");
+        var system = Path.Combine(Root, "etc", "systemd", "system");
+        Directory.CreateDirectory(Path.Combine(system, $"{wantedBy}.wants"));
+        File.WriteAllText(Path.Combine(system, unit), text);
+        File.CreateSymbolicLink(Path.Combine(system, $"{wantedBy}.wants", unit), $"/etc/systemd/system/{unit}");
+    }
+
+    public void Remove(string unit, string wantedBy)
+    {
+        var system = Path.Combine(Root, "etc", "systemd", "system");
+        File.Delete(Path.Combine(system, $"{wantedBy}.wants", unit));
+        File.Delete(Path.Combine(system, unit));
+    }
+
     private static void Enable(string system, string unit)
     {
         var link = Path.Combine(system, "multi-user.target.wants", Path.GetFileName(unit));

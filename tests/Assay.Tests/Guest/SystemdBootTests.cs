@@ -86,6 +86,36 @@ public sealed class SystemdBootTests(BootedRoot root) : IClassFixture<BootedRoot
     }
 
     [Fact]
+    public async Task What_is_fetched_in_the_boot_phase_is_there_before_the_boundary()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        world.Hardware.HoldAt = "system-ready";
+        var fetched = Path.Combine(world.Folder, "fetched");
+        root.Write("key.service", $"""
+            [Unit]
+            After=assay-gate.service
+            Before=assay-boot-phase.target
+
+            [Service]
+            Type=oneshot
+            ExecStart=/bin/sh -c 'sleep 2; touch {fetched}'
+
+            """, wantedBy: "assay-boot-phase.target");
+        try
+        {
+            using var machine = root.Start(world, Workload);
+
+            BootedMachine.Until(() => world.Hardware.Steps.Contains("system-ready"));
+
+            Assert.True(File.Exists(fetched));
+        }
+        finally
+        {
+            root.Remove("key.service", wantedBy: "assay-boot-phase.target");
+        }
+    }
+
+    [Fact]
     public async Task A_gate_that_ends_closed_is_not_started_again_and_nothing_behind_it_is()
     {
         await using var world = await GuestWorld.StartAsync();

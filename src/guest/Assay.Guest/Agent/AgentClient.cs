@@ -60,7 +60,7 @@ internal static class AgentClient
         }
         catch (SocketException exception)
         {
-            throw new GuestException("ctl.agent", $"{path}: {exception.Message}", "start assay-agent.service");
+            throw new GuestException("ctl.agent", File.Exists(path) ? $"{path}: {exception.Message}" : $"{path}: there is no such socket", "start assay-agent.service");
         }
     }
 

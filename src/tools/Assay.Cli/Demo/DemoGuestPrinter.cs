@@ -17,6 +17,7 @@ internal static class DemoGuestPrinter
         console.MarkupLineInterpolated($"  [{(boot.AsExpected ? "green" : "red")}]{(boot.AsExpected ? "open   " : "CLOSED ")}[/]  {boot.Title}");
         console.WriteLine(Folded.To($"           {Printable.Of(boot.Reason)}", console.Profile.Width));
         console.MarkupLineInterpolated($"  a relying party's verdict over what the gate wrote: [bold]{verdict?.Word.ToUpperInvariant() ?? "none"}[/], binding [bold]{verdict?.Binding ?? "none"}[/], freshness {verdict?.Freshness ?? "none"}");
+        console.WriteLine(Folded.To($"    weakened by {string.Join(", ", verdict?.Weakened ?? [])}", console.Profile.Width));
         console.WriteLine();
         console.MarkupLine("[bold]Attacks on the boot, each ends closed[/]");
         var asExpected = boot.AsExpected;
@@ -56,6 +57,13 @@ internal static class DemoGuestPrinter
         writer.WriteString("gate", boot.AsExpected ? "open" : "closed");
         writer.WriteString("verdict", verdict?.Word);
         writer.WriteString("binding", verdict?.Binding);
+        writer.WriteStartArray("weakened");
+        foreach (var name in verdict?.Weakened ?? [])
+        {
+            writer.WriteStringValue(name);
+        }
+
+        writer.WriteEndArray();
         writer.WriteStartArray("attacks");
         foreach (var attack in attacks)
         {

@@ -85,6 +85,7 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
         {
             var machine = verdict.Machine!;
             console.MarkupLineInterpolated($"  [bold green]{verdict.Word.ToUpperInvariant()}[/]  freshness: {verdict.Freshness}, binding to a CVM: {verdict.Binding}, TCB: {machine.Parts.Cpu!.Tee!.TcbStatus}");
+            console.WriteLine(Folded.To($"    weakened by {string.Join(", ", verdict.Weakened)}", console.Profile.Width));
             foreach (var finding in machine.Findings.Where(finding => finding.Id.StartsWith("binding.", StringComparison.Ordinal)))
             {
                 console.WriteLine(Folded.To($"    {finding.Id,-24} {Printable.Of(finding.Found ?? finding.Reason ?? "held")}", console.Profile.Width));

@@ -117,6 +117,8 @@ internal static class Advice
     private static string MissingOf(ProcessorResult cpu) =>
         cpu.Tee is { Word: "snp" } && cpu.Missing.All(item => cpu.AddressesOf(item).IsEmpty)
         ? $"Get {string.Join(", ", cpu.Missing)} from the host: a report of version 2 does not name its product, so nothing can be asked for. Put VCEK, ASK, ARK and the revocation list into a folder, given as --cpu-collateral (docs/operations/offline.md)."
+        : cpu.Missing.All(item => cpu.WhyNotFetched(item) is not null)
+        ? $"The service that was asked did not have {string.Join(", ", cpu.Missing)}, as Missing says: see to its address and the network, or put the answers into a folder, given as --cpu-collateral (docs/operations/offline.md)."
         : cpu.Tee is { Word: "tdx" }
         ? $"Get {string.Join(", ", cpu.Missing)}: --intel-url intel fetches them (or a PCCS or proxy by its URL); or give them as --cpu-collateral: the answers of the addresses under Missing in a folder, or the JSON that a quote verifier fetched (docs/operations/offline.md)."
         : $"Get {string.Join(", ", cpu.Missing)}: --amd-url amd fetches them; or put the answers of the addresses under Missing into a folder, given as --cpu-collateral (docs/operations/offline.md).";

@@ -37,7 +37,7 @@ internal sealed class MissingPrinter(IAnsiConsole console, Action<string> line)
 
             if (!addresses.IsEmpty)
             {
-                line($"        {cpu.FetchOption} fetches it, from {string.Join(" and ", addresses)}");
+                line($"        {(cpu.WhyNotFetched(item) is null ? $"{cpu.FetchOption} fetches it, from" : "its address at the manufacturer:")} {string.Join(" and ", addresses)}");
             }
         }
     }
