@@ -10,4 +10,9 @@ internal static class AssayProgram
     public static string[] Words(string name) => Environment.GetEnvironmentVariable("ASSAY_BINARIES") is { Length: > 0 } folder
         ? [Path.GetFullPath(Path.Combine(folder, name))]
         : ["dotnet", Path.Combine(AppContext.BaseDirectory, $"{name}.dll")];
+
+    /// <summary>
+    /// A command that an interrupt reaches: a shell without job control has its background commands ignore the signal, and so does whatever they start.
+    /// </summary>
+    public static string[] Interruptible(IEnumerable<string> command) => OperatingSystem.IsWindows() ? [.. command] : ["env", "--default-signal=INT", .. command];
 }

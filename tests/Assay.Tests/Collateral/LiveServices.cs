@@ -150,7 +150,7 @@ internal sealed class ServeProcess : IDisposable
     /// <param name="arguments">After <c>collateral serve</c>.</param>
     public static async Task<ServeProcess> StartProgramAsync(string[] program, string[] arguments)
     {
-        string[] command = [.. program, "collateral", "serve", .. arguments.Contains("--listen") ? [] : new[] { "--listen", "127.0.0.1:0" }, .. arguments];
+        string[] command = AssayProgram.Interruptible([.. program, "collateral", "serve", .. arguments.Contains("--listen") ? [] : new[] { "--listen", "127.0.0.1:0" }, .. arguments]);
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         var process = Process.Start(start)!;
         var (said, addresses, ready) = (new StringBuilder(), ImmutableArray.CreateBuilder<string>(), new TaskCompletionSource());

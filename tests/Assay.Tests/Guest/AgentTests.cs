@@ -199,6 +199,37 @@ public sealed class AgentTests
     }
 
     [Fact]
+    public async Task Users_who_may_not_ask_take_no_place_from_those_who_may()
+    {
+        var setpriv = Peer.Require("setpriv");
+        var python = Peer.RequireModule("/usr/bin/python3", "socket", "python3");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can become another user");
+        await using var world = await GuestWorld.StartAsync();
+        foreach (var folder in new[] { world.Folder, world.Root })
+        {
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        }
+
+        using var agent = await RunningAgent.StartVerifiedAsync(world);
+        // It holds more connections than there are places, and says nothing.
+        using var stranger = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(setpriv.Program, [
+            "--reuid=65534", "--regid=65534", "--clear-groups", python.Program, "-c",
+            "import socket,sys,time\nheld=[]\nfor n in range(64):\n  s=socket.socket(socket.AF_UNIX)\n  s.connect(sys.argv[1])\n  held.append(s)\nprint('held',flush=True)\ntime.sleep(10**6)",
+            agent.Socket]) { RedirectStandardOutput = true })!;
+        try
+        {
+            Assert.Equal("held", await stranger.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+
+            Assert.True((await agent.JsonAsync("Health")).GetProperty("ready").GetBoolean());
+        }
+        finally
+        {
+            stranger.Kill();
+            await stranger.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
     public async Task The_command_for_people_prints_what_the_agent_answers()
     {
         await using var world = await GuestWorld.StartAsync();

@@ -35,6 +35,38 @@ public sealed partial class ReattestationTests
     }
 
     [Fact]
+    public async Task A_clock_that_is_set_back_makes_no_verdict_younger()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        Assert.Equal(0, world.Run("gate").ExitCode);
+        var clock = new MovedClock();
+        using var state = StateOf(world, "http://127.0.0.1:1", clock);
+
+        // A day and a half went by, and the host says that it is last month.
+        (clock.Ahead, clock.Passed) = (TimeSpan.FromDays(-30), TimeSpan.FromDays(1.5));
+        Assert.True(state.Age > TimeSpan.FromDays(1.4));
+        var dropped = await state.VerifyAsync(TestContext.Current.CancellationToken);
+
+        Assert.False(dropped.IsReady);
+        Assert.False(world.Hardware.IsReady);
+    }
+
+    [Fact]
+    public async Task An_agent_that_starts_again_does_not_give_back_what_the_one_before_took_away()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        Assert.Equal(0, world.Run("gate").ExitCode);
+        Assert.Equal(0, world.Run("seal-boot").ExitCode);
+        world.Hardware.Answer("{\"op\":\"gpu.set-ready\",\"ready\":0}"u8.ToArray());
+
+        using var agent = RunningAgent.Start(world);
+        var health = await agent.JsonAsync("Health");
+
+        Assert.False(health.GetProperty("ready").GetBoolean());
+        Assert.Equal("agent.ready.lost", health.GetProperty("fault").GetProperty("id").GetString());
+    }
+
+    [Fact]
     public async Task A_device_that_was_revoked_since_takes_the_ready_state_at_once()
     {
         await using var world = await GuestWorld.StartAsync();
@@ -104,6 +136,11 @@ public sealed partial class ReattestationTests
     private sealed class MovedClock : TimeProvider
     {
         public TimeSpan Ahead { get; set; }
+
+        /// <summary>What a clock that only goes on has seen pass.</summary>
+        public TimeSpan Passed { get; set; }
+
+        public override long GetTimestamp() => System.GetTimestamp() + (long)(Passed.TotalSeconds * TimestampFrequency);
 
         public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Ahead;
     }

@@ -15,11 +15,10 @@ public class Bug0211_InterruptedTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var url = $"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}";
-        string[] arguments =
+        var arguments = AssayProgram.Interruptible(
         [
-            // A shell without job control has its background commands ignore the signal, and whatever they start.
-            Peer.Require("env").Program, "--default-signal=INT", .. AssayProgram.Words("assay"), "verify", "--evidence", Recorded.PathOf("nvidia/gpu/hopper_545.00_full_offline/evidence_derived.json"), "--rim-url", url, "--dangerously-skip-revocation",
-        ];
+            .. AssayProgram.Words("assay"), "verify", "--evidence", Recorded.PathOf("nvidia/gpu/hopper_545.00_full_offline/evidence_derived.json"), "--rim-url", url, "--dangerously-skip-revocation",
+        ]);
         using var process = Process.Start(new ProcessStartInfo(arguments[0], arguments[1..]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         using var asked = await silent.AcceptTcpClientAsync(cancellation);
         _ = Peer.Require("kill").Run("-INT", $"{process.Id}");

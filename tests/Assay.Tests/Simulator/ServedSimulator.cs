@@ -16,7 +16,8 @@ internal sealed partial class ServedSimulator : IDisposable
     /// <param name="arguments">Its arguments.</param>
     public static ServedSimulator Start(string[] program, params string[] arguments)
     {
-        var process = Process.Start(new ProcessStartInfo(program[0], [.. program[1..], .. arguments]) { RedirectStandardOutput = true })!;
+        var command = AssayProgram.Interruptible([.. program, .. arguments]);
+        var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true })!;
         var first = process.StandardOutput.ReadLine();
         var address = Printed().Match(first ?? "");
         if (!address.Success)

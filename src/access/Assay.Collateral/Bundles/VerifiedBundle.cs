@@ -35,11 +35,13 @@ public sealed class VerifiedBundle : ICollateralSource
     private readonly ImmutableDictionary<CollateralKey, VerifiedItem> _items;
     private readonly ILookup<string, VerifiedItem> _ocsp;
     private readonly string _name;
+    private readonly ImmutableHashSet<string> _marks;
 
     private VerifiedBundle(AuthenticBundle authentic, ImmutableDictionary<CollateralKey, VerifiedItem> items)
     {
         (Authentic, _items) = (authentic, items);
         _name = string.Create(CultureInfo.InvariantCulture, $"the bundle (sequence {Manifest.Sequence})");
+        _marks = Manifest.Marks.Select(mark => mark.Name).ToImmutableHashSet(StringComparer.Ordinal);
         _ocsp = items.Values.Where(item => item.Key.Kind is CollateralKind.Ocsp).ToLookup(item => item.MarkId, StringComparer.Ordinal);
     }
 
@@ -71,6 +73,18 @@ public sealed class VerifiedBundle : ICollateralSource
         fault ??= WhyNotGoodUntil(parsed.Manifest, items!.Values);
         bundle = fault is null ? new VerifiedBundle(authentic, items!) : null;
         return bundle is not null;
+    }
+
+    /// <summary>
+    /// Whether this bundle's high-water marks name what is asked for. Where it lacks such an item, an older answer of another source would escape them (S-17), so
+    /// no other source may be asked.
+    /// </summary>
+    public bool HasSeen(CollateralQuestion question)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        var (kind, id) = (question.Key.Kind, question.Key.Id);
+        // One mark for a certificate, whatever hash the question names it by.
+        return _marks.Contains(HighWaterMarks.NameOf(kind, kind is CollateralKind.Ocsp ? string.Join('/', id.Split('/').Take(2)) : id));
     }
 
     /// <summary>The item of a key; null when it is not in it.</summary>

@@ -5,8 +5,8 @@ using Assay.Endorsements;
 namespace Assay.Collateral.Cache;
 
 /// <summary>
-/// What could not be fetched, and when to ask again: "does not exist" and failures are kept apart from each other and from items. Bounded: whoever asks
-/// for names that nobody has fills nothing. Safe for concurrent use.
+/// What could not be fetched, and when to ask again: "does not exist" and failures are kept apart from each other and from items. Bounded: requests
+/// for names that do not exist cannot fill it. Safe for concurrent use.
 /// </summary>
 internal sealed class Failures(CachePolicy policy)
 {

@@ -330,6 +330,7 @@ public sealed class ProcessorCollateralFiles
         {
             // One that is left out may be the latest: nothing of such a folder is believed (S-17).
             _tooMany ??= $"{bodies.Length} statements of one kind with {chains.Length} issuer chains are more than can be tried ({Limits.CollateralCandidates} pairs): leave those that belong to this platform";
+            return [];
         }
 
         var statements = new List<IntelStatement>();
@@ -341,7 +342,7 @@ public sealed class ProcessorCollateralFiles
                 _passedOver.Add($"{file}: its issuer chain is missing: save the response's header, URL-decoded, as a PEM file beside it");
             }
 
-            foreach (var chain in chains.Take(most))
+            foreach (var chain in chains)
             {
                 if (IntelStatement.TryParseBody(body, chain, kind, out var statement, out fault))
                 {

@@ -25,6 +25,9 @@ internal sealed record AgentSnapshot
     /// <summary>When it was reached.</summary>
     public required DateTimeOffset VerifiedAt { get; init; }
 
+    /// <summary>When it was reached or, by an agent before this one, read: of a clock that only goes on.</summary>
+    public required long Timestamp { get; init; }
+
     /// <summary>Why the devices are not ready, or why the latest verification did not replace the verdict; null where all is well.</summary>
     public GuestFault? Fault { get; init; }
 }
@@ -38,7 +41,7 @@ internal sealed class AgentState : IDisposable
     private const int LargestVerdict = 16 * 1024 * 1024;
 
     // What says nothing against the devices: it could not be asked.
-    private static readonly ImmutableHashSet<string> s_unreachable = ["gate.collateral.missing", "gate.bundle.missing"];
+    private static readonly ImmutableHashSet<string> s_unreachable = ["gate.collateral.missing", "gate.bundle.missing", DeviceVerification.Expired];
 
     private readonly GuestConfiguration _configuration;
     private readonly GuestSources _sources;
@@ -67,6 +70,7 @@ internal sealed class AgentState : IDisposable
             IsReady = verified,
             Verdict = verdict,
             VerifiedAt = verified ? File.GetLastWriteTimeUtc(paths.VerdictFile) : DateTimeOffset.UnixEpoch,
+            Timestamp = clock.GetTimestamp(),
             Fault = verified ? null : new GuestFault("agent.not-verified", $"the gate ended as {GateReport.WordOf(gate)}: no device is vouched for", $"read {paths.GateFile}"),
         };
     }
@@ -86,13 +90,14 @@ internal sealed class AgentState : IDisposable
 
     public long Failed => Interlocked.Read(ref _failed);
 
-    /// <summary>How old the verdict is.</summary>
-    public TimeSpan Age => _clock.GetUtcNow() - Snapshot.VerifiedAt;
+    /// <summary>How old the verdict is: by the clock, and at least what passed since it was reached here, whatever the host did to the clock.</summary>
+    public TimeSpan Age => AgeOf(Snapshot);
 
     /// <summary>Looks whether the devices are still there, which costs no signature. One that is gone takes the ready state with it.</summary>
     public void Look()
     {
-        if (!Verifies || !Snapshot.IsReady)
+        // A verification that runs looks itself, at its end: what it finds must not be overwritten.
+        if (!Verifies || !Snapshot.IsReady || !_one.Wait(TimeSpan.Zero))
         {
             return;
         }
@@ -105,9 +110,13 @@ internal sealed class AgentState : IDisposable
                 throw new GuestException("agent.ready.lost", "the driver's ready state is off: it was reset, or somebody switched it off", "ask for EnsureGpuReady, which verifies again", "off", "on");
             }
         }
-        catch (GuestException exception)
+        catch (Exception exception)
         {
-            Drop(exception.Fault);
+            Drop(FaultOf(exception));
+        }
+        finally
+        {
+            _one.Release();
         }
     }
 
@@ -125,10 +134,10 @@ internal sealed class AgentState : IDisposable
             await VerifyOneAsync(cancellation).ConfigureAwait(false);
             Interlocked.Increment(ref _passed);
         }
-        catch (GuestException exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             Interlocked.Increment(ref _failed);
-            Weigh(exception.Fault);
+            Weigh(FaultOf(exception));
         }
         finally
         {
@@ -157,7 +166,17 @@ internal sealed class AgentState : IDisposable
             _sources.Gpus.SetReady(true);
         }
 
-        Volatile.Write(ref _snapshot, Snapshot with { IsReady = true, Verdict = verified.Verdict.ToJson(), VerifiedAt = _clock.GetUtcNow(), Fault = null });
+        Volatile.Write(ref _snapshot, Snapshot with { IsReady = true, Verdict = verified.Verdict.ToJson(), VerifiedAt = _clock.GetUtcNow(), Timestamp = _clock.GetTimestamp(), Fault = null });
+    }
+
+    // A bug must not end the watch over the devices and leave them ready.
+    private static GuestFault FaultOf(Exception exception) =>
+        exception is GuestException guest ? guest.Fault : new GuestFault("agent.internal", $"{exception.GetType().Name}: {exception.Message}", "this is a bug, please report it");
+
+    private TimeSpan AgeOf(AgentSnapshot snapshot)
+    {
+        var (told, passed) = (_clock.GetUtcNow() - snapshot.VerifiedAt, _clock.GetElapsedTime(snapshot.Timestamp));
+        return told > passed ? told : passed;
     }
 
     private void Weigh(GuestFault fault)

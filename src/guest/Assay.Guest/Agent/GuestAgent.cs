@@ -17,6 +17,7 @@ namespace Assay.Guest.Agent;
 internal sealed class GuestAgent : IDisposable
 {
     private const int MostConnections = 32;
+    private const int MostRefusals = 8;
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LargestRest = 64 * 1024;
@@ -31,6 +32,7 @@ internal sealed class GuestAgent : IDisposable
     private readonly TimeProvider _clock;
     private readonly ReleaseKeys _keys = new();
     private readonly SemaphoreSlim _places = new(MostConnections, MostConnections);
+    private readonly SemaphoreSlim _refusals = new(MostRefusals, MostRefusals);
     private readonly SemaphoreSlim _evidence = new(1, 1);
     private long _requests;
     private long _refused;
@@ -45,6 +47,8 @@ internal sealed class GuestAgent : IDisposable
     public async Task RunAsync(Notification notification, CancellationToken cancellation)
     {
         using var listener = Listen();
+        // An agent before this one may have taken the ready state away: the driver knows, the gate's file does not.
+        _state.Look();
         notification.Ready("serving");
         var watching = WatchAsync(cancellation);
         try
@@ -52,13 +56,15 @@ internal sealed class GuestAgent : IDisposable
             while (true)
             {
                 var connection = await listener.AcceptAsync(cancellation).ConfigureAwait(false);
-                if (await _places.WaitAsync(TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false))
+                // Users who may not ask are refused in places of their own, and take none from those who may.
+                var peer = PeerCredentials.Of(connection) is { } told && told.MayAsk(_configuration.Agent) ? told : null;
+                var places = peer is null ? _refusals : _places;
+                if (places.Wait(TimeSpan.Zero, CancellationToken.None))
                 {
-                    _ = ServeAsync(connection, cancellation);
+                    _ = ServeAsync(connection, peer, places, cancellation);
                     continue;
                 }
 
-                // Whoever holds all places is not given more.
                 connection.Dispose();
             }
         }
@@ -74,6 +80,7 @@ internal sealed class GuestAgent : IDisposable
         _state.Dispose();
         _keys.Dispose();
         _places.Dispose();
+        _refusals.Dispose();
         _evidence.Dispose();
     }
 
@@ -98,20 +105,21 @@ internal sealed class GuestAgent : IDisposable
 
     private async Task WatchAsync(CancellationToken cancellation)
     {
-        var next = _clock.GetUtcNow() + _configuration.Agent.Reattest;
+        // By the clock, and by one that only goes on: whoever sets the clock back does not put a verification off.
+        var (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
         while (!cancellation.IsCancellationRequested)
         {
             await Task.Delay(s_look, _clock, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
             _state.Look();
-            if (_clock.GetUtcNow() >= next && !cancellation.IsCancellationRequested)
+            if ((_clock.GetUtcNow() >= next || _clock.GetElapsedTime(begun) >= _configuration.Agent.Reattest) && !cancellation.IsCancellationRequested)
             {
                 await _state.VerifyAsync(cancellation).ConfigureAwait(false);
-                next = _clock.GetUtcNow() + _configuration.Agent.Reattest;
+                (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
             }
         }
     }
 
-    private async Task ServeAsync(Socket connection, CancellationToken cancellation)
+    private async Task ServeAsync(Socket connection, PeerCredentials? peer, SemaphoreSlim places, CancellationToken cancellation)
     {
         using var closing = connection;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -119,7 +127,7 @@ internal sealed class GuestAgent : IDisposable
         try
         {
             Interlocked.Increment(ref _requests);
-            var answer = PeerCredentials.Of(connection) is { } peer && peer.MayAsk(_configuration.Agent)
+            var answer = peer is not null
                 ? await AnswerAsync(connection, peer, deadline.Token, cancellation).ConfigureAwait(false)
                 : Problem(403, "agent.peer", "this user may not ask the agent", "have the image's configuration name the user or a group of it");
             if (answer.Status != 200)
@@ -144,7 +152,7 @@ internal sealed class GuestAgent : IDisposable
         }
         finally
         {
-            _places.Release();
+            places.Release();
         }
     }
 

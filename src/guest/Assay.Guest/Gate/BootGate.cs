@@ -162,8 +162,6 @@ internal sealed class BootGate
 
         _verified = await _devices!.VerifyAsync(_binding!, _evidence, _cache, cancellation).ConfigureAwait(false);
         _report = _report with { Devices = [.. _verified.Verdict.Appraisal.Devices.Select(device => device.Device!.Identity.Id.ToString())] };
-        // The mode once more: evidence says nothing of DevTools, and it may have changed while the evidence was collected.
-        _devices.RequireMode();
         WriteState(_paths.VerdictFile, _verified.Verdict.ToJson());
     }
 

@@ -32,6 +32,9 @@ internal sealed record VerifiedDevices(Verdict Verdict, GateFacts Facts);
 /// </summary>
 internal sealed class DeviceVerification(GuestConfiguration configuration, GuestSources sources, TimeProvider clock)
 {
+    /// <summary>The fault of a bundle whose time is over. It says nothing against the devices.</summary>
+    public const string Expired = "gate.bundle.expired";
+
     private const int RandomSize = 32;
     private const string Nvidia = "driver or firmware of the GPU";
 
@@ -163,6 +166,9 @@ internal sealed class DeviceVerification(GuestConfiguration configuration, Guest
         var appraiser = new MachineAppraiser(source, cache) { Patience = configuration.Timeout, Time = clock };
         var verdict = await appraiser.AppraiseAsync(new MachineEvidence { Devices = evidence }, expected, cancellation: cancellation).ConfigureAwait(false);
         RequirePass(verdict);
+        // Once more: evidence says nothing of DevTools, and devices and mode may have changed while it was collected.
+        RequireCounts();
+        RequireMode();
         return new VerifiedDevices(verdict, new GateFacts
         {
             Nonce = binding.DeviceNonce(),
@@ -221,9 +227,9 @@ internal sealed class DeviceVerification(GuestConfiguration configuration, Guest
             return (bundle, new Digest(SHA384.HashData(file.Span)));
         }
 
-        // Only that its time is over is made good by a cache; whatever else is wrong with a bundle, somebody did.
-        return fault.Id is "bundle.current" && configuration.CollateralUrl is not null ? (null, null)
-            : throw new GuestException("gate.bundle.refused", $"{setting.Path}: {fault}", "bring another bundle, signed by a key of the image");
+        // A cache does not make good for it: with an old bundle, which the host chooses, nothing would bound what the cache answers (S-17).
+        throw fault.Id is "bundle.current" ? new GuestException(Expired, $"{setting.Path}: {fault}", "bring a newer bundle")
+            : new GuestException("gate.bundle.refused", $"{setting.Path}: {fault}", "bring another bundle, signed by a key of the image");
     }
 
     private static KeyBinding BindingOf(string nonce, byte[] jwk) =>

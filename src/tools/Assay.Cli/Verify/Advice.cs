@@ -115,7 +115,7 @@ internal static class Advice
     }
 
     private static string MissingOf(ProcessorResult cpu) =>
-        cpu.Tee is { Word: "snp" } && cpu.Missing.All(item => cpu.AddressesOf(item).IsEmpty)
+        cpu.Tee is { Word: "snp" } && cpu.Needed.IsEmpty
         ? $"Get {string.Join(", ", cpu.Missing)} from the host: a report of version 2 does not name its product, so nothing can be asked for. Put VCEK, ASK, ARK and the revocation list into a folder, given as --cpu-collateral (docs/operations/offline.md)."
         : cpu.Missing.All(item => cpu.WhyNotFetched(item) is not null)
         ? $"The service that was asked did not have {string.Join(", ", cpu.Missing)}, as Missing says: see to its address and the network, or put the answers into a folder, given as --cpu-collateral (docs/operations/offline.md)."

@@ -30,14 +30,15 @@ internal sealed class MissingPrinter(IAnsiConsole console, Action<string> line)
             line($"  cpu   {item}");
             var addresses = cpu!.AddressesOf(item);
             // Whoever asked somewhere learns what came of it; the manufacturer's address is then another way.
-            if (cpu.WhyNotFetched(item) is { } reason)
+            var reason = cpu.WhyNotFetched(item);
+            if (reason is not null)
             {
                 line($"        {char.ToUpperInvariant(reason[0])}{reason[1..]}");
             }
 
             if (!addresses.IsEmpty)
             {
-                line($"        {(cpu.WhyNotFetched(item) is null ? $"{cpu.FetchOption} fetches it, from" : "its address at the manufacturer:")} {string.Join(" and ", addresses)}");
+                line($"        {(reason is null ? $"{cpu.FetchOption} fetches it, from" : "its address at the manufacturer:")} {string.Join(" and ", addresses)}");
             }
         }
     }
