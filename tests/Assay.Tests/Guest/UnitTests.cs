@@ -5,6 +5,8 @@ namespace Assay.Tests.Guest;
 /// <summary>The units of the guest (S-28), and the check of an image's tree.</summary>
 public sealed class UnitTests
 {
+    private const string RootHash = "roothash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
     private static readonly string[] s_services = ["assay-gate.service", "assay-seal-boot.service", "assay-agent.service"];
 
     private static string Folder => Path.Combine(Repository.Root, "deploy", "systemd");
@@ -54,14 +56,29 @@ public sealed class UnitTests
         Assert.Matches("\nsha384 [0-9a-f]{96}$", ImageLint.Write(findings));
     }
 
+    [Fact]
+    public void A_command_line_that_is_not_there_answers_no_question_about_it()
+    {
+        using var tree = Tree.Hardened();
+        File.Delete(Path.Combine(tree.Root, "etc/kernel/cmdline"));
+
+        Assert.Equal(["image.root.verity", "image.command-line.closed", "image.command-line.wipes"], new ImageLint(tree.Root).Run().Where(finding => finding.WhyNot is not null).Select(finding => finding.Id));
+    }
+
     [Theory]
     [InlineData("usr/bin/bash", "", "image.no-shell")]
     [InlineData("usr/sbin/sshd", "", "image.no-remote-login")]
     [InlineData("etc/systemd/system/getty.target.wants/getty@tty1.service", "", "image.console.no-login")]
     [InlineData("etc/systemd/system/serial-getty@ttyS0.service", "", "image.console.no-login")]
     [InlineData("etc/kernel/cmdline", "root=/dev/vda2 init_on_alloc=1 init_on_free=1", "image.root.verity")]
-    [InlineData("etc/kernel/cmdline", "roothash=00 init_on_alloc=1 init_on_free=1 rd.break", "image.command-line.closed")]
-    [InlineData("etc/kernel/cmdline", "roothash=00", "image.command-line.wipes")]
+    [InlineData("etc/kernel/cmdline", RootHash + " init_on_alloc=1 init_on_free=1 rd.break", "image.command-line.closed")]
+    [InlineData("etc/kernel/cmdline", RootHash, "image.command-line.wipes")]
+    [InlineData("etc/kernel/cmdline", "roothash= init_on_alloc=1 init_on_free=1", "image.root.verity")]
+    [InlineData("etc/kernel/cmdline", RootHash + " init_on_alloc=1 init_on_free=1 rd.shell=1", "image.command-line.closed")]
+    [InlineData("etc/kernel/cmdline", RootHash + " init_on_alloc=1 init_on_free=1 systemd.debug_shell=ttyS0", "image.command-line.closed")]
+    [InlineData("etc/kernel/cmdline", RootHash + " init_on_alloc=1 init_on_free=1 init=/usr/bin/other", "image.command-line.closed")]
+    [InlineData("usr/local/bin/sh", "", "image.no-shell")]
+    [InlineData("usr/lib/systemd/system/docker.socket", "[Unit]\nRequires=assay-gate.service\nAfter=assay-gate.service\nBindsTo=assay-gate.service\n", "image.runtimes.wait")]
     [InlineData("etc/fstab", "/dev/vdb none swap sw 0 0\ntmpfs /tmp tmpfs rw 0 0\n", "image.no-swap")]
     [InlineData("etc/fstab", "", "image.tmp.volatile")]
     [InlineData("etc/sysctl.d/50-cores.conf", "kernel.core_pattern=core\n", "image.no-core-dumps")]
@@ -89,7 +106,7 @@ public sealed class UnitTests
             tree.Write("etc/systemd/system/multi-user.target.wants/assay-seal-boot.service", "");
             tree.Write("usr/lib/systemd/system/docker.service", "[Unit]\n");
             tree.Write("etc/systemd/system/docker.service.d/assay-workload.conf", File.ReadAllText(Path.Combine(Folder, "assay-workload.conf")));
-            tree.Write("etc/kernel/cmdline", "roothash=00 init_on_alloc=1 init_on_free=1\n");
+            tree.Write("etc/kernel/cmdline", RootHash + " init_on_alloc=1 init_on_free=1\n");
             tree.Write("etc/sysctl.d/50-cores.conf", "kernel.core_pattern=|/bin/false\n");
             tree.Write("etc/fstab", "tmpfs /tmp tmpfs rw 0 0\n");
             tree.Write("boot/config-6.17", "#\n# CONFIG_HOTPLUG_PCI is not set\n");

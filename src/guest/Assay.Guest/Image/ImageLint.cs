@@ -19,11 +19,12 @@ internal sealed class ImageLint
 {
     private const int LargestFile = 1024 * 1024;
 
-    private static readonly string[] s_shells = ["bin/bash", "bin/sh", "bin/dash", "bin/zsh", "bin/busybox", "usr/bin/bash", "usr/bin/sh", "usr/bin/dash", "usr/bin/zsh", "usr/bin/busybox"];
-    private static readonly string[] s_logins = ["usr/sbin/sshd", "usr/bin/sshd", "usr/sbin/dropbear", "usr/sbin/in.telnetd"];
+    private static readonly string[] s_programs = ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin"];
+    private static readonly string[] s_shells = ["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "toybox", "zsh"];
+    private static readonly string[] s_logins = ["dropbear", "in.telnetd", "sshd", "telnetd"];
     private static readonly string[] s_unitFolders = ["etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
-    private static readonly string[] s_runtimes = ["docker.service", "containerd.service", "kubelet.service", "crio.service", "podman.service"];
-    private static readonly string[] s_openings = ["systemd.debug_shell", "systemd.debug-shell", "rd.break", "rd.shell", "init=", "single", "emergency", "rescue", "systemd.unit="];
+    private static readonly string[] s_runtimes = ["docker.service", "docker.socket", "containerd.service", "kubelet.service", "crio.service", "podman.service", "podman.socket", "kata-agent.service"];
+    private static readonly string[] s_openings = ["1", "s", "S", "single", "emergency", "rescue", "init", "rdinit", "rd.break", "rd.shell", "systemd.debug_shell", "systemd.debug-shell", "systemd.mask", "systemd.run", "systemd.unit", "systemd.wants"];
 
     private static readonly string[] s_wiping = ["init_on_alloc=1", "init_on_free=1"];
     private static readonly string[] s_kernelSettings = ["etc/sysctl.d", "usr/lib/sysctl.d"];
@@ -45,10 +46,10 @@ internal sealed class ImageLint
             ("image.boundary.enabled", () => Enabled("assay-seal-boot.service") || OnDstack ? null : "nothing wants assay-seal-boot.service"),
             ("image.runtimes.wait", RuntimesWait),
             ("image.console.no-login", () => First(s_unitFolders.SelectMany(folder => Files($"{folder}/getty.target.wants", "*getty*").Concat(Files(folder, "serial-getty@*.service").Where(file => !file.EndsWith("serial-getty@.service", StringComparison.Ordinal))))) is { } found ? $"{found} offers a login on a console" : null),
-            ("image.no-remote-login", () => s_logins.FirstOrDefault(Exists) is { } found ? $"{found} lets somebody log in" : null),
-            ("image.no-shell", () => s_shells.FirstOrDefault(Exists) is { } found ? $"{found} is a shell" : null),
-            ("image.root.verity", () => _commandLine.Any(word => word.StartsWith("roothash=", StringComparison.Ordinal) || word.StartsWith("usrhash=", StringComparison.Ordinal)) ? null : "the kernel's command line (etc/kernel/cmdline) has no roothash= or usrhash="),
-            ("image.command-line.closed", () => _commandLine.FirstOrDefault(word => s_openings.Any(opening => word == opening || (opening.EndsWith('=') && word.StartsWith(opening, StringComparison.Ordinal)))) is { } found ? $"{found} on the kernel's command line opens a shell or another program" : null),
+            ("image.no-remote-login", () => Program(s_logins) is { } found ? $"{found} lets somebody log in" : null),
+            ("image.no-shell", () => Program(s_shells) is { } found ? $"{found} is a shell" : null),
+            ("image.root.verity", () => _commandLine.Any(IsRootHash) ? null : "the kernel's command line (etc/kernel/cmdline) has no roothash= or usrhash= with a digest"),
+            ("image.command-line.closed", () => _commandLine.Length == 0 ? "no kernel command line is in the image (etc/kernel/cmdline): what it opens cannot be told" : _commandLine.FirstOrDefault(Opens) is { } found ? $"{found} on the kernel's command line opens a shell or another program" : null),
             ("image.command-line.wipes", () => s_wiping.FirstOrDefault(word => !_commandLine.Contains(word)) is { } missing ? $"the kernel's command line lacks {missing}: freed memory keeps what was in it" : null),
             ("image.no-swap", Swap),
             ("image.no-core-dumps", CoreDumps),
@@ -93,16 +94,24 @@ internal sealed class ImageLint
         }
     }
 
+    // As root hashes are written: SHA-256 to SHA-512 in hexadecimal.
+    private static bool IsRootHash(string word) => word.Split('=', 2) is ["roothash" or "usrhash", { Length: 64 or 96 or 128 } digest] && digest.All(char.IsAsciiHexDigitLower);
+
+    private static bool Opens(string word) => word.Split('=', 2) is [var name, .. var value] && s_openings.Contains(name) && value is not ["0" or "no"];
+
+    private string? Program(string[] names) => s_programs.SelectMany(folder => names.Select(name => $"{folder}/{name}")).FirstOrDefault(Exists);
+
     private string? RuntimesWait()
     {
+        string[] gates = OnDstack ? ["assay-gate.service"] : ["assay-gate.service", "assay-seal-boot.service"];
         var there = s_runtimes.Where(unit => s_unitFolders.Any(folder => Exists($"{folder}/{unit}")));
-        return there.FirstOrDefault(unit => !s_unitFolders.SelectMany(folder => Files($"{folder}/{unit}.d", "*.conf").Append($"{folder}/{unit}")).Select(Text).Any(text => text is not null && Waits(text))) is { } loose
-            ? $"{loose} does not wait for the gate: install assay-workload.conf into {loose}.d" : null;
+        return there.FirstOrDefault(unit => !s_unitFolders.SelectMany(folder => Files($"{folder}/{unit}.d", "*.conf").Append($"{folder}/{unit}")).Select(Text).Any(text => text is not null && Waits(text, gates))) is { } loose
+            ? $"{loose} does not wait for {string.Join(" and ", gates)}: install {(OnDstack ? "assay-workload-dstack.conf" : "assay-workload.conf")} into {loose}.d" : null;
     }
 
-    private static bool Waits(string unit)
+    private static bool Waits(string unit, string[] gates)
     {
-        bool Names(string key) => unit.Split('\n').Any(line => line.StartsWith(key + "=", StringComparison.Ordinal) && line.Contains("assay-gate.service", StringComparison.Ordinal));
+        bool Names(string key) => gates.All(gate => unit.Split('\n').Any(line => line.StartsWith(key + "=", StringComparison.Ordinal) && line[(key.Length + 1)..].Split(' ').Contains(gate)));
         return Names("Requires") && Names("After") && Names("BindsTo");
     }
 
