@@ -215,7 +215,8 @@ public sealed class AgentTests
         using var stranger = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(setpriv.Program, [
             "--reuid=65534", "--regid=65534", "--clear-groups", python.Program, "-c",
             "import socket,sys,time\nheld=[]\nfor n in range(64):\n  s=socket.socket(socket.AF_UNIX)\n  s.connect(sys.argv[1])\n  held.append(s)\nprint('held',flush=True)\ntime.sleep(10**6)",
-            agent.Socket]) { RedirectStandardOutput = true })!;
+            agent.Socket])
+        { RedirectStandardOutput = true })!;
         try
         {
             Assert.Equal("held", await stranger.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
