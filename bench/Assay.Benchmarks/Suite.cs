@@ -31,6 +31,7 @@ internal static class Suite
         ("simulator", () => [Simulator()]),
         ("policies", RegoRows.All),
         ("process", WholeProcess.Rows),
+        ("guest", GuestRows.Rows),
     ];
 
     public static int Run(string[] arguments)

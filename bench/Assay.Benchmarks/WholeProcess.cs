@@ -53,7 +53,7 @@ internal static class WholeProcess
             whole / ((StartsAllowed * start) + (RawAllowed * bare)), 0, 1, "x bound");
     }
 
-    private static double Time(string program, string[] arguments)
+    internal static double Time(string program, string[] arguments)
     {
         var watch = Stopwatch.StartNew();
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
@@ -63,7 +63,7 @@ internal static class WholeProcess
         return process.ExitCode == 0 ? elapsed : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {output.Result}");
     }
 
-    private static string Root()
+    internal static string Root()
     {
         var folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Assay.slnx")))

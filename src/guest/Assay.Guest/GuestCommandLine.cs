@@ -89,8 +89,8 @@ internal static class GuestCommandLine
 
     private static int Seal(Place place)
     {
-        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured);
-        using var sources = place.Open(configuration);
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
         Boundary.Draw(place.Paths, configuration, sources, Notification.OfServiceManager);
         return Say("the boundary is drawn");
     }
@@ -106,8 +106,8 @@ internal static class GuestCommandLine
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured);
-        using var sources = place.Open(configuration);
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
         using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
         await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
         return Done;

@@ -110,6 +110,23 @@ public sealed class AgentTests
     }
 
     [Fact]
+    public async Task A_key_from_outside_needs_a_measured_permission_which_gives_the_gate_another_policy()
+    {
+        const string jwk = """{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}""";
+        await using var world = await GuestWorld.StartAsync();
+        var refused = world.Run("digest", world.At("/usr/lib/assay/guest.json")).Output;
+        world.Configure(("agent", "{\"dangerouslyAllowForeignKey\":true}"));
+        Assert.NotEqual(refused, world.Run("digest", world.At("/usr/lib/assay/guest.json")).Output);
+        using var agent = await RunningAgent.StartVerifiedAsync(world);
+
+        var answer = await agent.JsonAsync("GetEvidence", $$"""{"challenge":"c","jwk":{{jwk}}}""");
+
+        Assert.Equal(jwk, answer.GetProperty("key").GetRawText());
+        await agent.JsonAsync("GetEvidence", $$"""{"challenge":"c","jwk":{{jwk}},"key":"release"}""", 400);
+        await agent.JsonAsync("GetEvidence", """{"challenge":"c","jwk":"text"}""", 400);
+    }
+
+    [Fact]
     public async Task Many_at_once_each_get_evidence_for_their_own_challenge()
     {
         await using var world = await GuestWorld.StartAsync();

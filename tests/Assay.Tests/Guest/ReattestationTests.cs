@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Assay.Collateral.Http;
 using Assay.Guest;
 using Assay.Guest.Agent;
@@ -12,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Assay.Tests.Guest;
 
 /// <summary>The agent verifies again: what speaks against a device takes the ready state at once, and what could not be asked only after a measured time.</summary>
-public sealed partial class ReattestationTests
+public sealed class ReattestationTests
 {
     [Fact]
     public async Task Collateral_that_cannot_be_had_keeps_the_ready_state_until_its_measured_age()
@@ -116,22 +115,11 @@ public sealed partial class ReattestationTests
         Assert.Equal(["gpu-policy", "gpu-attestation"], world.Events());
     }
 
-    [Fact]
-    public void Every_fault_of_the_guest_stands_in_its_reference()
-    {
-        var document = File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "guest.md"));
-        var sources = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "guest", "Assay.Guest"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/Simulated/", StringComparison.Ordinal));
-        var ids = sources.SelectMany(file => Id().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Distinct().ToArray();
-
-        Assert.InRange(ids.Length, 40, 200);
-        Assert.DoesNotContain(ids, id => !document.Contains($"`{id}`", StringComparison.Ordinal));
-    }
-
     private static AgentState StateOf(GuestWorld world, string url, TimeProvider clock) =>
         new(ConfigurationOf(world, url), new HardwareInProcess(world.Hardware).Sources, new GuestPaths(world.Root), clock);
 
     private static GuestConfiguration ConfigurationOf(GuestWorld world, string url) =>
-        GuestConfigurationReader.Read(new GuestPaths(world.Root), MeasuredPlace.Anywhere) with { CollateralUrl = ServiceAddress.TryParse(url, out var address, out var fault) ? address : throw new InvalidOperationException($"{fault}") };
+        GuestConfigurationReader.Read(new GuestPaths(world.Root).Configuration, new GuestPaths(world.Root), MeasuredPlace.Anywhere) with { CollateralUrl = ServiceAddress.TryParse(url, out var address, out var fault) ? address : throw new InvalidOperationException($"{fault}") };
 
     private sealed class MovedClock : TimeProvider
     {
@@ -144,7 +132,4 @@ public sealed partial class ReattestationTests
 
         public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Ahead;
     }
-
-    [GeneratedRegex("\"((?:gate|seal|agent|ctl|record|lint|guest)\\.[a-z][a-z.-]*[a-z])\"")]
-    private static partial Regex Id();
 }

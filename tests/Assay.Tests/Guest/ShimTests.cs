@@ -152,6 +152,40 @@ public sealed class ShimTests
         Assert.Equal(expected, exception.Fault.Id);
     }
 
+    // The numbers that the kernel's macros make of the sizes of its structures (linux/sev-guest.h, linux/tdx-guest.h; the second is younger than some systems' headers).
+    [Fact]
+    public void The_requests_to_the_kernels_devices_have_the_numbers_of_its_headers()
+    {
+        var folder = Directory.CreateTempSubdirectory("assay-ioctl-").FullName;
+        try
+        {
+            var (source, program) = (Path.Combine(folder, "numbers.c"), Path.Combine(folder, "numbers"));
+            File.WriteAllText(source, """
+                #include <stdio.h>
+                #include <sys/ioctl.h>
+                #include <linux/sev-guest.h>
+                struct report_request { unsigned char data[64]; unsigned char report[1024]; };
+                int main(void) { printf("%lx %lx %zu", (unsigned long)SNP_GET_REPORT, (unsigned long)_IOWR('T', 1, struct report_request), sizeof(struct snp_guest_request_ioctl)); return 0; }
+                """);
+            var compiled = Peer.Require("gcc").Run(["-O1", "-o", program, source]);
+            Assert.True(compiled.Accepted, compiled.Output);
+            using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program) { RedirectStandardOutput = true })!;
+
+            var printed = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+
+            Assert.Equal($"{TsmReports.SevGuest.GetReport:x} {TdxGuestDevice.GetReport:x} 32", printed);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Without_the_TDX_device_its_absence_is_the_fault() =>
+        Assert.Equal("source.tsm.absent", Assert.Throws<GuestException>(() => TdxGuestDevice.Report(new byte[64], "/nonexistent/tdx_guest")).Fault.Id);
+
     private sealed class Shim : IDisposable
     {
         private Shim(string library, string source, string[] flags)

@@ -20,6 +20,7 @@ internal sealed class GuestAgent : IDisposable
     private const int MostRefusals = 8;
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
+    private const int LongestKey = 4096;
     private const int LargestRest = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
@@ -213,21 +214,23 @@ internal sealed class GuestAgent : IDisposable
 
     private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
     {
+        const string expected = "{\"challenge\":TEXT,\"key\":NAME} is expected";
         var root = StrictNode.Parse(body);
-        if (root.Has("jwk"))
+        var foreign = root.Has("jwk");
+        if (foreign && !_configuration.Agent.DangerouslyAllowForeignKey)
         {
-            return Problem(400, "agent.foreign-key", "a key from outside is not vouched for: whoever has it need not be in this VM (S-3)", "give the name of a key, which the agent makes");
+            return Problem(400, "agent.foreign-key", "the agent does not vouch for a key from outside: its holder need not be in this VM (S-3)", "give the name of a key, which the agent makes");
         }
 
-        var (challenge, name) = (root.Text("challenge", LongestChallenge), root.Text("key"));
+        var (challenge, jwk, name) = (root.Text("challenge", LongestChallenge), root.Raw("jwk", LongestKey), foreign ? "" : root.Text("key"));
         if (root.Close() is { } fault)
         {
-            return Problem(400, "agent.request", fault, "{\"challenge\":TEXT,\"key\":NAME} is expected");
+            return Problem(400, "agent.request", fault, expected);
         }
 
-        if (!KeyBinding.TryCreate(challenge, _keys.PublicKey(peer.User, name), out var binding, out var wrong))
+        if (!KeyBinding.TryCreate(challenge, jwk ?? _keys.PublicKey(peer.User, name), out var binding, out var wrong))
         {
-            return Problem(400, "agent.request", $"{wrong}", "{\"challenge\":TEXT,\"key\":NAME} is expected");
+            return Problem(400, "agent.request", $"{wrong}", expected);
         }
 
         await _evidence.WaitAsync(cancellation).ConfigureAwait(false);

@@ -62,6 +62,9 @@ internal sealed record AgentSetting
 
     /// <summary>How long the ready state stays while collateral cannot be had.</summary>
     public required TimeSpan MaximumCollateralAge { get; init; }
+
+    /// <summary>Whether evidence is made over keys that a caller brings along, who may be anywhere (S-3).</summary>
+    public bool DangerouslyAllowForeignKey { get; init; }
 }
 
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>
@@ -110,5 +113,6 @@ internal sealed record GuestConfiguration
         BundleSigner = Bundle?.Signer,
         MinimumBundleSequence = Bundle?.MinimumSequence ?? 0,
         DangerouslyAcceptSimulated = dangerouslyAcceptSimulated,
+        DangerouslyAllowForeignKey = Agent.DangerouslyAllowForeignKey,
     };
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
+using Assay.Guest.Sources;
 using Assay.Trust.Jose;
 using Assay.Wire;
 
@@ -35,15 +36,35 @@ internal static class GuestConfigurationReader
         Agent = new AgentSetting { Users = [], Groups = [], Reattest = TimeSpan.MaxValue, MaximumCollateralAge = TimeSpan.Zero },
     };
 
-    /// <summary>Reads it from its one place.</summary>
+    /// <summary>Reads it from its one place, or the document that this place names and the launch of this VM committed to.</summary>
     /// <exception cref="GuestException">It is missing, malformed, or not measured.</exception>
-    public static GuestConfiguration Read(GuestPaths paths, MeasuredPlace place) => Read(paths.Configuration, paths, place);
-
-    /// <summary>Reads a configuration of any place, for instance while an image is built.</summary>
-    public static GuestConfiguration Read(string path, GuestPaths paths, MeasuredPlace place)
+    public static GuestConfiguration Read(GuestPaths paths, MeasuredPlace place, ICpuSource cpu)
     {
+        var path = paths.Configuration;
         var json = ReadMeasured(path, "gate.config.missing", place);
         var root = StrictNode.Parse(json);
+        if (!root.Has("document"))
+        {
+            return Parse(json, path, paths, place);
+        }
+
+        root.Number("version", 1, 1);
+        var name = root.Text("document");
+        root.Require(Path.IsPathRooted(name), "document", "an absolute path is expected");
+        var document = root.Close() is { } fault ? throw new GuestException("gate.config.malformed", $"{path}: {fault}", Cure) : paths.Under(name);
+        var committed = BoundedFile.TryRead(document, LargestFile, out var bytes, out var whyNot) ? bytes
+            : throw new GuestException("gate.document.missing", whyNot, "give the VM the document whose digest it is launched with");
+        LaunchDocument.Require(document, committed.Span, cpu);
+        return Parse(committed, document, paths, place);
+    }
+
+    /// <summary>Reads a configuration of any place, for instance while an image is built.</summary>
+    public static GuestConfiguration Read(string path, GuestPaths paths, MeasuredPlace place) => Parse(ReadMeasured(path, "gate.config.missing", place), path, paths, place);
+
+    private static GuestConfiguration Parse(ReadOnlyMemory<byte> json, string path, GuestPaths paths, MeasuredPlace place)
+    {
+        var root = StrictNode.Parse(json);
+        root.Require(!root.Has("document"), "document", "it is read at boot alone, and names no further document; digest takes the document itself, and lint cannot see what a launch states");
         root.Number("version", 1, 1);
         var task = root.Word("gate", "verify", "expect-none", "dangerously-skip") switch
         {
@@ -154,6 +175,7 @@ internal static class GuestConfigurationReader
             Groups = agent?.Has("groups") is true ? agent.Numbers("groups", MostPeers) : [],
             Reattest = TimeSpan.FromSeconds(agent?.NumberOr("reattestSeconds", 60, 7 * 86400, 3600) ?? 3600),
             MaximumCollateralAge = TimeSpan.FromSeconds(agent?.NumberOr("maximumCollateralAgeSeconds", 60, 30 * 86400, 86400) ?? 86400),
+            DangerouslyAllowForeignKey = agent?.Flag("dangerouslyAllowForeignKey") ?? false,
         };
     }
 

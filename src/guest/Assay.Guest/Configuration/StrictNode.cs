@@ -95,6 +95,22 @@ internal sealed class StrictNode
 
     public long NumberOr(string name, long least, long most, long otherwise) => Has(name) ? Number(name, least, most) : otherwise;
 
+    public bool Flag(string name)
+    {
+        var member = Member(name);
+        Require(member.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.Undefined, name, "true or false is expected");
+        return member.ValueKind is JsonValueKind.True;
+    }
+
+    /// <summary>An object as it was received, byte for byte; null where there is none.</summary>
+    public byte[]? Raw(string name, int longest)
+    {
+        var member = Member(name);
+        var bytes = member.ValueKind is JsonValueKind.Object ? System.Text.Encoding.UTF8.GetBytes(member.GetRawText()) : null;
+        Require(bytes is null ? !Has(name) : bytes.Length <= longest, name, $"an object of at most {longest} bytes is expected");
+        return bytes;
+    }
+
     public byte[] Hex(string name, int size)
     {
         var text = Text(name, 2 * size);

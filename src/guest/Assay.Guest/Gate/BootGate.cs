@@ -96,6 +96,9 @@ internal sealed class BootGate
         return _report;
     }
 
+    /// <summary>What this gate verified.</summary>
+    internal VerifierCache Cache => _cache;
+
     private bool Verifies => _configuration!.Task is GateTask.Verify;
 
     private static Func<CancellationToken, Task> Now(Action step) => _ =>
@@ -106,8 +109,9 @@ internal sealed class BootGate
 
     private void ReadConfiguration()
     {
-        _configuration = GuestConfigurationReader.Read(_paths, _place);
-        _sources = _open(_configuration);
+        // A document that the launch committed to is asked of the processor, so the hardware is open before it is configured.
+        _sources = _open(GuestConfigurationReader.Empty);
+        _configuration = GuestConfigurationReader.Read(_paths, _place, _sources.Cpu);
         _register = _sources.Register(_configuration.Pcr);
         _devices = new DeviceVerification(_configuration, _sources, _clock);
         _sources.Announce("configuration");

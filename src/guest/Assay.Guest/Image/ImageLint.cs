@@ -74,7 +74,7 @@ internal sealed class ImageLint
     {
         try
         {
-            return GuestConfigurationReader.Read(new GuestPaths(_root), MeasuredPlace.Anywhere);
+            return GuestConfigurationReader.Read(new GuestPaths(_root).Configuration, new GuestPaths(_root), MeasuredPlace.Anywhere);
         }
         catch (GuestException)
         {
@@ -86,7 +86,7 @@ internal sealed class ImageLint
     {
         try
         {
-            return GuestConfigurationReader.Read(new GuestPaths(_root), MeasuredPlace.Anywhere).Task is GateTask.DangerouslySkip ? "the gate skips every check (dangerously-skip)" : null;
+            return GuestConfigurationReader.Read(new GuestPaths(_root).Configuration, new GuestPaths(_root), MeasuredPlace.Anywhere).Task is GateTask.DangerouslySkip ? "the gate skips every check (dangerously-skip)" : null;
         }
         catch (GuestException exception)
         {

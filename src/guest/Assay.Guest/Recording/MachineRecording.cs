@@ -40,6 +40,7 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
         Try("NSCQ: TNVL modes", () => Save("nscq-modes.txt", Encoding.UTF8.GetBytes($"{string.Join(' ', sources.Switches.Modes())}\n")));
         evidence = evidence.AddRange(Devices("NSCQ: reports and chains", () => sources.Switches.Collect(s_nonce), "switch"));
         Try("TSM: report of the processor", () => sources.Cpu.Report([.. s_nonce.Bytes, .. new byte[32]]) is var report ? Save($"{report.Tee}.bin", report.Bytes) : "");
+        Try("TDREPORT of /dev/tdx_guest", () => Save("tdreport.bin", TdxGuestDevice.Report([.. s_nonce.Bytes, .. new byte[32]])));
         Try("firmware's event log (CCEL)", () => sources.Cpu.FirmwareLog() is { Length: > 0 } log ? Save("ccel.bin", log) : throw new GuestException("record.absent", "there is none", "only TDX guests have one"));
         Try("measured register", () => Save("rtmr3.txt", Encoding.UTF8.GetBytes($"{sources.Register(null).Read()}\n")));
         Try("TPM's event log", () => BoundedFile.TryRead("/sys/kernel/security/tpm0/binary_bios_measurements", LargestLog, out var log, out var whyNot) ? Save("tpm-log.bin", log.ToArray()) : throw new GuestException("record.absent", whyNot, "only guests with a TPM have one"));

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Collateral.Files;
-using Microsoft.Win32.SafeHandles;
 
 namespace Assay.Guest.Sources;
 
@@ -99,9 +98,9 @@ internal sealed class TsmReports(string configfs = "/sys/kernel/config/tsm/repor
     private static GuestException Failed(string reason) => new("source.tsm.failed", reason, "run as root, and see the kernel's messages about tsm");
 
     /// <summary>SNP_GET_REPORT of <c>/dev/sev-guest</c> (linux/sev-guest.h): 96 bytes in, 4000 out, the report at offset 32.</summary>
-    private static unsafe class SevGuest
+    internal static unsafe class SevGuest
     {
-        private const nuint GetReport = 0xC0205300;
+        public const nuint GetReport = 0xC0205300;
         private const int RequestSize = 96;
         private const int ResponseSize = 4000;
         private const int ReportOffset = 32;
@@ -109,14 +108,14 @@ internal sealed class TsmReports(string configfs = "/sys/kernel/config/tsm/repor
 
         public static byte[] Report(string path, ReadOnlySpan<byte> data)
         {
-            using var device = OpenDevice(path);
+            using var device = DeviceFile.Open(path, Failed);
             var (request, response) = (new byte[RequestSize], new byte[ResponseSize]);
             data.CopyTo(request);
             fixed (byte* requested = request, answered = response)
             {
                 // msg_version (one byte, padded to eight), two addresses, exitinfo2.
                 var call = stackalloc ulong[4] { 1, (ulong)requested, (ulong)answered, 0 };
-                if (NativeMethods.Control((int)device.DangerousGetHandle(), GetReport, call) != 0)
+                if (DeviceFile.Control(device, GetReport, call) != 0)
                 {
                     throw Failed(string.Create(CultureInfo.InvariantCulture, $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastSystemError())}, firmware error {call[3]:x}"));
                 }
@@ -125,25 +124,6 @@ internal sealed class TsmReports(string configfs = "/sys/kernel/config/tsm/repor
             var (status, size) = (BinaryPrimitives.ReadUInt32LittleEndian(response), BinaryPrimitives.ReadUInt32LittleEndian(response.AsSpan(4)));
             return status == 0 && size == ReportSize ? response[ReportOffset..(ReportOffset + ReportSize)]
                 : throw Failed(string.Create(CultureInfo.InvariantCulture, $"{path}: status {status}, {size} bytes"));
-        }
-
-        private static SafeFileHandle OpenDevice(string path)
-        {
-            try
-            {
-                return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                throw Failed($"{path}: {exception.Message}");
-            }
-        }
-
-        private static class NativeMethods
-        {
-            [DllImport("libc", EntryPoint = "ioctl")]
-            [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-            public static extern int Control(int descriptor, nuint request, void* argument);
         }
     }
 }

@@ -6,8 +6,6 @@ namespace Assay.Cli.Explain;
 /// <summary><c>assay explain</c>: cause and cure of a finding, a weakening or an error, from the documents that are compiled in. It asks nobody.</summary>
 internal static class ExplainCommand
 {
-    private static readonly string[] s_ofTheGuest = ["agent.", "ctl.", "gate.", "guest.", "image.", "lint.", "record.", "seal.", "source."];
-
     public static DescribedCommand Create()
     {
         var id = new Argument<string?>("id") { Description = "a finding's id, a weakening's name or an error's code; without one, all are listed", HelpName = "ID", Arity = ArgumentArity.ZeroOrOne };
@@ -45,12 +43,6 @@ internal static class ExplainCommand
         if (id.StartsWith("rego_", StringComparison.Ordinal) || id.StartsWith("eval_", StringComparison.Ordinal))
         {
             Output.Error("cli.finding", $"{id} is the code of an error of a policy: its message says what is wrong and where. docs/reference/rego.md describes the codes of policies");
-            return ExitCode.Unusable;
-        }
-
-        if (s_ofTheGuest.Any(start => id.StartsWith(start, StringComparison.Ordinal)))
-        {
-            Output.Error("cli.finding", $"{id} is an id of assay-guest: its message has the cause and the cure. docs/reference/guest.md lists the ids");
             return ExitCode.Unusable;
         }
 

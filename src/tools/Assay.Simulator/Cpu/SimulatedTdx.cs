@@ -99,7 +99,7 @@ public sealed partial class SimulatedTdx
         byte[] body =
         [
             .. _draft.TeeTcbSvn, .. SHA384.HashData("simulated TDX module"u8), .. _draft.MrSignerSeam, .. U64(_draft.SeamAttributes),
-            .. U64(_draft.TdAttributes), .. U64(_draft.Xfam), .. _draft.MrTd, .. new byte[48], .. new byte[48], .. new byte[48],
+            .. U64(_draft.TdAttributes), .. U64(_draft.Xfam), .. _draft.MrTd, .. _draft.MrConfigId, .. new byte[48], .. new byte[48],
             .. _draft.Rtmr.SelectMany(register => register), .. _draft.ReportData,
             .. _draft.Is15 ? [.. _draft.TeeTcbSvn, .. _draft.MrServiceTd] : Array.Empty<byte>(),
         ];

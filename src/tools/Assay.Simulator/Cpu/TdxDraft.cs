@@ -15,6 +15,9 @@ internal sealed record TdxDraft
     public required ulong TdAttributes { get; init; }
     public ulong Xfam { get; init; } = 0x602E7;
     public required byte[] MrTd { get; init; }
+
+    /// <summary>What the host stated at launch.</summary>
+    public required byte[] MrConfigId { get; init; }
     public required byte[][] Rtmr { get; init; }
     public byte[] ReportData { get; init; } = new byte[64];
     public byte[] MrServiceTd { get; init; } = new byte[48];
@@ -40,6 +43,7 @@ internal sealed record TdxDraft
             Fault = fault,
             TdAttributes = guest.Attributes,
             MrTd = guest.MrTd.ToArray(),
+            MrConfigId = guest.MrConfigId.ToArray(),
             Rtmr = [.. guest.Rtmr.Select(register => register.ToArray())],
         };
         return fault switch

@@ -25,6 +25,9 @@ public sealed record TdxGuest
     /// <summary>MRTD, 48 bytes.</summary>
     public ReadOnlyMemory<byte> MrTd { get; init; } = SHA384.HashData("simulated firmware"u8);
 
+    /// <summary>MRCONFIGID, 48 bytes: what the host stated at launch.</summary>
+    public ReadOnlyMemory<byte> MrConfigId { get; init; } = new byte[RegisterSize];
+
     /// <summary>ATTRIBUTES of the TD.</summary>
     public ulong Attributes { get; init; } = SeptVeDisable;
 

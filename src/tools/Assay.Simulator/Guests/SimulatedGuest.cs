@@ -43,6 +43,9 @@ public sealed class SimulatedGuest : IDisposable
     /// <summary>What goes wrong from now on.</summary>
     public GuestFault Fault { get; set; }
 
+    /// <summary>MRCONFIGID, which the host chose at launch: 48 bytes.</summary>
+    public ReadOnlyMemory<byte> MrConfigId { get; set; } = new byte[RegisterSize];
+
     /// <summary>A GPU that is there no longer, as after a hot-unplug; −1 for none.</summary>
     public int Unplugged { get; set; } = -1;
 
@@ -283,7 +286,7 @@ public sealed class SimulatedGuest : IDisposable
     {
         var data = Convert.FromHexString(request.GetProperty("data").GetString()!);
         var answered = Fault is GuestFault.OtherReport ? new byte[ReportDataSize] : data;
-        var made = SimulatedTdx.Create(_intel, 5, is15: true, answered, rtmr: [.. FirmwareRegisters, _register]);
+        var made = SimulatedTdx.Create(_intel, 5, is15: true, answered, rtmr: [.. FirmwareRegisters, _register], guest: new TdxGuest { MrConfigId = MrConfigId });
         _collateral = made.Collateral;
         writer.WriteString("report", Convert.ToBase64String(made.Quote));
         writer.WriteString("tee", "tdx");

@@ -33,7 +33,11 @@ public sealed partial class ExplainTests
     /// <summary>The codes of the command's errors, as its source has them: each is the first argument of what reports it.</summary>
     private static IEnumerable<string> ErrorCodes => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli")).SelectMany(file => Code().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes);
+    /// <summary>The ids of the guest's faults, as its source has them. Those of its sources are composed of a library's name and a word.</summary>
+    private static IEnumerable<string> OfTheGuest => SourceFiles.Of(Path.Combine(Repository.Root, "src", "guest", "Assay.Guest")).SelectMany(file => GuestFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))
+        .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -92,6 +96,7 @@ public sealed partial class ExplainTests
         Assert.Contains("did you mean", assay.Says(2, "explain", "nonce.match"));
         Assert.All(["rego_parse_error", "eval_budget_error"], id => Assert.Contains("its message says what is wrong", assay.Says(2, "explain", id)));
         Assert.Contains("An unset variable gives an empty name", assay.Says(0, "explain", "cli.file"));
+        Assert.Contains("DevTools mode", assay.Says(0, "explain", "gate.cc.devtools"));
         Assert.Contains("--require-binding boot-event", assay.Says(0, "explain", "gpu-binding-evidence-hash"));
         Assert.Contains("did you mean gpu-binding-none", assay.Says(2, "explain", "gpu-binding-nome"));
         Assert.Contains("see docs/troubleshooting/weakenings.md", assay.Says(0, "explain", "cli.weakened"));
@@ -154,6 +159,9 @@ public sealed partial class ExplainTests
     }
 
     // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
+    [GeneratedRegex("\"((?:gate|seal|agent|ctl|record|lint|guest)\\.[a-z][a-z.-]*[a-z])[\":]")]
+    private static partial Regex GuestFault();
+
     [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
     private static partial Regex Code();
 
