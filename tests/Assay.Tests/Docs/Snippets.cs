@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
+using Assay.Client.Guest;
 using Assay.Collateral;
 using Assay.Collateral.Files;
 using Assay.Endorsements;
@@ -51,6 +52,20 @@ public class Snippets
         var verdict = DefaultPolicy.Decide(result);
         #endregion
         return verdict;
+    }
+
+    [Fact]
+    public async Task Without_an_agent_the_snippet_throws_its_fault() =>
+        Assert.Equal("ctl.agent", (await Assert.ThrowsAsync<AgentException>(() => AskAgentAsync("c"))).Id);
+
+    private static async Task<ReadOnlyMemory<byte>> AskAgentAsync(string challenge)
+    {
+        #region AskAgent
+        using var agent = new GuestAgentClient();
+        await agent.EnsureGpuReadyAsync();
+        var evidence = await agent.GetEvidenceAsync(challenge, key: "release");
+        #endregion
+        return evidence;
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal static unsafe class DeviceFile
     }
 
     /// <summary>One request. Not 0 is an error, whose number <see cref="Marshal.GetLastSystemError"/> has.</summary>
-    public static int Control(SafeFileHandle device, nuint request, void* argument) => NativeMethods.Control((int)device.DangerousGetHandle(), request, argument);
+    public static int Control(SafeFileHandle device, uint request, void* argument) => NativeMethods.Control((int)device.DangerousGetHandle(), request, argument);
 
     private static class NativeMethods
     {

@@ -9,7 +9,7 @@ namespace Assay.Guest.Sources;
 internal static unsafe class TdxGuestDevice
 {
     /// <summary>The request's number.</summary>
-    public const nuint GetReport = 0xC4405401;
+    public const uint GetReport = 0xC4405401;
 
     private const int DataSize = 64;
     private const int ReportSize = 1024;

@@ -100,7 +100,7 @@ internal sealed class TsmReports(string configfs = "/sys/kernel/config/tsm/repor
     /// <summary>SNP_GET_REPORT of <c>/dev/sev-guest</c> (linux/sev-guest.h): 96 bytes in, 4000 out, the report at offset 32.</summary>
     internal static unsafe class SevGuest
     {
-        public const nuint GetReport = 0xC0205300;
+        public const uint GetReport = 0xC0205300;
         private const int RequestSize = 96;
         private const int ResponseSize = 4000;
         private const int ReportOffset = 32;

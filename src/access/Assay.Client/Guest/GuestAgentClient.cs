@@ -1,0 +1,162 @@
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Assay.Client.Guest;
+
+/// <summary>
+/// Asks the guest agent of this VM on its unix socket (docs/reference/guest.md). The agent is inside the same measured VM: its word is that of the
+/// VM itself. A relying party elsewhere asks for evidence and judges it.
+/// </summary>
+public sealed class GuestAgentClient : IDisposable
+{
+    /// <summary>Where the agent listens.</summary>
+    public const string DefaultSocket = "/run/assay/agent.sock";
+
+    // Evidence of the largest machine has some megabytes.
+    private const int LargestAnswer = 32 * 1024 * 1024;
+    private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+
+    private readonly string _socket;
+    private readonly HttpClient _http;
+
+    /// <param name="socket">Path of the agent's socket.</param>
+    /// <param name="timeout">For one call; null: a minute. <c>EnsureGpuReady</c> may verify, which takes as long as collateral takes to come.</param>
+    public GuestAgentClient(string socket = DefaultSocket, TimeSpan? timeout = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(socket);
+        _socket = socket;
+        var handler = new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation), UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
+        _http = new HttpClient(handler) { BaseAddress = new Uri("http://agent/"), Timeout = timeout ?? TimeSpan.FromMinutes(1), MaxResponseContentBufferSize = LargestAnswer };
+    }
+
+    /// <summary>What the agent says of the devices now. It verifies nothing for it.</summary>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public async Task<AgentStatus> GetHealthAsync(CancellationToken cancellation = default) => Status(await AskAsync("Health", null, cancellation).ConfigureAwait(false));
+
+    /// <summary>The same, with the latest verdict that passed.</summary>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public async Task<GpuAttestation> GetGpuAttestationAsync(CancellationToken cancellation = default)
+    {
+        var answer = await AskAsync("GetGpuAttestation", null, cancellation).ConfigureAwait(false);
+        return Read(answer, root => new GpuAttestation(Status(root), root.GetProperty("verdict") is { ValueKind: JsonValueKind.Object } verdict ? Encoding.UTF8.GetBytes(verdict.GetRawText()) : default(ReadOnlyMemory<byte>)));
+    }
+
+    /// <summary>Returns where the devices are ready, which the agent verifies again where they are not.</summary>
+    /// <exception cref="AgentException">They are not ready: <see cref="AgentException.Id"/> says why. Or the agent could not be asked.</exception>
+    public async Task<AgentStatus> EnsureGpuReadyAsync(CancellationToken cancellation = default) => Status(await AskAsync("EnsureGpuReady", null, cancellation).ConfigureAwait(false));
+
+    /// <summary>Everything that this VM can show for a challenge, bound to a release key: the JSON that <c>assay verify --evidence</c> and <c>MachineEvidence.TryParse</c> read.</summary>
+    /// <param name="challenge">Of the relying party, 1 to 256 printable characters.</param>
+    /// <param name="key">Name of a release key: 1 to 32 small letters, digits and hyphens. The agent makes it when it is first named (S-23a).</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public Task<ReadOnlyMemory<byte>> GetEvidenceAsync(string challenge, string key, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(challenge);
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        return AskAsync("GetEvidence", [("challenge", challenge), ("key", key)], cancellation);
+    }
+
+    /// <summary>A token of the image's attestation service. No service can be configured in this version: the agent answers <c>agent.no-service</c>.</summary>
+    /// <param name="audience">Who will read it.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public async Task<string> GetTokenAsync(string audience, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(audience);
+        return Read(await AskAsync("GetToken", [("audience", audience)], cancellation).ConfigureAwait(false), root => root.GetProperty("token").GetString()!);
+    }
+
+    /// <summary>Metrics in Prometheus' text format.</summary>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public async Task<string> GetMetricsAsync(CancellationToken cancellation = default) => Encoding.UTF8.GetString((await AskAsync("Metrics", null, cancellation).ConfigureAwait(false)).Span);
+
+    /// <summary>Closes what is open.</summary>
+    public void Dispose() => _http.Dispose();
+
+    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ReadOnlyMemory<byte>> AskAsync(string method, (string Name, string Value)[]? members, CancellationToken cancellation)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, method) { Content = new ByteArrayContent(members is null ? [] : Body(members)) };
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            using var answer = await _http.SendAsync(request, cancellation).ConfigureAwait(false);
+            var body = await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+            return answer.IsSuccessStatusCode ? body : throw Problem((int)answer.StatusCode, body);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            throw new AgentException("ctl.agent", $"{_socket}: {exception.Message}", "start assay-agent.service, and read its messages in the journal", inner: exception);
+        }
+    }
+
+    private static byte[] Body((string Name, string Value)[] members)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            foreach (var (name, value) in members)
+            {
+                writer.WriteString(name, value);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+
+    // RFC 9457: the type ends with the fault's id, the title is its reason, the detail its cure.
+    private static AgentException Problem(int status, byte[] body) => Read(body, root => new AgentException(
+        root.GetProperty("type").GetString()!.Split(':')[^1], root.GetProperty("title").GetString()!, root.GetProperty("detail").GetString()!, status));
+
+    private static AgentStatus Status(ReadOnlyMemory<byte> body) => Read(body, Status);
+
+    private static AgentStatus Status(JsonElement root) => new()
+    {
+        Gate = root.GetProperty("gate").GetString() switch
+        {
+            "failed" => GateOutcome.Failed,
+            "verified" => GateOutcome.Verified,
+            "no-device" => GateOutcome.NoDevice,
+            "skipped" => GateOutcome.Skipped,
+            _ => GateOutcome.Unfinished,
+        },
+        IsReady = root.GetProperty("ready").GetBoolean(),
+        VerifiedAt = root.GetProperty("verifiedAt") is { ValueKind: JsonValueKind.String } time ? time.GetDateTimeOffset() : null,
+        Age = TimeSpan.FromSeconds(root.GetProperty("ageSeconds").GetInt64()),
+        Fault = root.TryGetProperty("fault", out var fault)
+            ? new AgentFault(fault.GetProperty("id").GetString()!, fault.GetProperty("reason").GetString()!, fault.GetProperty("cure").GetString()!) : null,
+    };
+
+    private static T Read<T>(ReadOnlyMemory<byte> body, Func<JsonElement, T> read)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body, s_strict);
+            return read(document.RootElement);
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
+        {
+            throw new AgentException("ctl.agent", "the answer is not one of the agent's", "see that this client and the agent are of one version", inner: exception);
+        }
+    }
+}
