@@ -27,6 +27,20 @@ public sealed class PublishedGuestTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Soak")]
+    public void Two_builds_of_one_source_have_one_digest()
+    {
+        PublishedBinary.Require("assay-guest");
+
+        var again = Peer.Require("bash").Run(Path.Combine(Repository.Root, "eng", "publish"), "--again");
+
+        Assert.True(again.Accepted, again.Output);
+        var digests = again.Output.Split('\n').Where(line => line.EndsWith("/assay-guest", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]).ToArray();
+        Assert.Equal(2, digests.Length);
+        Assert.Equal(digests[0], digests[1]);
+    }
+
+    [Fact]
     public void It_carries_no_simulated_source()
     {
         var bytes = File.ReadAllBytes(PublishedBinary.Require("assay-guest").Program).AsSpan();
