@@ -61,6 +61,7 @@ public class Snippets
     private static async Task<ReadOnlyMemory<byte>> AskAgentAsync(string challenge)
     {
         #region AskAgent
+        // On the agent's own socket.
         using var agent = new GuestAgentClient();
         await agent.EnsureGpuReadyAsync();
         var evidence = await agent.GetEvidenceAsync(challenge, key: "release");
