@@ -11,10 +11,8 @@ internal interface ITpmTransport : IDisposable
 }
 
 /// <summary><c>/dev/tpmrm0</c>: the kernel's resource manager gives each open its own TPM.</summary>
-internal sealed class TpmDevice(string path = TpmDevice.Path) : ITpmTransport
+internal sealed class TpmDevice(string path = "/dev/tpmrm0") : ITpmTransport
 {
-    public const string Path = "/dev/tpmrm0";
-
     private const int LargestResponse = 4096;
 
     public byte[] Exchange(ReadOnlySpan<byte> command)
