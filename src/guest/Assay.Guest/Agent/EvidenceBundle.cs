@@ -22,8 +22,10 @@ internal static class EvidenceBundle
     public static byte[] Make(string challenge, KeyBinding key, DeviceVerification devices, GuestSources sources, MeasuredLog log, IMeasuredRegister register, bool hasDevices)
     {
         ImmutableArray<DeviceEvidence> evidence = hasDevices ? devices.Collect(key.DeviceNonce()) : [];
-        var report = devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), register.Read());
-        var events = EventLogOf(sources.Cpu.FirmwareLog(), log);
+        var reporter = sources.Reporter(log.IsOfPcrs ? register.Index : null);
+        var report = reporter.Complete(devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), register.Read()));
+        // A PCR is signed by a vTPM's quote and by no report else: a log that nothing explains is not shown, for no verdict passes over it.
+        var events = EventLogOf(reporter.FirmwareLog(), log.IsOfPcrs && report.Tee is not VtpmReport.Word ? "" : log.ToJson());
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))
         {
@@ -50,11 +52,11 @@ internal static class EvidenceBundle
     }
 
     // Firmware's events and the guest's in one array, as dstack writes them: a verifier replays all registers from one log.
-    private static byte[] EventLogOf(byte[] firmware, MeasuredLog log)
+    private static byte[] EventLogOf(byte[] firmware, string ours)
     {
         if (firmware.Length == 0)
         {
-            return Encoding.UTF8.GetBytes(log.ToJson());
+            return Encoding.UTF8.GetBytes(ours);
         }
 
         if (!EventLog.TryParse(firmware, out var read, out var fault) || read.Registers is not RegisterKind.Rtmr)
@@ -66,7 +68,6 @@ internal static class EvidenceBundle
         var lines = read.Events.Where(item => item.IsExtended).Select(item => string.Create(
             CultureInfo.InvariantCulture,
             $"{{\"imr\":{item.Register},\"event_type\":{item.Type},\"digest\":\"{item.Digests[bank]}\",\"event\":\"\",\"event_payload\":\"{Convert.ToHexStringLower(item.Data.Span)}\"}}"));
-        var ours = log.ToJson();
         return Encoding.UTF8.GetBytes($"[{string.Join(',', lines)}{(ours.Length > 0 ? "," + ours[1..^1] : "")}]");
     }
 

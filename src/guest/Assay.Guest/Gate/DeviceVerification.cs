@@ -106,7 +106,13 @@ internal sealed class DeviceVerification(GuestConfiguration configuration, Guest
     /// <summary>This VM's report over some data: of this VM as it is now, or it throws.</summary>
     public CpuReport OwnReport(ReadOnlySpan<byte> data, Digest register)
     {
-        var report = sources.Cpu.Report(data);
+        var report = sources.Reporter(configuration.Pcr).Report(data);
+        if (report is VtpmReport vtpm)
+        {
+            OwnVtpmReport.Require(vtpm, data, configuration.Pcr, register);
+            return report;
+        }
+
         if (report.Tee is "tdx")
         {
             if (!TdxQuote.TryParse(report.Bytes, out var quote, out var fault))

@@ -54,6 +54,9 @@ internal sealed class MeasuredLog
     /// <summary>The events in their order, as the verifier reads them.</summary>
     public ImmutableArray<BootEvent> Events => Parse()?.Events ?? [];
 
+    /// <summary>Whether the register is a PCR.</summary>
+    public bool IsOfPcrs => _register.Kind is RegisterKind.Pcr;
+
     /// <summary>The log as the JSON array that verifiers read; empty where there is no event.</summary>
     public string ToJson() => _lines.Count == 0 ? "" : $"[{string.Join(',', _lines)}]";
 

@@ -41,6 +41,7 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
         evidence = evidence.AddRange(Devices("NSCQ: reports and chains", () => sources.Switches.Collect(s_nonce), "switch"));
         Try("TSM: report of the processor", () => sources.Cpu.Report([.. s_nonce.Bytes, .. new byte[32]]) is var report ? Save($"{report.Tee}.bin", report.Bytes) : "");
         Try("TDREPORT of /dev/tdx_guest", () => Save("tdreport.bin", TdxGuestDevice.Report([.. s_nonce.Bytes, .. new byte[32]])));
+        Vtpm();
         Try("firmware's event log (CCEL)", () => sources.Cpu.FirmwareLog() is { Length: > 0 } log ? Save("ccel.bin", log) : throw new GuestException("record.absent", "there is none", "only TDX guests have one"));
         Try("measured register", () => Save("rtmr3.txt", Encoding.UTF8.GetBytes($"{sources.Register(null).Read()}\n")));
         Try("TPM's event log", () => BoundedFile.TryRead("/sys/kernel/security/tpm0/binary_bios_measurements", LargestLog, out var log, out var whyNot) ? Save("tpm-log.bin", log.ToArray()) : throw new GuestException("record.absent", whyNot, "only guests with a TPM have one"));
@@ -48,6 +49,19 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
         var summary = Summary();
         Save("SUMMARY.txt", Encoding.UTF8.GetBytes(summary));
         return summary;
+    }
+
+    // The quote and the HCL report by themselves too: the evidence around them needs what only the cloud's metadata service has.
+    private void Vtpm()
+    {
+        VtpmReport? report = null;
+        Try("vTPM: HCL report and quote", () => (report = sources.Vtpm?.Report([.. s_nonce.Bytes, .. new byte[32]]) as VtpmReport) is not null
+            ? $"{Save("hcl-report.bin", report.HclReport)}; {Save("tpm-quote.msg", report.Message)}; {Save("tpm-quote.sig", report.Signature)}"
+            : throw new GuestException("record.absent", "the TPM has no HCL report", "only guests behind Azure's paravisor have one"));
+        if (report is not null)
+        {
+            Try("vTPM: evidence of the processor", () => Save($"{report.Tee}.json", sources.Vtpm!.Complete(report).Bytes));
+        }
     }
 
     private ImmutableArray<DeviceEvidence> Devices(string item, Func<ImmutableArray<DeviceEvidence>> collect, string name)

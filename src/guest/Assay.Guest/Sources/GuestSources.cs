@@ -39,15 +39,18 @@ internal interface ISwitchSource
 }
 
 /// <summary>A processor's report.</summary>
-/// <param name="Tee"><c>tdx</c> or <c>snp</c>.</param>
+/// <param name="Tee"><c>tdx</c>, <c>snp</c> or <c>az-vtpm</c>.</param>
 /// <param name="Bytes">The quote or report.</param>
-internal sealed record CpuReport(string Tee, byte[] Bytes);
+internal record CpuReport(string Tee, byte[] Bytes);
 
 /// <summary>The confidential VM's own processor.</summary>
 internal interface ICpuSource
 {
     /// <summary>A fresh report over 64 bytes.</summary>
     CpuReport Report(ReadOnlySpan<byte> data);
+
+    /// <summary>The report as evidence carries it: with what others need to judge it and this VM does not.</summary>
+    CpuReport Complete(CpuReport report) => report;
 
     /// <summary>What firmware and boot loader measured; empty where there is none.</summary>
     byte[] FirmwareLog();
@@ -98,6 +101,12 @@ internal sealed record GuestSources : IDisposable
     public required ISwitchSource Switches { get; init; }
 
     public required ICpuSource Cpu { get; init; }
+
+    /// <summary>What is asked in its place where the register is a PCR: a quote of the TPM that keeps it. Null: there is none.</summary>
+    public ICpuSource? Vtpm { get; init; }
+
+    /// <summary>Who reports about a VM with this register; null: RTMR3.</summary>
+    public ICpuSource Reporter(int? pcr) => pcr is null ? Cpu : Vtpm ?? Cpu;
 
     /// <summary>The register of a PCR's number; null: RTMR3.</summary>
     public required Func<int?, IMeasuredRegister> Register { get; init; }

@@ -24,6 +24,7 @@ internal sealed class HardwareSources : IGpuSource, ISwitchSource, IDisposable
             Gpus = self,
             Switches = self,
             Cpu = new TsmReports(),
+            Vtpm = new AzureVtpm(new TpmDevice(), new AzureMetadata(), new TsmReports()),
             Register = pcr => pcr is { } index ? new TpmRegister(new TpmDevice(), index) : new RtmrRegister(),
             Bus = new SysfsBus(),
             Trust = TrustSet.BuiltIn,

@@ -27,10 +27,10 @@ public sealed class SimulatedAzure
     private SimulatedAzure(byte[] evidence, byte[] hclReport, SimulatedSnp? snp, SimulatedTdx? tdx) =>
         (Evidence, HclReport, Snp, Tdx) = (evidence, hclReport, snp, tdx);
 
-    /// <summary>The JSON.</summary>
+    /// <summary>The JSON; empty where another TPM holds the key, which alone can quote.</summary>
     public byte[] Evidence { get; }
 
-    /// <summary>The HCL report inside, 2600 bytes.</summary>
+    /// <summary>The HCL report inside, 2600 bytes, zeros at its end.</summary>
     public byte[] HclReport { get; }
 
     /// <summary>The SNP report with its certificates and revocation list; null on TDX.</summary>
@@ -58,7 +58,7 @@ public sealed class SimulatedAzure
     {
         options = Checked(boot, options);
         using var tpm = SimulatedTpm.Create(SimulatedTpmScheme.RsaSsa);
-        var runtime = RuntimeData(tpm, options);
+        var runtime = RuntimeData(tpm.Modulus, options);
         var snp = SimulatedSnp.Create(amd, line, options.SnpVersion ?? (line is SnpLine.Turin ? 5 : 3), vlek: false, ReportData(runtime), options.SnpFault, options.Snp);
         var hcl = WriteHcl(snp.Report, SnpReport, runtime);
         return new SimulatedAzure(WriteEvidence(hcl, tpm, qualifyingData, options.Pcrs ?? boot.Pcrs, "vcek", snp.Certificates[^1]), hcl, snp, null);
@@ -73,10 +73,35 @@ public sealed class SimulatedAzure
     {
         options = Checked(boot, options);
         using var tpm = SimulatedTpm.Create(SimulatedTpmScheme.RsaSsa);
-        var runtime = RuntimeData(tpm, options);
+        var runtime = RuntimeData(tpm.Modulus, options);
         var tdx = SimulatedTdx.Create(intel, 4, is15: false, ReportData(runtime), options.TdxFault, guest: options.Tdx);
         var hcl = WriteHcl(tdx.WriteTdReport(), TdReport, runtime);
         return new SimulatedAzure(WriteEvidence(hcl, tpm, qualifyingData, options.Pcrs ?? boot.Pcrs, "td_quote", tdx.Quote), hcl, null, tdx);
+    }
+
+    /// <summary>A VM on SEV-SNP whose vTPM is another's: the HCL report names the key that it has.</summary>
+    /// <param name="amd">The hierarchy.</param>
+    /// <param name="line">The processor.</param>
+    /// <param name="modulus">Of the RSA key, big-endian, 256 bytes; its exponent is 65537.</param>
+    /// <param name="options">What it says, but for PCRs; null: the honest paravisor.</param>
+    public static SimulatedAzure OnSnpBeside(SimulatedAmd amd, SnpLine line, ReadOnlySpan<byte> modulus, SimulatedAzureOptions? options = null)
+    {
+        options ??= new SimulatedAzureOptions();
+        var runtime = RuntimeData(modulus, options);
+        var snp = SimulatedSnp.Create(amd, line, options.SnpVersion ?? (line is SnpLine.Turin ? 5 : 3), vlek: false, ReportData(runtime), options.SnpFault, options.Snp);
+        return new SimulatedAzure([], WriteHcl(snp.Report, SnpReport, runtime), snp, null);
+    }
+
+    /// <summary>The same on TDX.</summary>
+    /// <param name="intel">The hierarchy.</param>
+    /// <param name="modulus">Of the RSA key, big-endian, 256 bytes; its exponent is 65537.</param>
+    /// <param name="options">What it says, but for PCRs; null: the honest paravisor.</param>
+    public static SimulatedAzure OnTdxBeside(SimulatedIntel intel, ReadOnlySpan<byte> modulus, SimulatedAzureOptions? options = null)
+    {
+        options ??= new SimulatedAzureOptions();
+        var runtime = RuntimeData(modulus, options);
+        var tdx = SimulatedTdx.Create(intel, 4, is15: false, ReportData(runtime), options.TdxFault, guest: options.Tdx);
+        return new SimulatedAzure([], WriteHcl(tdx.WriteTdReport(), TdReport, runtime), null, tdx);
     }
 
     private static SimulatedAzureOptions Checked(SimulatedBoot boot, SimulatedAzureOptions? options)
@@ -88,8 +113,8 @@ public sealed class SimulatedAzure
         return options;
     }
 
-    private static byte[] RuntimeData(SimulatedTpm tpm, SimulatedAzureOptions options) => Encoding.UTF8.GetBytes(
-        $$"""{"keys":[{"kid":"HCLAkPub","key_ops":["sign"],"kty":"RSA","e":"AQAB","n":"{{Base64Url.EncodeToString(tpm.Modulus)}}"}]"""
+    private static byte[] RuntimeData(ReadOnlySpan<byte> modulus, SimulatedAzureOptions options) => Encoding.UTF8.GetBytes(
+        $$"""{"keys":[{"kid":"HCLAkPub","key_ops":["sign"],"kty":"RSA","e":"AQAB","n":"{{Base64Url.EncodeToString(modulus)}}"}]"""
         + $$""","vm-configuration":{"console-enabled":{{Flag(options.ConsoleEnabled)}},"secure-boot":{{Flag(options.SecureBoot)}},"tpm-enabled":true,"vmUniqueId":"{{new Guid(RandomNumberGenerator.GetBytes(16)).ToString().ToUpperInvariant()}}"}"""
         + $$""","user-data":"{{Convert.ToHexStringLower(options.UserData.Span)}}"}""");
 
