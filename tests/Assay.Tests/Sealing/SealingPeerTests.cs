@@ -83,8 +83,11 @@ public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClas
         }
     }
 
+    /// <summary>Curves alone: José 11 on Debian 12 makes no RSA key, and opens no RSA-OAEP-256 of npm jose's either ("Unwrapping failed!").</summary>
+    public static TheoryData<KeyKind, JweAlgorithm> OnCurves => [.. Jose.Where(row => row.Data.Item2 is not JweAlgorithm.RsaOaep256)];
+
     [Theory]
-    [MemberData(nameof(Jose))]
+    [MemberData(nameof(OnCurves))]
     public void Jose_of_Debian_and_we_open_what_the_other_sealed(KeyKind kind, JweAlgorithm algorithm)
     {
         var jose = Peer.Require("jose");
@@ -170,7 +173,7 @@ public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClas
             string[] all = [.. options];
             // Options of a recipient's key come behind the recipient.
             var at = Array.IndexOf(all, "-keyopt");
-            Accepted(openssl.Run(["cms", "-encrypt", "-binary", .. at < 0 ? all : all.Where(option => option is "-stream" or "-indef").Concat(all[..at]), "-in", Save(Secret), "-outform", "DER", "-out", theirs, "-recip", certificate, .. at < 0 ? [] : all[at..].Except(["-stream", "-indef"])]));
+            Accepted(openssl.Run(["cms", "-encrypt", "-binary", .. at < 0 ? all : all.Where(option => option is "-stream" or "-indef").Concat(all[..at]), "-in", Save(Secret), "-outform", "DER", "-out", theirs, "-recip", certificate, .. at < 0 ? [] : all[at..].Where(option => option is not ("-stream" or "-indef"))]));
             if (!pair.TryUnwrapKey(File.ReadAllBytes(theirs), out var opened, out var fault))
             {
                 return fault.Id;

@@ -138,8 +138,18 @@ public static unsafe class EnvelopedKey
         var recipients = data.ReadSetOf(skipSortOrderValidation: true);
         var recipient = recipients.ReadSequence();
         recipients.ThrowIfNotEmpty();
-        var fault = ReadRecipient(recipient, out var encryptedKey) ?? ReadContent(data.ReadSequence(), out var iv, out var text, out parts, encryptedKey);
-        data.ThrowIfNotEmpty();
+        if (ReadRecipient(recipient, out var encryptedKey) is { } refused)
+        {
+            return refused;
+        }
+
+        var fault = ReadContent(data.ReadSequence(), encryptedKey, out parts);
+        // What follows a content that is refused was not read, and is not said to be wrong.
+        if (fault is null)
+        {
+            data.ThrowIfNotEmpty();
+        }
+
         return fault;
     }
 
@@ -172,9 +182,9 @@ public static unsafe class EnvelopedKey
         return null;
     }
 
-    private static SealingFault? ReadContent(AsnReader content, out byte[] iv, out byte[] text, out Parts parts, byte[] encryptedKey)
+    private static SealingFault? ReadContent(AsnReader content, byte[] encryptedKey, out Parts parts)
     {
-        (iv, text, parts) = ([], [], default);
+        parts = default;
         if (content.ReadObjectIdentifier() != Data)
         {
             return Malformed("the content is of another type than data");
@@ -186,9 +196,9 @@ public static unsafe class EnvelopedKey
             return Refused("the content is not encrypted with AES-256-CBC");
         }
 
-        iv = algorithm.ReadOctetString();
+        var iv = algorithm.ReadOctetString();
         algorithm.ThrowIfNotEmpty();
-        text = ReadText(content);
+        var text = ReadText(content);
         content.ThrowIfNotEmpty();
         if (iv.Length != BlockBytes || text.Length == 0 || text.Length % BlockBytes != 0)
         {
