@@ -30,6 +30,7 @@ internal static class Suite
         ("bundles", BundleRows.Rows),
         ("simulator", () => [Simulator()]),
         ("policies", RegoRows.All),
+        ("sealing", SealingRows.Rows),
         ("process", WholeProcess.Rows),
         ("guest", GuestRows.Rows),
     ];

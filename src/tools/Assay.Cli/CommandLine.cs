@@ -8,6 +8,7 @@ using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
 using Assay.Cli.Measure;
 using Assay.Cli.Policies;
+using Assay.Cli.Seal;
 using Assay.Cli.Tokens;
 using Assay.Cli.Verify;
 
@@ -37,6 +38,7 @@ internal static class CommandLine
             PolicyCommand.Create(),
             CollateralCommand.Create(),
             BundleCommand.Create(),
+            SealCommand.Create(),
             AnchorsCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),

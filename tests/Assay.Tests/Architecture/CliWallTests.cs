@@ -31,6 +31,7 @@ public class CliWallTests
         ["Measure"] = ["Assay.Inspection", "Assay.Reference.Manifest"],
         ["Policies"] = ["Assay.Policies"],
         ["Tokens"] = ["Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Binding", "Assay.Collateral.Http", "Assay.Policy", "Assay.Tokens"],
+        ["Seal"] = ["Assay.Sealing", "Assay.Sealing.Keys", "Assay.Sealing.Memory", "Assay.Sealing.Packs"],
         // States expectations, and prints results of every stage.
         ["Verify"] =
         [

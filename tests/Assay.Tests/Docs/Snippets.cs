@@ -12,6 +12,8 @@ using Assay.Policy;
 using Assay.Reference.Manifest;
 using Assay.Rego;
 using Assay.Rego.Values;
+using Assay.Sealing;
+using Assay.Sealing.Keys;
 using Assay.Trust;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
@@ -185,5 +187,40 @@ public class Snippets
         var verdict = await appraiser.AppraiseAsync(evidence, expected);
         #endregion
         return verdict;
+    }
+
+    [Fact]
+    public async Task A_key_that_a_broker_sealed_is_used_and_wiped()
+    {
+        var used = 0;
+        await UnwrapKey(
+            jwk =>
+            {
+                Assert.True(SealingPublicKey.TryParse(System.Text.Encoding.ASCII.GetBytes(jwk), out var key, out _));
+                return Task.FromResult(System.Text.Encoding.ASCII.GetBytes(Assay.Sealing.Jose.Jwe.SealCompact(key, new byte[32])));
+            },
+            key => used = key.Length);
+
+        Assert.Equal(32, used);
+    }
+
+    private delegate void Decryption(ReadOnlySpan<byte> key);
+
+    private static async Task UnwrapKey(Func<string, Task<byte[]>> broker, Decryption decrypt)
+    {
+        #region UnwrapKey
+        // Made in this process, and wiped with the handle.
+        using var pair = SealingKeyPair.GenerateEphemeralKeyPair(KeyKind.P384);
+        var wrapped = await broker(pair.PublicKey.Jwk);
+        if (!pair.TryUnwrapKey(wrapped, out var key, out var fault))
+        {
+            throw new InvalidOperationException(fault.ToString());
+        }
+
+        using (key)
+        {
+            key.Use(lease => decrypt(lease.Bytes));
+        }
+        #endregion
     }
 }
