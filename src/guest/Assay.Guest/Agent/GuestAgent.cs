@@ -6,6 +6,9 @@ using Assay.Binding;
 using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
 using Assay.Guest.Sources;
+using Assay.Sealing;
+using Assay.Sealing.Jose;
+using Assay.Sealing.Keys;
 using Assay.Wire;
 
 namespace Assay.Guest.Agent;
@@ -21,6 +24,8 @@ internal sealed class GuestAgent : IDisposable
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LongestKey = 4096;
+    private const int LongestWrapped = 8192;
+    private const int LargestSecret = 1024;
     private const int LargestRest = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
@@ -192,10 +197,16 @@ internal sealed class GuestAgent : IDisposable
                 "/GetGpuAttestation" => Json(Attestation),
                 "/EnsureGpuReady" => await EnsureAsync(cancellation).ConfigureAwait(false),
                 "/GetEvidence" => await EvidenceAsync(request.Body, peer, cancellation).ConfigureAwait(false),
+                "/GetPublicKey" => PublicKey(request.Body, peer),
+                "/UnwrapKey" => Unwrap(request.Body, peer),
                 "/GetToken" => Problem(503, "agent.no-service", "no attestation service is configured for this image", "ask for GetEvidence, and have a verifier of yours judge it"),
                 "/GpuInfo" => Json(writer => writer.WriteString("attestation", Encoding.UTF8.GetString(_state.Snapshot.Verdict))),
-                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetToken or GpuInfo"),
+                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetPublicKey, UnwrapKey, GetToken or GpuInfo"),
             };
+        }
+        catch (SealingException exception)
+        {
+            return Problem(503, exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
         }
         catch (GuestException exception)
         {
@@ -214,7 +225,7 @@ internal sealed class GuestAgent : IDisposable
 
     private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
     {
-        const string expected = "{\"challenge\":TEXT,\"key\":NAME} is expected";
+        const string expected = "{\"challenge\":TEXT,\"key\":NAME} is expected, with \"kind\" where the key is not to be P-384";
         var root = StrictNode.Parse(body);
         var foreign = root.Has("jwk");
         if (foreign && !_configuration.Agent.DangerouslyAllowForeignKey)
@@ -223,12 +234,13 @@ internal sealed class GuestAgent : IDisposable
         }
 
         var (challenge, jwk, name) = (root.Text("challenge", LongestChallenge), root.Raw("jwk", LongestKey), foreign ? "" : root.Text("key"));
+        var kind = foreign ? null : ReadKind(root);
         if (root.Close() is { } fault)
         {
             return Problem(400, "agent.request", fault, expected);
         }
 
-        if (!KeyBinding.TryCreate(challenge, jwk ?? _keys.PublicKey(peer.User, name), out var binding, out var wrong))
+        if (!KeyBinding.TryCreate(challenge, jwk ?? _keys.PublicKey(peer.User, name, kind), out var binding, out var wrong))
         {
             return Problem(400, "agent.request", $"{wrong}", expected);
         }
@@ -242,6 +254,59 @@ internal sealed class GuestAgent : IDisposable
         {
             _evidence.Release();
         }
+    }
+
+    // What is sealed to a key says nothing about where it lives: a relying party takes the key out of evidence that it judged.
+    private HttpAnswer PublicKey(ReadOnlyMemory<byte> body, PeerCredentials peer)
+    {
+        var root = StrictNode.Parse(body);
+        var (name, kind) = (root.Text("key"), ReadKind(root));
+        return root.Close() is { } fault ? Problem(400, "agent.request", fault, "{\"key\":NAME} is expected")
+            : new HttpAnswer(200, "application/jwk+json", _keys.PublicKey(peer.User, name, kind));
+    }
+
+    /// <summary>
+    /// Opens a key that was wrapped for a release key of this user, and wraps it for a key of the asking process: no socket, buffer or array of either
+    /// process holds it in the clear.
+    /// </summary>
+    private HttpAnswer Unwrap(ReadOnlyMemory<byte> body, PeerCredentials peer)
+    {
+        const string expected = "{\"key\":NAME,\"wrapped\":JWE,\"recipient\":JWK} is expected";
+        var root = StrictNode.Parse(body);
+        var (name, wrapped, recipient) = (root.Text("key"), root.Text("wrapped", LongestWrapped), root.Raw("recipient", LongestKey));
+        if (root.Close() is { } fault || recipient is null)
+        {
+            return Problem(400, "agent.request", root.Close() ?? "recipient: a JWK is expected", expected);
+        }
+
+        var snapshot = _state.Snapshot;
+        if (_state.Verifies && !snapshot.IsReady)
+        {
+            return Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+        }
+
+        if (!SealingPublicKey.TryParse(recipient, out var key, out var wrong) || !Jwe.TryOpen(_keys.Find(peer.User, name), Encoding.ASCII.GetBytes(wrapped), out var secret, out wrong))
+        {
+            return Problem(400, wrong.Id, wrong.Problem, wrong.Cure);
+        }
+
+        using (secret)
+        {
+            return secret.Length > LargestSecret ? Problem(400, "agent.request", $"more than {LargestSecret} bytes were wrapped", expected)
+                : Json(writer => writer.WriteString("wrapped", secret.Use(lease => Jwe.SealCompact(key, lease.Bytes))));
+        }
+    }
+
+    private static KeyKind? ReadKind(StrictNode root)
+    {
+        if (root.TextOrNull("kind") is not { } word)
+        {
+            return null;
+        }
+
+        var kind = ReleaseKeys.KindOf(word);
+        root.Require(kind is not null, "kind", "P-256, P-384, P-521, RSA-3072 or RSA-4096 is expected");
+        return kind;
     }
 
     private void Attestation(Utf8JsonWriter writer)
