@@ -151,7 +151,7 @@ internal static class GuestCommandLine
             throw new GuestException("record.folder", $"{folder} exists and is not an empty folder", "give an empty or new folder");
         }
 
-        Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using var sources = place.OpenAny();
         return Say(await new MachineRecording(sources, folder, replacesIdentities, TimeProvider.System).RunAsync(cancellation).ConfigureAwait(false));
     }

@@ -24,6 +24,8 @@ internal sealed class GuestAgent : IDisposable
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LongestKey = 4096;
+    private const int BundleAttempts = 5;
+    private static readonly TimeSpan s_eventPause = TimeSpan.FromMilliseconds(100);
     private const int LongestWrapped = 8192;
     private const int LargestSecret = 1024;
     private const int LargestRest = 64 * 1024;
@@ -56,18 +58,20 @@ internal sealed class GuestAgent : IDisposable
         // An agent before this one may have taken the ready state away: the driver knows, the gate's file does not.
         _state.Look();
         notification.Ready("serving");
-        var watching = WatchAsync(cancellation);
+        // Nothing is answered that is not watched.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var watching = WatchAsync(ending);
         try
         {
             while (true)
             {
-                var connection = await listener.AcceptAsync(cancellation).ConfigureAwait(false);
+                var connection = await listener.AcceptAsync(ending.Token).ConfigureAwait(false);
                 // Users who may not ask are refused in places of their own, and take none from those who may.
                 var peer = PeerCredentials.Of(connection) is { } told && told.MayAsk(_configuration.Agent) ? told : null;
                 var places = peer is null ? _refusals : _places;
                 if (places.Wait(TimeSpan.Zero, CancellationToken.None))
                 {
-                    _ = ServeAsync(connection, peer, places, cancellation);
+                    _ = ServeAsync(connection, peer, places, ending.Token);
                     continue;
                 }
 
@@ -83,7 +87,6 @@ internal sealed class GuestAgent : IDisposable
 
     public void Dispose()
     {
-        _state.Dispose();
         _keys.Dispose();
         _places.Dispose();
         _refusals.Dispose();
@@ -109,19 +112,27 @@ internal sealed class GuestAgent : IDisposable
         }
     }
 
-    private async Task WatchAsync(CancellationToken cancellation)
+    private async Task WatchAsync(CancellationTokenSource ending)
     {
-        // By the clock, and by one that only goes on: whoever sets the clock back does not put a verification off.
-        var (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
-        while (!cancellation.IsCancellationRequested)
+        try
         {
-            await Task.Delay(s_look, _clock, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
-            _state.Look();
-            if ((_clock.GetUtcNow() >= next || _clock.GetElapsedTime(begun) >= _configuration.Agent.Reattest) && !cancellation.IsCancellationRequested)
+            // By the clock, and by one that only goes on: a clock that is set back does not put a verification off. An agent that starts again goes on counting.
+            var (next, begun) = (_state.Snapshot.VerifiedAt + _configuration.Agent.Reattest, _clock.GetTimestamp());
+            while (!ending.IsCancellationRequested)
             {
-                await _state.VerifyAsync(cancellation).ConfigureAwait(false);
-                (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
+                await Task.Delay(s_look, _clock, ending.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+                _state.Look();
+                if (_state.Verifies && (_clock.GetUtcNow() >= next || _clock.GetElapsedTime(begun) >= _configuration.Agent.Reattest) && !ending.IsCancellationRequested)
+                {
+                    // It goes on looking while collateral is on its way.
+                    _ = _state.VerifyAsync(CancellationToken.None);
+                    (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
+                }
             }
+        }
+        finally
+        {
+            await ending.CancelAsync().ConfigureAwait(false);
         }
     }
 
@@ -230,7 +241,7 @@ internal sealed class GuestAgent : IDisposable
         var foreign = root.Has("jwk");
         if (foreign && !_configuration.Agent.DangerouslyAllowForeignKey)
         {
-            return Problem(400, "agent.foreign-key", "the agent does not vouch for a key from outside: its holder need not be in this VM (S-3)", "give the name of a key, which the agent makes");
+            return Problem(400, "agent.foreign-key", "the agent takes no key from outside: its holder need not be in this VM (S-3)", "give the name of a key, which the agent makes");
         }
 
         var (challenge, jwk, name) = (root.Text("challenge", LongestChallenge), root.Raw("jwk", LongestKey), foreign ? "" : root.Text("key"));
@@ -248,11 +259,31 @@ internal sealed class GuestAgent : IDisposable
         await _evidence.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return new HttpAnswer(200, "application/json", EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.Log, _state.Register, _state.Verifies));
+            return new HttpAnswer(200, "application/json", Bundle(challenge, binding));
         }
         finally
         {
             _evidence.Release();
+        }
+    }
+
+    // Before and after: what the devices are while they answer. And once more where an event was written meanwhile, for quote and log must show one register.
+    private byte[] Bundle(string challenge, KeyBinding binding)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                _state.RequireUsable();
+                var bundle = EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.OpenLog(), _state.Register, _state.Verifies);
+                _state.RequireUsable();
+                return bundle;
+            }
+            catch (GuestException exception) when (attempt < BundleAttempts && exception.Fault.Id is ("gate.log.mismatch" or "gate.report.register"))
+            {
+                // An event is in the register before it is in the log.
+                Thread.Sleep(s_eventPause);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ internal static unsafe class Execution
 {
     private const int StandardInput = 0;
     private const int PipeSignal = 13;
+    private const int CloseOnExecution = 4;
 
     /// <summary>Returns only where it did not happen, with the fault.</summary>
     /// <param name="input">Becomes the standard input, from its first byte on.</param>
@@ -27,6 +28,8 @@ internal static unsafe class Execution
             return Failed("standard input");
         }
 
+        // What others left open in this process is not the command's: all but the standard three close when it starts.
+        _ = NativeMethods.CloseRange(StandardInput + 3, uint.MaxValue, CloseOnExecution);
         // The runtime ignores it, and what is ignored stays so in the next program (signal(7)).
         NativeMethods.Signal(PipeSignal, 0);
         // It comes back only where it failed.
@@ -53,6 +56,10 @@ internal static unsafe class Execution
         [DllImport("libc", EntryPoint = "dup2")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
         public static extern int Duplicate(int file, int target);
+
+        [DllImport("libc", EntryPoint = "close_range")]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int CloseRange(uint first, uint last, int flags);
 
         [DllImport("libc", EntryPoint = "signal")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
