@@ -34,6 +34,10 @@ internal static class GuestCommandLine
           unseal FILE --id ID --key NAME --exec COMMAND [ARGUMENT…]
                          opens a sealed file with a release key of this user, and runs COMMAND with the content as its standard input;
                          --out PATH instead of --exec writes a file of mode 600
+          persistent-key NAME --exec COMMAND [ARGUMENT…]
+                         between gate and boundary, runs COMMAND with a key as its standard input that is the same at each boot of this image in this VM
+          luks-header DEVICE FILE
+                         copies the header of a LUKS2 disk if it states AES-XTS everywhere, for cryptsetup open --header FILE
           record DIR     collects on a real machine what no recording has; --replace-identities before DIR hides serial numbers
           lint ROOT      holds an image's tree against a hardening profile
           digest FILE    prints the gpu-policy digest of a configuration, for reference values
@@ -56,6 +60,8 @@ internal static class GuestCommandLine
                 ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--out", var path] => await Unsealing.ToFileAsync(place.Paths, file, id, key, path, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--exec", .. { Length: > 0 } command] => await Unsealing.ExecuteAsync(place.Paths, file, id, key, command, cancellation).ConfigureAwait(false),
+                ["persistent-key", var name, "--exec", .. { Length: > 0 } command] => throw Persistent(place, name, command),
+                ["luks-header", var device, var path] => CopyHeader(device, path),
                 ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
                 ["record", "--replace-identities", var folder] => await RecordAsync(folder, replacesIdentities: true, place, cancellation).ConfigureAwait(false),
                 ["lint", var root] => Lint(root),
@@ -63,6 +69,8 @@ internal static class GuestCommandLine
                 ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
                 ["help" or "--help" or "-h"] => Say(Usage),
                 ["unseal", ..] => Refuse("guest.arguments", "unseal takes FILE --id ID --key NAME and, last, --exec COMMAND [ARGUMENT…] or --out PATH, in this order"),
+                ["persistent-key", ..] => Refuse("guest.arguments", "persistent-key takes NAME --exec COMMAND [ARGUMENT…], in this order"),
+                ["luks-header", ..] => Refuse("guest.arguments", "luks-header takes DEVICE FILE: the disk, and a path that does not exist"),
                 ["digest"] => Refuse("guest.arguments", "digest takes FILE, the guest.json of an image's tree"),
                 ["lint"] => Refuse("guest.arguments", "lint takes ROOT, the folder of an image's tree"),
                 ["record"] => Refuse("guest.arguments", "record takes DIR, a folder that does not exist or is empty"),
@@ -142,6 +150,19 @@ internal static class GuestCommandLine
         using var sources = place.OpenAny();
         sources.Gpus.SetReady(false);
         return sources.Gpus.IsReady() ? throw new GuestException("gate.ready.ignored", "the ready state is still on", "update the driver", "on", "off") : Say("the ready state is off");
+    }
+
+    private static GuestException Persistent(Place place, string name, string[] command)
+    {
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
+        return new PersistentKeys(place.Paths, configuration, sources).Execute(name, command);
+    }
+
+    private static int CopyHeader(string device, string path)
+    {
+        LuksHeader.Copy(device, path);
+        return Done;
     }
 
     private static async Task<int> RecordAsync(string folder, bool replacesIdentities, Place place, CancellationToken cancellation)

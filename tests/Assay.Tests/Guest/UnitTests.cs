@@ -30,6 +30,29 @@ public sealed class UnitTests
     }
 
     [Fact]
+    public void The_data_disk_is_opened_between_gate_and_boundary()
+    {
+        var peer = Peer.Require("systemd-analyze");
+        using var folder = new Tree();
+        foreach (var unit in s_services.Append("assay-boot-phase.target").Append("assay-data-disk.service"))
+        {
+            File.WriteAllLines(Path.Combine(folder.Root, unit), File.ReadAllLines(Path.Combine(Folder, unit)).Select(line => line.Contains("=/usr/bin/assay-guest", StringComparison.Ordinal) ? line.Split('=')[0] + "=/bin/true" : line));
+        }
+
+        var answer = peer.Run("verify", "--man=no", Path.Combine(folder.Root, "assay-data-disk.service"));
+
+        Assert.Equal((0, ""), (answer.ExitCode, answer.Output));
+        string[] disk = File.ReadAllLines(Path.Combine(Folder, "assay-data-disk.service"));
+        Assert.All(["Requires=assay-gate.service", "Before=assay-boot-phase.target", "WantedBy=assay-boot-phase.target"], line => Assert.Contains(line, disk));
+        // The commands of the recipe, with the paths of an image.
+        var recipe = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations", "disk-keys.md"));
+        foreach (var line in disk.Where(line => line.StartsWith("ExecStart", StringComparison.Ordinal)))
+        {
+            Assert.Contains($"\n{line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..].Replace("/usr/bin/", "", StringComparison.Ordinal).Replace("/usr/sbin/", "", StringComparison.Ordinal)}\n", recipe, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void The_gate_is_one_shot_revokes_when_it_ends_and_everything_else_hangs_on_it()
     {
         string[] gate = File.ReadAllLines(Path.Combine(Folder, "assay-gate.service"));

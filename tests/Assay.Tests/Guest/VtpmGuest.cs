@@ -52,11 +52,7 @@ internal sealed class ParavisorTpm : IDisposable
         File.WriteAllBytes(_tpm.At("hcl"), Made.HclReport[..NvSize]);
         _tpm.Run("nvdefine", "0x01400001", "-C", "o", "-s", $"{NvSize}", "-a", attributes);
         _tpm.Run("nvwrite", "0x01400001", "-C", "o", "-i", _tpm.At("hcl"));
-        Assert.True(EventLog.TryParse(s_firmware.TcgLog(), out var log, out fault), $"{fault}");
-        foreach (var item in log.Events.Where(item => item.IsExtended))
-        {
-            SwtpmTransport.Extend(Port, (byte)item.Register, item.Digests[log.Banks.IndexOf(TcgHash.Sha256)].Bytes.ToArray(), item.Digests[log.Banks.IndexOf(TcgHash.Sha384)].Bytes.ToArray());
-        }
+        Measure();
     }
 
     public byte[] Modulus { get; }
@@ -76,6 +72,16 @@ internal sealed class ParavisorTpm : IDisposable
         Paravisor = paravisor,
     };
 
+    /// <summary>The power goes off and on; firmware measures again.</summary>
+    public void Reboot(bool measures = true)
+    {
+        _tpm.Reset();
+        if (measures)
+        {
+            Measure();
+        }
+    }
+
     /// <summary>The PCR's value in a bank, by tpm2-tools.</summary>
     public byte[] Pcr(int register, string bank)
     {
@@ -84,6 +90,15 @@ internal sealed class ParavisorTpm : IDisposable
     }
 
     public void Dispose() => _tpm.Dispose();
+
+    private void Measure()
+    {
+        Assert.True(EventLog.TryParse(s_firmware.TcgLog(), out var log, out var fault), $"{fault}");
+        foreach (var item in log.Events.Where(item => item.IsExtended))
+        {
+            SwtpmTransport.Extend(Port, (byte)item.Register, item.Digests[log.Banks.IndexOf(TcgHash.Sha256)].Bytes.ToArray(), item.Digests[log.Banks.IndexOf(TcgHash.Sha384)].Bytes.ToArray());
+        }
+    }
 }
 
 /// <summary>The metadata service of the cloud's hosts, on loopback.</summary>
@@ -145,14 +160,17 @@ internal sealed class VtpmGuest : IAsyncDisposable
         Key = new ReleaseKeys();
         Transport = tpm.Transport;
         _metadata.Serve(tpm.Made);
+        world.Hardware.Vtpm = new SimulatedVtpm(tpm.Port, metadata.Url, AnchorsJson);
     }
 
     public static SimulatedAmd Amd { get; } = SimulatedAmd.Create(TimeProvider.System.GetUtcNow());
 
     public static SimulatedIntel Intel { get; } = SimulatedIntel.Create(TimeProvider.System.GetUtcNow());
 
+    private static byte[] AnchorsJson { get; } = CpuAnchors.ToJson("simulated guests behind a paravisor", Intel, Amd, GuestWorld.Authority);
+
     public static TrustSet Trust { get; } =
-        TrustSet.TryParse(CpuAnchors.ToJson("simulated guests behind a paravisor", Intel, Amd, GuestWorld.Authority), out var trust, out var fault) ? trust : throw new InvalidOperationException($"{fault}");
+        TrustSet.TryParse(AnchorsJson, out var trust, out var fault) ? trust : throw new InvalidOperationException($"{fault}");
 
     public GuestWorld World { get; }
 
@@ -174,15 +192,16 @@ internal sealed class VtpmGuest : IAsyncDisposable
         Cpu = new NoReports(),
         Vtpm = Cpu(Transport),
         Register = pcr => new TpmRegister(Transport, pcr!.Value),
+        Tpm = () => Transport,
         Trust = Trust,
     };
 
     public AzureVtpm Cpu(ITpmTransport transport) => new(transport, new AzureMetadata(_metadata.Url), new NoReports());
 
-    public static async Task<VtpmGuest> StartAsync(bool isTdx = false, ParavisorTpm? tpm = null)
+    public static async Task<VtpmGuest> StartAsync(bool isTdx = false, ParavisorTpm? tpm = null, params (string Name, string Json)[] configuration)
     {
         var world = await GuestWorld.StartAsync();
-        world.Configure(("register", $"\"pcr{SimulatedBoot.GatePcr}\""));
+        world.Configure([("register", $"\"pcr{SimulatedBoot.GatePcr}\""), .. configuration]);
         return new VtpmGuest(world, await MetadataServer.StartAsync(), tpm ?? new ParavisorTpm(isTdx));
     }
 
@@ -198,6 +217,13 @@ internal sealed class VtpmGuest : IAsyncDisposable
 
     public Task<GateReport> GateAsync() =>
         new BootGate(Paths, MeasuredPlace.Anywhere, _ => Sources, new Notification(null), TimeProvider.System).RunAsync(TestContext.Current.CancellationToken);
+
+    /// <summary>The power goes off and on, in front of the gate.</summary>
+    public void Reboot(bool measures = true)
+    {
+        Tpm.Reboot(measures);
+        World.Reboot();
+    }
 
     public void Seal() => Boundary.Draw(Paths, Configuration, Sources, new Notification(null));
 

@@ -87,6 +87,13 @@ internal sealed class Swtpm : IDisposable
         return answer.Output;
     }
 
+    /// <summary>The power goes off and on (CMD_INIT on the control socket, TPM2_Startup): PCRs begin anew, persistent keys and NV stay.</summary>
+    public void Reset()
+    {
+        Assert.Equal(new byte[4], Say(Port + 1, [0, 0, 0, 2, 0, 0, 0, 0], 4));
+        Assert.Equal(new byte[4], Say(Port, [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0], 10)[6..]);
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)
@@ -97,6 +104,16 @@ internal sealed class Swtpm : IDisposable
 
         _process.Dispose();
         Directory.Delete(Folder, recursive: true);
+    }
+
+    private static byte[] Say(int port, byte[] message, int size)
+    {
+        using var client = new TcpClient();
+        client.Connect(IPAddress.Loopback, port);
+        var answer = new byte[size];
+        client.GetStream().Write(message);
+        client.GetStream().ReadExactly(answer);
+        return answer;
     }
 
     private static bool Answers(Process process, int port)

@@ -68,6 +68,14 @@ public sealed class SealingPublicKey : IEquatable<SealingPublicKey>
         return key is not null;
     }
 
+    /// <summary>Takes an uncompressed point, 04‖X‖Y, as devices show it.</summary>
+    public static bool TryOfPoint(KeyKind kind, ReadOnlySpan<byte> point, [NotNullWhen(true)] out SealingPublicKey? key, [NotNullWhen(false)] out SealingFault? fault)
+    {
+        key = Curve.Of(kind) is { } curve ? OfPoint(curve, point) : throw new ArgumentOutOfRangeException(nameof(kind), kind, "a curve is expected");
+        fault = key is null ? new SealingFault(SealingFaults.Key, $"the point is not on {kind}", "give 04, X and Y, each as long as the field") : null;
+        return key is not null;
+    }
+
     /// <summary>SubjectPublicKeyInfo as PEM.</summary>
     public string ToPem() => PemEncoding.WriteString("PUBLIC KEY", Info());
 

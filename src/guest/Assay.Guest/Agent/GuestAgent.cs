@@ -5,6 +5,7 @@ using System.Text.Json;
 using Assay.Binding;
 using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
+using Assay.Guest.Secrets;
 using Assay.Guest.Sources;
 using Assay.Sealing;
 using Assay.Sealing.Jose;
@@ -38,7 +39,7 @@ internal sealed class GuestAgent : IDisposable
     private readonly AgentState _state;
     private readonly string _path;
     private readonly TimeProvider _clock;
-    private readonly ReleaseKeys _keys = new();
+    private readonly ReleaseKeys _keys;
     private readonly SemaphoreSlim _places = new(MostConnections, MostConnections);
     private readonly SemaphoreSlim _refusals = new(MostRefusals, MostRefusals);
     private readonly SemaphoreSlim _evidence = new(1, 1);
@@ -48,6 +49,7 @@ internal sealed class GuestAgent : IDisposable
     public GuestAgent(GuestConfiguration configuration, GuestSources sources, GuestPaths paths, TimeProvider clock)
     {
         (_configuration, _sources, _path, _clock) = (configuration, sources, paths.AgentSocket, clock);
+        _keys = new ReleaseKeys(configuration.Agent.KeysInTpm ? new TpmReleaseKeys(configuration, sources) : null);
         _state = new AgentState(configuration, sources, paths, clock);
     }
 

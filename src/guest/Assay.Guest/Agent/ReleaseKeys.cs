@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Assay.Guest.Secrets;
 using Assay.Sealing;
 using Assay.Sealing.Keys;
 
@@ -8,18 +9,18 @@ namespace Assay.Guest.Agent;
 /// The keys that the agent made, by name: what is released to this VM is wrapped for one of them (S-3, S-23a). A private key rests in this process' locked
 /// memory and has no way out; each user has names of its own, and no key is brought along.
 /// </summary>
-internal sealed class ReleaseKeys : IDisposable
+/// <param name="tpm">Makes keys in the TPM; null: they are in this process.</param>
+internal sealed class ReleaseKeys(TpmReleaseKeys? tpm = null) : IDisposable
 {
-    /// <summary>
-    /// Where the private keys live, as the public key states it: in the memory of the confidential VM. The member is part of what devices and processor sign.
-    /// Other words are kept for a TPM of the TEE and for a GPU whose firmware takes keys.
-    /// </summary>
-    public const string Storage = "cvm-memory";
+    /// <summary>Where the private keys live, as the public key states it: in the memory of the confidential VM. The member is part of what devices and processor sign.</summary>
+    public const string InMemory = "cvm-memory";
+
+    /// <summary>Made in the TPM of the TEE, which uses it and does not give it out. A third word is kept for a GPU whose firmware takes keys.</summary>
+    public const string InTpm = "tpm";
 
     private const string StorageMember = "x-assay-key-storage";
     private const int MostKeys = 256;
     private const int MostKeysOfUser = 16;
-    private const int LongestName = 32;
 
     private static readonly (string Word, KeyKind Kind)[] s_kinds = [("P-256", KeyKind.P256), ("P-384", KeyKind.P384), ("P-521", KeyKind.P521), ("RSA-3072", KeyKind.Rsa3072), ("RSA-4096", KeyKind.Rsa4096)];
 
@@ -36,7 +37,7 @@ internal sealed class ReleaseKeys : IDisposable
     /// <exception cref="GuestException">The name is none, the key is of another kind, or there are too many.</exception>
     public byte[] PublicKey(uint user, string name, KeyKind? kind = null)
     {
-        RequireName(name);
+        KeyName.Require(name);
         lock (_lock)
         {
             if (!_keys.TryGetValue((user, name), out var pair))
@@ -58,7 +59,7 @@ internal sealed class ReleaseKeys : IDisposable
     /// <exception cref="GuestException">There is none: nothing can have been sealed to it.</exception>
     public SealingKeyPair Find(uint user, string name)
     {
-        RequireName(name);
+        KeyName.Require(name);
         lock (_lock)
         {
             return _keys.GetValueOrDefault((user, name)) ?? throw new GuestException("agent.key", $"this user has no key {name} in this boot", "ask for evidence with the key first, and have the secret sealed to it");
@@ -78,19 +79,11 @@ internal sealed class ReleaseKeys : IDisposable
         }
     }
 
-    private static void RequireName(string name)
-    {
-        if (name.Length is 0 or > LongestName || name.Any(letter => !char.IsAsciiLetterLower(letter) && !char.IsAsciiDigit(letter) && letter != '-'))
-        {
-            throw new GuestException("agent.key", $"a key's name has 1 to {LongestName} small letters, digits and hyphens; a key from outside is never taken", "give the name of a key, which the agent makes when it is first named");
-        }
-    }
-
-    private static SealingKeyPair Generate(KeyKind kind)
+    private SealingKeyPair Generate(KeyKind kind)
     {
         try
         {
-            return SealingKeyPair.GenerateEphemeralKeyPair(kind);
+            return tpm?.Generate(kind) ?? SealingKeyPair.GenerateEphemeralKeyPair(kind);
         }
         catch (SealingException exception)
         {
@@ -101,12 +94,12 @@ internal sealed class ReleaseKeys : IDisposable
     private static string WordOf(KeyKind kind) => s_kinds.First(known => known.Kind == kind).Word;
 
     // In canonical order. The algorithm is the one with which a key is wrapped for it (RFC 7518; KBS protocol 0.4.0).
-    private static byte[] Jwk(SealingPublicKey key)
+    private byte[] Jwk(SealingPublicKey key)
     {
         using var document = JsonDocument.Parse(key.Jwk);
         var isCurve = key.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521;
         var members = document.RootElement.EnumerateObject().Select(member => (member.Name, Value: member.Value.GetString()!))
-            .Append(("alg", isCurve ? "ECDH-ES+A256KW" : "RSA-OAEP-256")).Append((StorageMember, Storage));
+            .Append(("alg", isCurve ? "ECDH-ES+A256KW" : "RSA-OAEP-256")).Append((StorageMember, tpm is null ? InMemory : InTpm));
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {

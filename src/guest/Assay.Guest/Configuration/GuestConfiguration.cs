@@ -63,9 +63,17 @@ internal sealed record AgentSetting
     /// <summary>How long the ready state stays while collateral cannot be fetched.</summary>
     public required TimeSpan MaximumCollateralAge { get; init; }
 
+    /// <summary>Whether release keys are made in the TPM of the TEE, and stay there; otherwise they are in the agent's memory.</summary>
+    public bool KeysInTpm { get; init; }
+
     /// <summary>Whether evidence is made over keys that a caller brings along, who may be anywhere (S-3).</summary>
     public bool DangerouslyAllowForeignKey { get; init; }
 }
+
+/// <summary>What a boot must look like for the keys that survive it (docs/reference/guest.md, "Persistent keys").</summary>
+/// <param name="PhaseRegister">A PCR of their own, which says whether the gate is open and the boundary not drawn.</param>
+/// <param name="BootRegisters">PCRs in which firmware, boot loader and kernel are measured: bit n is PCR n.</param>
+internal sealed record PersistentKeySetting(int PhaseRegister, uint BootRegisters);
 
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>
 internal sealed record GuestConfiguration
@@ -99,6 +107,12 @@ internal sealed record GuestConfiguration
     public required Digest? Model { get; init; }
 
     public required AgentSetting Agent { get; init; }
+
+    /// <summary>Null: there are none.</summary>
+    public PersistentKeySetting? PersistentKeys { get; init; }
+
+    /// <summary>SHA-384 of the text that all of this was read from.</summary>
+    public Digest Source { get; init; } = new(new byte[System.Security.Cryptography.SHA384.HashSizeInBytes]);
 
     /// <summary>SHA-384 of the rule that decides. It is one: everything must hold.</summary>
     public static Digest PolicyDigest { get; } = new(System.Security.Cryptography.SHA384.HashData("assay gate policy 1: every check holds"u8));

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
+using Assay.Guest.Agent;
 using Assay.Guest.Sources;
 using Assay.Trust.Jose;
 using Assay.Wire;
@@ -14,6 +15,10 @@ internal static class GuestConfigurationReader
     private const int MostDevices = 64;
     private const int MostArchitectures = 8;
     private const int MostPeers = 32;
+    private const int MostBootRegisters = 16;
+    private const uint AllRegisters = 0xFFFFFF;
+    private const uint LoaderAndKernel = 1u << 4 | 1u << 9;
+    private const uint UnifiedKernel = 1u << 4 | 1u << 11 | 1u << 12;
     private const int Sha384Size = 48;
     private const string Cure = "correct the configuration in the image and build it again";
 
@@ -91,7 +96,10 @@ internal static class GuestConfigurationReader
             Workload = ReadWorkload(root, paths),
             Model = root.Has("model") ? new Digest(root.Hex("model", Sha384Size)) : null,
             Agent = ReadAgent(root),
+            Source = new Digest(System.Security.Cryptography.SHA384.HashData(json.Span)),
         };
+        read = read with { PersistentKeys = ReadPersistentKeys(root, read) };
+        root.Require(read is not { Agent.KeysInTpm: true, Pcr: null }, "agent.keyStorage", "\"tpm\" needs a PCR as the register: only that is known to be of a TPM inside the TEE");
         root.Require(!verifies || read.Bundle is not null || read.CollateralUrl is not null, "collateral", "a bundle, a url or both are expected: without collateral nothing can be verified");
         return root.Close() is { } fault ? throw new GuestException("gate.config.malformed", $"{path}: {fault}", Cure) : read;
     }
@@ -104,9 +112,31 @@ internal static class GuestConfigurationReader
             return null;
         }
 
+        return ReadPcr(root, "register", word);
+    }
+
+    private static int ReadPcr(StrictNode root, string name, string word)
+    {
         var pcr = word.StartsWith("pcr", StringComparison.Ordinal) && int.TryParse(word.AsSpan(3), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : -1;
-        root.Require(pcr is >= 8 and <= 15, "register", "\"rtmr3\", or \"pcr8\" to \"pcr15\" is expected: others are reset by software or belong to firmware");
+        root.Require(pcr is >= 8 and <= 15, name, name is "register" ? "\"rtmr3\", or \"pcr8\" to \"pcr15\" is expected: others are reset by software or belong to firmware" : "\"pcr8\" to \"pcr15\" is expected: others are reset by software or belong to firmware");
         return pcr;
+    }
+
+    private static PersistentKeySetting? ReadPersistentKeys(StrictNode root, GuestConfiguration read)
+    {
+        if (root.ObjectOrNull("persistentKeys") is not { } keys)
+        {
+            return null;
+        }
+
+        var phase = ReadPcr(keys, "phaseRegister", keys.Text("phaseRegister"));
+        var boot = keys.Numbers("bootRegisters", MostBootRegisters).Aggregate(0u, (bitmap, register) => bitmap | (register < MostBootRegisters ? 1u << (int)register : AllRegisters));
+        keys.Require(read.Pcr is not null && !read.OnDstack, "phaseRegister", "a PCR as the register and the boundary \"assay\" are needed: RTMRs seal nothing, and dstack draws its own boundary");
+        keys.Require(phase != read.Pcr, "phaseRegister", "another PCR than the register is expected");
+        keys.Require(boot < 1u << MostBootRegisters && (boot >> phase & 1) == 0 && (boot >> (read.Pcr ?? 0) & 1) == 0, "bootRegisters", "PCRs from 0 to 15 are expected, without the register and the phase register");
+        // S-9a: what names the kernel.
+        keys.Require((boot & LoaderAndKernel) == LoaderAndKernel || (boot & UnifiedKernel) == UnifiedKernel, "bootRegisters", "4 with 9, or 4 with 11 and 12, are expected among them: without the kernel's, every kernel has the keys");
+        return new PersistentKeySetting(phase, boot);
     }
 
     private static BundleSetting? ReadBundle(StrictNode root, GuestPaths paths, MeasuredPlace place)
@@ -175,6 +205,7 @@ internal static class GuestConfigurationReader
             Groups = agent?.Has("groups") is true ? agent.Numbers("groups", MostPeers) : [],
             Reattest = TimeSpan.FromSeconds(agent?.NumberOr("reattestSeconds", 60, 7 * 86400, 3600) ?? 3600),
             MaximumCollateralAge = TimeSpan.FromSeconds(agent?.NumberOr("maximumCollateralAgeSeconds", 60, 30 * 86400, 86400) ?? 86400),
+            KeysInTpm = agent?.Has("keyStorage") is true && agent.Word("keyStorage", ReleaseKeys.InMemory, ReleaseKeys.InTpm) is ReleaseKeys.InTpm,
             DangerouslyAllowForeignKey = agent?.Flag("dangerouslyAllowForeignKey") ?? false,
         };
     }

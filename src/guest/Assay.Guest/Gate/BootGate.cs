@@ -62,6 +62,7 @@ internal sealed class BootGate
             ("model", Now(ExtendModel)),
             ("workload", Now(ExtendWorkload)),
             ("ready", Now(() => SetReady(_configuration!.Task is not GateTask.ExpectNone))),
+            ("phase", Now(() => Phase.Begin())),
             ("notify", Now(Notify)),
         ];
     }
@@ -98,6 +99,8 @@ internal sealed class BootGate
 
     /// <summary>What this gate verified.</summary>
     internal VerifierCache Cache => _cache;
+
+    private PhaseRegister Phase => new(_configuration!, _sources!);
 
     private bool Verifies => _configuration!.Task is GateTask.Verify;
 
@@ -232,6 +235,7 @@ internal sealed class BootGate
     {
         _report = _report with { State = GateState.Failed, Fault = fault, At = _clock.GetUtcNow() };
         TryRevoke();
+        TryEndPhase();
         try
         {
             Save();
@@ -264,6 +268,22 @@ internal sealed class BootGate
         catch (GuestException exception)
         {
             Console.Error.WriteLine($"assay-guest: the ready state could not be set off: {exception.Fault}");
+        }
+    }
+
+    // A gate that is closed releases no key that an open one would.
+    private void TryEndPhase()
+    {
+        try
+        {
+            if (_configuration is not null)
+            {
+                Phase.End();
+            }
+        }
+        catch (GuestException exception)
+        {
+            Console.Error.WriteLine($"assay-guest: the boot phase could not be ended: {exception.Fault}");
         }
     }
 

@@ -39,6 +39,8 @@ internal static class Boundary
         }
 
         sources.Announce("system-ready");
+        // First: where the boundary is drawn, the keys of before it are gone.
+        new PhaseRegister(configuration, sources).End();
         log.Append(GateEvents.SystemReady);
         sources.Announce("sealed");
         notification.Ready("the boundary is drawn");

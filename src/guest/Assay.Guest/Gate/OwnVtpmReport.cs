@@ -46,6 +46,21 @@ internal static class OwnVtpmReport
         }
     }
 
+    /// <summary>The key was made in the TPM that this report is of: its attestation key says so, about <paramref name="data"/>.</summary>
+    /// <exception cref="GuestException"><c>gate.report.key</c>: it was made elsewhere.</exception>
+    public static void RequireMadeHere(VtpmReport report, TpmCreatedKey key, ReadOnlySpan<byte> data, (byte[] Message, byte[] Signature) certified)
+    {
+        var statement = CreationStatement.Read(certified.Message);
+        using var signer = AttestationKey(report.Modulus);
+        if (!signer.VerifyData(certified.Message, certified.Signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1) || !statement.ExtraData.AsSpan().SequenceEqual(data)
+            || !statement.Name.AsSpan().SequenceEqual(key.Name) || !statement.CreationHash.AsSpan().SequenceEqual(key.CreationHash))
+        {
+            throw new GuestException("gate.report.key", "a key was not made in the TPM that this VM's own quote is of", "see that nothing else answers for the TPM, and boot again", Convert.ToHexStringLower(statement.Name), Convert.ToHexStringLower(key.Name));
+        }
+    }
+
+    private static RSA AttestationKey(byte[] modulus) => RSA.Create(new RSAParameters { Modulus = modulus, Exponent = [1, 0, 1] });
+
     private static void RequireKey(VtpmReport report, HclReport hcl)
     {
         const string cure = "see that nothing else answers for the TPM: the key belongs to another vTPM, or the HCL report to another VM";

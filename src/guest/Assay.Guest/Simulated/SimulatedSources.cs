@@ -52,12 +52,15 @@ internal sealed class SimulatedSources : IGpuSource, ISwitchSource, ICpuSource, 
             throw new GuestException("source.simulated.failed", $"its anchors are not a simulator's: {fault}", Cure);
         }
 
+        var tpm = hello.RootElement.TryGetProperty("tpm", out var port) ? new SimulatedTpm(port.GetInt32()) : null;
         return new GuestSources
         {
             Gpus = self,
             Switches = self,
             Cpu = self,
-            Register = pcr => pcr is null ? self : throw new GuestException("source.register", "the simulator has no TPM", "configure \"rtmr3\""),
+            Vtpm = tpm is null ? null : new AzureVtpm(tpm, new AzureMetadata(hello.RootElement.GetProperty("metadata").GetString()!), self),
+            Tpm = tpm is null ? null : () => tpm,
+            Register = pcr => pcr is not { } index ? self : tpm is not null ? new TpmRegister(tpm, index) : throw new GuestException("source.register", "the simulator has no TPM", "configure \"rtmr3\""),
             Bus = self,
             Trust = trust,
             Announce = step => self.Ask("step", writer => writer.WriteString("name", step)).Dispose(),

@@ -23,7 +23,9 @@ namespace Assay.Guest.Sources;
 internal sealed class AzureVtpm(ITpmTransport transport, AzureMetadata metadata, ICpuSource otherwise) : ICpuSource
 {
     private const uint ReportIndex = 0x01400001;
-    private const uint KeyHandle = 0x81000003;
+    /// <summary>The attestation key, which the HCL report names.</summary>
+    public const uint KeyHandle = 0x81000003;
+
     private const uint OwnerHandle = 0x40000001;
 
     private const uint NvRead = 0x14E;
@@ -225,45 +227,5 @@ internal sealed class AzureVtpm(ITpmTransport transport, AzureMetadata metadata,
         }
 
         return [.. values.Select(value => value!.Value)];
-    }
-}
-
-/// <summary>
-/// The parts of a TPMS_ATTEST of type quote that are asked about here (TPM 2.0 Library, part 2 §10.12.8; big-endian):
-/// <code>magic FF544347 · type 8018 · signer TPM2B · extraData TPM2B · clock 8 · resets 4 · restarts 4 · safe 1 · firmware 8 · selection · digest TPM2B</code>
-/// </summary>
-/// <param name="ExtraData">What the quote is over.</param>
-/// <param name="Bank">TPM_ALG_ID of the selection.</param>
-/// <param name="Bitmap">Its PCRs: bit n is PCR n.</param>
-/// <param name="PcrDigest">SHA-256 of their values in ascending order.</param>
-internal sealed record QuotedStatement(byte[] ExtraData, ushort Bank, uint Bitmap, byte[] PcrDigest)
-{
-    private const uint Magic = 0xFF544347;
-    private const ushort TypeQuote = 0x8018;
-    private const int ClockSize = 8 + 4 + 4 + 1 + 8;
-
-    /// <exception cref="GuestException"><c>source.tpm.failed</c>: it is no quote.</exception>
-    public static QuotedStatement Read(ReadOnlySpan<byte> message)
-    {
-        var wire = new TpmReader(message, "TPMS_ATTEST");
-        if (wire.U32() != Magic || wire.U16() != TypeQuote)
-        {
-            throw TpmConversation.Failed("what it signed is no quote", "replace the TPM");
-        }
-
-        wire.Sized();
-        var data = wire.Sized().ToArray();
-        wire.Bytes(ClockSize);
-        var (bank, bitmap) = wire.Selection() ?? (0, 0);
-        var digest = wire.Sized().ToArray();
-        wire.End();
-        return new QuotedStatement(data, bank, bitmap, digest);
-    }
-
-    /// <summary>Whether it is about exactly these values, of PCR 0 to 23 in the SHA-256 bank.</summary>
-    public bool Covers(ImmutableArray<Digest> values)
-    {
-        byte[] all = [.. values.SelectMany(value => value.Bytes.ToArray())];
-        return Bank == (ushort)TcgHash.Sha256 && Bitmap == (1u << values.Length) - 1 && CryptographicOperations.FixedTimeEquals(SHA256.HashData(all), PcrDigest);
     }
 }

@@ -111,6 +111,9 @@ internal sealed record GuestSources : IDisposable
     /// <summary>The register of a PCR's number; null: RTMR3.</summary>
     public required Func<int?, IMeasuredRegister> Register { get; init; }
 
+    /// <summary>Opens the TPM for commands that belong together. Null: there is none.</summary>
+    public Func<ITpmTransport>? Tpm { get; init; }
+
     public required IBusSource Bus { get; init; }
 
     /// <summary>Whose roots are believed: the compiled-in ones, but in builds with simulated sources.</summary>

@@ -26,6 +26,7 @@ internal sealed class HardwareSources : IGpuSource, ISwitchSource, IDisposable
             Cpu = new TsmReports(),
             Vtpm = new AzureVtpm(new TpmDevice(), new AzureMetadata(), new TsmReports()),
             Register = pcr => pcr is { } index ? new TpmRegister(new TpmDevice(), index) : new RtmrRegister(),
+            Tpm = () => new HeldTpmDevice(),
             Bus = new SysfsBus(),
             Trust = TrustSet.BuiltIn,
             Owned = self,

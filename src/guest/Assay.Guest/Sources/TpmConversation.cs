@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
+using Assay.Sealing.Memory;
 
 namespace Assay.Guest.Sources;
 
@@ -19,7 +21,9 @@ internal sealed class TpmConversation(ITpmTransport transport)
     private const int Tries = 12;
     private const int HeaderSize = 10;
 
-    // One area: the password's handle, no nonce, no attributes, an empty password.
+    /// <summary>TPM_PT_MAX_RESPONSE_SIZE of what is known; the kernel drops what does not fit.</summary>
+    public const int LargestResponse = 4096;
+
     private const int AuthorizationSize = 9;
 
     /// <summary>Runs a command without authorization.</summary>
@@ -36,7 +40,7 @@ internal sealed class TpmConversation(ITpmTransport transport)
         return answer.Status == refusal ? null : Accepted(code, answer);
     }
 
-    /// <summary>Runs a command whose first handle is authorized by an empty password.</summary>
+    /// <summary>Runs a command whose first handle is authorized: by an empty password, or by a policy session.</summary>
     /// <param name="code">TPM_CC.</param>
     /// <param name="handles">The handle area: the one that is authorized first.</param>
     /// <param name="parameters">What follows the authorization.</param>
@@ -44,39 +48,105 @@ internal sealed class TpmConversation(ITpmTransport transport)
     /// <exception cref="GuestException"><c>source.tpm.failed</c>: the TPM cannot be asked, or refuses.</exception>
     public byte[] RunAuthorized(uint code, ReadOnlySpan<uint> handles, TpmWriter parameters)
     {
+        var answer = new TpmReader(Accepted(code, Exchange(WithSessions, code, Authorized(handles, PasswordHandle, parameters))), "a response with sessions");
+        return answer.Bytes((int)Math.Min(answer.U32(), int.MaxValue)).ToArray();
+    }
+
+    /// <summary>The same for a command that makes an object: its handle stands before the parameters.</summary>
+    public (uint Handle, byte[] Parameters) RunCreating(uint code, uint parent, TpmWriter parameters)
+    {
+        var answer = new TpmReader(Accepted(code, Exchange(WithSessions, code, Authorized([parent], PasswordHandle, parameters))), "a response with a handle");
+        var handle = answer.U32();
+        return (handle, answer.Bytes((int)Math.Min(answer.U32(), int.MaxValue)).ToArray());
+    }
+
+    /// <summary>
+    /// Runs a command whose answer is a secret. It goes from the kernel to the stack, from there into secret memory, and the stack is overwritten.
+    /// </summary>
+    /// <param name="code">TPM_CC.</param>
+    /// <param name="handle">The one handle.</param>
+    /// <param name="session">A policy session, which the command ends; null: the handle's password is empty.</param>
+    /// <param name="parameters">What follows the authorization.</param>
+    /// <param name="before">How many bytes of the response's parameters stand before the secret, which is a TPM2B.</param>
+    /// <param name="size">How long the secret is. A shorter one is a number without its leading zeros.</param>
+    /// <param name="status">TPM_RC.</param>
+    /// <returns>Null where the TPM refuses, with <paramref name="status"/>.</returns>
+    /// <exception cref="GuestException"><c>source.tpm.failed</c>: the TPM cannot be asked.</exception>
+    public SecretBuffer? RunSecret(uint code, uint handle, uint? session, TpmWriter parameters, int before, int size, out uint status)
+    {
+        Span<byte> response = stackalloc byte[LargestResponse];
+        Span<byte> secret = stackalloc byte[size];
+        try
+        {
+            (status, var length) = Exchange(WithSessions, code, Authorized([handle], session ?? PasswordHandle, parameters), response);
+            if (status != 0)
+            {
+                return null;
+            }
+
+            var answer = new TpmReader(response[HeaderSize..length], "a response with a secret");
+            answer.U32(); // parameterSize
+            answer.Bytes(before);
+            var found = answer.Sized();
+            if (found.Length > size)
+            {
+                throw Failed("a secret is longer than it can be", "replace the TPM");
+            }
+
+            found.CopyTo(secret[(size - found.Length)..]);
+            return SecretMemory.Locked.Take(secret);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(response);
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    /// <summary>What is thrown where the TPM does not do what it must.</summary>
+    public static GuestException Failed(string reason, string cure) => new("source.tpm.failed", $"the TPM: {reason}", cure);
+
+    /// <summary>What is thrown where it refuses a command.</summary>
+    public static GuestException Refused(uint code, uint status) =>
+        Failed(string.Create(CultureInfo.InvariantCulture, $"command {code:x} was answered with {status:x}"), "see what the code means (tpm2_rc_decode), and that nobody gave the TPM a password");
+
+    private static byte[] Accepted(uint code, (uint Status, byte[] Body) answer) => answer.Status == 0 ? answer.Body : throw Refused(code, answer.Status);
+
+    // TPMS_AUTH_COMMAND: handle 4 · nonce TPM2B · attributes 1 · password or HMAC TPM2B. A policy session whose policy asks for no secret has neither.
+    private static TpmWriter Authorized(ReadOnlySpan<uint> handles, uint session, TpmWriter parameters)
+    {
         var body = new TpmWriter();
         foreach (var handle in handles)
         {
             body.U32(handle);
         }
 
-        body.U32(AuthorizationSize).U32(PasswordHandle).U16(0).U8(0).U16(0).Bytes(parameters.Written);
-        var answer = new TpmReader(Accepted(code, Exchange(WithSessions, code, body)), "a response with sessions");
-        return answer.Bytes((int)Math.Min(answer.U32(), int.MaxValue)).ToArray();
+        return body.U32(AuthorizationSize).U32(session).U16(0).U8(0).U16(0).Bytes(parameters.Written);
     }
 
-    /// <summary>What is thrown where the TPM does not do what it must.</summary>
-    public static GuestException Failed(string reason, string cure) => new("source.tpm.failed", $"the TPM: {reason}", cure);
-
-    private static byte[] Accepted(uint code, (uint Status, byte[] Body) answer) => answer.Status == 0 ? answer.Body
-        : throw Failed(string.Create(CultureInfo.InvariantCulture, $"command {code:x} was answered with {answer.Status:x}"), "see what the code means (tpm2_rc_decode), and that nobody gave the TPM a password");
-
     private (uint Status, byte[] Body) Exchange(ushort tag, uint code, TpmWriter body)
+    {
+        var response = new byte[LargestResponse];
+        var (status, length) = Exchange(tag, code, body, response);
+        return (status, response[HeaderSize..length]);
+    }
+
+    private (uint Status, int Length) Exchange(ushort tag, uint code, TpmWriter body, Span<byte> response)
     {
         var command = new TpmWriter().U16(tag).U32((uint)(HeaderSize + body.Written.Length)).U32(code).Bytes(body.Written).Written;
         var wait = TimeSpan.FromMilliseconds(20);
         for (var attempt = 0; attempt < Tries; attempt++)
         {
-            var response = transport.Exchange(command);
-            if (response.Length < HeaderSize || BinaryPrimitives.ReadUInt32BigEndian(response.AsSpan(2)) != response.Length)
+            var length = transport.Exchange(command, response);
+            if (length < HeaderSize || BinaryPrimitives.ReadUInt32BigEndian(response[2..]) != length)
             {
                 throw Failed("a response is truncated", "replace the TPM");
             }
 
-            var status = BinaryPrimitives.ReadUInt32BigEndian(response.AsSpan(6));
+            var status = BinaryPrimitives.ReadUInt32BigEndian(response[6..]);
             if (status is not (Retry or Yielded or Testing or NoRate))
             {
-                return (status, response[HeaderSize..]);
+                return (status, length);
             }
 
             Thread.Sleep(wait);

@@ -4,37 +4,6 @@ using Assay.Wire;
 
 namespace Assay.Guest.Sources;
 
-/// <summary>One exchange with a TPM: a whole command in, a whole response out.</summary>
-internal interface ITpmTransport : IDisposable
-{
-    byte[] Exchange(ReadOnlySpan<byte> command);
-}
-
-/// <summary><c>/dev/tpmrm0</c>: the kernel's resource manager gives each open its own TPM.</summary>
-internal sealed class TpmDevice(string path = "/dev/tpmrm0") : ITpmTransport
-{
-    private const int LargestResponse = 4096;
-
-    public byte[] Exchange(ReadOnlySpan<byte> command)
-    {
-        try
-        {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
-            stream.Write(command);
-            var response = new byte[LargestResponse];
-            var length = stream.Read(response);
-            return response[..length];
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new GuestException("source.tpm.failed", $"{path}: {exception.Message}", "give the VM a TPM inside the TEE, and run as root");
-        }
-    }
-
-    public void Dispose()
-    {
-    }
-}
 
 /// <summary>
 /// A PCR of a TPM inside the TEE (TPM 2.0 Library, part 3: TPM2_PCR_Read, TPM2_PCR_Extend; big-endian). The SHA-256 bank is extended, and

@@ -6,6 +6,12 @@ using System.Text.Json;
 
 namespace Assay.Simulator;
 
+/// <summary>A paravisor's vTPM beside the hardware: what answers, and whose roots judge the reports of its machine.</summary>
+/// <param name="Port">A loopback port that takes raw commands, as swtpm's data socket.</param>
+/// <param name="MetadataUrl">The cloud's metadata service.</param>
+/// <param name="Anchors">In the place of the hardware's own.</param>
+public sealed record SimulatedVtpm(int Port, string MetadataUrl, ReadOnlyMemory<byte> Anchors);
+
 /// <summary>
 /// The hardware that a guest's boot gate sees, as one object with a state: bus, driver with its ready state, switches, a simulated TD with its RTMRs.
 /// A guest that was compiled with simulated sources asks it over a socket (S-29). It is honest but for <see cref="Fault"/>.
@@ -45,6 +51,9 @@ public sealed class SimulatedGuest : IDisposable
 
     /// <summary>MRCONFIGID, which the host chose at launch: 48 bytes.</summary>
     public ReadOnlyMemory<byte> MrConfigId { get; set; } = new byte[RegisterSize];
+
+    /// <summary>Null: there is no TPM, and the guest's register is RTMR3.</summary>
+    public SimulatedVtpm? Vtpm { get; set; }
 
     /// <summary>A GPU that is there no longer, as after a hot-unplug; −1 for none.</summary>
     public int Unplugged { get; set; } = -1;
@@ -176,7 +185,7 @@ public sealed class SimulatedGuest : IDisposable
     {
         switch (operation)
         {
-            case "hello": writer.WriteString("anchors", Encoding.UTF8.GetString(Anchors)); break;
+            case "hello": Greet(writer); break;
             case "pci": Bus(writer); break;
             case "gpu.system": Driver(writer); break;
             case "gpu.evidence": Evidence(request, writer, switches: false); break;
@@ -189,6 +198,16 @@ public sealed class SimulatedGuest : IDisposable
             case "register.read": writer.WriteString("value", Convert.ToHexStringLower(Touched())); break;
             case "register.extend": Extend(Convert.FromHexString(request.GetProperty("digest").GetString()!)); break;
             default: writer.WriteString("error", "unknown"); writer.WriteString("message", $"no operation {operation}"); break;
+        }
+    }
+
+    private void Greet(Utf8JsonWriter writer)
+    {
+        writer.WriteString("anchors", Vtpm is { } vtpm ? Encoding.UTF8.GetString(vtpm.Anchors.Span) : Encoding.UTF8.GetString(Anchors));
+        if (Vtpm is { } told)
+        {
+            writer.WriteNumber("tpm", told.Port);
+            writer.WriteString("metadata", told.MetadataUrl);
         }
     }
 
