@@ -28,7 +28,8 @@ public sealed class BootedRoot : IDisposable
         for device in null zero full random urandom tty; do touch $root/dev/$device; mount --bind /dev/$device $root/dev/$device; done
         mkdir $root/dev/shm $root/dev/pts
         ln -s /proc/self/fd $root/dev/fd
-        ln -s /dev/null $root/dev/console
+        # A node of its own: systemd gives the console to root and tty, and would do so to whatever a link leads to.
+        mknod -m 600 $root/dev/console c 1 3
         exec chroot $root env -i container=assay /lib/systemd/systemd --log-target=null --show-status=0
         """;
 

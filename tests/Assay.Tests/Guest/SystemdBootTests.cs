@@ -24,9 +24,12 @@ public sealed class SystemdBootTests(BootedRoot root) : IClassFixture<BootedRoot
     public async Task A_workload_starts_after_gate_and_boundary_and_ends_with_the_gate()
     {
         await using var world = await GuestWorld.StartAsync();
+        var mode = File.GetUnixFileMode("/dev/null");
         using var machine = root.Start(world, Workload);
 
         machine.WaitFor("workload.service", "active");
+        // Bug0295: the console was a link to the /dev/null of the machine that runs the tests, which got the console's mode: no user could write to it any more.
+        Assert.Equal(mode, File.GetUnixFileMode("/dev/null"));
         Assert.Equal(["gpu-policy", "gpu-attestation", "system-ready"], world.Events());
         Assert.True(world.Hardware.IsReady);
 
