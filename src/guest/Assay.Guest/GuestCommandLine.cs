@@ -4,7 +4,10 @@ using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
 using Assay.Guest.Image;
 using Assay.Guest.Recording;
+using Assay.Guest.Secrets;
 using Assay.Guest.Sources;
+using Assay.Sealing;
+using Assay.Sealing.Memory;
 using Assay.Trust;
 
 namespace Assay.Guest;
@@ -27,7 +30,10 @@ internal static class GuestCommandLine
           seal-boot      draws the boundary between boot and workloads
           revoke         sets the GPUs' ready state off (ExecStopPost of the gate)
           agent          serves applications on /run/assay/agent.sock
-          ctl METHOD     asks the agent: health, attestation, ready, evidence CHALLENGE KEY, token AUDIENCE, metrics
+          ctl METHOD     asks the agent: health, attestation, ready, key NAME [KIND], evidence CHALLENGE KEY [KIND], token AUDIENCE, metrics
+          unseal FILE --id ID --key NAME --exec COMMAND [ARGUMENT…]
+                         opens a sealed file with a release key of this user, and runs COMMAND with the content as its standard input;
+                         --out PATH instead of --exec writes a file of mode 600
           record DIR     collects on a real machine what no recording has; --replace-identities before DIR hides serial numbers
           lint ROOT      holds an image's tree against a hardening profile
           digest FILE    prints the gpu-policy digest of a configuration, for reference values
@@ -48,12 +54,15 @@ internal static class GuestCommandLine
                 ["revoke"] => Revoke(place),
                 ["agent"] => await AgentAsync(place, cancellation).ConfigureAwait(false),
                 ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
+                ["unseal", var file, "--id", var id, "--key", var key, "--out", var path] => await Unsealing.ToFileAsync(place.Paths, file, id, key, path, cancellation).ConfigureAwait(false),
+                ["unseal", var file, "--id", var id, "--key", var key, "--exec", .. { Length: > 0 } command] => await Unsealing.ExecuteAsync(place.Paths, file, id, key, command, cancellation).ConfigureAwait(false),
                 ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
                 ["record", "--replace-identities", var folder] => await RecordAsync(folder, replacesIdentities: true, place, cancellation).ConfigureAwait(false),
                 ["lint", var root] => Lint(root),
                 ["digest", var file] => PrintDigest(file, place),
                 ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
                 ["help" or "--help" or "-h"] => Say(Usage),
+                ["unseal", ..] => Refuse("guest.arguments", "unseal takes FILE --id ID --key NAME and, last, --exec COMMAND [ARGUMENT…] or --out PATH, in this order"),
                 ["digest"] => Refuse("guest.arguments", "digest takes FILE, the guest.json of an image's tree"),
                 ["lint"] => Refuse("guest.arguments", "lint takes ROOT, the folder of an image's tree"),
                 ["record"] => Refuse("guest.arguments", "record takes DIR, a folder that does not exist or is empty"),
@@ -108,9 +117,23 @@ internal static class GuestCommandLine
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var sources = place.OpenAny();
         var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
+        // Before there is a key: no core, and no reading by other processes of this user.
+        Harden();
         using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
         await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
         return Done;
+    }
+
+    private static void Harden()
+    {
+        try
+        {
+            ProcessProtection.Harden();
+        }
+        catch (SealingException exception)
+        {
+            throw new GuestException(exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
+        }
     }
 
     // Without the configuration: whatever is wrong with it, the state is off afterwards.
@@ -128,7 +151,7 @@ internal static class GuestCommandLine
             throw new GuestException("record.folder", $"{folder} exists and is not an empty folder", "give an empty or new folder");
         }
 
-        Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using var sources = place.OpenAny();
         return Say(await new MachineRecording(sources, folder, replacesIdentities, TimeProvider.System).RunAsync(cancellation).ConfigureAwait(false));
     }

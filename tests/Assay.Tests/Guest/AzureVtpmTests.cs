@@ -146,7 +146,7 @@ public sealed class AzureVtpmTests
 
         var summary = await new MachineRecording(guest.Sources with { Gpus = new Nothing(), Switches = new Nothing(), Register = _ => new HardwareInProcess(guest.World.Hardware) }, folder, replacesIdentities: false, TimeProvider.System).RunAsync(TestContext.Current.CancellationToken);
 
-        Assert.True(summary.Contains("\nhad      vTPM: evidence of the processor: az-vtpm.json", StringComparison.Ordinal), summary);
+        Assert.True(summary.Contains("\ncollected      vTPM: evidence of the processor: az-vtpm.json", StringComparison.Ordinal), summary);
         Assert.True(AzureVtpmEvidence.TryParse(File.ReadAllBytes(Path.Combine(folder, "az-vtpm.json")), out var evidence, out var fault), $"{fault}");
         Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "hcl-report.bin")), evidence.HclReport.ToArray());
     }

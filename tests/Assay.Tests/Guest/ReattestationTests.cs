@@ -19,7 +19,7 @@ public sealed class ReattestationTests
         await using var world = await GuestWorld.StartAsync();
         Assert.Equal(0, world.Run("gate").ExitCode);
         var clock = new MovedClock();
-        using var state = StateOf(world, "http://127.0.0.1:1", clock);
+        var state = StateOf(world, "http://127.0.0.1:1", clock);
 
         var kept = await state.VerifyAsync(TestContext.Current.CancellationToken);
         Assert.True(kept.IsReady);
@@ -39,7 +39,7 @@ public sealed class ReattestationTests
         await using var world = await GuestWorld.StartAsync();
         Assert.Equal(0, world.Run("gate").ExitCode);
         var clock = new MovedClock();
-        using var state = StateOf(world, "http://127.0.0.1:1", clock);
+        var state = StateOf(world, "http://127.0.0.1:1", clock);
 
         // A day and a half went by, and the host says that it is last month.
         (clock.Ahead, clock.Passed) = (TimeSpan.FromDays(-30), TimeSpan.FromDays(1.5));
@@ -73,7 +73,7 @@ public sealed class ReattestationTests
         Assert.True(world.Devices.TryWith(SimulatedFaults.Find("revoked-device")!, new FaultTarget(), out var revoked, out var whyNot), whyNot);
         await using var services = ServeCommand.Build(revoked, 0);
         await services.StartAsync(TestContext.Current.CancellationToken);
-        using var state = StateOf(world, services.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(), TimeProvider.System);
+        var state = StateOf(world, services.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(), TimeProvider.System);
 
         var dropped = await state.VerifyAsync(TestContext.Current.CancellationToken);
 
@@ -90,7 +90,7 @@ public sealed class ReattestationTests
         Assert.Equal(0, world.Run("gate").ExitCode);
         var (own, foreign) = (new HardwareInProcess(world.Hardware), new HardwareInProcess(other.Hardware));
         other.Hardware.Answer("{\"op\":\"gpu.set-ready\",\"ready\":1}"u8.ToArray());
-        using var state = new AgentState(ConfigurationOf(world, other.Url), own.Sources with { Gpus = foreign, Switches = foreign, Bus = foreign }, new GuestPaths(world.Root), TimeProvider.System);
+        var state = new AgentState(ConfigurationOf(world, other.Url), own.Sources with { Gpus = foreign, Switches = foreign, Bus = foreign }, new GuestPaths(world.Root), TimeProvider.System);
 
         var dropped = await state.VerifyAsync(TestContext.Current.CancellationToken);
 
@@ -104,7 +104,7 @@ public sealed class ReattestationTests
     {
         await using var world = await GuestWorld.StartAsync();
         Assert.Equal(0, world.Run("gate").ExitCode);
-        using var state = StateOf(world, world.Url, TimeProvider.System);
+        var state = StateOf(world, world.Url, TimeProvider.System);
         var before = state.Snapshot.VerifiedAt;
 
         var again = await state.VerifyAsync(TestContext.Current.CancellationToken);

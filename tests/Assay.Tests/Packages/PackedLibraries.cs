@@ -11,7 +11,7 @@ internal static class PackedLibraries
     /// <summary>Each library that is a package, with the packages that it needs.</summary>
     public static IReadOnlyDictionary<string, string[]> Needs { get; } = new Dictionary<string, string[]>
     {
-        ["Assay.Client"] = [],
+        ["Assay.Client"] = ["Assay.Sealing"],
         ["Assay.Collateral"] = ["Assay.Verifier", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
         // Versions are pinned for the whole tree, so that what a library needs through another one is named too.
         ["Assay.Policies"] = ["Assay.Rego", "Assay.Verifier", "YamlDotNet"],

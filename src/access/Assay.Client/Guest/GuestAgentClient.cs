@@ -2,6 +2,9 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Assay.Sealing;
+using Assay.Sealing.Keys;
+using Assay.Sealing.Memory;
 
 namespace Assay.Client.Guest;
 
@@ -59,6 +62,36 @@ public sealed class GuestAgentClient : IDisposable
         return AskAsync("GetEvidence", [("challenge", challenge), ("key", key)], cancellation);
     }
 
+    /// <summary>The public half of a release key as JWK. Before anything is sealed to it, take the key out of evidence that was judged: this answer proves nothing.</summary>
+    /// <param name="key">Its name; the agent makes the key when it is first named.</param>
+    /// <param name="kind">P-256, P-384, P-521, RSA-3072 or RSA-4096; null: as it is, and P-384 where it is new.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">It refused, or could not be asked.</exception>
+    public Task<ReadOnlyMemory<byte>> GetPublicKeyAsync(string key, string? kind = null, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        return AskAsync("GetPublicKey", kind is null ? [("key", key)] : [("key", key), ("kind", kind)], cancellation);
+    }
+
+    /// <summary>
+    /// Opens a key that was wrapped for a release key of this user. It crosses the socket wrapped for a key of this process, and stays in locked memory: use it
+    /// through its lease.
+    /// </summary>
+    /// <param name="key">Name of the release key.</param>
+    /// <param name="wrapped">JWE in compact form.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">It refused, could not be asked, or the devices are not ready.</exception>
+    /// <exception cref="SealingException">Memory that cannot be locked.</exception>
+    public async Task<SecretBuffer> UnwrapKeyAsync(string key, string wrapped, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        ArgumentException.ThrowIfNullOrEmpty(wrapped);
+        using var pair = SealingKeyPair.GenerateEphemeralKeyPair(KeyKind.P384);
+        var answer = await AskAsync("UnwrapKey", [("key", key), ("wrapped", wrapped)], cancellation, ("recipient", pair.PublicKey.Jwk)).ConfigureAwait(false);
+        var own = Read(answer, root => root.GetProperty("wrapped").GetString()!);
+        return pair.TryUnwrapKey(Encoding.ASCII.GetBytes(own), out var secret, out var fault) ? secret : throw new AgentException(fault.Id, fault.Problem, fault.Cure);
+    }
+
     /// <summary>A token of the image's attestation service. No service can be configured in this version: the agent answers <c>agent.no-service</c>.</summary>
     /// <param name="audience">Who will read it.</param>
     /// <param name="cancellation">Ends the wait.</param>
@@ -91,11 +124,11 @@ public sealed class GuestAgentClient : IDisposable
         }
     }
 
-    private async Task<ReadOnlyMemory<byte>> AskAsync(string method, (string Name, string Value)[]? members, CancellationToken cancellation)
+    private async Task<ReadOnlyMemory<byte>> AskAsync(string method, (string Name, string Value)[]? members, CancellationToken cancellation, (string Name, string Json)? raw = null)
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, method) { Content = new ByteArrayContent(members is null ? [] : Body(members)) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, method) { Content = new ByteArrayContent(members is null ? [] : Body(members, raw)) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
             using var answer = await _http.SendAsync(request, cancellation).ConfigureAwait(false);
             var body = await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
@@ -107,7 +140,7 @@ public sealed class GuestAgentClient : IDisposable
         }
     }
 
-    private static byte[] Body((string Name, string Value)[] members)
+    private static byte[] Body((string Name, string Value)[] members, (string Name, string Json)? raw)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))
@@ -116,6 +149,12 @@ public sealed class GuestAgentClient : IDisposable
             foreach (var (name, value) in members)
             {
                 writer.WriteString(name, value);
+            }
+
+            if (raw is { } json)
+            {
+                writer.WritePropertyName(json.Name);
+                writer.WriteRawValue(json.Json);
             }
 
             writer.WriteEndObject();

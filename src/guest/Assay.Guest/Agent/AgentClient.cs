@@ -19,13 +19,16 @@ internal static class AgentClient
             ["attestation"] => ("GetGpuAttestation", ""),
             ["ready"] => ("EnsureGpuReady", ""),
             ["metrics"] => ("Metrics", ""),
+            ["key", var key] => ("GetPublicKey", Body(("key", key))),
+            ["key", var key, var kind] => ("GetPublicKey", Body(("key", key), ("kind", kind))),
+            ["evidence", var challenge, var key, var kind] => ("GetEvidence", Body(("challenge", challenge), ("key", key), ("kind", kind))),
             ["evidence", var challenge, var key] => ("GetEvidence", Body(("challenge", challenge), ("key", key))),
             ["token", var audience] => ("GetToken", Body(("audience", audience))),
             _ => ("", ""),
         };
         if (method.Length == 0)
         {
-            await Console.Error.WriteLineAsync("assay-guest: guest.arguments: ctl takes health, attestation, ready, metrics, evidence CHALLENGE KEY or token AUDIENCE").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync("assay-guest: guest.arguments: ctl takes health, attestation, ready, metrics, key NAME [KIND], evidence CHALLENGE KEY [KIND] or token AUDIENCE").ConfigureAwait(false);
             return Unusable;
         }
 

@@ -7,6 +7,7 @@ using Assay.Guest.Gate;
 using Assay.Guest.Log;
 using Assay.Guest.Sources;
 using Assay.Trust;
+using Assay.Wire;
 
 namespace Assay.Guest.Agent;
 
@@ -36,9 +37,11 @@ internal sealed record AgentSnapshot
 /// Holds the latest verdict, verifies again, and takes the ready state away (a revoked, mismatching, replaced or missing device at
 /// once; collateral that cannot be had only after a measured time). It never writes an event: the boot's record is the gate's alone (S-4).
 /// </summary>
-internal sealed class AgentState : IDisposable
+internal sealed class AgentState
 {
     private const int LargestVerdict = 16 * 1024 * 1024;
+    private const string TooOld = "agent.collateral-too-old";
+    private static readonly TimeSpan s_skew = TimeSpan.FromMinutes(5);
 
     // What says nothing against the devices: it could not be asked.
     private static readonly ImmutableHashSet<string> s_unreachable = ["gate.collateral.missing", "gate.bundle.missing", DeviceVerification.Expired];
@@ -48,19 +51,21 @@ internal sealed class AgentState : IDisposable
     private readonly TimeProvider _clock;
     private readonly DeviceVerification _devices;
     private readonly ImmutableArray<string> _bootDevices;
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly GuestPaths _paths;
+    private readonly Lock _publishing = new();
     private readonly VerifierCache _cache = new();
     private AgentSnapshot _snapshot;
+    private Task<AgentSnapshot>? _running;
+    private long _dropped;
     private long _passed;
     private long _failed;
 
     public AgentState(GuestConfiguration configuration, GuestSources sources, GuestPaths paths, TimeProvider clock)
     {
-        (_configuration, _sources, _clock) = (configuration, sources, clock);
+        (_configuration, _sources, _paths, _clock) = (configuration, sources, paths, clock);
         _devices = new DeviceVerification(configuration, sources, clock);
         Register = sources.Register(configuration.Pcr);
-        Log = MeasuredLog.Open(Register, paths, configuration.OnDstack);
-        _bootDevices = BootDevices(Log);
+        _bootDevices = BootDevices(OpenLog());
         var gate = GateReport.StateOf(paths.GateFile);
         var verified = gate is GateState.Verified && !_bootDevices.IsEmpty;
         var verdict = verified && BoundedFile.TryRead(paths.VerdictFile, LargestVerdict, out var bytes, out _) ? bytes.ToArray() : [];
@@ -71,7 +76,7 @@ internal sealed class AgentState : IDisposable
             Verdict = verdict,
             VerifiedAt = verified ? File.GetLastWriteTimeUtc(paths.VerdictFile) : DateTimeOffset.UnixEpoch,
             Timestamp = clock.GetTimestamp(),
-            Fault = verified ? null : new GuestFault("agent.not-verified", $"the gate ended as {GateReport.WordOf(gate)}: no device is vouched for", $"read {paths.GateFile}"),
+            Fault = verified ? null : new GuestFault("agent.not-verified", $"the gate ended as {GateReport.WordOf(gate)}: no device was verified", $"read {paths.GateFile}"),
         };
     }
 
@@ -80,7 +85,8 @@ internal sealed class AgentState : IDisposable
 
     public IMeasuredRegister Register { get; }
 
-    public MeasuredLog Log { get; }
+    /// <summary>This boot's log as it is now: events after the gate's, the boundary among them, are written while the agent runs.</summary>
+    public MeasuredLog OpenLog() => MeasuredLog.Open(Register, _paths, _configuration.OnDstack);
 
     public DeviceVerification Devices => _devices;
 
@@ -93,80 +99,122 @@ internal sealed class AgentState : IDisposable
     /// <summary>How old the verdict is: by the clock, and at least what passed since it was reached here, whatever the host did to the clock.</summary>
     public TimeSpan Age => AgeOf(Snapshot);
 
-    /// <summary>Looks whether the devices are still there, which costs no signature. One that is gone takes the ready state with it.</summary>
+    /// <summary>Looks whether the devices are still there and in their mode, which costs no signature. One that is not takes the ready state with it.</summary>
     public void Look()
     {
-        // A verification that runs looks itself, at its end: what it finds must not be overwritten.
-        if (!Verifies || !Snapshot.IsReady || !_one.Wait(TimeSpan.Zero))
+        if (!Verifies || !Snapshot.IsReady)
         {
             return;
         }
 
         try
         {
-            _devices.RequireCounts();
+            RequirePresent();
             if (!_sources.Gpus.IsReady())
             {
-                throw new GuestException("agent.ready.lost", "the driver's ready state is off: it was reset, or somebody switched it off", "ask for EnsureGpuReady, which verifies again", "off", "on");
+                throw new GuestException("agent.ready.lost", "the driver's ready state is off: it was reset, or switched off", "ask for EnsureGpuReady, which verifies again", "off", "on");
             }
         }
         catch (Exception exception)
         {
             Drop(FaultOf(exception));
         }
-        finally
+    }
+
+    /// <summary>
+    /// Evidence is made only of devices that may be used. It says nothing of DevTools or of a switch's lock: that a verified machine shows it says that this
+    /// guest looked (S-8). Collateral that is too old says nothing against the devices, and the relying party has its own.
+    /// </summary>
+    /// <exception cref="GuestException">A reason against the devices.</exception>
+    public void RequireUsable()
+    {
+        Look();
+        if (Verifies && Snapshot is { IsReady: false, Fault: { Id: not TooOld } fault })
         {
-            _one.Release();
+            throw new GuestException(fault);
         }
     }
 
-    /// <summary>Verifies every device again, as the gate did.</summary>
-    public async Task<AgentSnapshot> VerifyAsync(CancellationToken cancellation)
+    /// <summary>Verifies every device again, as the gate did. Callers at the same time share one verification.</summary>
+    public Task<AgentSnapshot> VerifyAsync(CancellationToken cancellation)
     {
         if (!Verifies || Snapshot.Gate is not GateState.Verified)
         {
-            return Snapshot;
+            return Task.FromResult(Snapshot);
         }
 
-        await _one.WaitAsync(cancellation).ConfigureAwait(false);
+        lock (_publishing)
+        {
+            if (_running is not { IsCompleted: false })
+            {
+                _running = Task.Run(VerifyOnceAsync, CancellationToken.None);
+            }
+
+            return _running.WaitAsync(cancellation);
+        }
+    }
+
+    private async Task<AgentSnapshot> VerifyOnceAsync()
+    {
+        var dropped = Interlocked.Read(ref _dropped);
         try
         {
-            await VerifyOneAsync(cancellation).ConfigureAwait(false);
+            await ReplaceVerdictAsync(dropped).ConfigureAwait(false);
             Interlocked.Increment(ref _passed);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception)
         {
             Interlocked.Increment(ref _failed);
-            Weigh(FaultOf(exception));
-        }
-        finally
-        {
-            _one.Release();
+            Weigh(FaultOf(exception), dropped);
         }
 
         return Snapshot;
     }
 
-    public void Dispose() => _one.Dispose();
-
-    private async Task VerifyOneAsync(CancellationToken cancellation)
+    private async Task ReplaceVerdictAsync(long dropped)
     {
-        _devices.RequireCounts();
-        _devices.RequireMode();
+        RequireClock();
+        RequirePresent();
         var binding = _devices.FreshNonce(Register.Read());
-        var verified = await _devices.VerifyAsync(binding, _devices.Collect(binding.DeviceNonce()), _cache, cancellation).ConfigureAwait(false);
+        var verified = await _devices.VerifyAsync(binding, _devices.Collect(binding.DeviceNonce()), _cache, CancellationToken.None).ConfigureAwait(false);
         string[] found = [.. verified.Verdict.Appraisal.Devices.Select(device => device.Device!.Identity.Id.ToString()).Order(StringComparer.Ordinal)];
         if (!found.AsSpan().SequenceEqual(_bootDevices.AsSpan()))
         {
             throw new GuestException("agent.device.replaced", "other devices answer than those that the gate verified in this boot (S-2)", "boot again", string.Join(", ", found), string.Join(", ", _bootDevices));
         }
 
-        if (!_sources.Gpus.IsReady())
+        lock (_publishing)
         {
-            _sources.Gpus.SetReady(true);
-        }
+            // What was seen meanwhile counts more than what was asked before it.
+            if (_dropped != dropped)
+            {
+                throw new GuestException(Snapshot.Fault ?? new GuestFault("agent.not-ready", "a device was lost while the devices were verified", "ask again"));
+            }
 
-        Volatile.Write(ref _snapshot, Snapshot with { IsReady = true, Verdict = verified.Verdict.ToJson(), VerifiedAt = _clock.GetUtcNow(), Timestamp = _clock.GetTimestamp(), Fault = null });
+            if (!_sources.Gpus.IsReady())
+            {
+                _sources.Gpus.SetReady(true);
+            }
+
+            Volatile.Write(ref _snapshot, Snapshot with { IsReady = true, Verdict = verified.Verdict.ToJson(), VerifiedAt = _clock.GetUtcNow(), Timestamp = _clock.GetTimestamp(), Fault = null });
+        }
+    }
+
+    private void RequirePresent()
+    {
+        _devices.RequireCounts();
+        _devices.RequireMode();
+    }
+
+    // A host that sets the clock back could show an answer about revocation that was current once (S-13).
+    private void RequireClock()
+    {
+        var snapshot = Snapshot;
+        var least = snapshot.VerifiedAt + _clock.GetElapsedTime(snapshot.Timestamp) - s_skew;
+        if (_clock.GetUtcNow() < least)
+        {
+            throw new GuestException("gate.clock", "this machine's clock was set back behind what the agent has seen", "set the clock, or have the host set it right", Utc.Text(_clock.GetUtcNow()), $"{Utc.Text(least)} or later");
+        }
     }
 
     // A bug must not end the watch over the devices and leave them ready.
@@ -179,8 +227,15 @@ internal sealed class AgentState : IDisposable
         return told > passed ? told : passed;
     }
 
-    private void Weigh(GuestFault fault)
+    private void Weigh(GuestFault fault, long dropped)
     {
+        // The network took its time: what happened meanwhile decides first, and stays the reason.
+        Look();
+        if (s_unreachable.Contains(fault.Id) && Interlocked.Read(ref _dropped) != dropped)
+        {
+            return;
+        }
+
         if (!s_unreachable.Contains(fault.Id) || !Snapshot.IsReady)
         {
             Drop(fault);
@@ -189,7 +244,7 @@ internal sealed class AgentState : IDisposable
 
         if (Age > _configuration.Agent.MaximumCollateralAge)
         {
-            Drop(new GuestFault("agent.collateral-too-old", $"collateral could not be had for longer than the measured configuration allows: {fault.Reason}", "see that the cache can be reached, or bring a new bundle")
+            Drop(new GuestFault(TooOld, $"collateral could not be had for longer than the measured configuration allows: {fault.Reason}", "see that the cache can be reached, or bring a new bundle")
             {
                 Found = $"{Age.TotalSeconds:0} s",
                 Expected = $"at most {_configuration.Agent.MaximumCollateralAge.TotalSeconds:0} s",
@@ -197,20 +252,30 @@ internal sealed class AgentState : IDisposable
             return;
         }
 
-        Volatile.Write(ref _snapshot, Snapshot with { Fault = fault });
+        lock (_publishing)
+        {
+            if (Snapshot.IsReady)
+            {
+                Volatile.Write(ref _snapshot, Snapshot with { Fault = fault });
+            }
+        }
     }
 
     private void Drop(GuestFault fault)
     {
-        Volatile.Write(ref _snapshot, Snapshot with { IsReady = false, Fault = fault });
-        Console.Error.WriteLine($"assay-guest: the GPUs are no longer ready: {fault}");
-        try
+        lock (_publishing)
         {
-            _sources.Gpus.SetReady(false);
-        }
-        catch (GuestException exception)
-        {
-            Console.Error.WriteLine($"assay-guest: {exception.Fault}");
+            _dropped++;
+            Volatile.Write(ref _snapshot, Snapshot with { IsReady = false, Fault = fault });
+            Console.Error.WriteLine($"assay-guest: the GPUs are no longer ready: {fault}");
+            try
+            {
+                _sources.Gpus.SetReady(false);
+            }
+            catch (Exception exception)
+            {
+                Console.Error.WriteLine($"assay-guest: {FaultOf(exception)}");
+            }
         }
     }
 

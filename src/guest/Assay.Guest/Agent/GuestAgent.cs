@@ -6,6 +6,9 @@ using Assay.Binding;
 using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
 using Assay.Guest.Sources;
+using Assay.Sealing;
+using Assay.Sealing.Jose;
+using Assay.Sealing.Keys;
 using Assay.Wire;
 
 namespace Assay.Guest.Agent;
@@ -21,6 +24,10 @@ internal sealed class GuestAgent : IDisposable
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LongestKey = 4096;
+    private const int BundleAttempts = 5;
+    private static readonly TimeSpan s_eventPause = TimeSpan.FromMilliseconds(100);
+    private const int LongestWrapped = 8192;
+    private const int LargestSecret = 1024;
     private const int LargestRest = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
@@ -51,18 +58,20 @@ internal sealed class GuestAgent : IDisposable
         // An agent before this one may have taken the ready state away: the driver knows, the gate's file does not.
         _state.Look();
         notification.Ready("serving");
-        var watching = WatchAsync(cancellation);
+        // Nothing is answered that is not watched.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var watching = WatchAsync(ending);
         try
         {
             while (true)
             {
-                var connection = await listener.AcceptAsync(cancellation).ConfigureAwait(false);
+                var connection = await listener.AcceptAsync(ending.Token).ConfigureAwait(false);
                 // Users who may not ask are refused in places of their own, and take none from those who may.
                 var peer = PeerCredentials.Of(connection) is { } told && told.MayAsk(_configuration.Agent) ? told : null;
                 var places = peer is null ? _refusals : _places;
                 if (places.Wait(TimeSpan.Zero, CancellationToken.None))
                 {
-                    _ = ServeAsync(connection, peer, places, cancellation);
+                    _ = ServeAsync(connection, peer, places, ending.Token);
                     continue;
                 }
 
@@ -78,7 +87,6 @@ internal sealed class GuestAgent : IDisposable
 
     public void Dispose()
     {
-        _state.Dispose();
         _keys.Dispose();
         _places.Dispose();
         _refusals.Dispose();
@@ -104,19 +112,27 @@ internal sealed class GuestAgent : IDisposable
         }
     }
 
-    private async Task WatchAsync(CancellationToken cancellation)
+    private async Task WatchAsync(CancellationTokenSource ending)
     {
-        // By the clock, and by one that only goes on: whoever sets the clock back does not put a verification off.
-        var (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
-        while (!cancellation.IsCancellationRequested)
+        try
         {
-            await Task.Delay(s_look, _clock, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
-            _state.Look();
-            if ((_clock.GetUtcNow() >= next || _clock.GetElapsedTime(begun) >= _configuration.Agent.Reattest) && !cancellation.IsCancellationRequested)
+            // By the clock, and by one that only goes on: a clock that is set back does not put a verification off. An agent that starts again goes on counting.
+            var (next, begun) = (_state.Snapshot.VerifiedAt + _configuration.Agent.Reattest, _clock.GetTimestamp());
+            while (!ending.IsCancellationRequested)
             {
-                await _state.VerifyAsync(cancellation).ConfigureAwait(false);
-                (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
+                await Task.Delay(s_look, _clock, ending.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+                _state.Look();
+                if (_state.Verifies && (_clock.GetUtcNow() >= next || _clock.GetElapsedTime(begun) >= _configuration.Agent.Reattest) && !ending.IsCancellationRequested)
+                {
+                    // It goes on looking while collateral is on its way.
+                    _ = _state.VerifyAsync(CancellationToken.None);
+                    (next, begun) = (_clock.GetUtcNow() + _configuration.Agent.Reattest, _clock.GetTimestamp());
+                }
             }
+        }
+        finally
+        {
+            await ending.CancelAsync().ConfigureAwait(false);
         }
     }
 
@@ -192,10 +208,16 @@ internal sealed class GuestAgent : IDisposable
                 "/GetGpuAttestation" => Json(Attestation),
                 "/EnsureGpuReady" => await EnsureAsync(cancellation).ConfigureAwait(false),
                 "/GetEvidence" => await EvidenceAsync(request.Body, peer, cancellation).ConfigureAwait(false),
+                "/GetPublicKey" => PublicKey(request.Body, peer),
+                "/UnwrapKey" => Unwrap(request.Body, peer),
                 "/GetToken" => Problem(503, "agent.no-service", "no attestation service is configured for this image", "ask for GetEvidence, and have a verifier of yours judge it"),
                 "/GpuInfo" => Json(writer => writer.WriteString("attestation", Encoding.UTF8.GetString(_state.Snapshot.Verdict))),
-                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetToken or GpuInfo"),
+                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetPublicKey, UnwrapKey, GetToken or GpuInfo"),
             };
+        }
+        catch (SealingException exception)
+        {
+            return Problem(503, exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
         }
         catch (GuestException exception)
         {
@@ -214,21 +236,22 @@ internal sealed class GuestAgent : IDisposable
 
     private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
     {
-        const string expected = "{\"challenge\":TEXT,\"key\":NAME} is expected";
+        const string expected = "{\"challenge\":TEXT,\"key\":NAME} is expected, with \"kind\" where the key is not to be P-384";
         var root = StrictNode.Parse(body);
         var foreign = root.Has("jwk");
         if (foreign && !_configuration.Agent.DangerouslyAllowForeignKey)
         {
-            return Problem(400, "agent.foreign-key", "the agent does not vouch for a key from outside: its holder need not be in this VM (S-3)", "give the name of a key, which the agent makes");
+            return Problem(400, "agent.foreign-key", "the agent takes no key from outside: its holder need not be in this VM (S-3)", "give the name of a key, which the agent makes");
         }
 
         var (challenge, jwk, name) = (root.Text("challenge", LongestChallenge), root.Raw("jwk", LongestKey), foreign ? "" : root.Text("key"));
+        var kind = foreign ? null : ReadKind(root);
         if (root.Close() is { } fault)
         {
             return Problem(400, "agent.request", fault, expected);
         }
 
-        if (!KeyBinding.TryCreate(challenge, jwk ?? _keys.PublicKey(peer.User, name), out var binding, out var wrong))
+        if (!KeyBinding.TryCreate(challenge, jwk ?? _keys.PublicKey(peer.User, name, kind), out var binding, out var wrong))
         {
             return Problem(400, "agent.request", $"{wrong}", expected);
         }
@@ -236,12 +259,85 @@ internal sealed class GuestAgent : IDisposable
         await _evidence.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return new HttpAnswer(200, "application/json", EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.Log, _state.Register, _state.Verifies));
+            return new HttpAnswer(200, "application/json", Bundle(challenge, binding));
         }
         finally
         {
             _evidence.Release();
         }
+    }
+
+    // Before and after: what the devices are while they answer. And once more where an event was written meanwhile, for quote and log must show one register.
+    private byte[] Bundle(string challenge, KeyBinding binding)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                _state.RequireUsable();
+                var bundle = EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.OpenLog(), _state.Register, _state.Verifies);
+                _state.RequireUsable();
+                return bundle;
+            }
+            catch (GuestException exception) when (attempt < BundleAttempts && exception.Fault.Id is ("gate.log.mismatch" or "gate.report.register"))
+            {
+                // An event is in the register before it is in the log.
+                Thread.Sleep(s_eventPause);
+            }
+        }
+    }
+
+    // What is sealed to a key says nothing about where it lives: a relying party takes the key out of evidence that it judged.
+    private HttpAnswer PublicKey(ReadOnlyMemory<byte> body, PeerCredentials peer)
+    {
+        var root = StrictNode.Parse(body);
+        var (name, kind) = (root.Text("key"), ReadKind(root));
+        return root.Close() is { } fault ? Problem(400, "agent.request", fault, "{\"key\":NAME} is expected")
+            : new HttpAnswer(200, "application/jwk+json", _keys.PublicKey(peer.User, name, kind));
+    }
+
+    /// <summary>
+    /// Opens a key that was wrapped for a release key of this user, and wraps it for a key of the asking process: no socket, buffer or array of either
+    /// process holds it in the clear.
+    /// </summary>
+    private HttpAnswer Unwrap(ReadOnlyMemory<byte> body, PeerCredentials peer)
+    {
+        const string expected = "{\"key\":NAME,\"wrapped\":JWE,\"recipient\":JWK} is expected";
+        var root = StrictNode.Parse(body);
+        var (name, wrapped, recipient) = (root.Text("key"), root.Text("wrapped", LongestWrapped), root.Raw("recipient", LongestKey));
+        if (root.Close() is { } fault || recipient is null)
+        {
+            return Problem(400, "agent.request", root.Close() ?? "recipient: a JWK is expected", expected);
+        }
+
+        var snapshot = _state.Snapshot;
+        if (_state.Verifies && !snapshot.IsReady)
+        {
+            return Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+        }
+
+        if (!SealingPublicKey.TryParse(recipient, out var key, out var wrong) || !Jwe.TryOpen(_keys.Find(peer.User, name), Encoding.ASCII.GetBytes(wrapped), out var secret, out wrong))
+        {
+            return Problem(400, wrong.Id, wrong.Problem, wrong.Cure);
+        }
+
+        using (secret)
+        {
+            return secret.Length > LargestSecret ? Problem(400, "agent.request", $"more than {LargestSecret} bytes were wrapped", expected)
+                : Json(writer => writer.WriteString("wrapped", secret.Use(lease => Jwe.SealCompact(key, lease.Bytes))));
+        }
+    }
+
+    private static KeyKind? ReadKind(StrictNode root)
+    {
+        if (root.TextOrNull("kind") is not { } word)
+        {
+            return null;
+        }
+
+        var kind = ReleaseKeys.KindOf(word);
+        root.Require(kind is not null, "kind", "P-256, P-384, P-521, RSA-3072 or RSA-4096 is expected");
+        return kind;
     }
 
     private void Attestation(Utf8JsonWriter writer)

@@ -40,24 +40,26 @@ internal sealed class MeasuredPlace
             return whyNot;
         }
 
-        Mount? best = null;
+        // The longest holds the file, unless a later one lies over it: both have to be measured.
+        var (best, over) = ((Mount?)null, (Mount?)null);
         foreach (var line in System.Text.Encoding.UTF8.GetString(table.Span).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            // Later lines lie over earlier ones.
-            if (Mount.Parse(line) is { } mount && mount.Holds(real) && (best is null || mount.Point.Length >= best.Point.Length))
+            if (Mount.Parse(line) is { } mount && mount.Holds(real))
             {
-                best = mount;
+                (best, over) = best is null || mount.Point.Length >= best.Point.Length ? (mount, null) : (best, mount);
             }
         }
 
-        return best switch
-        {
-            null => "no mount holds it",
-            { Kind: "rootfs" or "ramfs" } => null,
-            { IsReadOnly: false } => $"{best.Source} ({best.Kind}) is writable",
-            _ => IsVerity(best.Device) ? null : $"{best.Source} ({best.Kind}) is not a dm-verity device",
-        };
+        return best is null ? "no mount holds it" : WhyNot(best) ?? (over is null ? null : WhyNot(over));
     }
+
+    // A ramfs elsewhere is not the initial one: systemd keeps credentials in such a file system, and a host may supply credentials.
+    private string? WhyNot(Mount mount) => mount switch
+    {
+        { Kind: "rootfs" } or { Kind: "ramfs", Point: "/" } => null,
+        { IsReadOnly: false } => $"{mount.Source} ({mount.Kind}) is writable",
+        _ => IsVerity(mount.Device) ? null : $"{mount.Source} ({mount.Kind}) is not a dm-verity device",
+    };
 
     private bool IsVerity(string device) =>
         BoundedFile.TryRead(Path.Combine(_devices, device, "dm", "uuid"), 1024, out var uuid, out _) && System.Text.Encoding.ASCII.GetString(uuid.Span).StartsWith(VerityUuid, StringComparison.Ordinal);

@@ -19,6 +19,8 @@ namespace Assay.Guest.Log;
 internal sealed class MeasuredLog
 {
     private const int LargestLog = 1024 * 1024;
+    private const int LockAttempts = 200;
+    private static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(50);
     private const UnixFileMode OwnerAlone = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly IMeasuredRegister _register;
@@ -188,15 +190,22 @@ internal sealed class MeasuredLog
 
     private FileStream Hold()
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(_lock)!);
-            // FileShare.None is flock(LOCK_EX) on Linux, which dstack takes too.
-            return new FileStream(_lock, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, UnixCreateMode = OwnerAlone });
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new GuestException("gate.log.unwritable", $"{_lock}: {exception.Message}", "see that nothing else extends the register");
+            try
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(_lock)!);
+                // FileShare.None is flock(LOCK_EX | LOCK_NB) on Linux; dstack takes the same lock while it extends, for moments.
+                return new FileStream(_lock, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, UnixCreateMode = OwnerAlone });
+            }
+            catch (IOException) when (attempt < LockAttempts && File.Exists(_lock))
+            {
+                Thread.Sleep(s_lockPause);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new GuestException("gate.log.unwritable", $"{_lock}: {exception.Message}", "see that nothing else extends the register");
+            }
         }
     }
 }

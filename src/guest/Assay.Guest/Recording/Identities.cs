@@ -4,7 +4,7 @@ using System.Text;
 namespace Assay.Guest.Recording;
 
 /// <summary>
-/// Replaces what names a device by what names nobody, at the same length and each value by the same one everywhere: serial numbers of its certificates,
+/// Replaces what names a device by names that no device has, at the same length and each value by the same one everywhere: serial numbers of its certificates,
 /// and the PDI inside (S-11) in both byte orders. Signatures over them break; layouts stay.
 /// </summary>
 internal sealed class Identities
@@ -15,7 +15,42 @@ internal sealed class Identities
 
     private readonly byte[] _salt = RandomNumberGenerator.GetBytes(32);
 
-    public (byte[] Report, byte[] Chain) Replace(byte[] report, byte[] chain)
+    private readonly List<(byte[] Old, byte[] Other)> _pairs = [];
+
+    /// <summary>Notes what names a device: devices name one another, so all are learned before the first is written.</summary>
+    /// <param name="chain">PEM. The leaf and the device's own certificate count: those above belong to whole models.</param>
+    public void Learn(ReadOnlySpan<byte> chain)
+    {
+        foreach (var serial in Certificates(chain).Take(2).Select(SerialOf).Where(serial => serial.Length >= LeastSerial))
+        {
+            foreach (var value in serial.Length == PdiSize + 1 ? new[] { serial, serial[1..] } : [serial])
+            {
+                var other = Other(value);
+                _pairs.Add((value, other));
+                _pairs.Add(([.. value.Reverse()], [.. other.Reverse()]));
+            }
+        }
+    }
+
+    /// <summary>A copy in which nothing that was learned is left: not as bytes in either order, nor as hexadecimal text.</summary>
+    public byte[] Apply(ReadOnlySpan<byte> content)
+    {
+        var copy = content.ToArray();
+        foreach (var (old, other) in _pairs)
+        {
+            Overwrite(copy, old, other);
+            Overwrite(copy, Encoding.ASCII.GetBytes(Convert.ToHexString(old)), Encoding.ASCII.GetBytes(Convert.ToHexString(other)));
+            Overwrite(copy, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(old)), Encoding.ASCII.GetBytes(Convert.ToHexStringLower(other)));
+        }
+
+        return copy;
+    }
+
+    /// <summary>The same inside PEM.</summary>
+    public byte[] ApplyPem(ReadOnlySpan<byte> chain) =>
+        Encoding.ASCII.GetBytes(string.Concat(Certificates(chain).Select(certificate => PemEncoding.WriteString(Label, Apply(certificate)) + "\n")));
+
+    private static List<byte[]> Certificates(ReadOnlySpan<byte> chain)
     {
         var text = Encoding.ASCII.GetString(chain);
         var certificates = new List<byte[]>();
@@ -25,23 +60,7 @@ internal sealed class Identities
             text = text[fields.Location.End..];
         }
 
-        // The leaf and the device's own certificate: those above belong to whole models.
-        foreach (var serial in certificates.Take(2).Select(SerialOf).Where(serial => serial.Length >= LeastSerial).ToArray())
-        {
-            var values = serial.Length == PdiSize + 1 ? new[] { serial, serial[1..] } : [serial];
-            foreach (var value in values)
-            {
-                foreach (var (old, other) in new[] { (value, Other(value)), ([.. value.Reverse()], [.. Other(value).Reverse()]) })
-                {
-                    Overwrite(report, old, other);
-                    certificates.ForEach(certificate => Overwrite(certificate, old, other));
-                    // Subjects name it in hexadecimal text.
-                    certificates.ForEach(certificate => Overwrite(certificate, Encoding.ASCII.GetBytes(Convert.ToHexString(old)), Encoding.ASCII.GetBytes(Convert.ToHexString(other))));
-                }
-            }
-        }
-
-        return (report, Encoding.ASCII.GetBytes(string.Concat(certificates.Select(certificate => PemEncoding.WriteString(Label, certificate) + "\n"))));
+        return certificates;
     }
 
     private byte[] Other(byte[] value)

@@ -18,7 +18,7 @@ namespace Assay.Guest.Recording;
 
 /// <summary>
 /// <c>assay-guest record DIR</c>: collects on a real machine what no recording has (S-27), as files that can become vectors, and says in a summary what
-/// was had and what was not. It judges nothing and changes nothing on the machine.
+/// was collected and what was not. It judges nothing and changes nothing on the machine.
 /// </summary>
 internal sealed class MachineRecording(GuestSources sources, string folder, bool replacesIdentities, TimeProvider clock)
 {
@@ -36,19 +36,33 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
     {
         Try("NVML: state of the driver", () => sources.Gpus.Read() is var system ? Save("nvml-system.txt", Encoding.UTF8.GetBytes($"{system}\n")) : "");
         Try("NVML: ready state", () => Save("nvml-ready.txt", Encoding.UTF8.GetBytes($"{sources.Gpus.IsReady()}\n")));
-        var evidence = Devices("NVML: reports and chains", () => sources.Gpus.Collect(s_nonce), "gpu");
+        var gpus = Collect("NVML: reports and chains", () => sources.Gpus.Collect(s_nonce));
         Try("NSCQ: TNVL modes", () => Save("nscq-modes.txt", Encoding.UTF8.GetBytes($"{string.Join(' ', sources.Switches.Modes())}\n")));
-        evidence = evidence.AddRange(Devices("NSCQ: reports and chains", () => sources.Switches.Collect(s_nonce), "switch"));
+        var switches = Collect("NSCQ: reports and chains", () => sources.Switches.Collect(s_nonce));
+        Save(gpus, "gpu");
+        Save(switches, "switch");
+        Vm();
+        Try("measured register", () => Save("rtmr3.txt", Encoding.UTF8.GetBytes($"{sources.Register(null).Read()}\n")));
+        await CollateralAsync([.. gpus, .. switches], cancellation).ConfigureAwait(false);
+        var summary = Summary();
+        Save("SUMMARY.txt", Encoding.UTF8.GetBytes(summary));
+        return summary;
+    }
+
+    // Processor, TPM and boot logs name chip, VM and disks in places that only their signers know all of.
+    private void Vm()
+    {
+        if (replacesIdentities)
+        {
+            _lines.Add(("processor, TPM and boot logs", false, "left out, because they name this machine in many places"));
+            return;
+        }
+
         Try("TSM: report of the processor", () => sources.Cpu.Report([.. s_nonce.Bytes, .. new byte[32]]) is var report ? Save($"{report.Tee}.bin", report.Bytes) : "");
         Try("TDREPORT of /dev/tdx_guest", () => Save("tdreport.bin", TdxGuestDevice.Report([.. s_nonce.Bytes, .. new byte[32]])));
         Vtpm();
         Try("firmware's event log (CCEL)", () => sources.Cpu.FirmwareLog() is { Length: > 0 } log ? Save("ccel.bin", log) : throw new GuestException("record.absent", "there is none", "only TDX guests have one"));
-        Try("measured register", () => Save("rtmr3.txt", Encoding.UTF8.GetBytes($"{sources.Register(null).Read()}\n")));
         Try("TPM's event log", () => BoundedFile.TryRead("/sys/kernel/security/tpm0/binary_bios_measurements", LargestLog, out var log, out var whyNot) ? Save("tpm-log.bin", log.ToArray()) : throw new GuestException("record.absent", whyNot, "only guests with a TPM have one"));
-        await CollateralAsync(evidence, cancellation).ConfigureAwait(false);
-        var summary = Summary();
-        Save("SUMMARY.txt", Encoding.UTF8.GetBytes(summary));
-        return summary;
     }
 
     // The quote and the HCL report by themselves too: the evidence around them needs what only the cloud's metadata service has.
@@ -64,28 +78,33 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
         }
     }
 
-    private ImmutableArray<DeviceEvidence> Devices(string item, Func<ImmutableArray<DeviceEvidence>> collect, string name)
+    private ImmutableArray<DeviceEvidence> Collect(string item, Func<ImmutableArray<DeviceEvidence>> collect)
     {
         ImmutableArray<DeviceEvidence> all = [];
         Try(item, () =>
         {
             all = collect();
-            for (var index = 0; index < all.Length; index++)
+            foreach (var device in all)
             {
-                var (report, chain) = (all[index].Report.ToArray(), all[index].Chain.ToArray());
-                if (replacesIdentities)
-                {
-                    (report, chain) = _identities.Replace(report, chain);
-                }
-
-                Save(string.Create(CultureInfo.InvariantCulture, $"{name}-{index}.report"), report);
-                Save(string.Create(CultureInfo.InvariantCulture, $"{name}-{index}.pem"), chain);
+                _identities.Learn(device.Chain.Span);
             }
 
             return string.Create(CultureInfo.InvariantCulture, $"{all.Length} devices");
         });
         return all;
     }
+
+    // After all were learned: devices name one another.
+    private void Save(ImmutableArray<DeviceEvidence> devices, string name)
+    {
+        foreach (var (index, device) in devices.Index())
+        {
+            Save(string.Create(CultureInfo.InvariantCulture, $"{name}-{index}.report"), Named(device.Report));
+            Save(string.Create(CultureInfo.InvariantCulture, $"{name}-{index}.pem"), replacesIdentities ? _identities.ApplyPem(device.Chain.Span) : device.Chain.ToArray());
+        }
+    }
+
+    private byte[] Named(ReadOnlyMemory<byte> content) => replacesIdentities ? _identities.Apply(content.Span) : content.ToArray();
 
     // What a verification asks NVIDIA's services for, as they answer it. Nothing is concluded from the verdict.
     private async Task CollateralAsync(ImmutableArray<DeviceEvidence> evidence, CancellationToken cancellation)
@@ -97,11 +116,11 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
         }
 
         using var upstream = new HttpUpstream(UpstreamOptions.Manufacturers);
-        var saving = new SavingSource(upstream, Save);
+        var saving = new SavingSource(upstream, (name, body) => Save(name, Named(body)));
         var expected = new MachineExpectations { Nonce = s_nonce, Basis = new TrustBasis(new EvaluationTime(clock.GetUtcNow(), TimeSource.System), sources.Trust, RevocationChecking.Required) };
         var appraiser = new MachineAppraiser(new CollateralSources { Rims = saving, Ocsp = saving }, new VerifierCache()) { Patience = s_patience, Time = clock };
         var verdict = await appraiser.AppraiseAsync(new MachineEvidence { Devices = evidence }, expected, cancellation: cancellation).ConfigureAwait(false);
-        _lines.Add(("RIMs, OCSP answers and lists", saving.Saved > 0, string.Create(CultureInfo.InvariantCulture, $"{saving.Saved} items, {saving.Missed} could not be had; the verdict over all of it: {verdict.Word}")));
+        _lines.Add(("RIMs, OCSP answers and lists", saving.Saved > 0, string.Create(CultureInfo.InvariantCulture, $"{saving.Saved} items, {saving.Missed} could not be fetched; the verdict over all of it: {verdict.Word}")));
     }
 
     private void Try(string item, Func<string> collect)
@@ -120,7 +139,12 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
     {
         try
         {
-            File.WriteAllBytes(Path.Combine(folder, name), content);
+            // New, and no link: the folder may be another user's.
+            using (var file = new FileStream(Path.Combine(folder, name), FileMode.CreateNew, FileAccess.Write))
+            {
+                file.Write(content);
+            }
+
             return string.Create(CultureInfo.InvariantCulture, $"{name}, {content.Length} bytes, SHA-256 {Convert.ToHexStringLower(SHA256.HashData(content))[..16]}");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -132,10 +156,10 @@ internal sealed class MachineRecording(GuestSources sources, string folder, bool
     private string Summary()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"assay-guest record, {Utc.Text(clock.GetUtcNow())}, nonce {s_nonce}, identities {(replacesIdentities ? "replaced: signatures over them no longer verify" : "as they are")}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"assay-guest record, {Utc.Text(clock.GetUtcNow())}, nonce {s_nonce}, identities {(replacesIdentities ? "replaced: signatures over them no longer verify; public keys stay, and still tell devices apart" : "as they are")}");
         foreach (var (item, had, said) in _lines)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"{(had ? "had    " : "not had")}  {item}: {said}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"{(had ? "collected    " : "not collected")}  {item}: {said}");
         }
 
         return text.ToString();

@@ -159,7 +159,7 @@ public sealed partial class ExplainTests
     }
 
     // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
-    [GeneratedRegex("\"((?:gate|seal|agent|ctl|record|lint|guest)\\.[a-z][a-z.-]*[a-z])[\":]")]
+    [GeneratedRegex("\"((?:gate|seal|unseal|agent|ctl|record|lint|guest)\\.[a-z][a-z.-]*[a-z])[\":]")]
     private static partial Regex GuestFault();
 
     [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
