@@ -19,7 +19,13 @@ internal static class StrictJson
         try
         {
             var document = JsonDocument.Parse(json.ToArray(), s_options);
-            return HasSoundText(document.RootElement) ? document : null;
+            if (HasSoundText(document.RootElement))
+            {
+                return document;
+            }
+
+            document.Dispose();
+            return null;
         }
         catch (JsonException)
         {
@@ -27,7 +33,7 @@ internal static class StrictJson
         }
     }
 
-    /// <summary>A string member, or null where it is absent or no string.</summary>
+    /// <summary>A string member, or null where it is absent or not a string.</summary>
     public static string? Text(JsonElement element, string member) =>
         element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 

@@ -222,6 +222,38 @@ public sealed class AttackTests
     }
 
     [Fact]
+    public async Task Too_old_collateral_does_not_hide_devices_in_another_mode()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        Assert.Equal(0, world.Run("gate").ExitCode);
+        var configuration = ConfigurationOf(world, "http://127.0.0.1:1");
+        var state = new AgentState(configuration with { Agent = configuration.Agent with { MaximumCollateralAge = TimeSpan.Zero } }, new HardwareInProcess(world.Hardware).Sources, new GuestPaths(world.Root), TimeProvider.System);
+        Assert.Equal("agent.collateral-too-old", (await state.VerifyAsync(TestContext.Current.CancellationToken)).Fault!.Id);
+        state.RequireUsable();
+
+        world.Hardware.Fault = Assay.Simulator.GuestFault.DevTools;
+
+        Assert.Equal("gate.cc.devtools", Assert.Throws<GuestException>(state.RequireUsable).Fault.Id);
+    }
+
+    [Fact]
+    public async Task A_log_that_was_opened_before_an_event_is_not_shown_with_a_quote_after_it()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        Assert.Equal(0, world.Run("gate").ExitCode);
+        var (configuration, sources) = (ConfigurationOf(world, world.Url), new HardwareInProcess(world.Hardware).Sources);
+        var state = new AgentState(configuration, sources, new GuestPaths(world.Root), TimeProvider.System);
+        var log = state.OpenLog();
+        Assert.Equal(0, world.Run("seal-boot").ExitCode);
+        using var keys = new ReleaseKeys();
+        Assert.True(Assay.Binding.KeyBinding.TryCreate("c", keys.PublicKey(0, "release"), out var binding, out _));
+
+        var refused = Assert.Throws<GuestException>(() => EvidenceBundle.Make("c", binding, state.Devices, sources, log, state.Register, hasDevices: true));
+
+        Assert.Equal("gate.report.register", refused.Fault.Id);
+    }
+
+    [Fact]
     public void A_mount_that_lies_over_another_counts()
     {
         var folder = Directory.CreateTempSubdirectory("attack-").FullName;
@@ -235,6 +267,9 @@ public sealed class AttackTests
             var mounts = Path.Combine(folder, "mounts");
             // A verity image at usr/lib, then a writable file system over usr that hides it.
             File.WriteAllText(mounts, $"21 1 0:1 / / ro - tmpfs root ro\n22 21 254:1 / {folder}/usr/lib ro - ext4 /dev/mapper/v ro\n23 21 0:33 / {folder}/usr rw - tmpfs host rw\n");
+            Assert.NotNull(new MeasuredPlace(mounts, Path.Combine(folder, "block")).WhyNot(file));
+            // A measured one over both takes nothing back: which of the later ones is on top, the table does not say.
+            File.AppendAllText(mounts, $"24 21 254:1 / {folder} ro - ext4 /dev/mapper/v ro\n");
             Assert.NotNull(new MeasuredPlace(mounts, Path.Combine(folder, "block")).WhyNot(file));
         }
         finally

@@ -167,11 +167,18 @@ public sealed class VtpmTests
     public async Task What_was_extended_behind_the_logs_back_is_found_by_gate_agent_and_relying_party()
     {
         await using var guest = await VtpmGuest.BootAsync();
+        // The relying party: a quote after an event, with a log that lacks it.
+        guest.Log().Append(Assay.Policy.GateEvents.Skipped);
+        var forged = System.Text.Json.Nodes.JsonNode.Parse(guest.Evidence(Challenge))!.AsObject();
+        var events = System.Text.Json.Nodes.JsonNode.Parse(Convert.FromBase64String(forged["cpu"]!["eventLog"]!.GetValue<string>()))!.AsArray();
+        events.RemoveAt(events.Count - 1);
+        forged["cpu"]!["eventLog"] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(events.ToJsonString()));
         var log = guest.Log();
         SwtpmTransport.Extend(guest.Tpm.Port, (byte)VtpmGuest.Pcr, SHA256.HashData("somebody"u8), SHA384.HashData("somebody"u8));
 
         Assert.Equal("gate.log.mismatch", Assert.Throws<GuestException>(() => guest.Evidence(Challenge)).Fault.Id);
-        var verdict = await guest.JudgeAsync(guest.Evidence(Challenge, log), Challenge);
+        Assert.Equal("gate.report.register", Assert.Throws<GuestException>(() => guest.Evidence(Challenge, log)).Fault.Id);
+        var verdict = await guest.JudgeAsync(System.Text.Encoding.UTF8.GetBytes(forged.ToJsonString()), Challenge);
 
         Assert.False(verdict.Passed);
         Assert.NotEqual("boot-event", verdict.Binding);

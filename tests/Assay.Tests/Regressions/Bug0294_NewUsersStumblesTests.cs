@@ -25,7 +25,7 @@ public sealed class Bug0294_NewUsersStumblesTests : IDisposable
 
     [Fact]
     public void Ids_of_the_guest_are_told_where_they_are_explained() =>
-        Assert.Contains("docs/reference/guest.md", new AssayCommand().Says(2, "explain", "gate.cc.off"), StringComparison.Ordinal);
+        Assert.Contains("docs/troubleshooting/guest.md#gate.cc.off", new AssayCommand().Says(0, "explain", "gate.cc.off"), StringComparison.Ordinal);
 
     [Fact]
     public void A_digest_takes_the_keys_of_the_tree_that_the_configuration_lies_in()

@@ -34,7 +34,7 @@ public sealed record AgentStatus
     /// <summary>Whether the devices verified, and nothing since then says otherwise.</summary>
     public required bool IsReady { get; init; }
 
-    /// <summary>When the latest verdict that passed was reached; null where there is none.</summary>
+    /// <summary>When the latest verdict that passed was reached; null if no verdict passed in this boot.</summary>
     public required DateTimeOffset? VerifiedAt { get; init; }
 
     /// <summary>How old that verdict is.</summary>

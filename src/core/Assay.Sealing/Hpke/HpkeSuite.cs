@@ -31,7 +31,7 @@ public sealed class HpkeSuite
     /// <summary>Bytes of the encapsulated key: an uncompressed point.</summary>
     public int EncapsulatedBytes => Curve.PointBytes;
 
-    // A KEM's hash beside another of the schedule: asked of published vectors, offered to nobody.
+    // A KEM whose hash is not that of the schedule. Only published vectors need it, so it is not public.
     internal static HpkeSuite P384WithSha256 { get; } = new(0x0011, 1, Curve.P384, HashAlgorithmName.SHA384, 48, HashAlgorithmName.SHA256, 32);
 
     internal Curve Curve { get; }

@@ -22,9 +22,9 @@ internal sealed record Curve(KeyKind Kind, string Name, int Nid, string Oid, int
     /// <summary>Null where the kind is no curve.</summary>
     public static Curve? Of(KeyKind kind) => Array.Find(s_all, curve => curve.Kind == kind);
 
-    /// <summary>Null where the name is none of the three.</summary>
+    /// <summary>Null if no curve has this name.</summary>
     public static Curve? OfName(string? name) => Array.Find(s_all, curve => curve.Name == name);
 
-    /// <summary>Null where the identifier is none of the three.</summary>
+    /// <summary>Null if no curve has this identifier.</summary>
     public static Curve? OfOid(string? oid) => Array.Find(s_all, curve => curve.Oid == oid);
 }

@@ -80,7 +80,7 @@ public sealed class SealingPublicKey : IEquatable<SealingPublicKey>
     /// <inheritdoc/>
     public override int GetHashCode() => Thumbprint.GetHashCode(StringComparison.Ordinal);
 
-    /// <summary>Of a curve, from an uncompressed point; null where it is none.</summary>
+    /// <summary>Of a curve, from an uncompressed point; null if the point is not on the curve.</summary>
     internal static SealingPublicKey? OfPoint(Curve curve, ReadOnlySpan<byte> point) =>
         EllipticKey.IsPoint(curve, point) ? new SealingPublicKey(curve.Kind, point.ToArray()) : null;
 

@@ -35,7 +35,7 @@ internal sealed record AgentSnapshot
 
 /// <summary>
 /// Holds the latest verdict, verifies again, and takes the ready state away (a revoked, mismatching, replaced or missing device at
-/// once; collateral that cannot be had only after a measured time). It never writes an event: the boot's record is the gate's alone (S-4).
+/// once; collateral that cannot be fetched only after a measured time). It never writes an event: the boot's record is the gate's alone (S-4).
 /// </summary>
 internal sealed class AgentState
 {
@@ -129,10 +129,19 @@ internal sealed class AgentState
     public void RequireUsable()
     {
         Look();
-        if (Verifies && Snapshot is { IsReady: false, Fault: { Id: not TooOld } fault })
+        var snapshot = Snapshot;
+        if (!Verifies || snapshot.IsReady)
         {
-            throw new GuestException(fault);
+            return;
         }
+
+        if (snapshot.Fault is not { Id: TooOld })
+        {
+            throw new GuestException(snapshot.Fault ?? new GuestFault("agent.not-ready", "the devices are not ready", "boot again"));
+        }
+
+        // Nothing looks at devices that are not ready, but for this.
+        RequirePresent();
     }
 
     /// <summary>Verifies every device again, as the gate did. Callers at the same time share one verification.</summary>
@@ -244,7 +253,7 @@ internal sealed class AgentState
 
         if (Age > _configuration.Agent.MaximumCollateralAge)
         {
-            Drop(new GuestFault(TooOld, $"collateral could not be had for longer than the measured configuration allows: {fault.Reason}", "see that the cache can be reached, or bring a new bundle")
+            Drop(new GuestFault(TooOld, $"collateral could not be fetched for longer than the measured configuration allows: {fault.Reason}", "see that the cache can be reached, or bring a new bundle")
             {
                 Found = $"{Age.TotalSeconds:0} s",
                 Expected = $"at most {_configuration.Agent.MaximumCollateralAge.TotalSeconds:0} s",

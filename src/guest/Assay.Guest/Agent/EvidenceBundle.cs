@@ -23,7 +23,8 @@ internal static class EvidenceBundle
     {
         ImmutableArray<DeviceEvidence> evidence = hasDevices ? devices.Collect(key.DeviceNonce()) : [];
         var reporter = sources.Reporter(log.IsOfPcrs ? register.Index : null);
-        var report = reporter.Complete(devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), register.Read()));
+        // What the log explains, and not what the register is by now: an event in between would make the two contradict each other.
+        var report = reporter.Complete(devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), log.Explained));
         // A PCR is signed by a vTPM's quote and by no report else: a log that nothing explains is not shown, for no verdict passes over it.
         var events = EventLogOf(reporter.FirmwareLog(), log.IsOfPcrs && report.Tee is not VtpmReport.Word ? "" : log.ToJson());
         using var stream = new MemoryStream();

@@ -231,8 +231,11 @@ internal sealed class GuestAgent : IDisposable
         // What is ready is not verified again: who wants more asks for evidence.
         var snapshot = _state.Snapshot.IsReady ? _state.Snapshot : await _state.VerifyAsync(cancellation).ConfigureAwait(false);
         return snapshot.IsReady ? Json(writer => Status(writer))
-            : Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+            : NotReady(snapshot);
     }
+
+    private static HttpAnswer NotReady(AgentSnapshot snapshot) =>
+        Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
 
     private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
     {
@@ -305,15 +308,15 @@ internal sealed class GuestAgent : IDisposable
         const string expected = "{\"key\":NAME,\"wrapped\":JWE,\"recipient\":JWK} is expected";
         var root = StrictNode.Parse(body);
         var (name, wrapped, recipient) = (root.Text("key"), root.Text("wrapped", LongestWrapped), root.Raw("recipient", LongestKey));
-        if (root.Close() is { } fault || recipient is null)
+        root.Require(recipient is not null, "recipient", "a JWK is expected");
+        if (root.Close() is { } fault)
         {
-            return Problem(400, "agent.request", root.Close() ?? "recipient: a JWK is expected", expected);
+            return Problem(400, "agent.request", fault, expected);
         }
 
-        var snapshot = _state.Snapshot;
-        if (_state.Verifies && !snapshot.IsReady)
+        if (_state.Verifies && !_state.Snapshot.IsReady)
         {
-            return Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+            return NotReady(_state.Snapshot);
         }
 
         if (!SealingPublicKey.TryParse(recipient, out var key, out var wrong) || !Jwe.TryOpen(_keys.Find(peer.User, name), Encoding.ASCII.GetBytes(wrapped), out var secret, out wrong))

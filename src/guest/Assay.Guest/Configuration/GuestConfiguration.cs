@@ -60,7 +60,7 @@ internal sealed record AgentSetting
     /// <summary>How often it verifies again.</summary>
     public required TimeSpan Reattest { get; init; }
 
-    /// <summary>How long the ready state stays while collateral cannot be had.</summary>
+    /// <summary>How long the ready state stays while collateral cannot be fetched.</summary>
     public required TimeSpan MaximumCollateralAge { get; init; }
 
     /// <summary>Whether evidence is made over keys that a caller brings along, who may be anywhere (S-3).</summary>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Tdx;
+using Assay.Guest.Gate;
 using Assay.Guest.Sources;
 using Assay.Wire;
 
@@ -27,11 +28,7 @@ internal static class LaunchDocument
             "snp" when SnpReport.TryParse(report.Bytes, out var snp, out _) => ("HOST_DATA", snp.HostData, snp.ReportData),
             _ => throw new GuestException("gate.report.malformed", $"this VM's own {report.Tee} report commits to no document that is understood", "put the configuration on the verity root"),
         };
-        if (!CryptographicOperations.FixedTimeEquals(answered.Bytes, data))
-        {
-            throw new GuestException("gate.report.other", "this VM's own report is about other data than was asked for", "see that nothing else asks for reports, and boot again", $"{answered}", Convert.ToHexStringLower(data));
-        }
-
+        DeviceVerification.RequireReport(answered.Bytes, data);
         var expected = new Digest(field is "MRCONFIGID" ? SHA384.HashData(document) : SHA256.HashData(document));
         if (found != expected)
         {

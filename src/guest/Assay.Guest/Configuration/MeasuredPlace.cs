@@ -40,17 +40,17 @@ internal sealed class MeasuredPlace
             return whyNot;
         }
 
-        // The longest holds the file, unless a later one lies over it: both have to be measured.
-        var (best, over) = ((Mount?)null, (Mount?)null);
+        // The longest holds the file, unless a later one lies over it: the longest and all that are later have to be measured.
+        var (best, over) = ((Mount?)null, (string?)null);
         foreach (var line in System.Text.Encoding.UTF8.GetString(table.Span).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (Mount.Parse(line) is { } mount && mount.Holds(real))
             {
-                (best, over) = best is null || mount.Point.Length >= best.Point.Length ? (mount, null) : (best, mount);
+                (best, over) = best is null || mount.Point.Length >= best.Point.Length ? (mount, null) : (best, over ?? WhyNot(mount));
             }
         }
 
-        return best is null ? "no mount holds it" : WhyNot(best) ?? (over is null ? null : WhyNot(over));
+        return best is null ? "no mount holds it" : WhyNot(best) ?? over;
     }
 
     // A ramfs elsewhere is not the initial one: systemd keeps credentials in such a file system, and a host may supply credentials.

@@ -241,7 +241,8 @@ internal sealed class DeviceVerification(GuestConfiguration configuration, Guest
     private static KeyBinding BindingOf(string nonce, byte[] jwk) =>
         KeyBinding.TryCreate(nonce, jwk, out var binding, out var fault) ? binding : throw new InvalidOperationException($"{fault}");
 
-    private static void RequireReport(ReadOnlySpan<byte> found, ReadOnlySpan<byte> asked)
+    /// <summary>A report is about the data that were asked for.</summary>
+    internal static void RequireReport(ReadOnlySpan<byte> found, ReadOnlySpan<byte> asked)
     {
         if (!CryptographicOperations.FixedTimeEquals(found, asked))
         {

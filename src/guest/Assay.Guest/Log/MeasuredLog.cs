@@ -53,6 +53,9 @@ internal sealed class MeasuredLog
         return log;
     }
 
+    /// <summary>The register's value that these events make, as it was when the log was opened.</summary>
+    public Digest Explained { get; private set; }
+
     /// <summary>The events in their order, as the verifier reads them.</summary>
     public ImmutableArray<BootEvent> Events => Parse()?.Events ?? [];
 
@@ -82,6 +85,7 @@ internal sealed class MeasuredLog
             throw new GuestException("gate.register.ignored", $"{Name} did not become what {item.Name} makes of it", "the register is not what it seems: do not use this machine", $"{found}", $"{expected}");
         }
 
+        Explained = expected;
         Write(_isDstack ? DstackLine(item) : Line(item, _register));
         _lines.Add(Line(item, _register));
     }
@@ -160,6 +164,7 @@ internal sealed class MeasuredLog
         var zero = new Digest(new byte[_register.Bank is TcgHash.Sha256 ? 32 : 48]);
         var told = log is null ? zero : log.Replay(_register.Bank).GetValueOrDefault(_register.Index, zero);
         var found = _register.Read();
+        Explained = told;
         if (found != told)
         {
             throw new GuestException(

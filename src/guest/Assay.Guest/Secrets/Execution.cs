@@ -23,13 +23,12 @@ internal static unsafe class Execution
         }
 
         var file = (int)input.DangerousGetHandle();
-        if (NativeMethods.Seek(file, 0, 0) != 0 || NativeMethods.Duplicate(file, StandardInput) < 0)
+        // What others left open in this process is not the command's: all but the standard three close when it starts.
+        if (NativeMethods.Seek(file, 0, 0) != 0 || NativeMethods.Duplicate(file, StandardInput) < 0 || NativeMethods.CloseRange(StandardInput + 3, uint.MaxValue, CloseOnExecution) != 0)
         {
             return Failed("standard input");
         }
 
-        // What others left open in this process is not the command's: all but the standard three close when it starts.
-        _ = NativeMethods.CloseRange(StandardInput + 3, uint.MaxValue, CloseOnExecution);
         // The runtime ignores it, and what is ignored stays so in the next program (signal(7)).
         NativeMethods.Signal(PipeSignal, 0);
         // It comes back only where it failed.

@@ -21,7 +21,7 @@ internal sealed class AzureMetadata(string endpoint = "http://169.254.169.254")
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     /// <summary>The certificate of the chip's key, DER.</summary>
-    /// <exception cref="GuestException"><c>source.azure.metadata</c>: it cannot be had.</exception>
+    /// <exception cref="GuestException"><c>source.azure.metadata</c>: it cannot be fetched.</exception>
     public byte[] Vcek()
     {
         var request = new HttpRequestMessage(HttpMethod.Get, $"{endpoint}/metadata/THIM/amd/certification");
@@ -33,7 +33,7 @@ internal sealed class AzureMetadata(string endpoint = "http://169.254.169.254")
 
     /// <summary>The TD quote over a TDREPORT of this VM.</summary>
     /// <param name="report">The TDREPORT, 1,024 bytes.</param>
-    /// <exception cref="GuestException"><c>source.azure.metadata</c>: it cannot be had.</exception>
+    /// <exception cref="GuestException"><c>source.azure.metadata</c>: it cannot be fetched.</exception>
     public byte[] TdQuote(ReadOnlySpan<byte> report)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, $"{endpoint}/acc/tdquote")
