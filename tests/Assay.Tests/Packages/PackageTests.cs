@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text;
@@ -65,6 +64,32 @@ public sealed partial class PackageTests
         Assert.Equal(File.ReadAllBytes(Path.Combine(Repository.Root, "LICENSE")), files["LICENSE"]);
     }
 
+    [Fact]
+    public void The_page_and_the_READMEs_say_what_a_package_brings_along_and_which_program_shows_it()
+    {
+        var rows = Row().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "packages.md")));
+        Assert.Equal(PackedLibraries.Needs.Keys, rows.Select(row => row.Groups[1].Value).Order(StringComparer.Ordinal));
+        foreach (Match row in rows)
+        {
+            var readme = Encoding.UTF8.GetString(PackedLibraries.Read(row.Groups[1].Value)["README.md"]);
+            string[] brought = [.. PackedLibraries.Needs[row.Groups[1].Value].Where(needed => needed.StartsWith("Assay.", StringComparison.Ordinal))];
+
+            Assert.Equal(brought, Name().Matches(row.Groups[2].Value).Select(match => match.Groups[1].Value));
+            Assert.Equal(brought, Name().Matches(Brought().Match(readme).Value).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
+            Assert.Contains($"`{row.Groups[3].Value}`", readme, StringComparison.Ordinal);
+            Assert.Contains($"\ndotnet add package {row.Groups[1].Value}\n", readme, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Libraries))]
+    public void An_assembly_in_a_package_has_no_friends(string library)
+    {
+        // Of the builds that tests see they are friends, so that this question finds some.
+        Assert.NotEmpty(FriendsOf(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, library + ".dll"))));
+        Assert.Empty(FriendsOf(PackedLibraries.Read(library)[$"lib/net10.0/{library}.dll"]));
+    }
+
     [Theory]
     [MemberData(nameof(Libraries))]
     public void Symbols_with_all_sources_are_in_the_assembly_and_the_compiler_was_deterministic(string library)
@@ -87,7 +112,7 @@ public sealed partial class PackageTests
     {
         string[] places = [Repository.Root, Path.GetFullPath(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)), Path.TrimEndingDirectorySeparator(Path.GetTempPath())];
         var files = PackedLibraries.Read(library);
-        files["symbols"] = SymbolsIn(files[$"lib/net10.0/{library}.dll"]);
+        files["symbols"] = PackedLibraries.SymbolsIn(files[$"lib/net10.0/{library}.dll"]);
         foreach (var (name, bytes) in files)
         {
             foreach (var place in places.Where(place => place.Length > 1))
@@ -98,20 +123,29 @@ public sealed partial class PackageTests
         }
     }
 
-    // Compressed: "MPDB", their size in 4 bytes, and a deflate stream.
-    private static byte[] SymbolsIn(byte[] file)
+    private static string[] FriendsOf(byte[] file)
     {
         using var assembly = new PEReader(new MemoryStream(file));
-        var place = assembly.ReadDebugDirectory().Single(entry => entry.Type is DebugDirectoryEntryType.EmbeddedPortablePdb);
-        using var symbols = new MemoryStream();
-        using var compressed = new DeflateStream(new MemoryStream(file, place.DataPointer + 8, place.DataSize - 8), CompressionMode.Decompress);
-        compressed.CopyTo(symbols);
-        return symbols.ToArray();
+        var metadata = assembly.GetMetadataReader();
+        return [.. metadata.GetAssemblyDefinition().GetCustomAttributes().Select(metadata.GetCustomAttribute)
+            .Where(attribute => attribute.Constructor is { Kind: HandleKind.MemberReference } constructor
+                && metadata.GetMemberReference((MemberReferenceHandle)constructor).Parent is { Kind: HandleKind.TypeReference } type
+                && metadata.GetString(metadata.GetTypeReference((TypeReferenceHandle)type).Name) == "InternalsVisibleToAttribute")
+            .Select(attribute => Encoding.UTF8.GetString(metadata.GetBlobBytes(attribute.Value)))];
     }
 
     // https://semver.org, without build metadata: NuGet drops it.
     [GeneratedRegex(@"\A(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?\z")]
     private static partial Regex SemanticVersion();
+
+    [GeneratedRegex(@"^\| `(Assay\.[A-Za-z]+)` \| [^|]+ \| [^|]+ \|([^|]*)\| `(samples/[a-z-]+)` \|$", RegexOptions.Multiline)]
+    private static partial Regex Row();
+
+    [GeneratedRegex(@"`(Assay\.[A-Za-z]+)`")]
+    private static partial Regex Name();
+
+    [GeneratedRegex("It brings .+? along")]
+    private static partial Regex Brought();
 
     [GeneratedRegex("(^|/)(bin|obj|artifacts)/")]
     private static partial Regex Built();

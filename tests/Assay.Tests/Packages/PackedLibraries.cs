@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Reflection.PortableExecutable;
 using System.Xml.Linq;
 
 namespace Assay.Tests.Packages;
@@ -31,9 +32,12 @@ internal static class PackedLibraries
         Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), library + ".csproj", SearchOption.AllDirectories).Single();
 
     /// <summary>What is in a package, by path.</summary>
-    public static Dictionary<string, byte[]> Read(string library)
+    public static Dictionary<string, byte[]> Read(string library) => ReadFile(Path.Combine(Folder, $"{library}.{Version}.nupkg"));
+
+    /// <summary>What is in a package, by path.</summary>
+    public static Dictionary<string, byte[]> ReadFile(string path)
     {
-        using var package = ZipFile.OpenRead(Path.Combine(Folder, $"{library}.{Version}.nupkg"));
+        using var package = ZipFile.OpenRead(path);
         return package.Entries.ToDictionary(entry => entry.FullName, entry =>
         {
             using var from = entry.Open();
@@ -41,6 +45,17 @@ internal static class PackedLibraries
             from.CopyTo(to);
             return to.ToArray();
         });
+    }
+
+    /// <summary>The symbols in an assembly. Compressed: "MPDB", their size in 4 bytes, and a deflate stream.</summary>
+    public static byte[] SymbolsIn(byte[] file)
+    {
+        using var assembly = new PEReader(new MemoryStream(file));
+        var place = assembly.ReadDebugDirectory().Single(entry => entry.Type is DebugDirectoryEntryType.EmbeddedPortablePdb);
+        using var symbols = new MemoryStream();
+        using var compressed = new DeflateStream(new MemoryStream(file, place.DataPointer + 8, place.DataSize - 8), CompressionMode.Decompress);
+        compressed.CopyTo(symbols);
+        return symbols.ToArray();
     }
 
     private static string Pack()

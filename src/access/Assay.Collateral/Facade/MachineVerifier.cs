@@ -156,7 +156,7 @@ public sealed class MachineVerifier : IDisposable
     }
 
     private static byte[] Read(string path) =>
-        BoundedFile.TryRead(path, Limits.EvidenceFileBytes, out var bytes, out var whyNot) ? bytes.ToArray() : throw new IOException($"{path}: {whyNot}");
+        BoundedFile.TryRead(path, Limits.EvidenceFileBytes, out var bytes, out var whyNot) ? bytes.ToArray() : throw new IOException(whyNot);
 
     private static InvalidDataException Malformed(string path, ParseFault fault) => new($"{path}: {fault}");
 }
