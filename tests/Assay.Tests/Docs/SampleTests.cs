@@ -22,10 +22,29 @@ public sealed class SampleTests(DocumentWorld world) : IClassFixture<DocumentWor
     }
 
     [Fact]
+    public void The_program_of_a_package_is_a_sample_word_for_word()
+    {
+        var pages = Packages.PackedLibraries.Needs.Keys.Select(library => DocumentPage.Of(Path.GetRelativePath(Repository.Root, Path.Combine(Path.GetDirectoryName(Packages.PackedLibraries.ProjectOf(library))!, "README.md"))));
+        var samples = Directory.EnumerateFiles(Path.Combine(Repository.Root, "samples"), "Program.cs", SearchOption.AllDirectories)
+            .ToDictionary(file => "samples/" + Path.GetFileName(Path.GetDirectoryName(file)!), File.ReadAllText);
+
+        foreach (var page in pages)
+        {
+            var program = page.Blocks.Single(IsProgram);
+            var sample = samples.Single(sample => page.Text.Contains($"`{sample.Key}`", StringComparison.Ordinal));
+            Assert.Equal(sample.Value, program.Text);
+            // A feed shows the page without the repository around it.
+            Assert.DoesNotContain("](", page.Prose, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(samples["samples/verify-a-gpu"], DocumentPage.Of("README.md").Blocks.First(IsProgram).Text);
+    }
+
+    [Fact]
     public void The_program_of_the_README_verifies_the_machine_that_its_command_writes()
     {
         using var folder = new Folder();
-        var program = Compile(DocumentPage.Of("README.md").Blocks.Single(IsProgram), folder.Path);
+        var program = Compile(DocumentPage.Of("README.md").Blocks.Last(IsProgram), folder.Path);
         var machine = Directory.CreateDirectory(Path.Combine(folder.Path, "machine")).FullName;
         foreach (var file in Directory.EnumerateFiles(world.Folder, "*", SearchOption.AllDirectories))
         {

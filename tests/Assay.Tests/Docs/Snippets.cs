@@ -169,6 +169,16 @@ public class Snippets
         Assert.Equal("not-proven", (await verifier.VerifyAsync(quote, null, TestContext.Current.CancellationToken)).Freshness);
     }
 
+    [Fact]
+    public async Task The_short_form_names_a_file_that_is_not_there_once()
+    {
+        var (evidence, anchors) = (Path.Combine(AppContext.BaseDirectory, "absent", "evidence.json"), Path.Combine(AppContext.BaseDirectory, "absent-anchors.json"));
+        using var verifier = new MachineVerifier(new MachineVerifierOptions());
+
+        Assert.Equal($"{evidence} cannot be read: no such file", (await Assert.ThrowsAsync<IOException>(() => verifier.VerifyAsync(evidence, null, TestContext.Current.CancellationToken))).Message);
+        Assert.Equal($"{anchors} cannot be read: no such file", Assert.Throws<IOException>(() => new MachineVerifier(new MachineVerifierOptions { Anchors = anchors }).Dispose()).Message);
+    }
+
     private static async Task<Verdict> JudgeMachineAsync(string folder, string challenge, TrustSet trust, TimeProvider clock)
     {
         #region JudgeMachine

@@ -136,7 +136,7 @@ public sealed class GuestAgentClient : IDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            throw new AgentException("ctl.agent", $"{_socket}: {exception.Message}", "start assay-agent.service, and read its messages in the journal", inner: exception);
+            throw new AgentException("ctl.agent", $"{_socket}: {(File.Exists(_socket) ? exception.Message : "there is no such socket")}", "start assay-agent.service, and read its messages in the journal", inner: exception);
         }
     }
 

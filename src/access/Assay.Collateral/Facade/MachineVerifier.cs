@@ -50,6 +50,12 @@ public sealed record MachineVerifierOptions
 
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>An instant at which everything is judged in place of now, for evidence that was recorded; every verdict says so. Null: now.</summary>
+    public DateTimeOffset? At { get; init; }
+
+    /// <summary>Asks nobody whether a certificate was revoked, and every verdict says so.</summary>
+    public bool DangerouslySkipRevocation { get; init; }
 }
 
 /// <summary>The shortest road from a file of evidence to a verdict. May be used by many threads at once; keep one, for it remembers what verified.</summary>
@@ -109,7 +115,7 @@ public sealed class MachineVerifier : IDisposable
 
         var expected = new MachineExpectations
         {
-            Basis = new TrustBasis(now, _trust, RevocationChecking.Required),
+            Basis = new TrustBasis(now, _trust, _options.DangerouslySkipRevocation ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
             References = References(now),
             Gpus = _options.Gpus,
             Switches = _options.Switches,
@@ -130,7 +136,7 @@ public sealed class MachineVerifier : IDisposable
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _sources.Dispose();
 
-    private EvaluationTime Now() => new(_options.Clock.GetUtcNow(), TimeSource.System);
+    private EvaluationTime Now() => _options.At is { } at ? new(at, TimeSource.Stated) : new(_options.Clock.GetUtcNow(), TimeSource.System);
 
     // Judged anew each time: reference values end.
     private ReferenceValues? References(EvaluationTime now) => _references is null ? null
@@ -150,7 +156,7 @@ public sealed class MachineVerifier : IDisposable
     }
 
     private static byte[] Read(string path) =>
-        BoundedFile.TryRead(path, Limits.EvidenceFileBytes, out var bytes, out var whyNot) ? bytes.ToArray() : throw new IOException($"{path}: {whyNot}");
+        BoundedFile.TryRead(path, Limits.EvidenceFileBytes, out var bytes, out var whyNot) ? bytes.ToArray() : throw new IOException(whyNot);
 
     private static InvalidDataException Malformed(string path, ParseFault fault) => new($"{path}: {fault}");
 }
