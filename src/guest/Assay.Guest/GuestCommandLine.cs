@@ -148,8 +148,33 @@ internal static class GuestCommandLine
     private static int Revoke(Place place)
     {
         using var sources = place.OpenAny();
-        sources.Gpus.SetReady(false);
-        return sources.Gpus.IsReady() ? throw new GuestException("gate.ready.ignored", "the ready state is still on", "update the driver", "on", "off") : Say("the ready state is off");
+        try
+        {
+            sources.Gpus.SetReady(false);
+            return sources.Gpus.IsReady() ? throw new GuestException("gate.ready.ignored", "the ready state is still on", "update the driver", "on", "off") : Say("the ready state is off");
+        }
+        finally
+        {
+            EndPhaseOfClosedGate(place, sources);
+        }
+    }
+
+    // A gate that was killed has not ended the boot phase itself: whoever becomes root of the machine later would have its keys.
+    private static void EndPhaseOfClosedGate(Place place, GuestSources sources)
+    {
+        if (new GateReport { State = GateReport.StateOf(place.Paths.GateFile) }.IsOpen)
+        {
+            return;
+        }
+
+        try
+        {
+            new PhaseRegister(GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu), sources).End();
+        }
+        catch (GuestException exception)
+        {
+            Tell($"the boot phase could not be ended: {exception.Fault}");
+        }
     }
 
     private static GuestException Persistent(Place place, string name, string[] command)

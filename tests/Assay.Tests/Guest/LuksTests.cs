@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Assay.Tests.Guest;
@@ -8,6 +10,9 @@ namespace Assay.Tests.Guest;
 /// <summary>The recipe of docs/operations/disk-keys.md with cryptsetup itself, on a file, and a host that writes headers of its own.</summary>
 public sealed class LuksTests
 {
+    // As cryptsetup writes it: without an escape.
+    private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private const string Format = "cryptsetup luksFormat --type luks2 --batch-mode --cipher aes-xts-plain64 --key-size 512 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file -";
 
     [Fact]
@@ -45,6 +50,19 @@ public sealed class LuksTests
         Assert.False(File.Exists(At(guest, "a")) || File.Exists(At(guest, "b")));
     }
 
+    /// <summary>json-c, which cryptsetup reads with, ends a name at an escaped zero, and takes the later of two members: the slot's volume key is in the clear.</summary>
+    [Fact]
+    public async Task A_header_that_cryptsetup_reads_in_another_way_than_we_do_is_refused()
+    {
+        await using var guest = await DiskAsync();
+        const string said = "\"encryption\":\"aes-xts-plain64\",\"key_size\"";
+
+        Rewrite(guest, File.ReadAllBytes(Disk(guest)), _ => { }, json => json.Replace(said, said.Replace(",", ",\"encryption\\u0000\":\"cipher_null-ecb\",", StringComparison.Ordinal), StringComparison.Ordinal));
+
+        Assert.Contains("cipher_null-ecb", Peer.Require("cryptsetup").Run("luksDump", Disk(guest)).Output, StringComparison.Ordinal);
+        Assert.Contains("luks.header", Copy(guest, "refused"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Headers_that_differ_or_say_more_are_refused()
     {
@@ -57,11 +75,17 @@ public sealed class LuksTests
             ("segments", json => json["segments"]!["1"] = json["segments"]!["0"]!.DeepClone()),
             ("config.flags", json => json["config"]!["flags"] = new JsonArray("allow-discards")),
             ("config.requirements", json => json["config"]!["requirements"] = new JsonObject { ["mandatory"] = new JsonArray("online-reencrypt") }),
-            ("size of key", json => json["keyslots"]!["0"]!["area"]!["key_size"] = 32),
+            ("key_size is not 64", json => json["keyslots"]!["0"]!["area"]!["key_size"] = 32),
             ("outside the header", json => json["keyslots"]!["0"]!["area"]!["size"] = "999999999"),
             ("where they cannot", json => json["segments"]!["0"]!["offset"] = "32768"),
             ("not dynamic", json => json["segments"]!["0"]!["size"] = "4096"),
             ("no key slot", json => json["keyslots"] = new JsonObject()),
+            ("not a number", json => json["segments"]!["0"]!["offset"] = "99999999999999999999"),
+            ("key_size is not 64", json => json["keyslots"]!["0"]!["key_size"] = 1e99),
+            ("keyslots.0.more", json => json["keyslots"]!["0"]!["more"] = 1),
+            ("keyslots.0.area.more", json => json["keyslots"]!["0"]!["area"]!["more"] = 1),
+            ("digests.0.more", json => json["digests"]!["0"]!["more"] = 1),
+            ("digest", json => json["digests"]!["0"]!["segments"] = new JsonArray("1")),
         ];
         foreach (var (why, edit) in edits)
         {
@@ -121,7 +145,9 @@ public sealed class LuksTests
     private static JsonObject Json(ReadOnlySpan<byte> header) => JsonNode.Parse(header[4096..(4096 + header[4096..].IndexOf((byte)0))].ToArray())!.AsObject();
 
     // As the host can: the checksum has no key.
-    private static void Rewrite(VtpmGuest guest, byte[] honest, Action<JsonObject> edit, bool onlySecond = false)
+    private static void Rewrite(VtpmGuest guest, byte[] honest, Action<JsonObject> edit, bool onlySecond = false) => Rewrite(guest, honest, edit, text => text, onlySecond);
+
+    private static void Rewrite(VtpmGuest guest, byte[] honest, Action<JsonObject> edit, Func<string, string> rewrite, bool onlySecond = false)
     {
         var disk = honest.ToArray();
         var size = (int)BinaryPrimitives.ReadUInt64BigEndian(disk.AsSpan(8));
@@ -131,7 +157,7 @@ public sealed class LuksTests
             var json = Json(header);
             edit(json);
             header[4096..].Clear();
-            Encoding.UTF8.GetBytes(json.ToJsonString()).CopyTo(header[4096..]);
+            Encoding.UTF8.GetBytes(rewrite(json.ToJsonString(s_plain))).CopyTo(header[4096..]);
             if (onlySecond)
             {
                 BinaryPrimitives.WriteUInt64BigEndian(header[16..], BinaryPrimitives.ReadUInt64BigEndian(header[16..]) + 1);

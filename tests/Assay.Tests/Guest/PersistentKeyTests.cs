@@ -13,7 +13,7 @@ namespace Assay.Tests.Guest;
 /// <summary>Keys that survive reboots, on a software TPM: for one image, one name and one VM, and between gate and boundary alone.</summary>
 public sealed class PersistentKeyTests
 {
-    private const string Registers = """{"phaseRegister":"pcr14","bootRegisters":[4,7,9]}""";
+    private const string Registers = """{"phaseRegister":"pcr14","bootRegisters":[4,7,8,9,12]}""";
     private const int Phase = 14;
 
     [Fact]
@@ -104,6 +104,74 @@ public sealed class PersistentKeyTests
         Assert.Null(Steal(guest));
     }
 
+    /// <summary>GRUB's menu can be edited at the host's console, and up to GRUB 2.06 the command line is in PCR 8 alone.</summary>
+    [Fact]
+    public async Task Another_command_line_of_the_same_kernel_has_other_keys()
+    {
+        await using var guest = await OpenAsync();
+        var key = Derive(guest, "disk");
+        foreach (byte register in new byte[] { 8, 12 })
+        {
+            guest.Reboot();
+            SwtpmTransport.Extend(guest.Tpm.Port, register, SHA256.HashData("init=/bin/sh"u8), SHA384.HashData("init=/bin/sh"u8));
+            await OpenGateAsync(guest);
+            Assert.NotEqual(key, Derive(guest, "disk"));
+        }
+    }
+
+    [Fact]
+    public async Task A_boundary_that_cannot_be_drawn_ends_the_boot_phase_all_the_same()
+    {
+        await using var guest = await OpenAsync();
+        Assert.NotNull(Steal(guest));
+        SwtpmTransport.Extend(guest.Tpm.Port, (byte)VtpmGuest.Pcr, SHA256.HashData("unlogged"u8), SHA384.HashData("unlogged"u8));
+
+        Assert.Equal("gate.log.mismatch", Assert.Throws<GuestException>(guest.Seal).Fault.Id);
+
+        Assert.Null(Steal(guest));
+    }
+
+    /// <summary>A machine whose gate was killed stays up. Whoever gets to be root there later does himself what the gate would have done.</summary>
+    [Theory]
+    [InlineData("verify", true)]
+    [InlineData("phase", true)]
+    [InlineData("notify", false)]
+    public async Task A_gate_that_was_killed_leaves_no_key_to_the_root_of_later(string step, bool extends)
+    {
+        await using var guest = await StartAsync();
+        guest.World.Hardware.HoldAt = step;
+        using var gate = guest.World.Begin("gate");
+        Assert.True(SpinWait.SpinUntil(() => guest.World.Hardware.Steps.Contains(step), Patience.Long));
+        gate.Kill();
+        gate.WaitForExit();
+        guest.World.Hardware.Release();
+        Assert.Equal(0, guest.World.Run("revoke").ExitCode);
+
+        if (extends)
+        {
+            guest.Sources.Register(Phase).Extend(new RuntimeEvent("boot-phase", guest.Configuration.Source.Bytes.ToArray()));
+        }
+
+        Assert.Null(Steal(guest));
+    }
+
+    [Fact]
+    public async Task An_agent_that_ends_in_the_boot_phase_leaves_it_open_and_what_is_over_is_extended_no_more()
+    {
+        await using var guest = await OpenAsync();
+        Assert.Equal(0, guest.World.Run("revoke").ExitCode);
+        Assert.NotNull(Steal(guest));
+
+        guest.Seal();
+        var over = Pcr(guest);
+        Assert.Throws<GuestException>(guest.Seal);
+        Assert.NotNull((await guest.GateAsync()).Fault);
+        Assert.Equal(0, guest.World.Run("revoke").ExitCode);
+
+        // A relying party may have the value among its reference values.
+        Assert.Equal(over, Pcr(guest));
+    }
+
     [Fact]
     public async Task The_hosts_TPM_makes_no_keys_of_ours()
     {
@@ -157,14 +225,15 @@ public sealed class PersistentKeyTests
     }
 
     [Theory]
-    [InlineData("""{"phaseRegister":"pcr13","bootRegisters":[4,7,9]}""", "another PCR than the register")]
-    [InlineData("""{"phaseRegister":"pcr16","bootRegisters":[4,7,9]}""", "\"pcr8\" to \"pcr15\"")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,7]}""", "4 with 9")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[11,12]}""", "4 with 9")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,9,14]}""", "PCRs from 0 to 15")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,9,13]}""", "PCRs from 0 to 15")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,9,16]}""", "PCRs from 0 to 15")]
-    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,9],"more":1}""", "unknown member")]
+    [InlineData("""{"phaseRegister":"pcr13","bootRegisters":[4,8,9,12]}""", "another PCR than the register")]
+    [InlineData("""{"phaseRegister":"pcr16","bootRegisters":[4,8,9,12]}""", "\"pcr8\" to \"pcr15\"")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,7]}""", "4 with 8, 9 and 12")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,7,9]}""", "4 with 8, 9 and 12")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[11,12]}""", "4 with 8, 9 and 12")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,8,9,12,14]}""", "PCRs from 0 to 15")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,8,9,12,13]}""", "PCRs from 0 to 15")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,8,9,12,16]}""", "PCRs from 0 to 15")]
+    [InlineData("""{"phaseRegister":"pcr14","bootRegisters":[4,8,9,12],"more":1}""", "unknown member")]
     public async Task A_setting_that_would_bind_a_key_to_less_is_refused(string setting, string why)
     {
         await using var guest = await VtpmGuest.StartAsync(configuration: ("persistentKeys", setting));
@@ -200,6 +269,21 @@ public sealed class PersistentKeyTests
         var late = guest.World.Run("persistent-key", "disk", "--exec", "echo", "ran");
         Assert.Equal((1, ""), (late.ExitCode, late.Output));
         Assert.Contains("key.boundary", late.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_command_has_the_key_even_where_nothing_was_open_and_no_memory_is_said_to_be_no_memory()
+    {
+        await using var guest = await StartAsync();
+        Assert.Equal(0, guest.World.Run("gate").ExitCode);
+        var expected = Convert.ToHexStringLower(SHA256.HashData(Convert.FromHexString(Derive(guest, "disk"))));
+        string[] run = ["dotnet", GuestWorld.Program, "--root", guest.World.Root, "--sources", guest.World.Socket, "persistent-key", "disk", "--exec", "sha256sum"];
+
+        var closed = Peer.Require("sh").Run(["-c", "exec \"$@\" <&-", "sh", .. run]);
+        var unlocked = Peer.Require("prlimit").Run(["--memlock=0:0", "setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock", .. run]);
+
+        Assert.Contains(expected, closed.Output, StringComparison.Ordinal);
+        Assert.Contains("sealing.memory.not-locked", unlocked.Output, StringComparison.Ordinal);
     }
 
     /// <summary>The gate in front of the boundary, with persistent keys.</summary>
@@ -238,7 +322,7 @@ public sealed class PersistentKeyTests
     private static string? Steal(VtpmGuest guest)
     {
         using var honest = new ParavisorTpm(isTdx: false);
-        var registers = new[] { 4, 7, 9 }.Select(register => (register, honest.Pcr(register, "sha256"))).Append((Phase, new PhaseRegister(guest.Configuration, guest.Sources).Open.Bytes.ToArray())).ToArray();
+        var registers = new[] { 4, 7, 8, 9, 12 }.Select(register => (register, honest.Pcr(register, "sha256"))).Append((Phase, new PhaseRegister(guest.Configuration, guest.Sources).Open.Bytes.ToArray())).ToArray();
         var policy = new TpmPcrPolicy(registers.Aggregate(0u, (bitmap, item) => bitmap | 1u << item.Item1), SHA256.HashData([.. registers.OrderBy(item => item.Item1).SelectMany(item => item.Item2)]));
         var data = "assay persistent key 1\0disk"u8.ToArray();
         var keys = new TpmKeys(guest.Transport);

@@ -56,6 +56,35 @@ public sealed class TpmReleaseKeyTests
         Assert.Equal("agent.key-storage", Assert.Throws<GuestException>(() => Jwe.TryOpen(pair, sealedKey, out _, out _)).Fault.Id);
     }
 
+    /// <summary>TPM2_Shutdown(STATE) before a reset keeps the null seed (part 1, "TPM Restart"): root can have it so, and boot another image.</summary>
+    [Fact]
+    public async Task A_key_of_the_TPM_ends_with_the_boot_where_root_told_the_TPM_to_keep_its_state()
+    {
+        await using var guest = await VtpmGuest.StartAsync(configuration: ("agent", Configuration));
+        Assert.Null((await guest.GateAsync()).Fault);
+        using var pair = new TpmReleaseKeys(guest.Configuration, guest.Sources).Generate(KeyKind.P384);
+        var sealedKey = Encoding.ASCII.GetBytes(Jwe.SealCompact(pair.PublicKey, "key"u8));
+        var answer = new byte[4096];
+        Assert.Equal(10, guest.Transport.Exchange([0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 1], answer));
+        Assert.Equal(0, answer.AsSpan(6, 4).IndexOfAnyExcept((byte)0) + 1);
+
+        guest.Reboot();
+
+        Assert.Equal("agent.key-storage", Assert.Throws<GuestException>(() => Jwe.TryOpen(pair, sealedKey, out _, out _)).Fault.Id);
+    }
+
+    [Fact]
+    public void A_device_that_answers_with_too_little_keeps_nothing_of_it_alive()
+    {
+        using var other = SealingKeyPair.GenerateEphemeralKeyPair(KeyKind.P384);
+        var answered = Assay.Sealing.Memory.SecretMemory.Locked.Allocate(47);
+        using var pair = SealingKeyPair.OfDevice(other.PublicKey, _ => answered);
+        var sealedKey = Encoding.ASCII.GetBytes(Jwe.SealCompact(pair.PublicKey, "key"u8));
+
+        Assert.Throws<Assay.Sealing.SealingException>(() => Jwe.TryOpen(pair, sealedKey, out _, out _));
+        Assert.Throws<ObjectDisposedException>(() => answered.Use(_ => { }));
+    }
+
     [Fact]
     public async Task Kinds_that_no_TPM_agrees_with_and_points_off_the_curve_are_refused()
     {

@@ -106,6 +106,7 @@ public sealed class UnitTests
     [InlineData("etc/fstab", "", "image.tmp.volatile")]
     [InlineData("etc/sysctl.d/50-cores.conf", "kernel.core_pattern=core\n", "image.no-core-dumps")]
     [InlineData("boot/config-6.17", "#\nCONFIG_HOTPLUG_PCI=y\n", "image.no-hot-plug")]
+    [InlineData("boot/config-6.17", "#\nCONFIG_HIBERNATION=y\n", "image.no-resume")]
     [InlineData("usr/lib/systemd/system/containerd.service", "[Unit]\n", "image.runtimes.wait")]
     [InlineData("usr/lib/assay/guest.json", """{"version":1,"gate":"dangerously-skip","register":"rtmr3","boundary":"assay"}""", "image.configuration")]
     public void What_departs_from_the_profile_is_found_by_its_own_question(string path, string content, string expected)

@@ -116,7 +116,13 @@ public sealed class SealingKeyPair : IDisposable
         }
 
         var shared = _agree(point.ToArray());
-        return shared.Length == PublicKey.Curve!.FieldBytes ? shared : throw new SealingException(new SealingFault(SealingFaults.Key, "the device answered with a shared secret of another length than the curve's field", "ask it for the X coordinate, with its leading zeros"));
+        if (shared.Length == PublicKey.Curve!.FieldBytes)
+        {
+            return shared;
+        }
+
+        shared.Dispose();
+        throw new SealingException(new SealingFault(SealingFaults.Key, "the device answered with a shared secret of another length than the curve's field", "ask it for the X coordinate, with its leading zeros"));
     }
 
     /// <summary>RSAES-OAEP with SHA-256; null where it does not open.</summary>

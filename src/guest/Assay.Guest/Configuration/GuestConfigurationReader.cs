@@ -17,7 +17,9 @@ internal static class GuestConfigurationReader
     private const int MostPeers = 32;
     private const int MostBootRegisters = 16;
     private const uint AllRegisters = 0xFFFFFF;
-    private const uint LoaderAndKernel = 1u << 4 | 1u << 9;
+
+    // Boot loader, kernel, command line and initrd: GRUB measures the last three into 8 and 9, systemd-boot a command line into 12, the kernel's EFI stub both into 9.
+    private const uint LoaderAndKernel = 1u << 4 | 1u << 8 | 1u << 9 | 1u << 12;
     private const uint UnifiedKernel = 1u << 4 | 1u << 11 | 1u << 12;
     private const int Sha384Size = 48;
     private const string Cure = "correct the configuration in the image and build it again";
@@ -135,7 +137,7 @@ internal static class GuestConfigurationReader
         keys.Require(phase != read.Pcr, "phaseRegister", "another PCR than the register is expected");
         keys.Require(boot < 1u << MostBootRegisters && (boot >> phase & 1) == 0 && (boot >> (read.Pcr ?? 0) & 1) == 0, "bootRegisters", "PCRs from 0 to 15 are expected, without the register and the phase register");
         // S-9a: what names the kernel.
-        keys.Require((boot & LoaderAndKernel) == LoaderAndKernel || (boot & UnifiedKernel) == UnifiedKernel, "bootRegisters", "4 with 9, or 4 with 11 and 12, are expected among them: without the kernel's, every kernel has the keys");
+        keys.Require((boot & LoaderAndKernel) == LoaderAndKernel || (boot & UnifiedKernel) == UnifiedKernel, "bootRegisters", "4 with 8, 9 and 12, or 4 with 11 and 12, are expected among them: otherwise another kernel, or the same with another command line, has the keys too");
         return new PersistentKeySetting(phase, boot);
     }
 

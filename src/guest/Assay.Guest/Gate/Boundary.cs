@@ -19,6 +19,8 @@ internal static class Boundary
             throw new GuestException("seal.dstack", "on dstack images dstack itself extends system-ready, and this command is not used", "leave assay-seal-boot.service out of the image");
         }
 
+        // Before all that can fail: workloads or none, persistent keys end here.
+        new PhaseRegister(configuration, sources).End();
         var state = GateReport.StateOf(paths.GateFile);
         if (!(new GateReport { State = state }).IsOpen)
         {
@@ -39,8 +41,6 @@ internal static class Boundary
         }
 
         sources.Announce("system-ready");
-        // First: where the boundary is drawn, the keys of before it are gone.
-        new PhaseRegister(configuration, sources).End();
         log.Append(GateEvents.SystemReady);
         sources.Announce("sealed");
         notification.Ready("the boundary is drawn");

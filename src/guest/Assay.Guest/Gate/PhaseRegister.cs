@@ -25,7 +25,7 @@ internal sealed class PhaseRegister(GuestConfiguration configuration, GuestSourc
     /// <summary>The value of a boot in which no gate was open yet.</summary>
     public static Digest None { get; } = new(new byte[SHA256.HashSizeInBytes]);
 
-    /// <summary>The gate's last step but one: keys that survive a boot can be had from here on.</summary>
+    /// <summary>The gate's last step but one: from here on there are keys that survive a boot.</summary>
     /// <exception cref="GuestException"><c>gate.phase.register</c>: something else uses the PCR.</exception>
     public void Begin()
     {
@@ -39,10 +39,16 @@ internal sealed class PhaseRegister(GuestConfiguration configuration, GuestSourc
         Require(register, Open);
     }
 
-    /// <summary>No such key can be had in this boot any more: at the boundary, and wherever a gate ends closed.</summary>
+    /// <summary>The TPM makes no such key in this boot any more: at the boundary, and wherever a gate ends closed or is killed. What has ended stays as it is.</summary>
     public void End()
     {
         if (Register() is not { } register)
+        {
+            return;
+        }
+
+        // From any other value nothing leads to the open one.
+        if (register.Read() is var value && value != None && value != Open)
         {
             return;
         }

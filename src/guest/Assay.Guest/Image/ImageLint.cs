@@ -53,6 +53,7 @@ internal sealed class ImageLint
             ("image.command-line.wipes", () => s_wiping.FirstOrDefault(word => !_commandLine.Contains(word)) is { } missing ? $"the kernel's command line lacks {missing}: freed memory keeps what was in it" : null),
             ("image.no-swap", Swap),
             ("image.no-core-dumps", CoreDumps),
+            ("image.no-resume", () => _commandLine.Contains("nohibernate") || KernelConfigurations() is { Length: > 0 } kernels && !kernels.Any(file => Sets(file, "CONFIG_HIBERNATION")) ? null : "the kernel can resume from a disk, and the host writes disks: nohibernate on its command line, or a kernel without CONFIG_HIBERNATION"),
             ("image.no-hot-plug", HotPlug),
             ("image.tmp.volatile", () => Text("etc/fstab")?.Split('\n').Any(line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, "/tmp", "tmpfs", ..]) is true || s_unitFolders.Any(folder => Exists($"{folder}/local-fs.target.wants/tmp.mount")) ? null : "/tmp is not a tmpfs: what is written there stays for the next boot"),
         ];
@@ -132,11 +133,16 @@ internal sealed class ImageLint
 
     private string? HotPlug()
     {
-        var configurations = Files("boot", "config-*").Concat(Directory.Exists(At("usr/lib/modules")) ? Directory.EnumerateDirectories(At("usr/lib/modules")).Select(folder => $"usr/lib/modules/{Path.GetFileName(folder)}/config") : []).Where(Exists).ToArray();
+        var configurations = KernelConfigurations();
         return configurations.Length == 0 ? "no kernel configuration is in the image (boot/config-*): whether it takes devices while it runs cannot be told"
-            : configurations.FirstOrDefault(file => Text(file)?.Contains("\nCONFIG_HOTPLUG_PCI=y", StringComparison.Ordinal) is true) is { } open ? $"{open} has CONFIG_HOTPLUG_PCI=y: a device can be plugged in after the gate has looked"
+            : configurations.FirstOrDefault(file => Sets(file, "CONFIG_HOTPLUG_PCI")) is { } open ? $"{open} has CONFIG_HOTPLUG_PCI=y: a device can be plugged in after the gate has looked"
             : null;
     }
+
+    private string[] KernelConfigurations() =>
+        [.. Files("boot", "config-*").Concat(Directory.Exists(At("usr/lib/modules")) ? Directory.EnumerateDirectories(At("usr/lib/modules")).Select(folder => $"usr/lib/modules/{Path.GetFileName(folder)}/config") : []).Where(Exists)];
+
+    private bool Sets(string file, string option) => Text(file)?.Contains($"\n{option}=y", StringComparison.Ordinal) is not false;
 
     private bool Enabled(string unit) => s_unitFolders.Any(folder => Directory.Exists(At(folder)) && Directory.EnumerateDirectories(At(folder), "*.*").Where(inner => inner.EndsWith(".wants", StringComparison.Ordinal) || inner.EndsWith(".requires", StringComparison.Ordinal)).Any(inner => IsThere(Path.Combine(inner, unit))));
 

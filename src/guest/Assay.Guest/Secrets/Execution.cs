@@ -10,6 +10,7 @@ internal static unsafe class Execution
     private const int StandardInput = 0;
     private const int PipeSignal = 13;
     private const int CloseOnExecution = 4;
+    private const int SetFlags = 2;
 
     /// <summary>Returns only where it did not happen, with the fault.</summary>
     /// <param name="input">Becomes the standard input, from its first byte on.</param>
@@ -24,7 +25,9 @@ internal static unsafe class Execution
 
         var file = (int)input.DangerousGetHandle();
         // What others left open in this process is not the command's: all but the standard three close when it starts.
-        if (NativeMethods.Seek(file, 0, 0) != 0 || NativeMethods.Duplicate(file, StandardInput) < 0 || NativeMethods.CloseRange(StandardInput + 3, uint.MaxValue, CloseOnExecution) != 0)
+        // Where this process began without a standard input, the file may be that descriptor already: then dup2 leaves it to be closed, and the command
+        // would read its key out of whatever it opens first.
+        if (NativeMethods.Seek(file, 0, 0) != 0 || NativeMethods.Duplicate(file, StandardInput) < 0 || NativeMethods.Control(StandardInput, SetFlags, 0) != 0 || NativeMethods.CloseRange(StandardInput + 3, uint.MaxValue, CloseOnExecution) != 0)
         {
             return Failed("standard input");
         }
@@ -55,6 +58,10 @@ internal static unsafe class Execution
         [DllImport("libc", EntryPoint = "dup2")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
         public static extern int Duplicate(int file, int target);
+
+        [DllImport("libc", EntryPoint = "fcntl")]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int Control(int file, int command, int value);
 
         [DllImport("libc", EntryPoint = "close_range")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

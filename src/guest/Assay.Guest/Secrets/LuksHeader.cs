@@ -53,7 +53,7 @@ internal static class LuksHeader
         Require(source.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length, "the device is too small", null);
         RequireMagic(head, "LUKS"u8);
         var size = BinaryPrimitives.ReadUInt64BigEndian(head.AsSpan(8));
-        Require(size is >= SmallestHeader and <= LargestHeader && ulong.IsPow2(size), "the header has a size that is not known", $"{size}");
+        Require(size is >= SmallestHeader and <= LargestHeader && ulong.IsPow2(size), "the header's size is not one that LUKS2 has", $"{size}");
         var headers = new byte[2 * (int)size];
         head.CopyTo(headers, 0);
         Require(Fill(source, headers, head.Length), "the device is too small", null);
@@ -74,7 +74,7 @@ internal static class LuksHeader
     private static bool Fill(FileStream source, byte[] buffer, int from) => source.ReadAtLeast(buffer.AsSpan(from), buffer.Length - from, throwOnEndOfStream: false) == buffer.Length - from;
 
     private static void RequireMagic(ReadOnlySpan<byte> header, ReadOnlySpan<byte> word) =>
-        Require(header[..4].SequenceEqual(word) && header[4..8].SequenceEqual((ReadOnlySpan<byte>)[0xBA, 0xBE, 0, 2]), "it is no LUKS2 header", Convert.ToHexStringLower(header[..8]));
+        Require(header[..4].SequenceEqual(word) && header[4..8].SequenceEqual((ReadOnlySpan<byte>)[0xBA, 0xBE, 0, 2]), "it is not a LUKS2 header", Convert.ToHexStringLower(header[..8]));
 
     // The checksum keeps nobody out; what it does not cover would be read by one program and not by the other.
     private static void RequireSound(ReadOnlySpan<byte> header, ulong offset)
@@ -91,6 +91,8 @@ internal static class LuksHeader
     {
         var end = json.IndexOf((byte)0);
         Require(end > 0 && !json[end..].ContainsAnyExcept((byte)0), "its JSON does not end in zeros", null);
+        // cryptsetup writes none. Its parser ends a name at an escaped zero, and so reads members that are others here.
+        Require(!json[..end].Contains((byte)'\\'), "its JSON has an escape", null);
         try
         {
             using var document = JsonDocument.Parse(json[..end].ToArray(), new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
@@ -109,8 +111,9 @@ internal static class LuksHeader
             Require(data > slotsFrom && data <= LargestCopy && data % BinarySize == 0, "the data begin where they cannot", $"{data}");
             JudgeSlots(root.GetProperty("keyslots"), slotsFrom, data);
             var digest = Only(root.GetProperty("digests"), "digests");
+            Members(digest, "digests.0.", "type", "keyslots", "segments", "hash", "iterations", "salt", "digest");
             Word(digest, "type", "pbkdf2");
-            Require(digest.GetProperty("segments").GetArrayLength() == 1, "the digest is not of the one segment", null);
+            Require(digest.GetProperty("segments") is var bound && bound.GetArrayLength() == 1 && bound[0].GetString() == "0", "the digest is not of the one segment", bound.GetRawText());
             return data;
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -122,14 +125,19 @@ internal static class LuksHeader
     private static void JudgeSlots(JsonElement slots, long from, long to)
     {
         var count = 0;
-        foreach (var slot in slots.EnumerateObject().Select(member => member.Value))
+        foreach (var (path, slot) in slots.EnumerateObject().Select(member => ($"keyslots.{member.Name}.", member.Value)))
         {
             Require(++count <= MostSlots, "it has too many key slots", $"{count}");
-            Word(slot, "type", "luks2");
+            Members(slot, path, "type", "key_size", "af", "area", "kdf", "priority");
+            Members(slot.GetProperty("af"), $"{path}af.", "type", "stripes", "hash");
+            Members(slot.GetProperty("kdf"), $"{path}kdf.", "type", "hash", "iterations", "time", "memory", "cpus", "salt");
             var area = slot.GetProperty("area");
+            Members(area, $"{path}area.", "type", "offset", "size", "encryption", "key_size");
+            Word(slot, "type", "luks2");
             Word(area, "type", "raw");
             Word(area, "encryption", Cipher);
-            Require(slot.GetProperty("key_size").GetInt32() == 64 && area.GetProperty("key_size").GetInt32() == 64, "a key slot has another size of key than AES-256-XTS", null);
+            KeySize(slot);
+            KeySize(area);
             var (offset, size) = (Number(area, "offset"), Number(area, "size"));
             Require(offset >= from && size > 0 && offset <= to - size, "a key slot lies outside the header", $"{offset}");
         }
@@ -140,7 +148,7 @@ internal static class LuksHeader
     private static JsonElement Only(JsonElement set, string name)
     {
         var members = set.EnumerateObject().ToArray();
-        Require(members is [{ Name: "0" }], $"it has other {name} than one", set.GetRawText());
+        Require(members is [{ Name: "0" }], $"{name} must have one entry, named 0", set.GetRawText());
         return members[0].Value;
     }
 
@@ -154,8 +162,16 @@ internal static class LuksHeader
 
     private static void Word(JsonElement element, string name, string expected) => Require(element.GetProperty(name).GetString() == expected, $"{name} is not {expected}", element.GetProperty(name).GetString());
 
+    // Of AES-256-XTS, in bytes.
+    private static void KeySize(JsonElement element) => Require(element.GetProperty("key_size") is var size && size.GetRawText() == "64", "key_size is not 64", size.GetRawText());
+
     // LUKS2 writes numbers of 64 bits as texts.
-    private static long Number(JsonElement element, string name) => long.Parse(element.GetProperty(name).GetString() ?? "", NumberStyles.None, CultureInfo.InvariantCulture);
+    private static long Number(JsonElement element, string name)
+    {
+        var text = element.GetProperty(name).GetString();
+        Require(long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number), $"{name} is not a number", text);
+        return number;
+    }
 
     private static void Require(bool holds, string problem, string? found, string cure = Cure)
     {

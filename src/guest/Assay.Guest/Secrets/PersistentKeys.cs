@@ -103,5 +103,5 @@ internal sealed class PersistentKeys(GuestPaths paths, GuestConfiguration config
     private static IEnumerable<int> Registers(uint bitmap) => Enumerable.Range(0, Wire.Limits.Pcrs).Where(register => (bitmap >> register & 1) == 1);
 
     private static GuestException Passed() =>
-        new("key.boundary", "the boundary is drawn, or the gate ended closed: persistent keys can be had between gate and boundary alone", "order the unit before assay-boot-phase.target, and boot again");
+        new("key.boundary", "the boundary is drawn, or the gate ended closed: persistent keys exist only between gate and boundary", "order the unit before assay-boot-phase.target, and boot again");
 }

@@ -7,8 +7,8 @@ using Assay.Sealing.Memory;
 namespace Assay.Guest.Secrets;
 
 /// <summary>
-/// Release keys in the TPM of the TEE. The TPM makes each again of its null seed whenever it is used, so that no key takes a place in it, and forgets all of them at
-/// the next boot.
+/// Release keys in the TPM of the TEE. The TPM makes each again of its null seed whenever it is used, so that no key takes a place in it, and uses it in this boot
+/// alone.
 /// </summary>
 internal sealed class TpmReleaseKeys(GuestConfiguration configuration, GuestSources sources)
 {
@@ -29,13 +29,14 @@ internal sealed class TpmReleaseKeys(GuestConfiguration configuration, GuestSour
         lock (_lock)
         {
             using var tpm = OwnTpm.Open(configuration, sources);
-            var key = tpm.Keys.CreateAgreementKey(curve.Number, unique);
+            var boot = tpm.Keys.ThisBoot();
+            var key = tpm.Keys.CreateAgreementKey(curve.Number, unique, boot);
             try
             {
                 tpm.RequireMadeHere(key);
                 var point = TpmKeys.PointOf(key, curve.Field);
                 return SealingPublicKey.TryOfPoint(kind, point, out var publicKey, out var fault)
-                    ? SealingKeyPair.OfDevice(publicKey, peer => Agree(curve.Number, unique, key.Name, peer.Span))
+                    ? SealingKeyPair.OfDevice(publicKey, peer => Agree(curve.Number, unique, boot, key.Name, peer.Span))
                     : throw TpmConversation.Failed(fault.Problem, "replace the TPM");
             }
             finally
@@ -45,17 +46,17 @@ internal sealed class TpmReleaseKeys(GuestConfiguration configuration, GuestSour
         }
     }
 
-    private SecretBuffer Agree(ushort curve, byte[] unique, byte[] name, ReadOnlySpan<byte> peer)
+    private SecretBuffer Agree(ushort curve, byte[] unique, TpmBootPolicy boot, byte[] name, ReadOnlySpan<byte> peer)
     {
         lock (_lock)
         {
             using var transport = sources.Tpm!();
             var keys = new TpmKeys(transport);
-            var key = keys.CreateAgreementKey(curve, unique);
+            var key = keys.CreateAgreementKey(curve, unique, boot);
             try
             {
-                return key.Name.AsSpan().SequenceEqual(name) ? keys.Agree(key, peer)
-                    : throw new GuestException("agent.key-storage", "the TPM makes another key than before: it was reset", "boot again, and have secrets sealed to the key that the evidence then has");
+                return (key.Name.AsSpan().SequenceEqual(name) ? keys.Agree(key, boot, peer) : null)
+                    ?? throw new GuestException("agent.key-storage", "the TPM was reset, and the key ended with it", "boot again, and have secrets sealed to the key that the evidence then has");
             }
             finally
             {

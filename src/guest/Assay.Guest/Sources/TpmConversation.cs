@@ -65,20 +65,19 @@ internal sealed class TpmConversation(ITpmTransport transport)
     /// </summary>
     /// <param name="code">TPM_CC.</param>
     /// <param name="handle">The one handle.</param>
-    /// <param name="session">A policy session, which the command ends; null: the handle's password is empty.</param>
+    /// <param name="session">A policy session, which the command ends.</param>
     /// <param name="parameters">What follows the authorization.</param>
-    /// <param name="before">How many bytes of the response's parameters stand before the secret, which is a TPM2B.</param>
-    /// <param name="size">How long the secret is. A shorter one is a number without its leading zeros.</param>
+    /// <param name="shape">What the secret looks like.</param>
     /// <param name="status">TPM_RC.</param>
     /// <returns>Null where the TPM refuses, with <paramref name="status"/>.</returns>
     /// <exception cref="GuestException"><c>source.tpm.failed</c>: the TPM cannot be asked.</exception>
-    public SecretBuffer? RunSecret(uint code, uint handle, uint? session, TpmWriter parameters, int before, int size, out uint status)
+    public SecretBuffer? RunSecret(uint code, uint handle, uint session, TpmWriter parameters, TpmSecret shape, out uint status)
     {
         Span<byte> response = stackalloc byte[LargestResponse];
-        Span<byte> secret = stackalloc byte[size];
+        Span<byte> secret = stackalloc byte[shape.Size];
         try
         {
-            (status, var length) = Exchange(WithSessions, code, Authorized([handle], session ?? PasswordHandle, parameters), response);
+            (status, var length) = Exchange(WithSessions, code, Authorized([handle], session, parameters), response);
             if (status != 0)
             {
                 return null;
@@ -86,14 +85,14 @@ internal sealed class TpmConversation(ITpmTransport transport)
 
             var answer = new TpmReader(response[HeaderSize..length], "a response with a secret");
             answer.U32(); // parameterSize
-            answer.Bytes(before);
+            answer.Bytes(shape.Before);
             var found = answer.Sized();
-            if (found.Length > size)
+            if (found.Length > shape.Size || (found.Length < shape.Size && !shape.IsNumber))
             {
-                throw Failed("a secret is longer than it can be", "replace the TPM");
+                throw Failed("a secret has another length than it must have", "replace the TPM");
             }
 
-            found.CopyTo(secret[(size - found.Length)..]);
+            found.CopyTo(secret[(shape.Size - found.Length)..]);
             return SecretMemory.Locked.Take(secret);
         }
         finally
@@ -156,6 +155,12 @@ internal sealed class TpmConversation(ITpmTransport transport)
         throw Failed("it asks to be asked again, and again", "see that nothing else keeps the TPM busy");
     }
 }
+
+/// <summary>A secret in the parameters of a response: a TPM2B.</summary>
+/// <param name="Before">How many bytes stand before it.</param>
+/// <param name="Size">Its length.</param>
+/// <param name="IsNumber">Whether it may come without its leading zeros.</param>
+internal readonly record struct TpmSecret(int Before, int Size, bool IsNumber);
 
 /// <summary>Writes what a TPM reads, big-endian.</summary>
 internal sealed class TpmWriter

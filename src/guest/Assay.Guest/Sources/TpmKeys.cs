@@ -26,9 +26,28 @@ internal sealed record TpmPcrPolicy(uint Bitmap, byte[] Digest)
     public byte[] AuthPolicy() => SHA256.HashData(new TpmWriter().Bytes(new byte[SHA256.HashSizeInBytes]).U32(PolicyPcr).Selection((ushort)TcgHash.Sha256, Bitmap).Bytes(Digest).Written);
 }
 
+/// <summary>This boot as the TPM counts it: resets and restarts.</summary>
+/// <param name="Counts">resetCount 4 · restartCount 4, as TPM2_ReadClock answers them.</param>
+internal sealed record TpmBootPolicy(byte[] Counts)
+{
+    /// <summary>Where they stand in TPMS_TIME_INFO, behind time 8 · clock 8.</summary>
+    public const ushort Offset = 8 + 8;
+
+    /// <summary>TPM_EO_EQ.</summary>
+    public const ushort Equal = 0;
+
+    /// <summary>TPM_CC_PolicyCounterTimer.</summary>
+    public const uint Command = 0x16D;
+
+    /// <summary>authPolicy of a key that TPM2_PolicyCounterTimer alone opens (part 3 §23.10): SHA-256 over zeros, the command's code and SHA-256 of what is compared.</summary>
+    public byte[] AuthPolicy() =>
+        SHA256.HashData(new TpmWriter().Bytes(new byte[SHA256.HashSizeInBytes]).U32(Command).Bytes(SHA256.HashData(new TpmWriter().Bytes(Counts).U16(Offset).U16(Equal).Written)).Written);
+}
+
 /// <summary>
 /// Keys that a TPM makes and does not give out (TPM 2.0 Library, parts 1 to 3; big-endian). They are primary keys: the TPM derives them of a seed of its own and
-/// of the template, so that nothing is stored. The owner's seed stays until the TPM is cleared, the null seed until it is reset, at each boot.
+/// of the template, so that nothing is stored. The owner's seed stays until the TPM is cleared, the null seed until it is reset. A boot after TPM2_Shutdown(STATE)
+/// is no reset, so keys for one boot have a policy of their own.
 /// </summary>
 internal sealed class TpmKeys(ITpmTransport transport)
 {
@@ -39,6 +58,7 @@ internal sealed class TpmKeys(ITpmTransport transport)
     private const uint FlushContext = 0x165;
     private const uint StartAuthSession = 0x176;
     private const uint PolicyPcr = 0x17F;
+    private const uint ReadClock = 0x181;
 
     private const uint OwnerHandle = 0x40000001;
     private const uint NullHandle = 0x40000007;
@@ -50,10 +70,10 @@ internal sealed class TpmKeys(ITpmTransport transport)
     private const uint MadeHere = 0x00000432;
     private const uint Sign = 0x00040000;
     private const uint Decrypt = 0x00020000;
-    private const uint UserWithAuth = 0x00000040;
 
-    // TPM_RC_POLICY_FAIL of session 1; TPM_RC_VALUE of parameter 1; TPM_RC_PCR_CHANGED.
+    // TPM_RC_POLICY_FAIL of session 1; TPM_RC_POLICY; TPM_RC_VALUE of parameter 1; TPM_RC_PCR_CHANGED.
     private const uint PolicyFails = 0x99D;
+    private const uint OtherBoot = 0x126;
     private const uint OtherValue = 0x1C4;
     private const uint PcrChanged = 0x128;
     private const int Tries = 3;
@@ -73,14 +93,23 @@ internal sealed class TpmKeys(ITpmTransport transport)
         return Create(OwnerHandle, template.Written, new TpmWriter().Sized(unique).Written);
     }
 
-    /// <summary>The key for agreement of this curve: the same until the next boot.</summary>
+    /// <summary>The key for agreement of this curve: the same until the next boot, and of no use after it.</summary>
     /// <param name="curve">TPM_ECC_CURVE.</param>
     /// <param name="unique">32 random bytes: who does not know them cannot make the key.</param>
-    public TpmCreatedKey CreateAgreementKey(ushort curve, ReadOnlySpan<byte> unique)
+    /// <param name="boot">The boot in which it is used.</param>
+    public TpmCreatedKey CreateAgreementKey(ushort curve, ReadOnlySpan<byte> unique, TpmBootPolicy boot)
     {
         const ushort elliptic = 0x0023;
-        var template = new TpmWriter().U16(elliptic).U16(Sha256).U32(MadeHere | UserWithAuth | Decrypt).Sized([]).U16(Nothing).U16(Nothing).U16(curve).U16(Nothing);
+        var template = new TpmWriter().U16(elliptic).U16(Sha256).U32(MadeHere | Decrypt).Sized(boot.AuthPolicy()).U16(Nothing).U16(Nothing).U16(curve).U16(Nothing);
         return Create(NullHandle, template.Written, new TpmWriter().Sized(unique).Sized([]).Written);
+    }
+
+    /// <summary>TPMS_TIME_INFO: time 8 · clock 8 · resetCount 4 · restartCount 4 · safe 1.</summary>
+    public TpmBootPolicy ThisBoot()
+    {
+        var answer = new TpmReader(_tpm.Run(ReadClock, new TpmWriter()), "a response to TPM2_ReadClock");
+        answer.Bytes(TpmBootPolicy.Offset);
+        return new TpmBootPolicy(answer.Bytes(2 * sizeof(uint)).ToArray());
     }
 
     /// <summary>The point of a key for agreement, as 04‖X‖Y.</summary>
@@ -114,54 +143,64 @@ internal sealed class TpmKeys(ITpmTransport transport)
     /// <summary>HMAC with SHA-256 over <paramref name="data"/>; null where the PCRs are not what the key's policy wants.</summary>
     public SecretBuffer? HmacOf(TpmCreatedKey key, TpmPcrPolicy policy, ReadOnlySpan<byte> data)
     {
-        for (var attempt = 1; ; attempt++)
+        for (var attempt = 1; attempt <= Tries; attempt++)
         {
             var session = StartPolicy();
-            try
+            if (_tpm.TryRun(PolicyPcr, new TpmWriter().U32(session).Sized(policy.Digest).Selection(Sha256, policy.Bitmap), OtherValue) is null)
             {
-                if (_tpm.TryRun(PolicyPcr, new TpmWriter().U32(session).Sized(policy.Digest).Selection(Sha256, policy.Bitmap), OtherValue) is null)
-                {
-                    return null;
-                }
-
-                if (_tpm.RunSecret(Hmac, key.Handle, session, new TpmWriter().Sized(data).U16(Nothing), before: 0, SHA256.HashSizeInBytes, out var status) is { } made)
-                {
-                    session = 0;
-                    return made;
-                }
-
-                if (status is PolicyFails || (status is PcrChanged && attempt == Tries))
-                {
-                    return null;
-                }
-
-                if (status is not PcrChanged)
-                {
-                    throw TpmConversation.Refused(Hmac, status);
-                }
+                Flush(session);
+                return null;
             }
-            finally
+
+            if (Use(Hmac, key, session, new TpmWriter().Sized(data).U16(Nothing), new TpmSecret(0, SHA256.HashSizeInBytes, IsNumber: false), out var status) is { } made)
             {
-                // What succeeded has ended its session.
-                if (session != 0)
-                {
-                    Flush(session);
-                }
+                return made;
+            }
+
+            if (status is PolicyFails)
+            {
+                return null;
+            }
+
+            if (status is not PcrChanged)
+            {
+                throw TpmConversation.Refused(Hmac, status);
             }
         }
+
+        return null;
     }
 
-    /// <summary>The X coordinate of the point that the key and <paramref name="peer"/> (04‖X‖Y, on the curve) share, as long as the field.</summary>
-    public SecretBuffer Agree(TpmCreatedKey key, ReadOnlySpan<byte> peer)
+    /// <summary>The X coordinate of the point that the key and <paramref name="peer"/> (04‖X‖Y, on the curve) share, as long as the field; null in another boot than the key's.</summary>
+    public SecretBuffer? Agree(TpmCreatedKey key, TpmBootPolicy boot, ReadOnlySpan<byte> peer)
     {
+        var session = StartPolicy();
+        if (_tpm.TryRun(TpmBootPolicy.Command, new TpmWriter().U32(session).Sized(boot.Counts).U16(TpmBootPolicy.Offset).U16(TpmBootPolicy.Equal), OtherBoot) is null)
+        {
+            Flush(session);
+            return null;
+        }
+
         var field = peer.Length / 2;
         // TPM2B_ECC_POINT, in both directions.
         var point = new TpmWriter().Sized(peer.Slice(1, field)).Sized(peer[(1 + field)..]).Written;
-        return _tpm.RunSecret(EcdhZGen, key.Handle, session: null, new TpmWriter().Sized(point), before: sizeof(ushort), field, out var status) ?? throw TpmConversation.Refused(EcdhZGen, status);
+        return Use(EcdhZGen, key, session, new TpmWriter().Sized(point), new TpmSecret(sizeof(ushort), field, IsNumber: true), out var status) ?? throw TpmConversation.Refused(EcdhZGen, status);
     }
 
     /// <summary>Frees its place in the TPM.</summary>
     public void Flush(uint handle) => _tpm.Run(FlushContext, new TpmWriter().U32(handle));
+
+    // A command that succeeds ends its session. What an exception leaves is freed where the device is closed.
+    private SecretBuffer? Use(uint code, TpmCreatedKey key, uint session, TpmWriter parameters, TpmSecret shape, out uint status)
+    {
+        var secret = _tpm.RunSecret(code, key.Handle, session, parameters, shape, out status);
+        if (secret is null)
+        {
+            Flush(session);
+        }
+
+        return secret;
+    }
 
     private static void Place(ReadOnlySpan<byte> number, Span<byte> field)
     {

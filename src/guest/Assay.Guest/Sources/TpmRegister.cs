@@ -4,7 +4,6 @@ using Assay.Wire;
 
 namespace Assay.Guest.Sources;
 
-
 /// <summary>
 /// A PCR of a TPM inside the TEE (TPM 2.0 Library, part 3: TPM2_PCR_Read, TPM2_PCR_Extend; big-endian). The SHA-256 bank is extended, and
 /// SHA-384 with it where it is active, so that a verifier may quote either.
