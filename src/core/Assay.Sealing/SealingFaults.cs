@@ -1,6 +1,6 @@
 namespace Assay.Sealing;
 
-/// <summary>The ids of all faults. Permanent: add freely, never rename or reuse.</summary>
+/// <summary>The ids of all faults. Permanent: add freely, never rename or reuse. docs/troubleshooting/sealing.md explains them.</summary>
 public static class SealingFaults
 {
     /// <summary>The kernel does not lock the memory (mlock, RLIMIT_MEMLOCK).</summary>

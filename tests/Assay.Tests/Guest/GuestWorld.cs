@@ -122,7 +122,7 @@ internal sealed class GuestWorld : IAsyncDisposable
 
     public Process Begin(IEnumerable<(string Name, string Value)> environment, params string[] words)
     {
-        var start = new ProcessStartInfo("dotnet", [Program, "--root", Root, "--sources", Socket, .. words]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
+        var start = new ProcessStartInfo("dotnet", Words(words)) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -130,6 +130,9 @@ internal sealed class GuestWorld : IAsyncDisposable
 
         return Process.Start(start)!;
     }
+
+    /// <summary>What <c>dotnet</c> is given for a command of the guest.</summary>
+    public IEnumerable<string> Words(params IEnumerable<string> words) => [Program, "--root", Root, "--sources", Socket, .. words];
 
     /// <summary>What stands in gate.json.</summary>
     public JsonElement Report()

@@ -20,6 +20,8 @@ internal sealed class RunningAgent : IDisposable
 
     public string Socket { get; }
 
+    public int Id => _process.Id;
+
     public static RunningAgent Start(GuestWorld world)
     {
         var socket = world.At("/run/assay/agent.sock");
@@ -91,7 +93,8 @@ internal sealed class RunningAgent : IDisposable
         _process.Dispose();
     }
 
-    private static bool CanConnect(string path)
+    /// <summary>Whether something serves there.</summary>
+    public static bool CanConnect(string path)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

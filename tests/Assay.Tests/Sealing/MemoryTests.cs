@@ -13,8 +13,6 @@ namespace Assay.Tests.Sealing;
 /// </summary>
 public sealed class MemoryTests : IDisposable
 {
-    private const string User = "61234";
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("assay-secret-");
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(40_000);
 
@@ -27,7 +25,7 @@ public sealed class MemoryTests : IDisposable
     [InlineData(KeyKind.P256)]
     public void While_it_is_held_a_secret_is_in_its_own_pages_alone_and_afterwards_nowhere(KeyKind kind)
     {
-        RequireRoot();
+        UserProcess.RequireRoot();
         using var holder = Start(kind, isProtected: true);
         var places = holder.Held;
         var secrets = places.Select(place => ProcessMemory.Read(holder.Id, place.Address, place.Length)).ToArray();
@@ -45,7 +43,7 @@ public sealed class MemoryTests : IDisposable
     [Fact]
     public void The_scan_finds_what_lingers()
     {
-        RequireRoot();
+        UserProcess.RequireRoot();
         using var holder = Start(KeyKind.P384, isProtected: false);
         holder.Ask("wipe");
 
@@ -55,13 +53,14 @@ public sealed class MemoryTests : IDisposable
     [Fact]
     public void A_process_of_the_same_user_cannot_read_the_memory()
     {
-        RequireRoot();
+        UserProcess.RequireRoot();
         using var open = Start(KeyKind.P384, isProtected: false);
         using var closed = Start(KeyKind.P384, isProtected: true);
 
-        Assert.True(ReadsAsSameUser(open), "the attack does not work on an unprotected process: the test could not fail");
-        Assert.False(ReadsAsSameUser(closed));
-        Assert.NotEqual(0, AsUser("sh", "-c", $"gcore -o {_folder.FullName}/stolen {closed.Id} >/dev/null 2>&1; test -e {_folder.FullName}/stolen.{closed.Id}").ExitCode);
+        Assert.True(IsReadBySameUser(open), "the attack does not work on an unprotected process: the test could not fail");
+        Assert.False(IsReadBySameUser(closed));
+        Assert.True(open.Process.IsDumpedBySameUser(_folder.FullName), "the attack does not work on an unprotected process: the test could not fail");
+        Assert.False(closed.Process.IsDumpedBySameUser(_folder.FullName));
     }
 
     [Theory]
@@ -69,10 +68,10 @@ public sealed class MemoryTests : IDisposable
     [InlineData(true)]
     public void A_crash_leaves_a_core_only_without_protection(bool isProtected)
     {
-        RequireRoot();
+        UserProcess.RequireRoot();
         using var holder = Start(KeyKind.P384, isProtected);
         holder.Tell("abort");
-        var said = holder.End();
+        var said = holder.Process.End();
 
         // The shell that waited says whether the kernel wrote one, wherever cores go.
         Assert.Equal(!isProtected, said.Contains("core dumped", StringComparison.Ordinal));
@@ -81,19 +80,19 @@ public sealed class MemoryTests : IDisposable
     [Fact]
     public void A_core_that_root_takes_lacks_the_secret_pages()
     {
-        RequireRoot();
+        UserProcess.RequireRoot();
         using var open = Start(KeyKind.P384, isProtected: false);
         using var closed = Start(KeyKind.P384, isProtected: true);
         var secrets = closed.Held.Select(place => ProcessMemory.Read(closed.Id, place.Address, place.Length)).ToArray();
 
-        Assert.True(ProcessMemory.Holds(Core(open), [_content]), "the core of an unprotected process lacks the bytes too: the test could not fail");
-        Assert.False(ProcessMemory.Holds(Core(closed), secrets));
+        Assert.True(ProcessMemory.Holds(open.Process.Core(_folder.FullName), [_content]), "the core of an unprotected process lacks the bytes too: the test could not fail");
+        Assert.False(ProcessMemory.Holds(closed.Process.Core(_folder.FullName), secrets));
     }
 
     [Fact]
     public void A_limit_on_locked_memory_is_an_error_and_not_silence()
     {
-        var answer = Peer.Require("bash").Run("-c", $"ulimit -l 0; exec {Shell(AsUnprivileged())} {Shell(Program(KeyKind.P384, isProtected: true))} </dev/null");
+        var answer = Peer.Require("bash").Run("-c", $"ulimit -l 0; exec {UserProcess.Shell(UserProcess.AsUnprivileged())} {UserProcess.Shell(Program(KeyKind.P384, isProtected: true))} </dev/null");
 
         Assert.NotEqual(0, answer.ExitCode);
         Assert.Contains("sealing.memory.not-locked: mlock of memory for a secret", answer.Output, StringComparison.Ordinal);
@@ -151,17 +150,6 @@ public sealed class MemoryTests : IDisposable
 
     private static (ulong Start, ulong End)? Area(string line) => ProcessMemory.AreaOf(line) is { } area ? (area.Start, area.End) : null;
 
-    private static void RequireRoot()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "only root can look into another process and give it a user of its own");
-        _ = Peer.Require("gdb");
-        _ = Peer.Require("setpriv");
-    }
-
-    private static IEnumerable<string> AsUnprivileged() => Environment.IsPrivilegedProcess ? ["setpriv", $"--reuid={User}", $"--regid={User}", "--clear-groups"] : ["env"];
-
-    private static string Shell(IEnumerable<string> words) => string.Join(' ', words.Select(word => $"'{word}'"));
-
     private string[] Program(KeyKind kind, bool isProtected) =>
         [Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", Path.Combine(AppContext.BaseDirectory, "secret-holder.dll"), $"{kind}", isProtected ? "protected" : "open", FileOf(kind, isProtected)];
 
@@ -170,7 +158,7 @@ public sealed class MemoryTests : IDisposable
     private SecretHolder Start(KeyKind kind, bool isProtected)
     {
         File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_111_111);
-        var holder = new SecretHolder(["bash", "-c", $"cd {_folder.FullName}; ulimit -c unlimited; {Shell([.. AsUnprivileged(), .. Program(kind, isProtected)])}; echo ended $?"]);
+        var holder = new SecretHolder(_folder.FullName, Program(kind, isProtected));
         var file = FileOf(kind, isProtected);
         Assert.True(SealingPublicKey.TryParse(Encoding.ASCII.GetBytes(holder.Public), out var key, out _));
         using (var target = File.Create(file))
@@ -183,20 +171,5 @@ public sealed class MemoryTests : IDisposable
         return holder;
     }
 
-    private static PeerAnswer AsUser(params IEnumerable<string> words) => Peer.Require("setpriv").Run([.. AsUnprivileged().Skip(1), .. words]);
-
-    private static bool ReadsAsSameUser(SecretHolder holder)
-    {
-        var (address, length) = holder.Held[0];
-        var answer = AsUser("/usr/bin/python3", "-c", $"import os; m = os.open('/proc/{holder.Id}/mem', os.O_RDONLY); print(len(os.pread(m, {length}, {address})))");
-        return answer.Accepted && answer.Output.Trim() == $"{length}";
-    }
-
-    private string Core(SecretHolder holder)
-    {
-        var answer = Peer.Require("gcore").Run("-o", Path.Combine(_folder.FullName, "core"), holder.Id.ToString(CultureInfo.InvariantCulture));
-        var file = Path.Combine(_folder.FullName, $"core.{holder.Id}");
-        Assert.True(File.Exists(file), answer.Output);
-        return file;
-    }
+    private static bool IsReadBySameUser(SecretHolder holder) => holder.Process.IsReadBySameUser(holder.Held[0].Address, holder.Held[0].Length);
 }

@@ -47,6 +47,36 @@ internal static partial class ProcessMemory
         return found;
     }
 
+    /// <summary>What is mapped and locked (VmFlags "lo" of proc(5)), and left out of dumps ("dd").</summary>
+    public static IReadOnlyList<Mapping> Locked(int process)
+    {
+        var locked = new List<Mapping>();
+        Mapping? area = null;
+        foreach (var line in File.ReadLines($"/proc/{process}/smaps"))
+        {
+            area = AreaOf(line) ?? area;
+            if (line.StartsWith("VmFlags:", StringComparison.Ordinal) && line.Split(' ') is var flags && flags.Contains("lo") && flags.Contains("dd"))
+            {
+                locked.Add(area!);
+            }
+        }
+
+        return locked;
+    }
+
+    /// <summary>Writes into the memory of another process, as a careless line of its own code would: into zeros at the end of its heap. Returns where.</summary>
+    public static ulong Plant(int process, byte[] bytes)
+    {
+        var heap = AreaOf(File.ReadLines($"/proc/{process}/maps").Single(line => line.EndsWith("[heap]", StringComparison.Ordinal)))!;
+        var content = Read(process, heap.Start, (int)(heap.End - heap.Start));
+        var at = content.AsSpan().LastIndexOf(new byte[bytes.Length]);
+        Assert.True(at >= 0);
+        using var memory = new FileStream($"/proc/{process}/mem", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        memory.Position = (long)heap.Start + at;
+        memory.Write(bytes);
+        return heap.Start + (ulong)at;
+    }
+
     /// <summary>Whether a file has a window of a secret.</summary>
     public static bool Holds(string file, byte[][] secrets)
     {
@@ -71,7 +101,10 @@ internal static partial class ProcessMemory
         ? new Mapping(ulong.Parse(match.Groups[1].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture), ulong.Parse(match.Groups[2].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture), match.Groups[3].Value is "r")
         : null;
 
-    internal sealed record Mapping(ulong Start, ulong End, bool IsReadable);
+    internal sealed record Mapping(ulong Start, ulong End, bool IsReadable)
+    {
+        public bool Has(ulong address) => address >= Start && address < End;
+    }
 
     private static FileStream Open(int process) => new($"/proc/{process}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
 

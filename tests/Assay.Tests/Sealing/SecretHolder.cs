@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace Assay.Tests.Sealing;
@@ -6,19 +5,17 @@ namespace Assay.Tests.Sealing;
 /// <summary>A child that holds secrets (tests/Assay.Tests.SecretHolder), spoken to line by line.</summary>
 internal sealed class SecretHolder : IDisposable
 {
-    private readonly Process _shell;
-
-    public SecretHolder(string[] words)
+    public SecretHolder(string folder, IEnumerable<string> words)
     {
-        _shell = Process.Start(new ProcessStartInfo(words[0], words[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Process = new UserProcess(folder, words);
         Public = Expect("public ");
-        // setpriv becomes the program; the shell waits for it.
-        Id = int.Parse(File.ReadAllText($"/proc/{_shell.Id}/task/{_shell.Id}/children").Trim().Split(' ')[0], CultureInfo.InvariantCulture);
     }
+
+    public UserProcess Process { get; }
 
     public string Public { get; }
 
-    public int Id { get; }
+    public int Id => Process.Id;
 
     /// <summary>Private key, data key and content: address and length.</summary>
     public (ulong Address, int Length)[] Held { get; private set; } = [];
@@ -32,8 +29,8 @@ internal sealed class SecretHolder : IDisposable
 
     public void Tell(string word)
     {
-        _shell.StandardInput.WriteLine(word);
-        _shell.StandardInput.Flush();
+        Process.Input.WriteLine(word);
+        Process.Input.Flush();
     }
 
     public void Ask(string word)
@@ -42,25 +39,12 @@ internal sealed class SecretHolder : IDisposable
         Expect($"{word} done");
     }
 
-    /// <summary>What was said until the end.</summary>
-    public string End()
-    {
-        var error = _shell.StandardError.ReadToEndAsync();
-        var output = _shell.StandardOutput.ReadToEnd();
-        return output + error.Result;
-    }
-
-    public void Dispose()
-    {
-        _shell.Kill(entireProcessTree: true);
-        _shell.WaitForExit();
-        _shell.Dispose();
-    }
+    public void Dispose() => Process.Dispose();
 
     private string Expect(string start)
     {
-        var line = _shell.StandardOutput.ReadLine();
-        Assert.True(line?.StartsWith(start, StringComparison.Ordinal), $"{line}{(line is null ? _shell.StandardError.ReadToEnd() : "")}");
+        var line = Process.Output.ReadLine();
+        Assert.True(line?.StartsWith(start, StringComparison.Ordinal), $"{line}{(line is null ? Process.Error.ReadToEnd() : "")}");
         return line![start.Length..];
     }
 }

@@ -14,4 +14,7 @@ internal enum DemoChapter
 
     /// <summary>A simulated VM boots through the guest's own gate. Only in a checkout, and never part of the whole.</summary>
     Guest,
+
+    /// <summary>A file is sealed to a key of such a VM, and opens nowhere else. In a checkout too, and never part of the whole.</summary>
+    Seal,
 }

@@ -10,18 +10,19 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, or guest, which builds the guest's program in a checkout; all but guest when none is given", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest or seal; the first three when none is given: the last two build the guest's program, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
         var command = new DescribedCommand(
             "demo",
             "Verifies a simulated machine, writes and checks a token, then shows attacks refused. Needs no hardware and no network.",
-            "0 the honest machine passed and every attack was refused · 1 one of them did not · 2 unusable command line or folder",
+            "0 everything honest worked and every attack was refused · 1 one of them did not · 2 unusable command line or folder",
             [
                 "assay demo",
                 "assay demo machine",
                 "assay demo guest",
+                "assay demo seal",
                 "assay demo --out machine",
             ])
         {
@@ -41,9 +42,9 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
-        if (chapter is DemoChapter.Guest)
+        if (chapter is DemoChapter.Guest or DemoChapter.Seal)
         {
-            return await RunGuestAsync(folder, json, cancellation).ConfigureAwait(false);
+            return await RunGuestAsync(chapter.Value, folder, json, cancellation).ConfigureAwait(false);
         }
 
         using var stage = DemoStage.Create(TimeProvider.System.GetUtcNow());
@@ -58,24 +59,41 @@ internal static class DemoCommand
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
     }
 
-    private static async Task<int> RunGuestAsync(string? folder, bool json, CancellationToken cancellation)
+    private static async Task<int> RunGuestAsync(DemoChapter chapter, string? folder, bool json, CancellationToken cancellation)
     {
         if (folder is not null)
         {
-            Output.Error("cli.folder", "--out: the chapter guest writes no folder; leave out --out, or take another chapter");
+            Output.Error("cli.folder", $"--out: the chapter {chapter.ToString().ToLowerInvariant()} writes no folder; leave out --out, or take another chapter");
             return ExitCode.Unusable;
         }
 
-        var (program, whyNot) = await DemoGuest.BuildAsync(cancellation).ConfigureAwait(false);
+        const string building = "building the guest's program";
+        var (program, whyNot) = await Bar.ShowAsync(building, tell =>
+        {
+            tell?.Invoke(new Step(0, 0, building));
+            return GuestProgram.BuildAsync(cancellation);
+        }).ConfigureAwait(false);
         if (program is null)
         {
             Output.Error("cli.demo", whyNot!);
             return ExitCode.Unusable;
         }
 
-        await using var guest = await DemoGuest.StartAsync(program, TimeProvider.System.GetUtcNow(), cancellation).ConfigureAwait(false);
-        var asExpected = json ? await DemoGuestPrinter.PrintJsonAsync(guest, cancellation).ConfigureAwait(false) : await DemoGuestPrinter.PrintAsync(guest, Output.Out, cancellation).ConfigureAwait(false);
+        var now = TimeProvider.System.GetUtcNow();
+        var asExpected = chapter is DemoChapter.Guest ? await ShowGuestAsync(program, now, json, cancellation).ConfigureAwait(false) : await ShowSealAsync(program, now, json, cancellation).ConfigureAwait(false);
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
+    }
+
+    private static async Task<bool> ShowGuestAsync(string program, DateTimeOffset now, bool json, CancellationToken cancellation)
+    {
+        await using var guest = await DemoGuest.StartAsync(program, now, cancellation).ConfigureAwait(false);
+        return json ? await DemoGuestPrinter.PrintJsonAsync(guest, cancellation).ConfigureAwait(false) : await DemoGuestPrinter.PrintAsync(guest, Output.Out, cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> ShowSealAsync(string program, DateTimeOffset now, bool json, CancellationToken cancellation)
+    {
+        await using var seal = await DemoSeal.StartAsync(program, now, cancellation).ConfigureAwait(false);
+        return json ? await DemoSealPrinter.PrintJsonAsync(seal, cancellation).ConfigureAwait(false) : await DemoSealPrinter.PrintAsync(seal, Output.Out, cancellation).ConfigureAwait(false);
     }
 
     private static async Task<bool> TryWriteAsync(DemoStage stage, string folder, CancellationToken cancellation)

@@ -14,8 +14,7 @@ internal static class DemoGuestPrinter
         console.WriteLine();
         console.MarkupLine("[bold]A simulated confidential VM boots through the gate[/]");
         var (boot, verdict) = await guest.BootAsync(cancellation).ConfigureAwait(false);
-        console.MarkupLineInterpolated($"  [{(boot.AsExpected ? "green" : "red")}]{(boot.AsExpected ? "open   " : "CLOSED ")}[/]  {boot.Title}");
-        console.WriteLine(Folded.To($"           {Printable.Of(boot.Reason)}", console.Profile.Width));
+        DemoLine.Print(console, boot.AsExpected, boot.AsExpected ? "open" : "CLOSED", boot.Title, boot.Reason);
         console.MarkupLineInterpolated($"  a relying party's verdict over what the gate wrote: [bold]{verdict?.Word.ToUpperInvariant() ?? "none"}[/], binding [bold]{verdict?.Binding ?? "none"}[/], freshness {verdict?.Freshness ?? "none"}");
         console.WriteLine(Folded.To($"    weakened by {string.Join(", ", verdict?.Weakened ?? [])}", console.Profile.Width));
         console.WriteLine();
@@ -25,8 +24,7 @@ internal static class DemoGuestPrinter
         {
             var answer = await attack(cancellation).ConfigureAwait(false);
             asExpected &= answer.AsExpected;
-            console.MarkupLineInterpolated($"  [{(answer.AsExpected ? "green" : "red")}]{(answer.AsExpected ? "closed " : "OPEN   ")}[/]  {answer.Title}");
-            console.WriteLine(Folded.To($"           {Printable.Of(answer.Reason)}", console.Profile.Width));
+            DemoLine.Print(console, answer.AsExpected, answer.AsExpected ? "closed" : "OPEN", answer.Title, answer.Reason);
         }
 
         console.WriteLine();

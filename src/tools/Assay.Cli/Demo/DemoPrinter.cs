@@ -106,11 +106,10 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
         Say(outcome.Proxied, $"through the proxy: {outcome.Fetched} items fetched from the services, each verified before it is kept");
         Say(outcome.Cached, $"the services are stopped: {outcome.FromCache} items from the cache");
         Say(outcome.Alone, $"the proxy is stopped too: all from a bundle of {outcome.Bundle.Items.Length} items that the site signed");
-        console.MarkupLineInterpolated($"  [{(outcome.Past is null ? "red" : "green")}]{(outcome.Past is null ? "PASSED " : "refused")}[/]  the same bundle, a second after the date it is good until");
-        console.WriteLine(Folded.To($"           {outcome.Past?.Id ?? "bundle.current"}: {Printable.Of(outcome.Past?.Reason ?? "not found")}", console.Profile.Width));
+        DemoLine.Print(console, outcome.Past is not null, outcome.Past is null ? "PASSED" : "refused", "the same bundle, a second after the date it is good until", $"{outcome.Past?.Id ?? "bundle.current"}: {outcome.Past?.Reason ?? "not found"}");
         return outcome.AsExpected;
 
-        void Say(Verdict verdict, string what) => console.MarkupLineInterpolated($"  [{(verdict.Kind is VerdictKind.Pass ? "green" : "red")}]{verdict.Word.ToUpperInvariant(),-7}[/]  {what}");
+        void Say(Verdict verdict, string what) => DemoLine.Print(console, verdict.Kind is VerdictKind.Pass, verdict.Word.ToUpperInvariant(), what);
     }
 
     private async Task<bool> PrintAttacksAsync(IEnumerable<DemoAttacks.Attack> attacks, CancellationToken cancellation)
@@ -120,8 +119,7 @@ internal sealed class DemoPrinter(DemoStage stage, IAnsiConsole console, bool ve
         {
             var answer = await attack.RunAsync(stage, cancellation).ConfigureAwait(false);
             asExpected &= answer.Refused;
-            console.MarkupLineInterpolated($"  [{(answer.Refused ? "green" : "red")}]{(answer.Refused ? "refused" : "PASSED ")}[/]  {attack.Title}");
-            console.WriteLine(Folded.To($"           {attack.Finding}: {Printable.Of(answer.Reason ?? "not found")}", console.Profile.Width));
+            DemoLine.Print(console, answer.Refused, answer.Refused ? "refused" : "PASSED", attack.Title, $"{attack.Finding}: {answer.Reason ?? "not found"}");
         }
 
         return asExpected;

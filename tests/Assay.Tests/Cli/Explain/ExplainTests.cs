@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Assay.Appraisal.Boot;
@@ -11,6 +12,7 @@ using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral.Bundles;
 using Assay.Reference.Manifest;
+using Assay.Sealing;
 using Assay.Tests.Architecture;
 using Assay.Tokens;
 
@@ -37,7 +39,10 @@ public sealed partial class ExplainTests
     private static IEnumerable<string> OfTheGuest => SourceFiles.Of(Path.Combine(Repository.Root, "src", "guest", "Assay.Guest")).SelectMany(file => GuestFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))
         .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest);
+    /// <summary>The ids of sealing's faults, which are constants.</summary>
+    private static IEnumerable<string> OfSealing => typeof(SealingFaults).GetFields(BindingFlags.Public | BindingFlags.Static).Where(known => known.IsLiteral).Select(known => (string)known.GetRawConstantValue()!);
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -97,6 +102,7 @@ public sealed partial class ExplainTests
         Assert.All(["rego_parse_error", "eval_budget_error"], id => Assert.Contains("its message says what is wrong", assay.Says(2, "explain", id)));
         Assert.Contains("An unset variable gives an empty name", assay.Says(0, "explain", "cli.file"));
         Assert.Contains("DevTools mode", assay.Says(0, "explain", "gate.cc.devtools"));
+        Assert.Contains("docs/troubleshooting/sealing.md#sealing.not-opened", assay.Says(0, "explain", "sealing.not-opened"));
         Assert.Contains("--require-binding boot-event", assay.Says(0, "explain", "gpu-binding-evidence-hash"));
         Assert.Contains("did you mean gpu-binding-none", assay.Says(2, "explain", "gpu-binding-nome"));
         Assert.Contains("see docs/troubleshooting/weakenings.md", assay.Says(0, "explain", "cli.weakened"));

@@ -1,0 +1,214 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text.Json;
+using Assay.Collateral;
+using Assay.Simulator;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>How a program that the demonstration ran ended, and what it said.</summary>
+internal sealed record ProgramAnswer(int ExitCode, string Output, string Error);
+
+/// <summary>
+/// A simulated confidential VM: hardware on a socket, NVIDIA's services on loopback, a root folder with the measured configuration, and in it the guest's own
+/// program as processes.
+/// </summary>
+internal sealed class DemoVm : IAsyncDisposable
+{
+    public const int Gpus = 2;
+    public const int Switches = 2;
+
+    /// <summary>How long is waited for what must come.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromMinutes(2);
+
+    private readonly string _program;
+    private readonly SimulatedWorld _world;
+    private readonly SimulatedGuestServer _server;
+    private readonly DemoServices _services;
+    private Process? _agent;
+
+    private DemoVm(string program, SimulatedAuthority authority, SimulatedIntel intel, SimulatedWorld world, DemoServices services)
+    {
+        (_program, _world, _services) = (program, world, services);
+        Hardware = new SimulatedGuest(world, authority, intel);
+        _server = SimulatedGuestServer.Start(Hardware, Socket);
+        Prepare(GuestFault.None);
+    }
+
+    /// <summary>Bus, driver, switches and the TD.</summary>
+    public SimulatedGuest Hardware { get; }
+
+    /// <summary>Files outside the VM, which its host sees.</summary>
+    public string Folder { get; } = Directory.CreateTempSubdirectory("assay-demo-guest-").FullName;
+
+    /// <summary>The VM's own file system.</summary>
+    public string Root => Path.Combine(Folder, "root");
+
+    private string Socket => Path.Combine(Folder, "hardware.sock");
+
+    private string Configuration => Path.Combine(Root, "usr", "lib", "assay", "guest.json");
+
+    private string AgentSocket => Path.Combine(Root, "run", "assay", "agent.sock");
+
+    /// <summary>A machine of these makers.</summary>
+    public static async Task<DemoVm> StartAsync(string program, SimulatedAuthority authority, SimulatedIntel intel, DateTimeOffset now, CancellationToken cancellation) =>
+        SimulatedWorld.TryCreateMachine(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10, Gpus, Switches, SimulatedFault.None, new FaultTarget(), now, out var world, out var whyNot)
+            ? new DemoVm(program, authority, intel, world, await DemoServices.StartAsync(world, cancellation).ConfigureAwait(false))
+            : throw new InvalidOperationException(whyNot);
+
+    /// <summary>The power goes off and on: registers are zero, /run is empty, and no process is left. The image's gate verifies, unless another configuration is given.</summary>
+    public void Prepare(GuestFault fault, string? configuration = null)
+    {
+        StopAgent();
+        Hardware.Reboot();
+        (Hardware.Fault, Hardware.Unplugged) = (fault, -1);
+        if (Directory.Exists(Root))
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(AgentSocket)!);
+        Directory.CreateDirectory(Path.GetDirectoryName(Configuration)!);
+        File.WriteAllText(Configuration, configuration ?? string.Create(
+            CultureInfo.InvariantCulture,
+            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{Gpus}},"switches":{{Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","collateralUrl":"{{_services.Address}}"}"""));
+    }
+
+    /// <summary>Gate, boundary, agent. The reason if gate or boundary refuse: then no agent was started.</summary>
+    public async Task<string?> BootAsync(CancellationToken cancellation)
+    {
+        foreach (var command in (string[])["gate", "seal-boot"])
+        {
+            if (await RunAsync([command], cancellation).ConfigureAwait(false) is { ExitCode: not 0, Error: var error })
+            {
+                return error;
+            }
+        }
+
+        return await StartAgentAsync(cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The agent alone, whatever the gate said. The reason if it does not serve.</summary>
+    public async Task<string?> StartAgentAsync(CancellationToken cancellation)
+    {
+        _agent = Begin(["agent"]);
+        var waited = Stopwatch.StartNew();
+        while (!CanConnect())
+        {
+            if (_agent.HasExited || waited.Elapsed > Patience)
+            {
+                return "the agent does not serve";
+            }
+
+            await Task.Delay(20, cancellation).ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    /// <summary>A GPU is taken away while the VM runs: returns when the agent has seen it and taken the ready state away.</summary>
+    public async Task UnplugAsync(int gpu, CancellationToken cancellation)
+    {
+        Hardware.Unplugged = gpu;
+        var waited = Stopwatch.StartNew();
+        while (Hardware.IsReady && waited.Elapsed < Patience)
+        {
+            await Task.Delay(20, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What the agent shows for a challenge and one of its keys, or the problem that it answers.</summary>
+    public Task<ProgramAnswer> EvidenceAsync(string challenge, string key, CancellationToken cancellation) => RunAsync(["ctl", "evidence", challenge, key], cancellation);
+
+    /// <summary>A relying party that knows this image, and asks the services of this machine's makers.</summary>
+    /// <exception cref="InvalidOperationException">The program cannot tell the policy's digest.</exception>
+    public async Task<RelyingParty> RelyingPartyAsync(CancellationToken cancellation) => new()
+    {
+        Sources = new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) },
+        Policy = await RunAsync(["digest", Configuration], cancellation).ConfigureAwait(false) is { ExitCode: 0, Output: var digest } ? digest.Trim() : throw new InvalidOperationException("assay-guest digest does not answer"),
+        Gpus = Gpus,
+        Switches = Switches,
+    };
+
+    /// <summary>The names of the events in this boot's log.</summary>
+    public ImmutableArray<string> Events()
+    {
+        var log = Path.Combine(Root, "run", "assay", "events.jsonl");
+        return File.Exists(log) ? [.. File.ReadLines(log).Select(NameOf)] : [];
+    }
+
+    /// <summary>Runs a command of the guest's program to its end.</summary>
+    public async Task<ProgramAnswer> RunAsync(IEnumerable<string> words, CancellationToken cancellation)
+    {
+        using var process = Begin(words);
+        return await EndOfAsync(process, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for the end of a process, and ends it if nobody waits any more.</summary>
+    public static async Task<ProgramAnswer> EndOfAsync(Process process, CancellationToken cancellation)
+    {
+        try
+        {
+            var (output, error) = (process.StandardOutput.ReadToEndAsync(cancellation), process.StandardError.ReadToEndAsync(cancellation));
+            await process.WaitForExitAsync(cancellation).ConfigureAwait(false);
+            return new ProgramAnswer(process.ExitCode, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    /// <summary>Starts a command of the guest's program.</summary>
+    public Process Begin(IEnumerable<string> words) => Begin("dotnet", [_program, "--root", Root, "--sources", Socket, .. words]);
+
+    /// <summary>Starts a program without this terminal: .NET would prepare it for each child, and write to it.</summary>
+    public static Process Begin(string program, IEnumerable<string> words)
+    {
+        var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        process.StandardInput.Close();
+        return process;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        StopAgent();
+        Hardware.Release();
+        await _server.DisposeAsync().ConfigureAwait(false);
+        await _services.DisposeAsync().ConfigureAwait(false);
+        Hardware.Dispose();
+        _world.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private void StopAgent()
+    {
+        _agent?.Kill();
+        _agent?.WaitForExit();
+        _agent?.Dispose();
+        _agent = null;
+    }
+
+    private bool CanConnect()
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(AgentSocket));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static string NameOf(string line)
+    {
+        using var document = JsonDocument.Parse(line);
+        return document.RootElement.GetProperty("event").GetString()!;
+    }
+}

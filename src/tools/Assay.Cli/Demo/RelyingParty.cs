@@ -1,0 +1,84 @@
+using Assay.Appraisal.Boot;
+using Assay.Appraisal.Machine;
+using Assay.Binding;
+using Assay.Checks;
+using Assay.Collateral;
+using Assay.Endorsements;
+using Assay.Evidence.Files;
+using Assay.Policy;
+using Assay.Reference.Manifest;
+using Assay.Simulator;
+using Assay.Trust;
+using Assay.Trust.Revocation;
+using Assay.Wire;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>
+/// The relying party of a simulated guest: it knows the image by its measurements and the gate by the digest of its policy, and judges what a guest shows
+/// as <c>assay verify</c> does.
+/// </summary>
+internal sealed class RelyingParty
+{
+    /// <summary>Where collateral of devices comes from. Stays the caller's.</summary>
+    public required CollateralSources Sources { get; init; }
+
+    /// <summary>What <c>assay-guest digest</c> prints of the image's configuration.</summary>
+    public required string Policy { get; init; }
+
+    /// <summary>How the gate must have ended.</summary>
+    public GateOutcome Outcome { get; init; } = GateOutcome.Attested;
+
+    /// <summary>How many GPUs it must have.</summary>
+    public required int Gpus { get; init; }
+
+    /// <summary>How many switches it must have.</summary>
+    public required int Switches { get; init; }
+
+    /// <summary>The verdict over a bundle.</summary>
+    /// <param name="hardware">Whose maker's anchors and collateral of the processor count.</param>
+    /// <param name="bundle">What the guest showed.</param>
+    /// <param name="challenge">What it was asked.</param>
+    /// <param name="cancellation">Ends the wait for collateral.</param>
+    /// <exception cref="InvalidOperationException">The bundle, or what the simulator makes, cannot be read at all.</exception>
+    public async Task<Verdict> JudgeAsync(SimulatedGuest hardware, ReadOnlyMemory<byte> bundle, string challenge, CancellationToken cancellation)
+    {
+        if (!MachineEvidence.TryParse(bundle.Span, "the guest's evidence", out var evidence, out var fault)
+            || !TrustSet.TryParse(hardware.Anchors, out var trust, out fault)
+            || !TdxCollateral.TryParse(hardware.Collateral.Span, out var tdx, out fault))
+        {
+            throw new InvalidOperationException($"the guest's evidence, or collateral of the simulator, cannot be read: {fault}");
+        }
+
+        var policy = new Digest(Convert.FromHexString(Policy));
+        var time = new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System);
+        var expected = new MachineExpectations
+        {
+            Challenge = challenge,
+            Basis = new TrustBasis(time, trust, RevocationChecking.Required),
+            References = ReferencesOf(hardware, policy, time),
+            Gpus = Gpus,
+            Switches = Switches,
+            RequireSecureBoot = true,
+            Gate = new GateRequirement { Phase = BootPhase.Run, Register = GateRequirement.Rtmr, Policies = [policy], Outcome = Outcome, Devices = null },
+        };
+        return await new MachineAppraiser(Sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } }.AppraiseAsync(evidence, expected, cancellation: cancellation).ConfigureAwait(false);
+    }
+
+    // What an image builder publishes. RTMR3 is the boot's own: its events are judged one by one.
+    private static ReferenceValues ReferencesOf(SimulatedGuest hardware, Digest policy, EvaluationTime time)
+    {
+        var references = new ReferenceManifest
+        {
+            ImageName = "simulated guest",
+            ImageVersion = "1",
+            Sequence = 1,
+            NotBefore = time.Instant.AddDays(-1),
+            NotAfter = time.Instant.AddDays(1),
+            Tdx = [new TdxReference { Name = "the image", MrTd = new Digest(SimulatedTdx.GoodMrTd), Rtmr = [.. hardware.FirmwareRegisters.Select(register => (Digest?)new Digest(register.Span)), null] }],
+            GpuPolicies = [policy],
+        };
+        return ReferenceValues.TryRead(references.ToCanonicalJson(), keys: null, time, minimumSequence: 0, out var values, out _) ? values
+            : throw new InvalidOperationException("the reference values of the simulated guest cannot be read");
+    }
+}
