@@ -83,6 +83,11 @@ internal static class GuestCommandLine
             Tell($"{exception.Fault}");
             return Closed;
         }
+        catch (SealingException exception)
+        {
+            Tell($"{GuestFault.Of(exception.Fault)}");
+            return Closed;
+        }
         // The last line of defence: whatever it is, it is a bug, and nothing is open.
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -126,22 +131,10 @@ internal static class GuestCommandLine
         using var sources = place.OpenAny();
         var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
         // Before there is a key: no core, and no reading by other processes of this user.
-        Harden();
+        ProcessProtection.Harden();
         using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
         await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
         return Done;
-    }
-
-    private static void Harden()
-    {
-        try
-        {
-            ProcessProtection.Harden();
-        }
-        catch (SealingException exception)
-        {
-            throw new GuestException(exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
-        }
     }
 
     // Without the configuration: whatever is wrong with it, the state is off afterwards.
@@ -159,10 +152,10 @@ internal static class GuestCommandLine
         }
     }
 
-    // A gate that was killed has not ended the boot phase itself: whoever becomes root of the machine later would have its keys.
+    // A killed gate has not ended the boot phase itself. Left open, root could derive persistent keys at any time in this boot.
     private static void EndPhaseOfClosedGate(Place place, GuestSources sources)
     {
-        if (new GateReport { State = GateReport.StateOf(place.Paths.GateFile) }.IsOpen)
+        if (GateReport.IsOpenState(GateReport.StateOf(place.Paths.GateFile)))
         {
             return;
         }

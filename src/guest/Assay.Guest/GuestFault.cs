@@ -1,3 +1,5 @@
+using Assay.Sealing;
+
 namespace Assay.Guest;
 
 /// <summary>Why the guest ends closed, or refuses: a permanent id, what is wrong, and what to do (docs/reference/guest.md lists the ids).</summary>
@@ -6,6 +8,9 @@ namespace Assay.Guest;
 /// <param name="Cure">What to do.</param>
 internal sealed record GuestFault(string Id, string Reason, string Cure)
 {
+    /// <summary>A fault of sealing, as the guest reports it.</summary>
+    public static GuestFault Of(SealingFault fault) => new(fault.Id, fault.Problem, fault.Cure);
+
     /// <summary>What was found; null where the reason says it.</summary>
     public string? Found { get; init; }
 

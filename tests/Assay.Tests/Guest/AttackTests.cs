@@ -33,7 +33,7 @@ public sealed class AttackTests
     }
 
     [Fact]
-    public async Task Devices_in_another_mode_answer_for_nobody()
+    public async Task Devices_in_another_mode_give_no_evidence()
     {
         await using var world = await GuestWorld.StartAsync();
         using var agent = await RunningAgent.StartVerifiedAsync(world);

@@ -6,7 +6,7 @@ using Assay.Sealing.Keys;
 
 namespace Assay.Tests.Guest;
 
-/// <summary>A TPM, or what answers for it, that says whatever it likes: the guest refuses with a fault, and takes no answer for a key that is none.</summary>
+/// <summary>A TPM, or what answers for it, that says whatever it likes: the guest refuses with a fault, and never takes a malformed answer for a key.</summary>
 public sealed class HostileTpmTests
 {
     private const uint Hmac = 0x155;
@@ -63,7 +63,7 @@ public sealed class HostileTpmTests
         }
     }
 
-    /// <summary>Zeros in front belong to numbers. An HMAC that is too short is none: the key of the disk would be zeros.</summary>
+    /// <summary>Zeros in front belong to numbers. An HMAC that is too short is refused: padded with zeros it would be the disk's key.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(16)]

@@ -13,7 +13,8 @@ public sealed class LuksTests
     // As cryptsetup writes it: without an escape.
     private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private const string Format = "cryptsetup luksFormat --type luks2 --batch-mode --cipher aes-xts-plain64 --key-size 512 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file -";
+    /// <summary>The command of docs/operations/disk-keys.md, without the disk.</summary>
+    internal const string Format = "cryptsetup luksFormat --type luks2 --batch-mode --cipher aes-xts-plain64 --key-size 512 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file -";
 
     [Fact]
     public async Task A_disk_opens_at_each_boot_of_its_image_and_at_no_other()

@@ -82,7 +82,7 @@ public sealed class PersistentKeyTests
     }
 
     [Fact]
-    public async Task The_TPM_itself_refuses_whoever_asks_at_another_time()
+    public async Task The_TPM_itself_refuses_every_caller_at_another_time()
     {
         await using var guest = await OpenAsync();
         var key = Derive(guest, "disk");
@@ -254,7 +254,7 @@ public sealed class PersistentKeyTests
     }
 
     [Fact]
-    public async Task The_command_has_the_key_as_its_standard_input_and_nobody_else_has_it()
+    public async Task The_command_has_the_key_as_its_standard_input_and_no_other_descriptor()
     {
         await using var guest = await StartAsync();
         Assert.Equal(0, guest.World.Run("gate").ExitCode);

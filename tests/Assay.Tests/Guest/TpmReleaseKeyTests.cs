@@ -42,7 +42,7 @@ public sealed class TpmReleaseKeyTests
     }
 
     [Fact]
-    public async Task A_key_of_the_TPM_ends_with_the_boot_whoever_kept_its_template()
+    public async Task A_key_of_the_TPM_ends_with_the_boot_even_if_its_template_was_kept()
     {
         await using var guest = await VtpmGuest.StartAsync(configuration: ("agent", Configuration));
         Assert.Null((await guest.GateAsync()).Fault);

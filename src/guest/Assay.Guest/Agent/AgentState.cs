@@ -31,6 +31,9 @@ internal sealed record AgentSnapshot
 
     /// <summary>Why the devices are not ready, or why the latest verification did not replace the verdict; null where all is well.</summary>
     public GuestFault? Fault { get; init; }
+
+    /// <summary>Why the devices are not ready, where they are not.</summary>
+    public GuestFault WhyNotReady => Fault ?? new GuestFault("agent.not-ready", "the devices are not ready", "boot again");
 }
 
 /// <summary>
@@ -137,7 +140,7 @@ internal sealed class AgentState
 
         if (snapshot.Fault is not { Id: TooOld })
         {
-            throw new GuestException(snapshot.Fault ?? new GuestFault("agent.not-ready", "the devices are not ready", "boot again"));
+            throw new GuestException(snapshot.WhyNotReady);
         }
 
         // Nothing looks at devices that are not ready, but for this.

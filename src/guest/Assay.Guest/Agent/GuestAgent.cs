@@ -237,7 +237,7 @@ internal sealed class GuestAgent : IDisposable
     }
 
     private static HttpAnswer NotReady(AgentSnapshot snapshot) =>
-        Problem(503, snapshot.Fault?.Id ?? "agent.not-ready", snapshot.Fault?.Reason ?? "the devices are not ready", snapshot.Fault?.Cure ?? "boot again");
+        Problem(503, snapshot.WhyNotReady.Id, snapshot.WhyNotReady.Reason, snapshot.WhyNotReady.Cure);
 
     private async Task<HttpAnswer> EvidenceAsync(ReadOnlyMemory<byte> body, PeerCredentials peer, CancellationToken cancellation)
     {

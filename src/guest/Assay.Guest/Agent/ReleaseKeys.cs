@@ -27,14 +27,15 @@ internal sealed class ReleaseKeys(TpmReleaseKeys? tpm = null) : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<(uint User, string Name), SealingKeyPair> _keys = [];
 
-    /// <summary>The kind of a word; null where it is none.</summary>
+    /// <summary>The kind that a word names; null for any other word.</summary>
     public static KeyKind? KindOf(string word) => s_kinds.Where(kind => kind.Word == word).Select(kind => (KeyKind?)kind.Kind).FirstOrDefault();
 
     /// <summary>The public part of a user's key as JWK, made where it is not there yet.</summary>
     /// <param name="user">Whose.</param>
     /// <param name="name">Its name.</param>
     /// <param name="kind">Null: as it is, and P-384 where it is new.</param>
-    /// <exception cref="GuestException">The name is none, the key is of another kind, or there are too many.</exception>
+    /// <exception cref="GuestException">The name is malformed, the key exists with another kind, or there are too many keys.</exception>
+    /// <exception cref="SealingException">Memory that cannot be locked.</exception>
     public byte[] PublicKey(uint user, string name, KeyKind? kind = null)
     {
         KeyName.Require(name);
@@ -56,7 +57,7 @@ internal sealed class ReleaseKeys(TpmReleaseKeys? tpm = null) : IDisposable
     }
 
     /// <summary>A user's key that was made before.</summary>
-    /// <exception cref="GuestException">There is none: nothing can have been sealed to it.</exception>
+    /// <exception cref="GuestException">This user has no such key, so nothing can have been sealed to it.</exception>
     public SealingKeyPair Find(uint user, string name)
     {
         KeyName.Require(name);
@@ -79,17 +80,7 @@ internal sealed class ReleaseKeys(TpmReleaseKeys? tpm = null) : IDisposable
         }
     }
 
-    private SealingKeyPair Generate(KeyKind kind)
-    {
-        try
-        {
-            return tpm?.Generate(kind) ?? SealingKeyPair.GenerateEphemeralKeyPair(kind);
-        }
-        catch (SealingException exception)
-        {
-            throw new GuestException(exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
-        }
-    }
+    private SealingKeyPair Generate(KeyKind kind) => tpm?.Generate(kind) ?? SealingKeyPair.GenerateEphemeralKeyPair(kind);
 
     private static string WordOf(KeyKind kind) => s_kinds.First(known => known.Kind == kind).Word;
 

@@ -108,7 +108,7 @@ internal sealed record GuestConfiguration
 
     public required AgentSetting Agent { get; init; }
 
-    /// <summary>Null: there are none.</summary>
+    /// <summary>Null if the image has no persistent keys.</summary>
     public PersistentKeySetting? PersistentKeys { get; init; }
 
     /// <summary>SHA-384 of the text that all of this was read from.</summary>

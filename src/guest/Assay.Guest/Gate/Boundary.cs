@@ -21,12 +21,7 @@ internal static class Boundary
 
         // Before all that can fail: workloads or none, persistent keys end here.
         new PhaseRegister(configuration, sources).End();
-        var state = GateReport.StateOf(paths.GateFile);
-        if (!(new GateReport { State = state }).IsOpen)
-        {
-            throw new GuestException("seal.gate", "the gate did not open", $"read {paths.GateFile}, mend what it says, and boot again", GateReport.WordOf(state), "verified, no-device or skipped");
-        }
-
+        GateReport.RequireOpen(paths, "seal.gate");
         var log = MeasuredLog.Open(sources.Register(configuration.Pcr), paths, configuration.OnDstack);
         var outcome = configuration.Task switch { GateTask.Verify => "gpu-attestation", GateTask.ExpectNone => "gpu-none", _ => "gpu-skipped" };
         // The file is a hint; the register is the truth.

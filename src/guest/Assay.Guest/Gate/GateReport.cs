@@ -54,7 +54,20 @@ internal sealed record GateReport
     };
 
     /// <summary>Whether the boundary may follow.</summary>
-    public bool IsOpen => State is GateState.Verified or GateState.NoDevice or GateState.Skipped;
+    public bool IsOpen => IsOpenState(State);
+
+    /// <summary>Whether a gate that ended so opened.</summary>
+    public static bool IsOpenState(GateState state) => state is GateState.Verified or GateState.NoDevice or GateState.Skipped;
+
+    /// <summary>Refuses what may follow an open gate alone.</summary>
+    /// <exception cref="GuestException"><paramref name="id"/>: the gate did not open.</exception>
+    public static void RequireOpen(GuestPaths paths, string id)
+    {
+        if (StateOf(paths.GateFile) is var state && !IsOpenState(state))
+        {
+            throw new GuestException(id, "the gate did not open", $"read {paths.GateFile}, mend what it says, and boot again", WordOf(state), "verified, no-device or skipped");
+        }
+    }
 
     public byte[] ToJson() => HarmlessJson.Write(writer =>
     {

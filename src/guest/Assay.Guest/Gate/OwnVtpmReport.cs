@@ -59,6 +59,7 @@ internal static class OwnVtpmReport
         }
     }
 
+    // 65537 is the only exponent that an HCL report is read with.
     private static RSA AttestationKey(byte[] modulus) => RSA.Create(new RSAParameters { Modulus = modulus, Exponent = [1, 0, 1] });
 
     private static void RequireKey(VtpmReport report, HclReport hcl)
@@ -69,14 +70,14 @@ internal static class OwnVtpmReport
             throw new GuestException("gate.report.key", "the HCL report's hardware report does not cover its runtime data", cure, Convert.ToHexStringLower(hcl.ReportData.Span), Convert.ToHexStringLower(hcl.ExpectedReportData()));
         }
 
-        var key = hcl.Runtime.AttestationKey;
-        if (!key.Modulus.Span.SequenceEqual(report.Modulus))
+        var named = hcl.Runtime.AttestationKey.Modulus;
+        if (!named.Span.SequenceEqual(report.Modulus))
         {
-            throw new GuestException("gate.report.key", "the HCL report names another key than the TPM has at 0x81000003", cure, Convert.ToHexStringLower(SHA256.HashData(report.Modulus)), Convert.ToHexStringLower(SHA256.HashData(key.Modulus.Span)));
+            throw new GuestException("gate.report.key", "the HCL report names another key than the TPM has at 0x81000003", cure, Convert.ToHexStringLower(SHA256.HashData(report.Modulus)), Convert.ToHexStringLower(SHA256.HashData(named.Span)));
         }
 
-        using var rsa = RSA.Create(new RSAParameters { Modulus = key.Modulus.ToArray(), Exponent = key.Exponent.ToArray() });
-        if (!rsa.VerifyData(report.Message, report.Signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))
+        using var signer = AttestationKey(report.Modulus);
+        if (!signer.VerifyData(report.Message, report.Signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))
         {
             throw new GuestException("gate.report.key", "the key that the HCL report names did not sign this VM's own quote", cure);
         }

@@ -39,9 +39,19 @@ internal static class LuksHeader
             // Once: what is looked at is what is written.
             var content = Read(source);
             using var target = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-            target.Write(content);
+            try
+            {
+                target.Write(content);
+            }
+            catch
+            {
+                // Half of a header is not one that was looked at.
+                File.Delete(path);
+                throw;
+            }
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        // The last is what .NET makes of a limit on the size of files.
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw new GuestException("luks.copy", exception.Message, "give a block device or file that can be read, and a path that does not exist, for instance below /run/assay");
         }
@@ -76,7 +86,7 @@ internal static class LuksHeader
     private static void RequireMagic(ReadOnlySpan<byte> header, ReadOnlySpan<byte> word) =>
         Require(header[..4].SequenceEqual(word) && header[4..8].SequenceEqual((ReadOnlySpan<byte>)[0xBA, 0xBE, 0, 2]), "it is not a LUKS2 header", Convert.ToHexStringLower(header[..8]));
 
-    // The checksum keeps nobody out; what it does not cover would be read by one program and not by the other.
+    // The checksum is no protection: anyone can compute it. It is checked so that this program and cryptsetup read the same bytes.
     private static void RequireSound(ReadOnlySpan<byte> header, ulong offset)
     {
         Require(BinaryPrimitives.ReadUInt64BigEndian(header[8..]) == (ulong)header.Length && BinaryPrimitives.ReadUInt64BigEndian(header[OffsetAt..]) == offset, "a header states another size or place than it has", null);

@@ -21,7 +21,7 @@ internal sealed class OwnTpm : IDisposable
 
     public TpmKeys Keys { get; }
 
-    /// <exception cref="GuestException"><c>key.tpm</c>: there is none; or as <see cref="OwnVtpmReport.Require"/>.</exception>
+    /// <exception cref="GuestException"><c>key.tpm</c>: the VM has no TPM inside the TEE; or as <see cref="OwnVtpmReport.Require"/>.</exception>
     public static OwnTpm Open(GuestConfiguration configuration, GuestSources sources)
     {
         if (configuration.Pcr is not { } pcr || sources.Tpm is not { } open)
@@ -33,7 +33,7 @@ internal sealed class OwnTpm : IDisposable
         try
         {
             var data = RandomNumberGenerator.GetBytes(KeyBinding.ReportDataSize);
-            var report = new AzureVtpm(transport, new AzureMetadata(), new NoReports()).Report(data) as VtpmReport
+            var report = new AzureVtpm(transport, new AzureMetadata(), sources.Cpu).TryReport(data)
                 ?? throw new GuestException("key.tpm", "the TPM has no HCL report: nothing says that it is inside the TEE", "on such machines, keep keys in the agent's memory and have them released at each boot");
             OwnVtpmReport.Require(report, data, pcr, sources.Register(pcr).Read());
             return new OwnTpm(transport, report);
@@ -54,11 +54,4 @@ internal sealed class OwnTpm : IDisposable
     }
 
     public void Dispose() => _transport.Dispose();
-
-    private sealed class NoReports : ICpuSource
-    {
-        public CpuReport Report(ReadOnlySpan<byte> data) => new("none", []);
-
-        public byte[] FirmwareLog() => [];
-    }
 }

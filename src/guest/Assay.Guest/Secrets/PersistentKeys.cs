@@ -12,13 +12,10 @@ namespace Assay.Guest.Secrets;
 
 /// <summary>
 /// Keys that survive reboots (docs/reference/guest.md): derived by the TPM of the TEE, for a name and for what was booted with which configuration, between gate
-/// and boundary. The TPM itself holds to that: the key that derives needs the PCRs of such a boot, whoever asks. Nothing is stored that somebody could exchange.
+/// and boundary. The TPM itself holds to that: the key that derives needs the PCRs of such a boot, no matter which process asks. Nothing is stored, so nothing can be exchanged.
 /// </summary>
 internal sealed class PersistentKeys(GuestPaths paths, GuestConfiguration configuration, GuestSources sources)
 {
-    /// <summary>The derived key.</summary>
-    public const int Size = SHA256.HashSizeInBytes;
-
     private const string Label = "assay persistent key 1";
 
     // PCR 12 is zero where a unified kernel image has no more command line than its own.
@@ -26,38 +23,27 @@ internal sealed class PersistentKeys(GuestPaths paths, GuestConfiguration config
 
     /// <summary>Runs a command in the place of this process, with the key as its standard input: 32 bytes, and no line end.</summary>
     /// <exception cref="GuestException">Nothing was run.</exception>
+    /// <exception cref="SealingException">Nothing was run: memory cannot be locked, or the process cannot be hardened.</exception>
     public GuestException Execute(string name, string[] command)
     {
-        try
+        ProcessProtection.Harden();
+        var memory = AnonymousFile.Create("assay-key");
+        using (var key = Derive(name))
         {
-            ProcessProtection.Harden();
-            var memory = AnonymousFile.Create("assay-key");
-            using (var key = Derive(name))
-            {
-                key.Use(lease => RandomAccess.Write(memory, lease.Bytes, fileOffset: 0));
-            }
+            key.Use(lease => RandomAccess.Write(memory, lease.Bytes, fileOffset: 0));
+        }
 
-            AnonymousFile.Freeze(memory);
-            return Execution.Replace(memory, command);
-        }
-        catch (SealingException exception)
-        {
-            throw new GuestException(exception.Fault.Id, exception.Fault.Problem, exception.Fault.Cure);
-        }
+        AnonymousFile.Freeze(memory);
+        return Execution.Replace(memory, command);
     }
 
     /// <summary>Derives the key of a name.</summary>
-    /// <exception cref="GuestException"><c>key.off</c>, <c>key.gate</c>, <c>key.boundary</c>, <c>key.registers</c>, <c>key.tpm</c>: there is none now.</exception>
+    /// <exception cref="GuestException"><c>key.off</c>, <c>key.gate</c>, <c>key.boundary</c>, <c>key.registers</c>, <c>key.tpm</c>: no key can be derived now.</exception>
     public SecretBuffer Derive(string name)
     {
         KeyName.Require(name);
         var setting = configuration.PersistentKeys ?? throw new GuestException("key.off", "this image has no persistent keys", "configure persistentKeys in the image");
-        var state = GateReport.StateOf(paths.GateFile);
-        if (!new GateReport { State = state }.IsOpen)
-        {
-            throw new GuestException("key.gate", "the gate did not open", $"read {paths.GateFile}, mend what it says, and boot again", GateReport.WordOf(state), "verified, no-device or skipped");
-        }
-
+        GateReport.RequireOpen(paths, "key.gate");
         using var tpm = OwnTpm.Open(configuration, sources);
         var policy = PolicyOf(setting, tpm.Report.Pcrs);
         var data = Encoding.ASCII.GetBytes($"{Label}\0{name}");

@@ -24,20 +24,13 @@ internal static class Unsealing
     /// <exception cref="GuestException">Nothing was run: the file does not open, or there is no such command.</exception>
     public static async Task<int> ExecuteAsync(GuestPaths paths, string file, string id, string key, string[] command, CancellationToken cancellation)
     {
-        try
-        {
-            ProcessProtection.Harden();
-            var memory = AnonymousFile.Create("assay-unsealed");
-            // No buffer of its own: what it held would stay behind.
-            var target = new FileStream(memory, FileAccess.Write, bufferSize: 0);
-            await OpenAsync(paths, file, id, key, target, cancellation).ConfigureAwait(false);
-            AnonymousFile.Freeze(memory);
-            throw Execution.Replace(memory, command);
-        }
-        catch (SealingException exception)
-        {
-            throw Refused(exception.Fault);
-        }
+        ProcessProtection.Harden();
+        var memory = AnonymousFile.Create("assay-unsealed");
+        // No buffer of its own: what it held would stay behind.
+        var target = new FileStream(memory, FileAccess.Write, bufferSize: 0);
+        await OpenAsync(paths, file, id, key, target, cancellation).ConfigureAwait(false);
+        AnonymousFile.Freeze(memory);
+        throw Execution.Replace(memory, command);
     }
 
     /// <summary>Writes the content into a new file: whole, or not at all.</summary>
@@ -61,10 +54,6 @@ internal static class Unsealing
 
             File.Move(half, path, overwrite: false);
             return 0;
-        }
-        catch (SealingException exception)
-        {
-            throw Refused(exception.Fault);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -142,5 +131,5 @@ internal static class Unsealing
         };
     }
 
-    private static GuestException Refused(SealingFault fault) => new(fault.Id, fault.Problem, fault.Cure);
+    private static GuestException Refused(SealingFault fault) => new(GuestFault.Of(fault));
 }

@@ -51,12 +51,15 @@ internal sealed class AzureVtpm(ITpmTransport transport, AzureMetadata metadata,
 
     private readonly TpmConversation _tpm = new(transport);
 
-    public CpuReport Report(ReadOnlySpan<byte> data)
+    public CpuReport Report(ReadOnlySpan<byte> data) => TryReport(data) ?? otherwise.Report(data);
+
+    /// <summary>The same; null where the TPM has no HCL report.</summary>
+    public VtpmReport? TryReport(ReadOnlySpan<byte> data)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(data.Length, KeyBinding.ReportDataSize);
         if (ReportArea() is not { } area)
         {
-            return otherwise.Report(data);
+            return null;
         }
 
         var report = Read(area.Attributes, area.Size);

@@ -111,7 +111,7 @@ internal sealed record GuestSources : IDisposable
     /// <summary>The register of a PCR's number; null: RTMR3.</summary>
     public required Func<int?, IMeasuredRegister> Register { get; init; }
 
-    /// <summary>Opens the TPM for commands that belong together. Null: there is none.</summary>
+    /// <summary>Opens the TPM for commands that belong together. Null if the VM has no TPM.</summary>
     public Func<ITpmTransport>? Tpm { get; init; }
 
     public required IBusSource Bus { get; init; }

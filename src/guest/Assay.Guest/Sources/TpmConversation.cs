@@ -107,7 +107,7 @@ internal sealed class TpmConversation(ITpmTransport transport)
 
     /// <summary>What is thrown where it refuses a command.</summary>
     public static GuestException Refused(uint code, uint status) =>
-        Failed(string.Create(CultureInfo.InvariantCulture, $"command {code:x} was answered with {status:x}"), "see what the code means (tpm2_rc_decode), and that nobody gave the TPM a password");
+        Failed(string.Create(CultureInfo.InvariantCulture, $"command {code:x} was answered with {status:x}"), "see what the code means (tpm2_rc_decode), and that the TPM has no passwords");
 
     private static byte[] Accepted(uint code, (uint Status, byte[] Body) answer) => answer.Status == 0 ? answer.Body : throw Refused(code, answer.Status);
 

@@ -130,7 +130,7 @@ internal sealed class TpmKeys(ITpmTransport transport)
     /// <summary>A statement of the attestation key that this TPM made the key (part 3, TPM2_CertifyCreation), with the bare bytes of its signature.</summary>
     public (byte[] Message, byte[] Signature) Certify(TpmCreatedKey key, uint attestationKey, ReadOnlySpan<byte> data)
     {
-        // The object's handle is authorized by nothing, so it stands behind the one that is.
+        // Only the first handle, the attestation key, needs authorization.
         var answer = new TpmReader(_tpm.RunAuthorized(CertifyCreation, [attestationKey, key.Handle], new TpmWriter().Sized(data).Sized(key.CreationHash).U16(Nothing).Bytes(key.Ticket)), "a response to TPM2_CertifyCreation");
         var message = answer.Sized().ToArray();
         answer.U16();
@@ -168,7 +168,7 @@ internal sealed class TpmKeys(ITpmTransport transport)
             }
         }
 
-        return null;
+        throw TpmConversation.Refused(Hmac, PcrChanged);
     }
 
     /// <summary>The X coordinate of the point that the key and <paramref name="peer"/> (04‖X‖Y, on the curve) share, as long as the field; null in another boot than the key's.</summary>

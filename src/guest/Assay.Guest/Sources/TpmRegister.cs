@@ -16,13 +16,8 @@ internal sealed class TpmRegister : IMeasuredRegister
     private const int Sha384Size = 48;
 
     private readonly TpmConversation _tpm;
-    private readonly bool _hasSha384;
 
-    public TpmRegister(ITpmTransport transport, int index)
-    {
-        (_tpm, Index) = (new TpmConversation(transport), index);
-        _hasSha384 = TryRead(TcgHash.Sha384, Sha384Size) is not null;
-    }
+    public TpmRegister(ITpmTransport transport, int index) => (_tpm, Index) = (new TpmConversation(transport), index);
 
     public RegisterKind Kind => RegisterKind.Pcr;
 
@@ -35,8 +30,9 @@ internal sealed class TpmRegister : IMeasuredRegister
     public void Extend(RuntimeEvent item)
     {
         ArgumentNullException.ThrowIfNull(item);
-        var digests = new TpmWriter().U32(_hasSha384 ? 2u : 1u).U16((ushort)TcgHash.Sha256).Bytes(item.Digest(TcgHash.Sha256).Bytes);
-        _tpm.RunAuthorized(PcrExtend, [(uint)Index], _hasSha384 ? digests.U16((ushort)TcgHash.Sha384).Bytes(item.Digest(TcgHash.Sha384).Bytes) : digests);
+        var hasSha384 = TryRead(TcgHash.Sha384, Sha384Size) is not null;
+        var digests = new TpmWriter().U32(hasSha384 ? 2u : 1u).U16((ushort)TcgHash.Sha256).Bytes(item.Digest(TcgHash.Sha256).Bytes);
+        _tpm.RunAuthorized(PcrExtend, [(uint)Index], hasSha384 ? digests.U16((ushort)TcgHash.Sha384).Bytes(item.Digest(TcgHash.Sha384).Bytes) : digests);
     }
 
     // Null where the bank is not active: the TPM then selects nothing.

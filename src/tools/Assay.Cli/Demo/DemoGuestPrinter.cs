@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Assay.Policy;
-using Assay.Wire;
 using Spectre.Console;
 
 namespace Assay.Cli.Demo;
@@ -42,10 +41,7 @@ internal static class DemoGuestPrinter
         }
 
         var asExpected = boot.AsExpected && attacks.All(attack => attack.AsExpected);
-        var json = HarmlessJson.Write(writer => Write(writer, boot, verdict, attacks, asExpected));
-        await using var output = Console.OpenStandardOutput();
-        await output.WriteAsync(json, cancellation).ConfigureAwait(false);
-        await output.WriteAsync("\n"u8.ToArray(), cancellation).ConfigureAwait(false);
+        JsonOutput.Print(writer => Write(writer, boot, verdict, attacks, asExpected));
         return asExpected;
     }
 

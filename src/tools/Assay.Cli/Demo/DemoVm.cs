@@ -146,7 +146,7 @@ internal sealed class DemoVm : IAsyncDisposable
         return await EndOfAsync(process, cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Waits for the end of a process, and ends it if nobody waits any more.</summary>
+    /// <summary>Waits for the end of a process, and kills it on cancellation.</summary>
     public static async Task<ProgramAnswer> EndOfAsync(Process process, CancellationToken cancellation)
     {
         try

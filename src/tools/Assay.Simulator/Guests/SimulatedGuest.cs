@@ -203,11 +203,11 @@ public sealed class SimulatedGuest : IDisposable
 
     private void Greet(Utf8JsonWriter writer)
     {
-        writer.WriteString("anchors", Vtpm is { } vtpm ? Encoding.UTF8.GetString(vtpm.Anchors.Span) : Encoding.UTF8.GetString(Anchors));
-        if (Vtpm is { } told)
+        writer.WriteString("anchors", Encoding.UTF8.GetString(Vtpm is null ? Anchors : Vtpm.Anchors.Span));
+        if (Vtpm is not null)
         {
-            writer.WriteNumber("tpm", told.Port);
-            writer.WriteString("metadata", told.MetadataUrl);
+            writer.WriteNumber("tpm", Vtpm.Port);
+            writer.WriteString("metadata", Vtpm.MetadataUrl);
         }
     }
 
