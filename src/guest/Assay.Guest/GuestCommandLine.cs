@@ -3,6 +3,7 @@ using Assay.Guest.Agent;
 using Assay.Guest.Configuration;
 using Assay.Guest.Gate;
 using Assay.Guest.Image;
+using Assay.Guest.Proxy;
 using Assay.Guest.Recording;
 using Assay.Guest.Secrets;
 using Assay.Guest.Sources;
@@ -30,6 +31,7 @@ internal static class GuestCommandLine
           seal-boot      draws the boundary between boot and workloads
           revoke         sets the GPUs' ready state off (ExecStopPost of the gate)
           agent          serves applications on /run/assay/agent.sock
+          proxy          ends attested channels in this VM, and passes what comes in them to the configured server on loopback
           ctl METHOD     asks the agent: health, attestation, ready, key NAME [KIND], evidence CHALLENGE KEY [KIND], token AUDIENCE, metrics
           unseal FILE --id ID --key NAME --exec COMMAND [ARGUMENT…]
                          opens a sealed file with a release key of this user, and runs COMMAND with the content as its standard input;
@@ -57,6 +59,7 @@ internal static class GuestCommandLine
                 ["seal-boot"] => Seal(place),
                 ["revoke"] => Revoke(place),
                 ["agent"] => await AgentAsync(place, cancellation).ConfigureAwait(false),
+                ["proxy"] => await ProxyAsync(place, cancellation).ConfigureAwait(false),
                 ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--out", var path] => await Unsealing.ToFileAsync(place.Paths, file, id, key, path, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--exec", .. { Length: > 0 } command] => await Unsealing.ExecuteAsync(place.Paths, file, id, key, command, cancellation).ConfigureAwait(false),
@@ -117,7 +120,32 @@ internal static class GuestCommandLine
         return Say("the boundary is drawn");
     }
 
-    private static async Task<int> AgentAsync(Place place, CancellationToken cancellation)
+    private static Task<int> AgentAsync(Place place, CancellationToken cancellation) => ServeAsync(async ending =>
+    {
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
+        // Before there is a key: no core, and no reading by other processes of this user.
+        ProcessProtection.Harden();
+        using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
+        await agent.RunAsync(Notification.OfServiceManager, ending).ConfigureAwait(false);
+    }, cancellation);
+
+    private static Task<int> ProxyAsync(Place place, CancellationToken cancellation) => ServeAsync(async ending =>
+    {
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
+        ProcessProtection.Harden();
+        using var proxy = new GuestProxy(configuration, sources, place.Paths, TimeProvider.System);
+        // Held before anything is served: a hang-up would end the process.
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            proxy.Renew();
+        });
+        await proxy.RunAsync(Notification.OfServiceManager, ending).ConfigureAwait(false);
+    }, cancellation);
+
+    private static async Task<int> ServeAsync(Func<CancellationToken, Task> run, CancellationToken cancellation)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         void End(PosixSignalContext context)
@@ -128,12 +156,7 @@ internal static class GuestCommandLine
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        using var sources = place.OpenAny();
-        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
-        // Before there is a key: no core, and no reading by other processes of this user.
-        ProcessProtection.Harden();
-        using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
-        await agent.RunAsync(Notification.OfServiceManager, ending.Token).ConfigureAwait(false);
+        await run(ending.Token).ConfigureAwait(false);
         return Done;
     }
 

@@ -28,6 +28,12 @@ internal sealed record GuestPaths(string Root)
     /// <summary>The agent's socket.</summary>
     public string AgentSocket => Path.Combine(State, "agent.sock");
 
+    /// <summary>16 random bytes of this boot, which channels name.</summary>
+    public string Epoch => Path.Combine(State, "epoch");
+
+    /// <summary>Counts of the proxy, in Prometheus' text format.</summary>
+    public string ProxyMetrics => Path.Combine(State, "proxy.prom");
+
     /// <summary>A path of the configuration's, under the root.</summary>
     public string Under(string path) => Root + path;
 }

@@ -30,7 +30,7 @@ public partial class WallTests
     };
 
     /// <summary>The rooms of the verifier: a type may use those of rooms before it, and its own.</summary>
-    private static readonly string[] s_rooms = ["Wire", "Checks", "Evidence", "Trust", "Authentication", "Reference", "Endorsements", "Binding", "Appraisal", "Policy", "Tokens", "Log", "Inspection"];
+    private static readonly string[] s_rooms = ["Wire", "Checks", "Evidence", "Trust", "Authentication", "Reference", "Endorsements", "Binding", "Appraisal", "Policy", "Tokens", "Channels", "Log", "Inspection"];
 
     // The verifier takes bytes, collateral, expectations and time as arguments.
     private static readonly string[] s_outside =

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
+using Assay.Channels;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
 using Assay.Guest.Gate;
@@ -19,12 +20,43 @@ namespace Assay.Guest.Agent;
 /// </summary>
 internal static class EvidenceBundle
 {
-    public static byte[] Make(string challenge, KeyBinding key, DeviceVerification devices, GuestSources sources, MeasuredLog log, IMeasuredRegister register, bool hasDevices)
+    private const int Attempts = 5;
+    private static readonly TimeSpan s_eventPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// A bundle of devices that may be used, before and after: what they are while they answer. And made once more where an event was written meanwhile, for quote and log must show one register.
+    /// </summary>
+    /// <param name="challenge">The nonce, as the key is bound to it.</param>
+    /// <param name="key">Made in this VM (S-3).</param>
+    /// <param name="state">Of the devices.</param>
+    /// <param name="sources">The hardware.</param>
+    /// <param name="byDigest">Whether the processor's report names the device evidence by its digest, as certificates do (S-23).</param>
+    /// <exception cref="GuestException">The devices may not be used, or a source fails.</exception>
+    public static byte[] MakeSteady(string challenge, KeyBinding key, AgentState state, GuestSources sources, bool byDigest = false)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                state.RequireUsable();
+                var bundle = Make(challenge, key, state.Devices, sources, state.OpenLog(), state.Register, state.Verifies, byDigest);
+                state.RequireUsable();
+                return bundle;
+            }
+            catch (GuestException exception) when (attempt < Attempts && exception.Fault.Id is ("gate.log.mismatch" or "gate.report.register"))
+            {
+                // An event is in the register before it is in the log.
+                Thread.Sleep(s_eventPause);
+            }
+        }
+    }
+
+    public static byte[] Make(string challenge, KeyBinding key, DeviceVerification devices, GuestSources sources, MeasuredLog log, IMeasuredRegister register, bool hasDevices, bool byDigest = false)
     {
         ImmutableArray<DeviceEvidence> evidence = hasDevices ? devices.Collect(key.DeviceNonce()) : [];
         var reporter = sources.Reporter(log.IsOfPcrs ? register.Index : null);
         // What the log explains, and not what the register is by now: an event in between would make the two contradict each other.
-        var report = reporter.Complete(devices.OwnReport(key.ReportData(AdditionalEvidence.Of(evidence)), log.Explained));
+        var report = reporter.Complete(devices.OwnReport(key.ReportData(byDigest ? ChannelStatement.DigestOf(evidence) : AdditionalEvidence.Of(evidence)), log.Explained));
         // A PCR is signed by a vTPM's quote and by no report else: a log that nothing explains is not shown, for no verdict passes over it.
         var events = EventLogOf(reporter.FirmwareLog(), log.IsOfPcrs && report.Tee is not VtpmReport.Word ? "" : log.ToJson());
         using var stream = new MemoryStream();

@@ -25,8 +25,6 @@ internal sealed class GuestAgent : IDisposable
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LongestKey = 4096;
-    private const int BundleAttempts = 5;
-    private static readonly TimeSpan s_eventPause = TimeSpan.FromMilliseconds(100);
     private const int LongestWrapped = 8192;
     private const int LargestSecret = 1024;
     private const int LargestRest = 64 * 1024;
@@ -264,31 +262,11 @@ internal sealed class GuestAgent : IDisposable
         await _evidence.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return new HttpAnswer(200, "application/json", Bundle(challenge, binding));
+            return new HttpAnswer(200, "application/json", EvidenceBundle.MakeSteady(challenge, binding, _state, _sources));
         }
         finally
         {
             _evidence.Release();
-        }
-    }
-
-    // Before and after: what the devices are while they answer. And once more where an event was written meanwhile, for quote and log must show one register.
-    private byte[] Bundle(string challenge, KeyBinding binding)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                _state.RequireUsable();
-                var bundle = EvidenceBundle.Make(challenge, binding, _state.Devices, _sources, _state.OpenLog(), _state.Register, _state.Verifies);
-                _state.RequireUsable();
-                return bundle;
-            }
-            catch (GuestException exception) when (attempt < BundleAttempts && exception.Fault.Id is ("gate.log.mismatch" or "gate.report.register"))
-            {
-                // An event is in the register before it is in the log.
-                Thread.Sleep(s_eventPause);
-            }
         }
     }
 

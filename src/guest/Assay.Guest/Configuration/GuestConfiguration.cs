@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Assay.Binding;
 using Assay.Collateral.Http;
 using Assay.Trust.Jose;
@@ -75,6 +76,28 @@ internal sealed record AgentSetting
 /// <param name="BootRegisters">PCRs in which firmware, boot loader and kernel are measured: bit n is PCR n.</param>
 internal sealed record PersistentKeySetting(int PhaseRegister, uint BootRegisters);
 
+/// <summary>The attested channels that end in this VM, and where they lead.</summary>
+internal sealed record ProxySetting
+{
+    /// <summary>Where channels are accepted.</summary>
+    public required IPEndPoint Listen { get; init; }
+
+    /// <summary>A server in this VM, on loopback: what leaves the channel is in the clear.</summary>
+    public required IPEndPoint Upstream { get; init; }
+
+    /// <summary>What the channels are for.</summary>
+    public required string Purpose { get; init; }
+
+    /// <summary>The lowest level that clients may ask for.</summary>
+    public required ChannelLevel LowestLevel { get; init; }
+
+    /// <summary>Names in the certificate.</summary>
+    public required ImmutableArray<string> Names { get; init; }
+
+    /// <summary>Folder with the operator's <c>certificate.pem</c> and <c>key.pem</c>; null: the certificate is self-signed.</summary>
+    public required string? Operator { get; init; }
+}
+
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>
 internal sealed record GuestConfiguration
 {
@@ -110,6 +133,9 @@ internal sealed record GuestConfiguration
 
     /// <summary>Null if the image has no persistent keys.</summary>
     public PersistentKeySetting? PersistentKeys { get; init; }
+
+    /// <summary>Null if the image has no proxy.</summary>
+    public ProxySetting? Proxy { get; init; }
 
     /// <summary>SHA-384 of the text that all of this was read from.</summary>
     public Digest Source { get; init; } = new(new byte[System.Security.Cryptography.SHA384.HashSizeInBytes]);

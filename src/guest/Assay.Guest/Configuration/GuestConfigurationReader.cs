@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Net;
+using Assay.Binding;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
 using Assay.Guest.Agent;
@@ -16,6 +18,7 @@ internal static class GuestConfigurationReader
     private const int MostArchitectures = 8;
     private const int MostPeers = 32;
     private const int MostBootRegisters = 16;
+    private const int MostNames = 16;
     private const uint AllRegisters = 0xFFFFFF;
 
     // Boot loader, kernel, command line and initrd: GRUB measures the last three into 8 and 9, systemd-boot a command line into 12, the kernel's EFI stub both into 9.
@@ -98,6 +101,7 @@ internal static class GuestConfigurationReader
             Workload = ReadWorkload(root, paths),
             Model = root.Has("model") ? new Digest(root.Hex("model", Sha384Size)) : null,
             Agent = ReadAgent(root),
+            Proxy = ReadProxy(root, paths),
             Source = new Digest(System.Security.Cryptography.SHA384.HashData(json.Span)),
         };
         read = read with { PersistentKeys = ReadPersistentKeys(root, read) };
@@ -196,6 +200,36 @@ internal static class GuestConfigurationReader
         var path = workload.TextOrNull("path");
         root.Require((digest is null) != (path is null) && (path is null || Path.IsPathRooted(path)), "workload", "either a digest or an absolute path is expected");
         return new WorkloadSetting(kind, digest, path is null ? null : paths.Under(path));
+    }
+
+    private static ProxySetting? ReadProxy(StrictNode root, GuestPaths paths)
+    {
+        if (root.ObjectOrNull("proxy") is not { } proxy)
+        {
+            return null;
+        }
+
+        var (listen, upstream) = (ReadEndPoint(proxy, "listen"), ReadEndPoint(proxy, "upstream"));
+        proxy.Require(IPAddress.IsLoopback(upstream.Address), "upstream", "an address of loopback is expected: what leaves the channel is in the clear, and must not leave the VM");
+        var (purpose, folder) = (proxy.Text("purpose"), proxy.TextOrNull("operator"));
+        proxy.Require(ChannelBinding.IsPurpose(purpose), "purpose", "1 to 64 small letters, digits, dots and hyphens are expected");
+        proxy.Require(folder is null || Path.IsPathRooted(folder), "operator", "an absolute path is expected");
+        return new ProxySetting
+        {
+            Listen = listen,
+            Upstream = upstream,
+            Purpose = purpose,
+            LowestLevel = proxy.Has("lowestLevel") ? ChannelBinding.LevelOf(proxy.Word("lowestLevel", "exporter", "challenge", "certificate")) : ChannelLevel.Exporter,
+            Names = proxy.Has("names") ? proxy.Texts("names", MostNames) : [],
+            Operator = folder is null ? null : paths.Under(folder),
+        };
+    }
+
+    private static IPEndPoint ReadEndPoint(StrictNode node, string name)
+    {
+        var sound = IPEndPoint.TryParse(node.Text(name), out var address) && address.Port > 0;
+        node.Require(sound, name, "an IP address and a port are expected, like 127.0.0.1:8000 or [::]:8443");
+        return sound ? address! : new IPEndPoint(IPAddress.Loopback, 1);
     }
 
     private static AgentSetting ReadAgent(StrictNode root)

@@ -2,6 +2,7 @@ using Assay.Appraisal.Boot;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Checks;
+using Assay.Client.Channels;
 using Assay.Collateral;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
@@ -41,20 +42,29 @@ internal sealed class RelyingParty
     /// <param name="challenge">What it was asked.</param>
     /// <param name="cancellation">Ends the wait for collateral.</param>
     /// <exception cref="InvalidOperationException">The bundle, or what the simulator makes, cannot be read at all.</exception>
-    public async Task<Verdict> JudgeAsync(SimulatedGuest hardware, ReadOnlyMemory<byte> bundle, string challenge, CancellationToken cancellation)
+    public async Task<Verdict> JudgeAsync(SimulatedGuest hardware, ReadOnlyMemory<byte> bundle, string challenge, CancellationToken cancellation) =>
+        MachineEvidence.TryParse(bundle.Span, "the guest's evidence", out var evidence, out var fault)
+            ? await Appraiser(hardware).AppraiseAsync(evidence, Expected(hardware) with { Challenge = challenge }, cancellation: cancellation).ConfigureAwait(false)
+            : throw new InvalidOperationException($"the guest's evidence cannot be read: {fault}");
+
+    /// <summary>The same party, judging the other end of channels. Remembers what verified.</summary>
+    public IChannelAppraiser OfChannels(SimulatedGuest hardware) => new MachineChannelAppraiser(Appraiser(hardware), () => Expected(hardware));
+
+    private MachineAppraiser Appraiser(SimulatedGuest hardware) =>
+        TdxCollateral.TryParse(hardware.Collateral.Span, out var tdx, out var fault) ? new MachineAppraiser(Sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } }
+            : throw new InvalidOperationException($"the simulator's collateral cannot be read: {fault}");
+
+    private MachineExpectations Expected(SimulatedGuest hardware)
     {
-        if (!MachineEvidence.TryParse(bundle.Span, "the guest's evidence", out var evidence, out var fault)
-            || !TrustSet.TryParse(hardware.Anchors, out var trust, out fault)
-            || !TdxCollateral.TryParse(hardware.Collateral.Span, out var tdx, out fault))
+        if (!TrustSet.TryParse(hardware.Anchors, out var trust, out var fault))
         {
-            throw new InvalidOperationException($"the guest's evidence, or collateral of the simulator, cannot be read: {fault}");
+            throw new InvalidOperationException($"the simulator's anchors cannot be read: {fault}");
         }
 
         var policy = new Digest(Convert.FromHexString(Policy));
         var time = new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System);
-        var expected = new MachineExpectations
+        return new MachineExpectations
         {
-            Challenge = challenge,
             Basis = new TrustBasis(time, trust, RevocationChecking.Required),
             References = ReferencesOf(hardware, policy, time),
             Gpus = Gpus,
@@ -62,7 +72,6 @@ internal sealed class RelyingParty
             RequireSecureBoot = true,
             Gate = new GateRequirement { Phase = BootPhase.Run, Register = GateRequirement.Rtmr, Policies = [policy], Outcome = Outcome, Devices = null },
         };
-        return await new MachineAppraiser(Sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } }.AppraiseAsync(evidence, expected, cancellation: cancellation).ConfigureAwait(false);
     }
 
     // What an image builder publishes. RTMR3 is the boot's own: its events are judged one by one.

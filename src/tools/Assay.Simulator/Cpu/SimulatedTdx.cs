@@ -16,13 +16,13 @@ public sealed partial class SimulatedTdx
     private readonly TdxDraft _draft;
     private readonly CpuCertificate _ca;
     private readonly CpuCertificate _pck;
-    private readonly CpuKey _attestationKey = CpuKey.P256();
+    private readonly CpuKey _attestationKey;
     private readonly CpuCertificate _tcbSigner;
     private readonly CpuCertificate _qeSigner;
 
     private SimulatedTdx(SimulatedIntel intel, TdxDraft draft)
     {
-        (_intel, _draft) = (intel, draft);
+        (_intel, _draft, _attestationKey) = (intel, draft, CpuKey.P256());
         _ca = intel.NewPckCa(draft.Fault is TdxFault.ForeignPckRoot ? intel.NewRoot() : intel.Root);
         _pck = intel.NewPck(_ca, draft);
         _tcbSigner = draft.Fault is TdxFault.TcbInfoSignedByPck ? _pck
@@ -34,6 +34,13 @@ public sealed partial class SimulatedTdx
             : _tcbSigner;
         Quote = WriteQuote();
         Collateral = WriteCollateral();
+    }
+
+    private SimulatedTdx(SimulatedTdx platform, TdxDraft draft)
+    {
+        (_intel, _draft, _attestationKey) = (platform._intel, draft, platform._attestationKey);
+        (_ca, _pck, _tcbSigner, _qeSigner) = (platform._ca, platform._pck, platform._tcbSigner, platform._qeSigner);
+        (Quote, Collateral) = (WriteQuote(), platform.Collateral);
     }
 
     /// <summary>The quote.</summary>
@@ -69,6 +76,16 @@ public sealed partial class SimulatedTdx
         ArgumentOutOfRangeException.ThrowIfEqual(version == 4 && is15, true);
         var draft = TdxDraft.Of(version, is15, reportData, fault, guest);
         return new SimulatedTdx(intel, rtmr is null ? draft : draft with { Rtmr = [.. rtmr.Select(register => register.ToArray())] });
+    }
+
+    /// <summary>The TD of the same image on the same platform, which answers again: another quote under the same keys, and the same collateral judges it.</summary>
+    /// <param name="reportData">64 bytes.</param>
+    /// <param name="rtmr">RTMR0 to RTMR3 as they are now.</param>
+    public SimulatedTdx Again(byte[] reportData, IReadOnlyList<ReadOnlyMemory<byte>> rtmr)
+    {
+        ArgumentNullException.ThrowIfNull(reportData);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(reportData.Length, ReportDataSize);
+        return new SimulatedTdx(this, _draft with { ReportData = reportData, Rtmr = [.. rtmr.Select(register => register.ToArray())] });
     }
 
     private byte[] WriteQuote()

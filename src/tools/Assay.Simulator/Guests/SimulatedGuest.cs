@@ -30,7 +30,8 @@ public sealed class SimulatedGuest : IDisposable
     private readonly ConcurrentDictionary<string, int> _operations = new(StringComparer.Ordinal);
     private readonly ManualResetEventSlim _released = new(initialState: true);
     private byte[] _register = new byte[RegisterSize];
-    private byte[] _collateral = [];
+    private SimulatedTdx? _platform;
+    private ReadOnlyMemory<byte> _launched;
     private bool _ready;
     private string? _holdAt;
 
@@ -76,14 +77,14 @@ public sealed class SimulatedGuest : IDisposable
     /// <summary>RTMR0 to RTMR2, which firmware and kernel wrote.</summary>
     public ImmutableArray<ReadOnlyMemory<byte>> FirmwareRegisters => _firmware.Rtmrs[..3];
 
-    /// <summary>The collateral that judges the latest quote.</summary>
+    /// <summary>The collateral that judges its quotes; empty before the first one.</summary>
     public ReadOnlyMemory<byte> Collateral
     {
         get
         {
             lock (_lock)
             {
-                return _collateral;
+                return _platform?.Collateral;
             }
         }
     }
@@ -305,8 +306,13 @@ public sealed class SimulatedGuest : IDisposable
     {
         var data = Convert.FromHexString(request.GetProperty("data").GetString()!);
         var answered = Fault is GuestFault.OtherReport ? new byte[ReportDataSize] : data;
-        var made = SimulatedTdx.Create(_intel, 5, is15: true, answered, rtmr: [.. FirmwareRegisters, _register], guest: new TdxGuest { MrConfigId = MrConfigId });
-        _collateral = made.Collateral;
+        // One platform for all quotes of a launch; the host chooses MRCONFIGID anew for each.
+        if (_platform is null || !_launched.Span.SequenceEqual(MrConfigId.Span))
+        {
+            (_platform, _launched) = (SimulatedTdx.Create(_intel, 5, is15: true, answered, guest: new TdxGuest { MrConfigId = MrConfigId }), MrConfigId);
+        }
+
+        var made = _platform.Again(answered, [.. FirmwareRegisters, _register]);
         writer.WriteString("report", Convert.ToBase64String(made.Quote));
         writer.WriteString("tee", "tdx");
     }
