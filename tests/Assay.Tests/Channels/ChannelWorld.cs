@@ -10,6 +10,7 @@ using Assay.Collateral.Http;
 using Assay.Guest;
 using Assay.Guest.Configuration;
 using Assay.Guest.Proxy;
+using Assay.Reference.Manifest;
 using Assay.Tests.Guest;
 
 namespace Assay.Tests.Channels;
@@ -32,7 +33,7 @@ internal sealed class ChannelWorld : IAsyncDisposable
         var (paths, hardware) = (new GuestPaths(guest.Root), new HardwareInProcess(guest.Hardware).Sources);
         var configuration = GuestConfigurationReader.Read(paths.Configuration, paths, MeasuredPlace.Anywhere);
         Evidence = new ChannelEvidence(configuration, hardware, paths, TimeProvider.System);
-        Appraiser = new RelyingParty { Sources = _sources, Policy = guest.Report().GetProperty("gpuPolicy").GetString()!, Gpus = GuestWorld.Gpus, Switches = GuestWorld.Switches }.OfChannels(guest.Hardware);
+        Appraiser = Judging(null);
     }
 
     public GuestWorld Guest { get; }
@@ -46,9 +47,20 @@ internal sealed class ChannelWorld : IAsyncDisposable
     /// <summary>The CA of the fleet.</summary>
     public X509Certificate2 Operator { get; } = Authority("the operator");
 
-    public static async Task<ChannelWorld> StartAsync(string fault = "none")
+    /// <summary>The relying party that knows the image, and these machines.</summary>
+    public IChannelAppraiser Judging(KnownPlatforms? platforms) => new RelyingParty
     {
-        var guest = await GuestWorld.StartAsync(fault);
+        Sources = _sources,
+        Policy = Guest.Report().GetProperty("gpuPolicy").GetString()!,
+        Gpus = GuestWorld.Gpus,
+        Switches = GuestWorld.Switches,
+        Platforms = platforms,
+    }.OfChannels(Guest.Hardware);
+
+    public static async Task<ChannelWorld> StartAsync(Action<GuestWorld>? configure = null)
+    {
+        var guest = await GuestWorld.StartAsync();
+        configure?.Invoke(guest);
         var gate = guest.Run("gate");
         Assert.True(gate.ExitCode == 0, gate.Error);
         Assert.Equal(0, guest.Run("seal-boot").ExitCode);

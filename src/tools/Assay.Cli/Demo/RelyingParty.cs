@@ -36,6 +36,9 @@ internal sealed class RelyingParty
     /// <summary>How many switches it must have.</summary>
     public required int Switches { get; init; }
 
+    /// <summary>The machines that it knows; null: it accepts any.</summary>
+    public KnownPlatforms? Platforms { get; init; }
+
     /// <summary>The verdict over a bundle.</summary>
     /// <param name="hardware">Whose maker's anchors and collateral of the processor count.</param>
     /// <param name="bundle">What the guest showed.</param>
@@ -75,10 +78,12 @@ internal sealed class RelyingParty
     }
 
     // What an image builder publishes. RTMR3 is the boot's own: its events are judged one by one.
-    private static ReferenceValues ReferencesOf(SimulatedGuest hardware, Digest policy, EvaluationTime time)
+    private ReferenceValues ReferencesOf(SimulatedGuest hardware, Digest policy, EvaluationTime time)
     {
         var references = new ReferenceManifest
         {
+            Version = Platforms is null ? 1 : 3,
+            Platforms = Platforms,
             ImageName = "simulated guest",
             ImageVersion = "1",
             Sequence = 1,
