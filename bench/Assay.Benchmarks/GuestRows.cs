@@ -50,7 +50,7 @@ internal static class GuestRows
         var folder = Directory.CreateTempSubdirectory("assay-bench-").FullName;
         try
         {
-            await ConfigureAsync(folder, world!, now).ConfigureAwait(false);
+            await ConfigureAsync(folder, world!, now, Gpus, Switches).ConfigureAwait(false);
             return Measure(hardware, folder);
         }
         finally
@@ -98,7 +98,8 @@ internal static class GuestRows
         ];
     }
 
-    private static async Task ConfigureAsync(string folder, SimulatedWorld world, DateTimeOffset now)
+    /// <summary>A root folder with the measured configuration and a bundle of everything that the gate needs.</summary>
+    internal static async Task ConfigureAsync(string folder, SimulatedWorld world, DateTimeOffset now, int gpus, int switches)
     {
         _ = TrustSet.TryParse(world.Anchors, out var trust, out _);
         _ = EvidenceFile.TryParse(SimulatedEvidence.ToJson(world.Evidence(new byte[Nonce.Size])), "bench", out var evidence, out _);
@@ -119,7 +120,7 @@ internal static class GuestRows
         }
 
         Write("usr/lib/assay/guest.json", Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{Gpus}},"switches":{{Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","bundle":{"path":"/collateral.bundle","keys":"/usr/lib/assay/bundle_keys.json","minimumSequence":1} }""")));
+            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{gpus}},"switches":{{switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","bundle":{"path":"/collateral.bundle","keys":"/usr/lib/assay/bundle_keys.json","minimumSequence":1} }""")));
 
         void Write(string name, byte[] content)
         {
@@ -155,7 +156,7 @@ internal static class GuestRows
     }
 
     /// <summary>The hardware, with the processor time that it takes on the thread of the caller.</summary>
-    private sealed class MeteredHardware(SimulatedGuest hardware) : IGpuSource, ISwitchSource, ICpuSource, IMeasuredRegister, IBusSource
+    internal sealed class MeteredHardware(SimulatedGuest hardware) : IGpuSource, ISwitchSource, ICpuSource, IMeasuredRegister, IBusSource
     {
         private readonly HardwareInProcess _hardware = new(hardware);
 

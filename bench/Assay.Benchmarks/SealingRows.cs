@@ -50,24 +50,29 @@ internal static class SealingRows
         }
     }
 
-    // Chunk by chunk from the content's memory into one buffer, with a nonce of its own.
+    // Chunk by chunk from the content's memory into one buffer, with a nonce of its own; opening reads what that sealed.
     private static Action Bare(AesGcm gcm, byte[] content, byte[] output, bool isSealing)
     {
         var (nonce, tag) = (new byte[12], new byte[Tag]);
-        var first = new byte[Chunk];
-        gcm.Encrypt(nonce, content.AsSpan(0, Chunk), first, tag);
+        var (text, tags) = isSealing ? ([], []) : (new byte[content.Length], new byte[content.Length / Chunk * Tag]);
+        for (var at = 0; at < text.Length; at += Chunk)
+        {
+            BitConverter.TryWriteBytes(nonce, at);
+            gcm.Encrypt(nonce, content.AsSpan(at, Chunk), text.AsSpan(at, Chunk), tags.AsSpan(at / Chunk * Tag, Tag));
+        }
+
         return () =>
         {
             for (var at = 0; at < content.Length; at += Chunk)
             {
+                BitConverter.TryWriteBytes(nonce, at);
                 if (isSealing)
                 {
-                    BitConverter.TryWriteBytes(nonce, at);
                     gcm.Encrypt(nonce, content.AsSpan(at, Chunk), output, tag);
                 }
                 else
                 {
-                    gcm.Decrypt(nonce, first, tag, output);
+                    gcm.Decrypt(nonce, text.AsSpan(at, Chunk), tags.AsSpan(at / Chunk * Tag, Tag), output);
                 }
             }
         };

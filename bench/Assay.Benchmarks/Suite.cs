@@ -33,6 +33,7 @@ internal static class Suite
         ("sealing", SealingRows.Rows),
         ("process", WholeProcess.Rows),
         ("guest", GuestRows.Rows),
+        ("channels", ChannelRows.Rows),
     ];
 
     public static int Run(string[] arguments)

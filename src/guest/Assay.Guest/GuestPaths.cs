@@ -32,7 +32,7 @@ internal sealed record GuestPaths(string Root)
     public string Epoch => Path.Combine(State, "epoch");
 
     /// <summary>Counts of the proxy, in Prometheus' text format.</summary>
-    public string ProxyMetrics => Path.Combine(State, "proxy.prom");
+    public string ProxyMetrics => $"{State}/proxy.prom";
 
     /// <summary>A path of the configuration's, under the root.</summary>
     public string Under(string path) => Root + path;

@@ -8,10 +8,12 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Assay.Binding;
 using Assay.Channels;
+using Assay.Checks;
 using Assay.Client.Channels;
 using Assay.Client.Channels.Tls;
 using Assay.Evidence.Tdx;
 using Assay.Policy;
+using Assay.Simulator;
 
 namespace Assay.Tests.Channels;
 
@@ -179,7 +181,7 @@ public sealed class HostileServerTests
         }
 
         Assert.Equal(0, foreign.Opened);
-        Assert.Equal(3, foreign.Refused);
+        Assert.True(SpinWait.SpinUntil(() => foreign.Refused == 3, Patience.Long));
     }
 
     [Fact]
@@ -204,6 +206,22 @@ public sealed class HostileServerTests
         Assert.All(calls.Where(call => call.IsFaulted), call => Assert.Equal("channel.busy", Assert.IsType<ChannelException>(call.Exception!.InnerException).Id));
         Assert.Contains(calls, call => call.IsFaulted);
         Assert.Contains(calls, call => call.IsCompletedSuccessfully);
+    }
+
+    [Theory]
+    [InlineData(TdxFault.RevokedPck, "tdx.chain.not-revoked")]
+    [InlineData(TdxFault.ExpiredPck, "tdx.chain.current")]
+    [InlineData(TdxFault.StalePckCrl, "tdx.chain.status-current")]
+    [InlineData(TdxFault.ForgedPckCrl, "tdx.chain.not-revoked")]
+    [InlineData(TdxFault.PlatformOutOfDate, "tdx.tcb.platform.accepted")]
+    [InlineData(TdxFault.Debug, "tdx.debug.off")]
+    public async Task T17_a_platform_that_was_revoked_or_is_below_the_floor_or_under_debug_is_refused_by_its_own_check(TdxFault fault, string check)
+    {
+        await using var world = await ChannelWorld.StartAsync();
+        world.Guest.Hardware.Platform = fault;
+        world.Guest.Hardware.Answer(Encoding.UTF8.GetBytes($$"""{"op":"cpu.report","data":"{{new string('0', 128)}}"}"""));
+        var refused = await Assert.ThrowsAsync<ChannelException>(() => ChannelWorld.OpenAsync(new ChannelClient(world.Policy() with { Appraiser = world.Judging(null) }), world.Server()));
+        Assert.Contains(refused.Verdict!.Machine!.Parts.ProcessorFindings, finding => finding.Id == check && finding.State is not CheckState.Held);
     }
 
     private static string Question(byte[] challenge, string more = "") =>

@@ -7,7 +7,7 @@ public sealed class UnitTests
 {
     private const string RootHash = "roothash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-    private static readonly string[] s_services = ["assay-gate.service", "assay-seal-boot.service", "assay-agent.service"];
+    private static readonly string[] s_services = ["assay-gate.service", "assay-seal-boot.service", "assay-agent.service", "assay-proxy.service"];
 
     private static string Folder => Path.Combine(Repository.Root, "deploy", "systemd");
 

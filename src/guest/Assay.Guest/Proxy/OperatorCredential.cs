@@ -15,7 +15,7 @@ internal static class OperatorCredential
     /// <exception cref="GuestException">It is missing, open to others than its owner, or no CA certificate with its key.</exception>
     public static X509Certificate2 Read(string folder)
     {
-        var (certificate, key) = (Path.Combine(folder, "certificate.pem"), Path.Combine(folder, "key.pem"));
+        var (certificate, key) = ($"{folder}/certificate.pem", $"{folder}/key.pem");
         const string cure = "bring both to this VM after it was attested, for instance with assay-guest unseal --out";
         try
         {

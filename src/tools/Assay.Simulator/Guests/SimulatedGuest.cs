@@ -32,6 +32,7 @@ public sealed class SimulatedGuest : IDisposable
     private byte[] _register = new byte[RegisterSize];
     private SimulatedTdx? _platform;
     private ReadOnlyMemory<byte> _launched;
+    private TdxFault _platformFault;
     private bool _ready;
     private string? _holdAt;
 
@@ -49,6 +50,9 @@ public sealed class SimulatedGuest : IDisposable
 
     /// <summary>What goes wrong from now on.</summary>
     public GuestFault Fault { get; set; }
+
+    /// <summary>What is wrong with the platform and the TD, and with Intel's statements about them, from the next quote on.</summary>
+    public TdxFault Platform { get; set; }
 
     /// <summary>MRCONFIGID, which the host chose at launch: 48 bytes.</summary>
     public ReadOnlyMemory<byte> MrConfigId { get; set; } = new byte[RegisterSize];
@@ -307,9 +311,9 @@ public sealed class SimulatedGuest : IDisposable
         var data = Convert.FromHexString(request.GetProperty("data").GetString()!);
         var answered = Fault is GuestFault.OtherReport ? new byte[ReportDataSize] : data;
         // One platform for all quotes of a launch; the host chooses MRCONFIGID anew for each.
-        if (_platform is null || !_launched.Span.SequenceEqual(MrConfigId.Span))
+        if (_platform is null || !_launched.Span.SequenceEqual(MrConfigId.Span) || _platformFault != Platform)
         {
-            (_platform, _launched) = (SimulatedTdx.Create(_intel, 5, is15: true, answered, guest: new TdxGuest { MrConfigId = MrConfigId }), MrConfigId);
+            (_platform, _launched, _platformFault) = (SimulatedTdx.Create(_intel, 5, is15: true, answered, Platform, guest: new TdxGuest { MrConfigId = MrConfigId }), MrConfigId, Platform);
         }
 
         var made = _platform.Again(answered, [.. FirmwareRegisters, _register]);

@@ -42,7 +42,11 @@ public sealed partial class ExplainTests
     /// <summary>The ids of sealing's faults, which are constants.</summary>
     private static IEnumerable<string> OfSealing => typeof(SealingFaults).GetFields(BindingFlags.Public | BindingFlags.Static).Where(known => known.IsLiteral).Select(known => (string)known.GetRawConstantValue()!);
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing);
+    /// <summary>The ids of channels' faults, as the source of both ends has them.</summary>
+    private static IEnumerable<string> OfChannels => new[] { ("access", "Assay.Client"), ("core", "Assay.Verifier"), ("guest", "Assay.Guest") }
+        .SelectMany(project => SourceFiles.Of(Path.Combine(Repository.Root, "src", project.Item1, project.Item2))).SelectMany(file => ChannelFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -165,7 +169,10 @@ public sealed partial class ExplainTests
     }
 
     // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
-    [GeneratedRegex("\"((?:gate|seal|unseal|agent|ctl|key|luks|record|lint|guest)\\.[a-z][a-z.-]*[a-z])[\":]")]
+    [GeneratedRegex("\"(channel\\.[a-z][a-z.-]*[a-z])\"")]
+    private static partial Regex ChannelFault();
+
+    [GeneratedRegex("\"((?:gate|seal|unseal|agent|ctl|key|luks|record|lint|guest|proxy)\\.[a-z][a-z.-]*[a-z])[\":]")]
     private static partial Regex GuestFault();
 
     [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
