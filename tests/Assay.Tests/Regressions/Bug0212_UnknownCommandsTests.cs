@@ -42,11 +42,11 @@ public class Bug0212_UnknownCommandsTests
         Assert.True(help.Accepted, help.Output);
         Assert.StartsWith("Measures", help.Output, StringComparison.Ordinal);
         var suite = File.ReadAllText(Path.Combine(Repository.Root, "bench", "Assay.Benchmarks", "Suite.cs"));
-        Assert.All(["devices", "processors", "machines", "bundles", "simulator", "policies", "sealing", "process", "guest"], subject =>
+        Assert.All(["devices", "processors", "machines", "bundles", "simulator", "policies", "sealing", "process", "guest", "channels"], subject =>
         {
             Assert.Contains($"(\"{subject}\", ", suite, StringComparison.Ordinal);
             Assert.Contains(subject, help.Output, StringComparison.Ordinal);
         });
-        Assert.Equal(9, suite.Split("\n        (\"").Length - 1);
+        Assert.Equal(10, suite.Split("\n        (\"").Length - 1);
     }
 }
