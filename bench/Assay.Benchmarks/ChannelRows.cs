@@ -256,7 +256,7 @@ internal static class ChannelRows
 
         public ChannelServer Server(ChannelLevel level) => new(new ChannelServerOptions { Identities = _plain, HighestLevel = level, LowestLevel = level });
 
-        public ChannelPolicy Policy(ChannelLevel level) => new() { MinimumLevel = level, Purpose = Purpose, Operator = ChannelOperator.OfCa([_operator.RawData], Host), Appraiser = _party.OfChannels(_guest) };
+        public ChannelPolicy Policy(ChannelLevel level) => new() { MinimumLevel = level, Purpose = Purpose, Operator = ChannelOperator.OfCa([_operator.RawData], Host), Appraiser = _party.OfChannels(_guest), DangerouslyAcceptedWeakenings = ["reference-values-unsigned"] };
 
         public async Task<(SslStream Client, SslStream Server)> PlainTlsAsync()
         {

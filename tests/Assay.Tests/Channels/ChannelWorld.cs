@@ -98,6 +98,8 @@ internal sealed class ChannelWorld : IAsyncDisposable
         Purpose = Purpose,
         Operator = ChannelOperator.OfCa([Operator.RawData], Host),
         Appraiser = Appraiser,
+        // The image's reference values are the test's own, and unsigned.
+        DangerouslyAcceptedWeakenings = ["reference-values-unsigned"],
     };
 
     /// <summary>Two ends of a connection on loopback.</summary>

@@ -224,6 +224,37 @@ public sealed class HostileServerTests
         Assert.Contains(refused.Verdict!.Machine!.Parts.ProcessorFindings, finding => finding.Id == check && finding.State is not CheckState.Held);
     }
 
+    [Fact]
+    public async Task A_pass_with_a_weakening_that_is_not_listed_opens_nothing()
+    {
+        await using var world = await ChannelWorld.StartAsync();
+        var refused = await Assert.ThrowsAsync<ChannelException>(() => ChannelWorld.OpenAsync(new ChannelClient(world.Policy() with { DangerouslyAcceptedWeakenings = [] }), world.Server()));
+        Assert.Equal("channel.weakened", refused.Id);
+        Assert.Contains("reference-values-unsigned", refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_that_only_connects_gives_its_place_back()
+    {
+        await using var world = await ChannelWorld.StartAsync();
+        using var identities = world.Identities();
+        var server = new ChannelServer(new ChannelServerOptions { Identities = identities, HandshakeTimeout = TimeSpan.FromMilliseconds(200) });
+        var (silent, far) = await ChannelWorld.PairAsync();
+        var refused = await Assert.ThrowsAsync<ChannelException>(() => server.AcceptAsync(far, TestContext.Current.CancellationToken));
+        Assert.Equal("channel.timeout", refused.Id);
+        await silent.DisposeAsync();
+
+        // And one that shakes hands and asks nothing.
+        (silent, far) = await ChannelWorld.PairAsync();
+        var accepting = server.AcceptAsync(far, TestContext.Current.CancellationToken);
+        await Record.ExceptionAsync(async () =>
+        {
+            await using var tls = await ManagedTlsEnd.ConnectAsync(silent, ChannelWorld.Host, _ => { }, null, TestContext.Current.CancellationToken);
+            await tls.Stream.ReadExactlyAsync(new byte[1], TestContext.Current.CancellationToken);
+        });
+        Assert.Equal("channel.timeout", (await Assert.ThrowsAsync<ChannelException>(() => accepting)).Id);
+    }
+
     private static string Question(byte[] challenge, string more = "") =>
         "{\"v\":1,\"ask\":{\"challenge\":\"" + System.Buffers.Text.Base64Url.EncodeToString(challenge) + "\",\"minimum\":\"exporter\"" + more + "}}";
 

@@ -53,7 +53,7 @@ public sealed class ChannelClient
         catch (Exception exception)
         {
             await (tls as IAsyncDisposable ?? transport).DisposeAsync().ConfigureAwait(false);
-            throw Explained(exception, _policy.Timeout, cancellation);
+            throw Explained(exception, cancellation);
         }
         finally
         {
@@ -62,9 +62,9 @@ public sealed class ChannelClient
     }
 
     /// <summary>Says what an exception of the network means here.</summary>
-    internal static Exception Explained(Exception exception, TimeSpan patience, CancellationToken callers) => exception switch
+    internal static Exception Explained(Exception exception, CancellationToken callers) => exception switch
     {
-        OperationCanceledException when !callers.IsCancellationRequested => new ChannelException("channel.timeout", $"there was no channel within {patience.TotalSeconds:0} s", exception),
+        OperationCanceledException when !callers.IsCancellationRequested => new ChannelException("channel.timeout", "there was no channel in time", exception),
         IOException or System.Net.Sockets.SocketException => new ChannelException("channel.connection", $"the connection ended before there was a channel: {exception.Message}", exception),
         _ => exception,
     };

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Assay.Binding;
 using Assay.Channels;
 using Assay.Collateral;
@@ -22,11 +23,16 @@ public sealed record ChannelPolicy
     /// <summary>What.</summary>
     public required IChannelAppraiser Appraiser { get; init; }
 
+    /// <summary>Weakenings of the verdict (<see cref="Weakening.Names"/>) that do not close the channel. Empty: a verdict with any is refused, for nobody reads it before bytes cross.</summary>
+    public ImmutableArray<string> DangerouslyAcceptedWeakenings { get; init; } = [];
+
     /// <summary>For handshake, evidence and verdict together.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 
     internal void Require()
     {
+        ArgumentNullException.ThrowIfNull(Operator);
+        ArgumentNullException.ThrowIfNull(Appraiser);
         if (MinimumLevel is ChannelLevel.None || !ChannelBinding.IsPurpose(Purpose))
         {
             throw new ArgumentException($"a level and a purpose are expected, found {MinimumLevel} and \"{Purpose}\"");
@@ -90,5 +96,5 @@ public sealed record ChannelResult
     public required DateTimeOffset NotAfter { get; init; }
 
     /// <summary>What weakens the result, by permanent names, sorted: the verdict's, and the channel's own.</summary>
-    public required System.Collections.Immutable.ImmutableArray<string> Weakened { get; init; }
+    public required ImmutableArray<string> Weakened { get; init; }
 }

@@ -19,6 +19,9 @@ public sealed record ChannelServerOptions
     /// <summary>What is demanded of clients; null: they show nothing.</summary>
     public ChannelPolicy? Clients { get; init; }
 
+    /// <summary>For the TLS handshake and the client's first message: those who only connect give their place back soon.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>For handshake, evidence and verdict together.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -54,12 +57,13 @@ public sealed class ChannelServer
     {
         ArgumentNullException.ThrowIfNull(transport);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(_options.Timeout);
         TlsEnd? tls = null;
         try
         {
+            deadline.CancelAfter(_options.Timeout);
             var own = await _options.Identities.CurrentAsync(deadline.Token).ConfigureAwait(false);
             var whose = "";
+            deadline.CancelAfter(_options.HandshakeTimeout);
             Action<IReadOnlyList<byte[]>>? judge = _options.Clients is { } clients ? chain => whose = clients.Operator.Require(chain, _options.Clock.GetUtcNow()) : null;
             tls = _options.HighestLevel is ChannelLevel.Exporter
                 ? await ManagedTlsEnd.AcceptAsync(transport, own, judge, deadline.Token).ConfigureAwait(false)
@@ -70,13 +74,13 @@ public sealed class ChannelServer
             }
 
             var exchange = new Exchange(tls, ChannelRole.Server, (own, _options.Identities.Options));
-            var result = await ToldAsync(exchange, () => ExchangeAsync(exchange, whose, deadline.Token), deadline.Token).ConfigureAwait(false);
+            var result = await ToldAsync(exchange, () => ExchangeAsync(exchange, whose, deadline), deadline.Token).ConfigureAwait(false);
             return new ChannelConnection(tls, result);
         }
         catch (Exception exception)
         {
             await (tls as IAsyncDisposable ?? transport).DisposeAsync().ConfigureAwait(false);
-            throw ChannelClient.Explained(exception, _options.Timeout, cancellation);
+            throw ChannelClient.Explained(exception, cancellation);
         }
         finally
         {
@@ -107,9 +111,11 @@ public sealed class ChannelServer
         }
     }
 
-    private async Task<ChannelResult?> ExchangeAsync(Exchange exchange, string whose, CancellationToken cancellation)
+    private async Task<ChannelResult?> ExchangeAsync(Exchange exchange, string whose, CancellationTokenSource deadline)
     {
+        var cancellation = deadline.Token;
         var first = await exchange.ReceiveAsync(cancellation).ConfigureAwait(false);
+        deadline.CancelAfter(_options.Timeout);
         if (first is not { Ask: { } asked, Answer: null, Accepted: false })
         {
             throw new ChannelException("channel.message", "a question is expected first");

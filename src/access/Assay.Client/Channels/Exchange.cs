@@ -97,6 +97,12 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
             throw new ChannelException(verdict.Kind is VerdictKind.Incomplete ? "channel.verdict.incomplete" : "channel.verdict", $"the other end's evidence does not pass: {verdict}") { Verdict = verdict };
         }
 
+        // What the level and the operator leave open, the policy has stated itself.
+        if (verdict.Weakened.Except(policy.DangerouslyAcceptedWeakenings.IsDefault ? [] : policy.DangerouslyAcceptedWeakenings, StringComparer.Ordinal).ToArray() is { Length: > 0 } open)
+        {
+            throw new ChannelException("channel.weakened", $"the other end's evidence passes, weakened by what is not accepted: {string.Join(", ", open)}") { Verdict = verdict };
+        }
+
         string[] weakened = [.. policy.Operator.IsAny ? new[] { "channel-any-operator" } : [], .. evidence.Level switch { ChannelLevel.Certificate => new[] { "channel-level-certificate" }, ChannelLevel.Challenge => ["channel-level-challenge"], _ => [] }];
         return new ChannelResult
         {

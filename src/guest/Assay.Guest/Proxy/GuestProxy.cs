@@ -17,7 +17,7 @@ namespace Assay.Guest.Proxy;
 internal sealed class GuestProxy : IDisposable
 {
     private const int MostConnections = 512;
-    private const int MostHandshakes = 64;
+    private const int MostHandshakes = 256;
     private const int Backlog = 128;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_metricsPause = TimeSpan.FromSeconds(5);
