@@ -138,10 +138,10 @@ public sealed partial class PackageTests
     [GeneratedRegex(@"\A(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?\z")]
     private static partial Regex SemanticVersion();
 
-    [GeneratedRegex(@"^\| `(Assay\.[A-Za-z]+)` \| [^|]+ \| [^|]+ \|([^|]*)\| `(samples/[a-z-]+)` \|$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| `(Assay(?:\.[A-Za-z]+)+)` \| [^|]+ \| [^|]+ \|([^|]*)\| `(samples/[a-z-]+)` \|$", RegexOptions.Multiline)]
     private static partial Regex Row();
 
-    [GeneratedRegex(@"`(Assay\.[A-Za-z]+)`")]
+    [GeneratedRegex(@"`(Assay(?:\.[A-Za-z]+)+)`")]
     private static partial Regex Name();
 
     [GeneratedRegex("It brings .+? along")]
