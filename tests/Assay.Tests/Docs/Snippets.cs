@@ -1,7 +1,11 @@
 using System.Collections.Immutable;
+using System.Net;
+using System.Security.Claims;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Checks;
+using Assay.Client.AspNetCore;
+using Assay.Client.Channels;
 using Assay.Client.Guest;
 using Assay.Collateral;
 using Assay.Collateral.Files;
@@ -18,6 +22,10 @@ using Assay.Trust;
 using Assay.Trust.Jose;
 using Assay.Trust.Revocation;
 using Assay.Wire;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Tests.Docs;
 
@@ -232,5 +240,51 @@ public class Snippets
             key.Use(lease => decrypt(lease.Bytes));
         }
         #endregion
+    }
+
+    [Fact]
+    public async Task A_client_and_a_service_of_attested_channels_talk()
+    {
+        await using var world = await Channels.ChannelWorld.StartAsync();
+        using var identities = world.Identities();
+        using var own = world.Identities(options => options with { Role = Assay.Binding.ChannelRole.Client });
+
+        await using var app = await ServeAttestedAsync(identities, world.Policy());
+        var answer = await AskAttestedAsync(world.Appraiser, world.Operator.RawData, own, app.Urls.Single());
+
+        Assert.Equal($"hello, boot {Convert.ToHexStringLower(world.Epoch)}", answer);
+    }
+
+    private static async Task<WebApplication> ServeAttestedAsync(ChannelIdentities identities, ChannelPolicy clients, int port = 0)
+    {
+        #region AttestedService
+        var server = new ChannelServer(new ChannelServerOptions { Identities = identities, Clients = clients }); // without Clients: one-sided
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.UseAssayChannel(server)));
+        builder.Services.AddAuthentication().AddAssayAttestation();
+        builder.Services.AddAuthorization();
+        var app = builder.Build();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapGet("/", (ClaimsPrincipal user) => $"hello, boot {user.Identity!.Name}").RequireAuthorization();
+        await app.StartAsync();
+        #endregion
+        return app;
+    }
+
+    private static async Task<string> AskAttestedAsync(IChannelAppraiser appraiser, ReadOnlyMemory<byte> operatorCa, ChannelIdentities own, string address)
+    {
+        #region AttestedHttpClient
+        var policy = new ChannelPolicy
+        {
+            Purpose = "inference",
+            Operator = ChannelOperator.OfCa([operatorCa], "worker.example"), // whose
+            Appraiser = appraiser, // what: a MachineChannelAppraiser
+        };
+        var client = new ChannelClient(policy, own); // without own: for servers that demand nothing of clients
+        using var http = new HttpClient(ChannelHttp.CreateHandler(client));
+        var answer = await http.GetStringAsync(address); // http://worker.example:8443/
+        #endregion
+        return answer;
     }
 }

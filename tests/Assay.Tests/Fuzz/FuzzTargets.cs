@@ -142,6 +142,7 @@ internal static class FuzzTargets
                 TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
             .. Processors(),
             .. BootTargets(),
+            .. ChannelTargets(),
             new("FileText.TryDecode", [texts[0], texts[1]], input => FileText.TryDecode(input, out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("Hex.TryDecode", [texts[0]], input => Hex.TryDecode(Encoding.Latin1.GetString(input), out var bytes) ? new(true, null, Convert.ToHexString(bytes)) : new(false, null, "")),
             new("DerReader", [.. certificates, .. OcspResponses()], Walk),
@@ -292,6 +293,29 @@ internal static class FuzzTargets
         });
         yield return new("BootEventPayload.Read", [.. payloads], input =>
             Assay.Binding.BootEventPayload.Read("gpu-attestation", input, out var fault) is { } payload ? Ok(payload.ToBytes(), fault is not null) : Bad(fault));
+    }
+
+    // Of what the other end of a channel sends, the published vectors that are read.
+    private static IEnumerable<FuzzTarget> ChannelTargets()
+    {
+        static byte[][] Sound(string file, Func<System.Text.Json.JsonElement, byte[]> bytes)
+        {
+            using var published = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Repository.Root, "vectors", "channels", file)));
+            return [.. published.RootElement.GetProperty("vectors").EnumerateArray().Where(vector => !vector.GetProperty("expect").TryGetProperty("fault", out _)).Select(bytes)];
+        }
+
+        var certificates = Sound("certificates.json", vector => vector.GetProperty("certificate").GetBytesFromBase64());
+        byte[][] statements = [.. certificates.Select(der => Assay.Channels.ChannelCertificate.TryRead(der, out var read, out _) ? read.Statement?.ToJson() : null).OfType<byte[]>()];
+        yield return new("ChannelMessage.TryParse", [.. Sound("messages.json", vector => Encoding.UTF8.GetBytes(vector.GetProperty("message").GetString()!))], input =>
+            Assay.Channels.ChannelMessage.TryParse(input, out var message, out var fault) ? Ok(message.ToJson(), fault is not null) : Bad(fault))
+        { Allocation = (128, 128 * 1024) };
+        yield return new("ChannelStatement.TryParse", [.. statements], input =>
+            Assay.Channels.ChannelStatement.TryParse(input, out var statement, out var fault) ? Ok(statement.ToJson(), fault is not null) : Bad(fault))
+        { Allocation = (128, 128 * 1024) };
+        yield return new("ChannelCertificate.TryRead", [.. certificates], input =>
+            Assay.Channels.ChannelCertificate.TryRead(input, out var certificate, out var fault)
+                ? Ok($"{Encoding.UTF8.GetString(certificate.Jwk.Span)} {certificate.NotBefore} {certificate.NotAfter} {certificate.Statement?.Quote.Length}", fault is not null) : Bad(fault))
+        { Allocation = (128, 256 * 1024) };
     }
 
     /// <summary>An HCL report of our own making: the header, a hardware report of zeros, and runtime data with one key.</summary>

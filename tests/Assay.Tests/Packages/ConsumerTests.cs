@@ -68,6 +68,7 @@ public sealed partial class ConsumerTests : IDisposable
         Assert.EndsWith("bytes opened to 7\n", Sample("seal-a-file", ""), StringComparison.Ordinal);
         // No gate and no agent is here, and the sample says so.
         Assert.StartsWith("ctl.agent: /run/assay/agent.sock: there is no such socket; ", Sample("ask-the-agent", "challenge", code: 1), StringComparison.Ordinal);
+        Assert.Contains("plain HTTP gets no answer\n", Sample("serve-attested", ""), StringComparison.Ordinal);
         if (Recorded.Present)
         {
             CopyRecordedGpu();

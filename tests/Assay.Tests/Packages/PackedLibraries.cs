@@ -12,7 +12,8 @@ internal static class PackedLibraries
     /// <summary>Each library that is a package, with the packages that it needs.</summary>
     public static IReadOnlyDictionary<string, string[]> Needs { get; } = new Dictionary<string, string[]>
     {
-        ["Assay.Client"] = ["Assay.Sealing"],
+        ["Assay.Client"] = ["Assay.Collateral", "Assay.Sealing", "Assay.Verifier", "BouncyCastle.Cryptography", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
+        ["Assay.Client.AspNetCore"] = ["Assay.Client", "Assay.Collateral", "Assay.Sealing", "Assay.Verifier", "BouncyCastle.Cryptography", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
         ["Assay.Collateral"] = ["Assay.Verifier", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
         // Versions are pinned for the whole tree, so that what a library needs through another one is named too.
         ["Assay.Policies"] = ["Assay.Rego", "Assay.Verifier", "YamlDotNet"],

@@ -184,6 +184,7 @@ public sealed record ChannelMessage
         var minimum = Level(fields, ask, "minimum");
         ImmutableArray<string> digests = fields.Has(ask, "digests") ? [.. fields.Array(ask, "digests", MostDigests).Select(item => item.ValueKind is JsonValueKind.String ? item.GetString()! : "")] : [];
         fields.Require(digests.All(digest => digest.Length is > 0 and <= LongestDigest), "digests", "digests as the certificate names them are expected");
+        fields.Require(digests.Distinct(StringComparer.Ordinal).Count() == digests.Length, "digests", "each is expected once");
         return new ChannelAsk(challenge, minimum, digests);
     }
 
@@ -196,7 +197,9 @@ public sealed record ChannelMessage
         var epoch = Bytes(fields, answer, "epoch", ChannelBinding.EpochSize);
         var inCertificate = level is ChannelLevel.Certificate;
         fields.Require(fields.Has(answer, "evidence") != inCertificate || fields.Fault is not null, "evidence", inCertificate ? "absent at the level of the certificate, which carries it" : "missing");
-        var evidence = !inCertificate && fields.Has(answer, "evidence") ? Encoding.UTF8.GetBytes(fields.Object(answer, "evidence").GetRawText()) : [];
+        fields.Require(inCertificate || !fields.Has(answer, "parts"), "parts", "absent above the level of the certificate");
+        // What is no object is a fault, and has no text.
+        var evidence = !inCertificate && fields.Has(answer, "evidence") && fields.Object(answer, "evidence") is { ValueKind: JsonValueKind.Object } shown ? Encoding.UTF8.GetBytes(shown.GetRawText()) : [];
         var parts = inCertificate && fields.Has(answer, "parts") ? ReadParts(fields, fields.Object(answer, "parts")) : ImmutableSortedDictionary<string, ReadOnlyMemory<byte>>.Empty;
         return new ChannelAnswer { Level = level, Purpose = purpose, Epoch = epoch, Evidence = evidence, Parts = parts };
     }

@@ -11,6 +11,9 @@ namespace Assay.Client.Channels.Tls;
 /// <summary>TLS 1.3 of BouncyCastle, which has the exporter. The certificate's key stays in the platform's keys; the connection's are in this process' managed memory.</summary>
 internal sealed class ManagedTlsEnd : TlsEnd
 {
+    // A leaf at its limit with its issuers: as OpenSSL takes, and more than BouncyCastle does by itself.
+    private const int LargestHandshakeMessage = 100 * 1024;
+
     private static readonly SignatureAndHashAlgorithm s_signature = SignatureAndHashAlgorithm.GetInstance(TlsHash.sha384, SignatureAlgorithm.ecdsa);
     private static readonly int[] s_suites = [CipherSuite.TLS_AES_256_GCM_SHA384, CipherSuite.TLS_AES_128_GCM_SHA256];
     private static readonly int[] s_groups = [NamedGroup.x25519, NamedGroup.secp256r1, NamedGroup.secp384r1];
@@ -132,6 +135,8 @@ internal sealed class ManagedTlsEnd : TlsEnd
     {
         public override TlsAuthentication GetAuthentication() => this;
 
+        public override int GetMaxHandshakeMessageSize() => LargestHandshakeMessage;
+
         public void NotifyServerCertificate(TlsServerCertificate serverCertificate) => state.Take(serverCertificate.Certificate);
 
         public TlsCredentials? GetClientCredentials(CertificateRequest certificateRequest) => own is null ? null : new Signer(m_context, own);
@@ -162,6 +167,8 @@ internal sealed class ManagedTlsEnd : TlsEnd
     private sealed class Server(NativeCrypto crypto, PeerState state, ChannelIdentity own) : DefaultTlsServer(crypto)
     {
         public override TlsCredentials GetCredentials() => new Signer(m_context, own);
+
+        public override int GetMaxHandshakeMessageSize() => LargestHandshakeMessage;
 
         public override CertificateRequest? GetCertificateRequest() =>
             state.Asks ? new CertificateRequest(TlsUtilities.EmptyBytes, [s_signature, SignatureAndHashAlgorithm.GetInstance(TlsHash.sha256, SignatureAlgorithm.ecdsa)], null, null) : null;
