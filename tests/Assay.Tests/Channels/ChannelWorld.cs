@@ -9,6 +9,7 @@ using Assay.Collateral;
 using Assay.Collateral.Http;
 using Assay.Guest;
 using Assay.Guest.Configuration;
+using Assay.Guest.Gate;
 using Assay.Guest.Proxy;
 using Assay.Reference.Manifest;
 using Assay.Tests.Guest;
@@ -61,9 +62,11 @@ internal sealed class ChannelWorld : IAsyncDisposable
     {
         var guest = await GuestWorld.StartAsync();
         configure?.Invoke(guest);
-        var gate = guest.Run("gate");
-        Assert.True(gate.ExitCode == 0, gate.Error);
-        Assert.Equal(0, guest.Run("seal-boot").ExitCode);
+        // In this process: many tests begin so.
+        var (paths, hardware) = (new GuestPaths(guest.Root), new HardwareInProcess(guest.Hardware).Sources);
+        var gate = await new BootGate(paths, MeasuredPlace.Anywhere, _ => hardware, new Notification(null), TimeProvider.System).RunAsync(TestContext.Current.CancellationToken);
+        Assert.True(gate.Fault is null, $"{gate.Fault}");
+        Boundary.Draw(paths, GuestConfigurationReader.Read(paths.Configuration, paths, MeasuredPlace.Anywhere), hardware, new Notification(null));
         return new ChannelWorld(guest);
     }
 

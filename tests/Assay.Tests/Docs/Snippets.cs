@@ -280,6 +280,7 @@ public class Snippets
             Purpose = "inference",
             Operator = ChannelOperator.OfCa([operatorCa], "worker.example"), // whose
             Appraiser = appraiser, // what: a MachineChannelAppraiser
+            DangerouslyAcceptedWeakenings = ["reference-values-unsigned"], // leave it out where yours are signed
         };
         var client = new ChannelClient(policy, own); // without own: for servers that demand nothing of clients
         using var http = new HttpClient(ChannelHttp.CreateHandler(client));

@@ -13,7 +13,7 @@ internal static class PackedLibraries
     public static IReadOnlyDictionary<string, string[]> Needs { get; } = new Dictionary<string, string[]>
     {
         ["Assay.Client"] = ["Assay.Collateral", "Assay.Sealing", "Assay.Verifier", "BouncyCastle.Cryptography", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
-        ["Assay.Client.AspNetCore"] = ["Assay.Client", "Assay.Collateral", "Assay.Sealing", "Assay.Verifier", "BouncyCastle.Cryptography", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
+        ["Assay.Client.AspNetCore"] = ["Assay.Client", "Assay.Verifier", "BouncyCastle.Cryptography", "Polly.Core"],
         ["Assay.Collateral"] = ["Assay.Verifier", "Microsoft.Extensions.Logging.Abstractions", "Polly.Core"],
         // Versions are pinned for the whole tree, so that what a library needs through another one is named too.
         ["Assay.Policies"] = ["Assay.Rego", "Assay.Verifier", "YamlDotNet"],
