@@ -37,12 +37,15 @@ public sealed partial class ExplainTests
 
     /// <summary>The ids of the guest's faults, as its source has them. Those of its sources are composed of a library's name and a word.</summary>
     private static IEnumerable<string> OfTheGuest => SourceFiles.Of(Path.Combine(Repository.Root, "src", "guest", "Assay.Guest")).SelectMany(file => GuestFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))
-        .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
+        .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".pem", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
 
     /// <summary>The ids of sealing's faults, which are constants.</summary>
     private static IEnumerable<string> OfSealing => typeof(SealingFaults).GetFields(BindingFlags.Public | BindingFlags.Static).Where(known => known.IsLiteral).Select(known => (string)known.GetRawConstantValue()!);
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing);
+    /// <summary>The ids of what the client's proxy says itself; those of channels are others.</summary>
+    private static IEnumerable<string> OfTheProxy => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli", "Channels")).SelectMany(file => ProxyFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfTheProxy);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -170,6 +173,9 @@ public sealed partial class ExplainTests
 
     [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
     private static partial Regex Code();
+
+    [GeneratedRegex("(?:Error\\(|ChannelException\\(|Status\\w+, )\"(channel\\.[a-z.-]+)\", ")]
+    private static partial Regex ProxyFault();
 
     [GeneratedRegex("<a id=\"([^\"]+)\"></a>")]
     private static partial Regex Anchor();
