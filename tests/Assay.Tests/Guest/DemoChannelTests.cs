@@ -22,7 +22,7 @@ public sealed class DemoChannelTests
         Assert.Equal(["refused", "opened", "opened", "refused"], Column("attacks", "outcome"));
         Assert.Equal(["channel.operator.ca", "", "", "channel.verdict"], Column("attacks", "fault"));
         Assert.Contains("channel-any-operator", Column("attacks", "reason")[1], StringComparison.Ordinal);
-        Assert.Contains("tdx.report-data.match", Column("attacks", "reason")[3], StringComparison.Ordinal);
+        Assert.Contains("report.nonce.match", Column("attacks", "reason")[3], StringComparison.Ordinal);
         Assert.Equal(["good", "refused"], Column("checks", "outcome"));
         Assert.StartsWith("channel.verdict: ", Column("checks", "reason")[1], StringComparison.Ordinal);
         Assert.True(json.GetProperty("asExpected").GetBoolean());

@@ -175,7 +175,7 @@ internal sealed class DemoChannel : IAsyncDisposable
         const string fault = "channel.verdict";
         var refused = await RelayAsync(_policy, cancellation).ConfigureAwait(false) ?? "the channel opened";
         return Attack("the same at the level exporter: the evidence names the keys of the thief's connection, and not the client's", fault,
-            refused.StartsWith($"{fault}: ", StringComparison.Ordinal) && refused.Contains("tdx.report-data.match", StringComparison.Ordinal), refused);
+            refused.StartsWith($"{fault}: ", StringComparison.Ordinal) && refused.Contains("report.nonce.match", StringComparison.Ordinal), refused);
     }
 
     private async Task<DemoChannelLine> CheckWorkerAsync(CancellationToken cancellation)
