@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Assay.Cli.Bundles;
+using Assay.Cli.Channels;
 using Assay.Cli.Collateral;
 using Assay.Cli.Configuration;
 using Assay.Cli.Demo;
@@ -39,6 +40,8 @@ internal static class CommandLine
             CollateralCommand.Create(),
             BundleCommand.Create(),
             SealCommand.Create(),
+            ProxyCommand.Create(),
+            ClientCommand.Create(),
             AnchorsCommand.Create(),
             ExplainCommand.Create(),
             DemoCommand.Create(),

@@ -21,16 +21,39 @@ internal static class WeakeningOptions
         _ => null,
     };
 
-    /// <summary>The names of a list with commas; a name that no verdict can have is refused, for it would stand for nothing.</summary>
-    public static ImmutableArray<string> Names(string option, IEnumerable<string> lists, bool ofTokens, Action<string, string> refuse)
+    /// <summary>The names of a list with commas; a name that cannot be found where they are asked about is refused, for it would stand for nothing.</summary>
+    public static ImmutableArray<string> Names(string option, IEnumerable<string> lists, WeakeningScope scope, Action<string, string> refuse)
     {
         string[] names = [.. lists.SelectMany(list => list.Split(',')).Distinct(StringComparer.Ordinal)];
-        var known = ofTokens ? Weakening.Names : Weakening.Names.Remove(Weakening.FreshnessNotProven.Name);
+        var known = Known(scope);
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
-            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{(unknown == Weakening.FreshnessNotProven.Name ? " of a verdict, but of a token" : Nearest.Asked(unknown, known))}; these are: {string.Join(", ", known)}");
+            var of = scope is WeakeningScope.Tokens ? "a token" : "a verdict";
+            var whose = unknown == Weakening.FreshnessNotProven.Name ? $" of {of}, but of a token" : Weakening.OfChannelsAlone.Contains(unknown) ? $" of {of}, but of a channel" : Nearest.Asked(unknown, known);
+            refuse("cli.weakened", $"{option}: \"{unknown}\" is not a weakening{whose}; these are: {string.Join(", ", known)}");
         }
 
         return [.. names];
     }
+
+    /// <summary>The names that there can be.</summary>
+    public static ImmutableSortedSet<string> Known(WeakeningScope scope) => scope switch
+    {
+        WeakeningScope.Tokens => Weakening.Names.Except(Weakening.OfChannelsAlone),
+        WeakeningScope.VerdictsAndChannels => Weakening.Names.Remove(Weakening.FreshnessNotProven.Name),
+        _ => Weakening.Names.Except(Weakening.OfChannelsAlone).Remove(Weakening.FreshnessNotProven.Name),
+    };
+}
+
+/// <summary>What names of weakenings are about.</summary>
+internal enum WeakeningScope
+{
+    /// <summary>A verdict.</summary>
+    Verdicts,
+
+    /// <summary>A verdict, or a channel whose policy refers to the same file.</summary>
+    VerdictsAndChannels,
+
+    /// <summary>A token.</summary>
+    Tokens,
 }

@@ -15,6 +15,12 @@ public class CliWallTests
         // How strong a verdict must be, as options say it.
         [""] = ["Assay.Appraisal.Machine", "Assay.Collateral.Files"],
         ["Bundles"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Upstreams"],
+        // Demands of the other end of channels, and prints what was found of it.
+        ["Channels"] =
+        [
+            "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Binding", "Assay.Channels", "Assay.Collateral.Bundles", "Assay.Collateral.Files",
+            "Assay.Policy", "Assay.Reference.Manifest",
+        ],
         // Which file stated the expectations is part of the verdict.
         ["Configuration"] = ["Assay.Policy"],
         ["Collateral"] = ["Assay.Collateral.Bundles", "Assay.Collateral.Cache", "Assay.Collateral.Files", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Staging", "Assay.Collateral.Upstreams", "Assay.Reference", "Assay.Reference.Intel"],
@@ -48,7 +54,7 @@ public class CliWallTests
     private static readonly string[] s_statements =
     [
         // Bytes to records.
-        "BootEventPayload.Read", "EatBundle.TryParse", "IntelStatement.TryParseBody", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
+        "BootEventPayload.Read", "ChannelBinding.IsPurpose", "ChannelBinding.LevelOf", "ChannelBinding.WordOf", "EatBundle.TryParse", "IntelStatement.TryParseBody", "JsonPolicy.TryParse", "KeyBinding.TryCreate", "QeIdentity.TryParse", "RimDocument.TryParse", "RimIds.IsSafe", "TcbInfo.TryParse", "TokenIssuer.TryParse",
         // Expectations.
         "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "PolicySourceFile..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.

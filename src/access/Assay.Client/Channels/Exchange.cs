@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Binding;
 using Assay.Channels;
+using Assay.Checks;
 using Assay.Client.Channels.Tls;
 using Assay.Policy;
 using Assay.Wire;
@@ -103,7 +104,7 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
             throw new ChannelException("channel.weakened", $"the other end's evidence passes, weakened by what is not accepted: {string.Join(", ", open)}") { Verdict = verdict };
         }
 
-        string[] weakened = [.. policy.Operator.IsAny ? new[] { "channel-any-operator" } : [], .. evidence.Level switch { ChannelLevel.Certificate => new[] { "channel-level-certificate" }, ChannelLevel.Challenge => ["channel-level-challenge"], _ => [] }];
+        string[] weakened = [.. policy.Operator.IsAny ? new[] { Weakening.ChannelAnyOperator.Name } : [], .. WeakeningsOf(evidence.Level)];
         return new ChannelResult
         {
             Level = evidence.Level,
@@ -116,6 +117,13 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
             Weakened = [.. verdict.Weakened.Concat(weakened).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
         };
     }
+
+    private static string[] WeakeningsOf(ChannelLevel level) => level switch
+    {
+        ChannelLevel.Certificate => [Weakening.ChannelLevelCertificate.Name],
+        ChannelLevel.Challenge => [Weakening.ChannelLevelChallenge.Name],
+        _ => [],
+    };
 
     public async Task SendAsync(ChannelMessage message, CancellationToken cancellation)
     {

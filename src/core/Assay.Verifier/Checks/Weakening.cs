@@ -24,6 +24,15 @@ public sealed record Weakening
 
     internal static Weakening BootNotExpected { get; } = new("boot-not-expected");
 
+    /// <summary>Of a channel alone: any operator's machine is accepted.</summary>
+    public static Weakening ChannelAnyOperator { get; } = new("channel-any-operator");
+
+    /// <summary>Of a channel alone: its evidence is as old as its certificate, and bound to no connection.</summary>
+    public static Weakening ChannelLevelCertificate { get; } = new("channel-level-certificate");
+
+    /// <summary>Of a channel alone: its evidence is bound to the certificates of the connection, and not to its keys.</summary>
+    public static Weakening ChannelLevelChallenge { get; } = new("channel-level-challenge");
+
     internal static Weakening DevicesNotExpected { get; } = new("devices-not-expected");
 
     /// <summary>Of a token alone: its verdict does not say that freshness is proven.</summary>
@@ -89,6 +98,9 @@ public sealed record Weakening
 
     /// <summary>The names of all, sorted.</summary>
     public static ImmutableSortedSet<string> Names { get; } = [.. s_all.Keys];
+
+    /// <summary>The names of those that a channel can have and no verdict.</summary>
+    public static ImmutableArray<string> OfChannelsAlone { get; } = [ChannelAnyOperator.Name, ChannelLevelCertificate.Name, ChannelLevelChallenge.Name];
 
     /// <summary>The names of those that every verdict about devices alone has: nothing was stated about the rest of the machine.</summary>
     public static ImmutableArray<string> OfDevicesAlone { get; } = [BootNotExpected.Name, DevicesNotExpected.Name, GpuBindingNone.Name, NoCpuTee.Name, ProcessorNotExpected.Name];

@@ -21,7 +21,12 @@ internal static class ConfigText
     private const int Deepest = 8;
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public static bool TryParse(byte[] bytes, [NotNullWhen(true)] out ConfigMap? map, [NotNullWhen(false)] out ConfigFault? fault)
+    /// <summary>Reads it.</summary>
+    /// <param name="bytes">Of the file.</param>
+    /// <param name="map">Its members; null where there is a fault.</param>
+    /// <param name="fault">The first.</param>
+    /// <param name="example">Where a file to begin with is found, in words.</param>
+    public static bool TryParse(byte[] bytes, [NotNullWhen(true)] out ConfigMap? map, [NotNullWhen(false)] out ConfigFault? fault, string example = "assay init writes one")
     {
         (map, fault) = (null, null);
         try
@@ -34,7 +39,7 @@ internal static class ConfigText
 
             var isJson = text.AsSpan().TrimStart().StartsWith("{");
             RefuseUnseen(text, isJson);
-            map = isJson ? Json(bytes) : Yaml(text);
+            map = isJson ? Json(bytes) : Yaml(text, example);
             return true;
         }
         catch (ConfigException exception)
@@ -129,13 +134,13 @@ internal static class ConfigText
         }
     }
 
-    private static ConfigMap Yaml(string text)
+    private static ConfigMap Yaml(string text, string example)
     {
         var parser = new Parser(new StringReader(text));
         parser.Consume<StreamStart>();
         if (!parser.TryConsume<DocumentStart>(out var start))
         {
-            throw new ConfigException(1, "the file is empty; assay init writes one");
+            throw new ConfigException(1, $"the file is empty; {example}");
         }
 
         if (start.Version is not null || start.Tags?.Any(tag => tag.Handle is not ("!" or "!!")) is true)
@@ -150,7 +155,7 @@ internal static class ConfigText
             throw new ConfigException((int)second.Start.Line, "a second document begins: one is expected");
         }
 
-        return root as ConfigMap ?? throw new ConfigException(root.Line, "keys with values are expected; assay init writes a file to begin with");
+        return root as ConfigMap ?? throw new ConfigException(root.Line, $"keys with values are expected; {example}");
     }
 
     private static ConfigNode YamlNode(Parser parser, Counter counter, int depth)

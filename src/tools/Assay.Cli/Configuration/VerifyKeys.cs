@@ -85,7 +85,7 @@ internal static class VerifyKeys
     [
         new("accept.weakened", options.AcceptWeakened, ConfigKind.Words, "A pass that is weakened by any other name exits 1; [] accepts none. Add the names that you accept (assay explain NAME says what each leaves open).", "[gpu-binding-none, no-cpu-tee, processor-not-expected, boot-not-expected]")
         {
-            Allowed = [.. Weakening.Names.Remove(Weakening.FreshnessNotProven.Name)], PartOf = "", Question = "weakened", Stated = "[]",
+            Allowed = [.. WeakeningOptions.Known(WeakeningScope.VerdictsAndChannels)], PartOf = "", Question = "weakened", Stated = "[]",
         },
         new("accept.vlek", machine.AcceptVlek, ConfigKind.Switch, "Accept SNP reports under a VLEK, which names a cloud provider and no chip.", "true"),
         new("accept.dangerouslyAcceptBinding", machine.AcceptBinding, ConfigKind.Word, "Be content with this binding where devices and processor are shown.", "evidence-hash") { Allowed = ["evidence-hash", "none"], Question = "binding" },

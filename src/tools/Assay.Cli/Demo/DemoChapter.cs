@@ -17,4 +17,7 @@ internal enum DemoChapter
 
     /// <summary>A file is sealed to a key of such a VM, and opens nowhere else. In a checkout too, and never part of the whole.</summary>
     Seal,
+
+    /// <summary>A server in such a VM is reached through attested channels. In a checkout too, and never part of the whole.</summary>
+    Channel,
 }

@@ -10,7 +10,7 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest or seal; the first three when none is given: the last two build the guest's program, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal or channel; the first three when none is given: the last three build the guest's program, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
@@ -23,6 +23,7 @@ internal static class DemoCommand
                 "assay demo machine",
                 "assay demo guest",
                 "assay demo seal",
+                "assay demo channel",
                 "assay demo --out machine",
             ])
         {
@@ -42,7 +43,7 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
-        if (chapter is DemoChapter.Guest or DemoChapter.Seal)
+        if (chapter is DemoChapter.Guest or DemoChapter.Seal or DemoChapter.Channel)
         {
             return await RunGuestAsync(chapter.Value, folder, json, cancellation).ConfigureAwait(false);
         }
@@ -80,7 +81,13 @@ internal static class DemoCommand
         }
 
         var now = TimeProvider.System.GetUtcNow();
-        var asExpected = chapter is DemoChapter.Guest ? await ShowGuestAsync(program, now, json, cancellation).ConfigureAwait(false) : await ShowSealAsync(program, now, json, cancellation).ConfigureAwait(false);
+        var show = chapter switch
+        {
+            DemoChapter.Guest => ShowGuestAsync(program, now, json, cancellation),
+            DemoChapter.Seal => ShowSealAsync(program, now, json, cancellation),
+            _ => ShowChannelAsync(program, now, json, cancellation),
+        };
+        var asExpected = await show.ConfigureAwait(false);
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
     }
 
@@ -94,6 +101,12 @@ internal static class DemoCommand
     {
         await using var seal = await DemoSeal.StartAsync(program, now, cancellation).ConfigureAwait(false);
         return json ? await DemoSealPrinter.PrintJsonAsync(seal, cancellation).ConfigureAwait(false) : await DemoSealPrinter.PrintAsync(seal, Output.Out, cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> ShowChannelAsync(string program, DateTimeOffset now, bool json, CancellationToken cancellation)
+    {
+        await using var channel = await DemoChannel.StartAsync(program, now, cancellation).ConfigureAwait(false);
+        return json ? await DemoChannelPrinter.PrintJsonAsync(channel, cancellation).ConfigureAwait(false) : await DemoChannelPrinter.PrintAsync(channel, Output.Out, cancellation).ConfigureAwait(false);
     }
 
     private static async Task<bool> TryWriteAsync(DemoStage stage, string folder, CancellationToken cancellation)

@@ -132,8 +132,7 @@ internal sealed class DemoSeal : IAsyncDisposable
         var jwk = Path.Combine(_vm.Folder, "vm.jwk");
         await File.WriteAllTextAsync(jwk, JsonNode.Parse(_evidence)!["key"]!.ToJsonString(), cancellation).ConfigureAwait(false);
         await File.WriteAllBytesAsync(Model, _content, cancellation).ConfigureAwait(false);
-        var (program, first) = File.Exists(Path.Combine(AppContext.BaseDirectory, "assay.dll")) ? ("dotnet", (string[])[Path.Combine(AppContext.BaseDirectory, "assay.dll")]) : (Environment.ProcessPath!, []);
-        using var process = DemoVm.Begin(program, [.. first, "seal", Model, "--to", jwk, "--id", Id, "--format", "json"]);
+        using var process = OwnCommand.Begin(["seal", Model, "--to", jwk, "--id", Id, "--format", "json"]);
         var answer = await DemoVm.EndOfAsync(process, cancellation).ConfigureAwait(false);
         // The owner's file stays with the owner.
         File.Delete(Model);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Assay.Collateral;
@@ -28,6 +29,7 @@ internal sealed class DemoVm : IAsyncDisposable
     private readonly SimulatedGuestServer _server;
     private readonly DemoServices _services;
     private Process? _agent;
+    private Process? _proxy;
 
     private DemoVm(string program, SimulatedAuthority authority, SimulatedIntel intel, SimulatedWorld world, DemoServices services)
     {
@@ -46,6 +48,12 @@ internal sealed class DemoVm : IAsyncDisposable
     /// <summary>The VM's own file system.</summary>
     public string Root => Path.Combine(Folder, "root");
 
+    /// <summary>Where NVIDIA's simulated services are.</summary>
+    public string Services => _services.Address;
+
+    /// <summary>The member <c>proxy</c> of the measured configuration, from the next <see cref="Prepare"/> on; null for none.</summary>
+    public string? Proxy { get; set; }
+
     private string Socket => Path.Combine(Folder, "hardware.sock");
 
     private string Configuration => Path.Combine(Root, "usr", "lib", "assay", "guest.json");
@@ -61,7 +69,8 @@ internal sealed class DemoVm : IAsyncDisposable
     /// <summary>The power goes off and on: registers are zero, /run is empty, and no process is left. The image's gate verifies, unless another configuration is given.</summary>
     public void Prepare(GuestFault fault, string? configuration = null)
     {
-        StopAgent();
+        Stop(ref _agent);
+        Stop(ref _proxy);
         Hardware.Reboot();
         (Hardware.Fault, Hardware.Unplugged) = (fault, -1);
         if (Directory.Exists(Root))
@@ -73,7 +82,26 @@ internal sealed class DemoVm : IAsyncDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Configuration)!);
         File.WriteAllText(Configuration, configuration ?? string.Create(
             CultureInfo.InvariantCulture,
-            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{Gpus}},"switches":{{Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","collateralUrl":"{{_services.Address}}"}"""));
+            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{Gpus}},"switches":{{Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","collateralUrl":"{{_services.Address}}"{{ProxyMember}}}"""));
+    }
+
+    /// <summary>The proxy of the configuration, with what the operator brought to this VM. The reason if it does not serve.</summary>
+    /// <param name="port">Where it listens.</param>
+    /// <param name="certificate">The operator's CA certificate, PEM.</param>
+    /// <param name="key">Its key, PEM.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task<string?> StartProxyAsync(int port, string certificate, string key, CancellationToken cancellation)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Root, "run", "operator")).FullName;
+        File.WriteAllText(Path.Combine(folder, "certificate.pem"), certificate);
+        await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"), key, cancellation).ConfigureAwait(false);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(Path.Combine(folder, "key.pem"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        _proxy = Begin(["proxy"]);
+        return await ServesAsync(_proxy, () => CanConnect(new IPEndPoint(IPAddress.Loopback, port), ProtocolType.Tcp), "the proxy does not serve", cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Gate, boundary, agent. The reason if gate or boundary refuse: then no agent was started.</summary>
@@ -94,18 +122,7 @@ internal sealed class DemoVm : IAsyncDisposable
     public async Task<string?> StartAgentAsync(CancellationToken cancellation)
     {
         _agent = Begin(["agent"]);
-        var waited = Stopwatch.StartNew();
-        while (!CanConnect())
-        {
-            if (_agent.HasExited || waited.Elapsed > Patience)
-            {
-                return "the agent does not serve";
-            }
-
-            await Task.Delay(20, cancellation).ConfigureAwait(false);
-        }
-
-        return null;
+        return await ServesAsync(_agent, () => CanConnect(new UnixDomainSocketEndPoint(AgentSocket), ProtocolType.Unspecified), "the agent does not serve", cancellation).ConfigureAwait(false);
     }
 
     /// <summary>A GPU is taken away while the VM runs: returns when the agent has seen it and taken the ready state away.</summary>
@@ -175,7 +192,8 @@ internal sealed class DemoVm : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        StopAgent();
+        Stop(ref _agent);
+        Stop(ref _proxy);
         Hardware.Release();
         await _server.DisposeAsync().ConfigureAwait(false);
         await _services.DisposeAsync().ConfigureAwait(false);
@@ -184,20 +202,38 @@ internal sealed class DemoVm : IAsyncDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    private void StopAgent()
+    private string ProxyMember => Proxy is null ? "" : $",\"proxy\":{Proxy}";
+
+    private static async Task<string?> ServesAsync(Process process, Func<bool> canConnect, string whyNot, CancellationToken cancellation)
     {
-        _agent?.Kill();
-        _agent?.WaitForExit();
-        _agent?.Dispose();
-        _agent = null;
+        var waited = Stopwatch.StartNew();
+        while (!canConnect())
+        {
+            if (process.HasExited || waited.Elapsed > Patience)
+            {
+                return process.HasExited ? $"{whyNot}: {await process.StandardError.ReadToEndAsync(cancellation).ConfigureAwait(false)}" : whyNot;
+            }
+
+            await Task.Delay(20, cancellation).ConfigureAwait(false);
+        }
+
+        return null;
     }
 
-    private bool CanConnect()
+    private static void Stop(ref Process? process)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        process?.Kill();
+        process?.WaitForExit();
+        process?.Dispose();
+        process = null;
+    }
+
+    private static bool CanConnect(EndPoint place, ProtocolType protocol)
+    {
+        using var socket = new Socket(place.AddressFamily, SocketType.Stream, protocol);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(AgentSocket));
+            socket.Connect(place);
             return true;
         }
         catch (SocketException)

@@ -14,7 +14,7 @@ internal static class GuestProgram
 
         if (root is null)
         {
-            return (null, "this chapter builds the guest's program, and needs a checkout: run ./assay demo guest or ./assay demo seal there");
+            return (null, "this chapter builds the guest's program, and needs a checkout: run ./assay demo guest, seal or channel there");
         }
 
         var output = Path.Combine(root, "artifacts", "demo-guest");

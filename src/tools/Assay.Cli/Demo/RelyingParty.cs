@@ -53,6 +53,10 @@ internal sealed class RelyingParty
     /// <summary>The same party, judging the other end of channels. Remembers what verified.</summary>
     public IChannelAppraiser OfChannels(SimulatedGuest hardware) => new MachineChannelAppraiser(Appraiser(hardware), () => Expected(hardware));
 
+    /// <summary>The reference values of the image, as a file.</summary>
+    public byte[] ReferenceFile(SimulatedGuest hardware) =>
+        ReferencesOf(hardware, new Digest(Convert.FromHexString(Policy)), new EvaluationTime(TimeProvider.System.GetUtcNow(), TimeSource.System)).Manifest.ToCanonicalJson();
+
     private MachineAppraiser Appraiser(SimulatedGuest hardware) =>
         TdxCollateral.TryParse(hardware.Collateral.Span, out var tdx, out var fault) ? new MachineAppraiser(Sources, new VerifierCache()) { Given = new ProcessorCollateral { Tdx = tdx } }
             : throw new InvalidOperationException($"the simulator's collateral cannot be read: {fault}");

@@ -147,7 +147,7 @@ internal sealed class TokenVerifyCommand
             Time = time,
             RequiredBinding = WeakeningOptions.Binding(parsed.GetValue(_binding)) ?? GpuBinding.None,
             DangerouslyAcceptWeakened = parsed.GetValue(_acceptWeakened),
-            DangerouslyAcceptedWeakenings = parsed.GetValue(_accepted) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", names, ofTokens: true, (id, message) => faults.Add((id, message))) : [],
+            DangerouslyAcceptedWeakenings = parsed.GetValue(_accepted) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", names, WeakeningScope.Tokens, (id, message) => faults.Add((id, message))) : [],
             OtherAnchors = [.. (parsed.GetValue(_anchors) ?? []).Select(word => word == "custom" ? TrustSetKind.Custom : TrustSetKind.Simulated)],
         };
     }

@@ -96,7 +96,8 @@ internal static class VerifyCommand
         return ExitCode.Unusable;
     }
 
-    private static Dictionary<string, string> Variables() =>
+    /// <summary>The environment.</summary>
+    internal static Dictionary<string, string> Variables() =>
         Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Where(entry => entry.Key is string && entry.Value is string).ToDictionary(entry => (string)entry.Key, entry => (string)entry.Value!, StringComparer.Ordinal);
 
     internal static Task<Verdict> JudgeAsync(VerifyRequest request, CancellationToken cancellation)

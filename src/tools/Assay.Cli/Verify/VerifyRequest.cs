@@ -26,6 +26,9 @@ internal sealed class VerifyRequest : IDisposable
 
     public required MachineRequest Machine { get; init; }
 
+    /// <summary>Where a processor's collateral is; null where it is not given. Read anew for evidence that comes later.</summary>
+    public required string? ProcessorCollateral { get; init; }
+
     /// <summary>Null where none is given.</summary>
     public required VerifiedBundle? Bundle { get; init; }
 
@@ -59,10 +62,11 @@ internal sealed class VerifyRequest : IDisposable
     /// <param name="request">Null exactly where there are faults.</param>
     /// <param name="faults">All of them.</param>
     /// <param name="isWhole">Whether the file of <c>--config</c>, where there is one, could be read to its end.</param>
+    /// <param name="hasEvidence">Whether evidence is given too; otherwise it comes later, and what is expected of it is all there is.</param>
     public static bool TryRead(
-        VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults, bool isWhole = true)
+        VerifyOptions options, ParseResult parsed, TimeProvider clock, [NotNullWhen(true)] out VerifyRequest? request, out ImmutableArray<(string Id, string Message)> faults, bool isWhole = true, bool hasEvidence = true)
     {
-        var reader = new Reader(options, parsed, new VerifyFaults(isWhole));
+        var reader = new Reader(options, parsed, new VerifyFaults(isWhole), hasEvidence);
         var (expectations, isBasisRead) = reader.Expectations(clock);
         var cache = new VerifierCache();
         var bundle = reader.Bundle(expectations, isBasisRead, cache);
@@ -78,6 +82,7 @@ internal sealed class VerifyRequest : IDisposable
             ? new VerifyRequest
             {
                 Machine = machine,
+                ProcessorCollateral = parsed.GetValue(options.Machine.ProcessorCollateral),
                 Bundle = bundle,
                 BundleName = parsed.GetValue(options.Bundle) is { } path ? InputFile.NameOf(path) : null,
                 Cache = cache,
@@ -116,7 +121,7 @@ internal sealed class VerifyRequest : IDisposable
         _ => ClaimsVersion.V4,
     };
 
-    private sealed class Reader(VerifyOptions options, ParseResult parsed, VerifyFaults faults)
+    private sealed class Reader(VerifyOptions options, ParseResult parsed, VerifyFaults faults, bool hasEvidence)
     {
         public VerifyFaults Faults => faults;
 
@@ -124,8 +129,23 @@ internal sealed class VerifyRequest : IDisposable
         public MachineRequest Machine(MachineExpectations common)
         {
             var before = faults.All.Count;
+            if (!hasEvidence)
+            {
+                RequireCollateralPlace();
+                return MachineRequest.Read(options.Machine, parsed, new MachineEvidence { Devices = [] }, isRead: false, nonceText: null, common, faults);
+            }
+
             var shown = new EvidenceFiles(options, parsed, faults.Add).Read();
             return MachineRequest.Read(options.Machine, parsed, shown, isRead: faults.All.Count == before, parsed.GetValue(options.Nonce), common, faults);
+        }
+
+        // It is read for evidence that comes later; that it is not there is better told now.
+        private void RequireCollateralPlace()
+        {
+            if (parsed.GetValue(options.Machine.ProcessorCollateral) is { } path && !File.Exists(path) && !Directory.Exists(path))
+            {
+                faults.Add("cli.file", $"--cpu-collateral: {path}: no such file or folder");
+            }
         }
 
         /// <summary>What is common to all parts, and whether time and anchors could be read.</summary>
@@ -198,12 +218,12 @@ internal sealed class VerifyRequest : IDisposable
                 faults.Add("cli.weakened", "--fail-on-weakened and --accept-weakened both say how weak a pass may be: give one of them");
             }
 
-            ImmutableArray<string> accepted = parsed.GetValue(options.AcceptWeakened) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", [names], ofTokens: false, faults.Add) : [];
+            ImmutableArray<string> accepted = parsed.GetValue(options.AcceptWeakened) is { Length: > 0 } names ? WeakeningOptions.Names("--accept-weakened", [names], WeakeningScope.VerdictsAndChannels, faults.Add) : [];
             return [.. Weakening.Names.Except(accepted)];
         }
 
         private ImmutableArray<string>? NamedWeakenings() => parsed.GetResult(options.FailOnWeakened) is not { Implicit: false } ? null
-            : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], ofTokens: false, faults.Add) : [];
+            : parsed.GetValue(options.FailOnWeakened) is { } names ? WeakeningOptions.Names("--fail-on-weakened", [names], WeakeningScope.Verdicts, faults.Add) : [];
 
         public TokenOutput? Token(TrustSet trust) => TokenOutput.Read(options, parsed, trust.Kind, faults.Add);
 

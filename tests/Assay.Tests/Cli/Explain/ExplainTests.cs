@@ -37,7 +37,7 @@ public sealed partial class ExplainTests
 
     /// <summary>The ids of the guest's faults, as its source has them. Those of its sources are composed of a library's name and a word.</summary>
     private static IEnumerable<string> OfTheGuest => SourceFiles.Of(Path.Combine(Repository.Root, "src", "guest", "Assay.Guest")).SelectMany(file => GuestFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))
-        .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
+        .Where(id => !id.EndsWith(".json", StringComparison.Ordinal) && !id.EndsWith(".pem", StringComparison.Ordinal) && !id.EndsWith(".sock", StringComparison.Ordinal)).Union(Explanations.All.Select(explanation => explanation.Id).Where(id => id.StartsWith("source.", StringComparison.Ordinal)));
 
     /// <summary>The ids of sealing's faults, which are constants.</summary>
     private static IEnumerable<string> OfSealing => typeof(SealingFaults).GetFields(BindingFlags.Public | BindingFlags.Static).Where(known => known.IsLiteral).Select(known => (string)known.GetRawConstantValue()!);
@@ -46,7 +46,10 @@ public sealed partial class ExplainTests
     private static IEnumerable<string> OfChannels => new[] { ("access", "Assay.Client"), ("core", "Assay.Verifier"), ("guest", "Assay.Guest") }
         .SelectMany(project => SourceFiles.Of(Path.Combine(Repository.Root, "src", project.Item1, project.Item2))).SelectMany(file => ChannelFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels);
+    /// <summary>The ids of what the client's proxy says itself; those of channels are others.</summary>
+    private static IEnumerable<string> OfTheProxy => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli", "Channels")).SelectMany(file => ProxyFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -168,15 +171,18 @@ public sealed partial class ExplainTests
             + Verify("az-vtpm/az-tdx-vtpm/evidence-v1.json", "2026-03-01T00:00:00Z");
     }
 
-    // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
     [GeneratedRegex("\"(channel\\.[a-z][a-z.-]*[a-z])\"")]
     private static partial Regex ChannelFault();
 
     [GeneratedRegex("\"((?:gate|seal|unseal|agent|ctl|key|luks|record|lint|guest|proxy)\\.[a-z][a-z.-]*[a-z])[\":]")]
     private static partial Regex GuestFault();
 
+    // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
     [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
     private static partial Regex Code();
+
+    [GeneratedRegex("(?:Error\\(|ChannelException\\(|Status\\w+, )\"(channel\\.[a-z.-]+)\", ")]
+    private static partial Regex ProxyFault();
 
     [GeneratedRegex("<a id=\"([^\"]+)\"></a>")]
     private static partial Regex Anchor();
