@@ -29,7 +29,7 @@ catch (HttpRequestException)
 }
 
 // In a confidential VM this makes evidence of its devices and its processor. Here is no such machine, so a client of the channel is told that there is none.
-sealed class NoMachine : IChannelEvidenceSource
+internal sealed class NoMachine : IChannelEvidenceSource
 {
     public Task<ReadOnlyMemory<byte>> MakeAsync(string nonce, ReadOnlyMemory<byte> key, bool byDigest, CancellationToken cancellation) =>
         throw new ChannelException("channel.own-evidence", "this is no confidential VM");
