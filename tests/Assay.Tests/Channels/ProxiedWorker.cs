@@ -123,9 +123,11 @@ internal sealed class RunningProxy : IDisposable
     /// <summary>All that it said so far.</summary>
     public string Text => _lines.Text;
 
-    public static async Task<RunningProxy> StartAsync(IEnumerable<string> words)
+    /// <param name="words">The command.</param>
+    /// <param name="binary">The program; null: that of this build.</param>
+    public static async Task<RunningProxy> StartAsync(IEnumerable<string> words, string? binary = null)
     {
-        var program = AssayProgram.Words("assay");
+        var program = binary is null ? AssayProgram.Words("assay") : [binary];
         var start = new ProcessStartInfo(program[0], [.. program[1..], .. words]) { RedirectStandardOutput = true, RedirectStandardError = true };
         var proxy = new RunningProxy(new Lines(Process.Start(start)!));
         var line = await proxy._lines.WaitAsync("listening on ");

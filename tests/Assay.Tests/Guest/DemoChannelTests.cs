@@ -17,7 +17,7 @@ public sealed class DemoChannelTests
         Assert.True(process.ExitCode == 0, $"{said}{await error}");
         var json = JsonDocument.Parse(said).RootElement;
         Assert.Equal("curl", json.GetProperty("client").GetString());
-        Assert.Equal(["booted", "called", "streamed"], Column("steps", "outcome"));
+        Assert.Equal(["booted", "called", "passed"], Column("steps", "outcome"));
         // What a weaker policy permits is shown, too.
         Assert.Equal(["refused", "opened", "opened", "refused"], Column("attacks", "outcome"));
         Assert.Equal(["channel.operator.ca", "", "", "channel.verdict"], Column("attacks", "fault"));

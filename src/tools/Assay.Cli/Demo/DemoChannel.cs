@@ -136,7 +136,7 @@ internal sealed class DemoChannel : IAsyncDisposable
             words.Add(word);
             _upstream.Continue();
         }, cancellation).ConfigureAwait(false);
-        return Honest("streamed", $"{Caller.Name} {address}/stream: each word is written after the one before was received", string.Join(" ", words) == string.Join(" ", DemoUpstream.Words), string.Join(" ", words));
+        return Honest("passed", $"{Caller.Name} {address}/stream: each word is written after the one before was received", string.Join(" ", words) == string.Join(" ", DemoUpstream.Words), string.Join(" ", words));
     }
 
     private async Task<DemoChannelLine> DivertAsync(CancellationToken cancellation)
