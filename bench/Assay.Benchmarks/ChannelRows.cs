@@ -38,6 +38,7 @@ internal static class ChannelRows
     private const int Bytes = 256 << 20;
     private const string Purpose = "inference";
     private const string Host = "worker.example";
+    private static readonly ChannelLevel[] s_levels = [ChannelLevel.Exporter, ChannelLevel.Challenge];
     private static readonly bool[] s_coldAndWarm = [false, true];
 
     public static IEnumerable<Row> Rows() => RunAsync().GetAwaiter().GetResult();
@@ -54,8 +55,8 @@ internal static class ChannelRows
             await GuestRows.ConfigureAsync(folder, world!, now, Gpus, Switches).ConfigureAwait(false);
             var metered = new GuestRows.MeteredHardware(hardware);
             using var machine = new Machine(world!, hardware, metered, folder);
-            Row[] opening = [.. new[] { ChannelLevel.Exporter, ChannelLevel.Challenge }.SelectMany(level => s_coldAndWarm.Select(isWarm => Opening(machine, level, isWarm)))];
-            return [.. opening, .. await ThroughputAsync(machine).ConfigureAwait(false), await FirstByteAsync(machine).ConfigureAwait(false)];
+            Row[] opening = [.. s_levels.SelectMany(level => s_coldAndWarm.Select(isWarm => Opening(machine, level, isWarm)))];
+            return [.. opening, .. await ThroughputAsync(machine).ConfigureAwait(false), .. await KestrelAsync(machine).ConfigureAwait(false), await FirstByteAsync(machine).ConfigureAwait(false)];
         }
         finally
         {
@@ -143,6 +144,26 @@ internal static class ChannelRows
             Share("256 MiB through both proxies, exporter", exporter, plain, null, "of TLS pair"),
             Share("256 MiB through both proxies, challenge", challenge, plain, 0.8, "of TLS pair"),
         ];
+    }
+
+    private static async Task<Row[]> KestrelAsync(Machine machine)
+    {
+        var rows = new List<Row>();
+        foreach (var level in s_levels)
+        {
+            var certificate = await machine.CertificateAsync().ConfigureAwait(false);
+            await using var kestrel = await KestrelRows.StartAsync(certificate, Host, machine.Trust(), machine.Server(level), new ChannelClient(machine.Policy(level))).ConfigureAwait(false);
+            var (work, reference) = (new List<double>(), new List<double>());
+            for (var round = 0; round < 5; round++)
+            {
+                work.Add(await kestrel.ChannelAsync().ConfigureAwait(false));
+                reference.Add(await kestrel.PlainAsync().ConfigureAwait(false));
+            }
+
+            rows.Add(new Row($"256 MiB from Kestrel, {ChannelBinding.WordOf(level)}", 0, 0, 0, Suite.Median(work), Suite.Median(reference) / Suite.Median(work), 0, 0.8, "of its TLS") { IsFloor = true });
+        }
+
+        return [.. rows];
     }
 
     // plain → relay → TLS → relay → plain, as the two proxies do it. Milliseconds.
@@ -258,6 +279,22 @@ internal static class ChannelRows
 
         public ChannelPolicy Policy(ChannelLevel level) => new() { MinimumLevel = level, Purpose = Purpose, Operator = ChannelOperator.OfCa([_operator.RawData], Host), Appraiser = _party.OfChannels(_guest), DangerouslyAcceptedWeakenings = ["reference-values-unsigned"] };
 
+        /// <summary>The operator's CA, and no other.</summary>
+        public X509ChainPolicy Trust()
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.Add(_operator);
+            return policy;
+        }
+
+        /// <summary>The leaf with its key, for other servers.</summary>
+        public async Task<X509Certificate2> CertificateAsync()
+        {
+            var identity = await _plain.CurrentAsync(CancellationToken.None).ConfigureAwait(false);
+            using var leaf = X509CertificateLoader.LoadCertificate(identity.Chain[0]);
+            return leaf.CopyWithPrivateKey(identity.Key);
+        }
+
         public async Task<(SslStream Client, SslStream Server)> PlainTlsAsync()
         {
             var identity = await _plain.CurrentAsync(CancellationToken.None).ConfigureAwait(false);
@@ -265,10 +302,8 @@ internal static class ChannelRows
             using var certificate = leaf.CopyWithPrivateKey(identity.Key);
             var (near, far) = await PairAsync().ConfigureAwait(false);
             var (client, server) = (new SslStream(near), new SslStream(far));
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.Add(_operator);
             var accepting = server.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, [_operator], offline: true), EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = false });
-            await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = Host, EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = false, CertificateChainPolicy = policy }).ConfigureAwait(false);
+            await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = Host, EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = false, CertificateChainPolicy = Trust() }).ConfigureAwait(false);
             await accepting.ConfigureAwait(false);
             return (client, server);
         }

@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
+using Assay.Appraisal.Machine;
 using Assay.Binding;
 using Assay.Channels;
-using Assay.Collateral;
-using Assay.Appraisal.Machine;
 using Assay.Checks;
+using Assay.Collateral;
 using Assay.Policy;
 
 namespace Assay.Client.Channels;
