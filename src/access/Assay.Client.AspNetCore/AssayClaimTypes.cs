@@ -12,10 +12,10 @@ public static class AssayClaimTypes
     /// <summary>Whose it is, in words.</summary>
     public const string Operator = "assay:operator";
 
-    /// <summary>Random for each boot of the client's VM; hexadecimal.</summary>
+    /// <summary>What the client's software gives for each boot of its VM; hexadecimal. It identifies no machine: another one can say the same.</summary>
     public const string Epoch = "assay:epoch";
 
-    /// <summary>SHA-384 of the client's certificate; hexadecimal. It changes with each renewal.</summary>
+    /// <summary>SHA-384 of the client's certificate; hexadecimal. The user's name. It changes with each renewal.</summary>
     public const string Leaf = "assay:leaf";
 
     /// <summary>How its devices are bound to its VM, as the verdict says it.</summary>

@@ -29,7 +29,14 @@ internal sealed class AttestationHandler(IOptionsMonitor<AssayAttestationOptions
             return AuthenticateResult.Fail($"the client is attested at the level \"{ChannelBinding.WordOf(peer.Level)}\" with the verdict \"{peer.Verdict.Word}\", at least \"{ChannelBinding.WordOf(Options.MinimumLevel)}\" and \"pass\" are expected");
         }
 
-        var identity = new ClaimsIdentity(ClaimsOf(peer), Scheme.Name, AssayClaimTypes.Epoch, ClaimsIdentity.DefaultRoleClaimType);
+        // A connection can outlive what was judged when it opened.
+        if (TimeProvider.GetUtcNow() > peer.NotAfter)
+        {
+            return AuthenticateResult.Fail($"the client's certificate ended at {peer.NotAfter:u}: a new connection has to be opened");
+        }
+
+        // Named by the key that it proved to have: all else is what its software says, or is the same for many.
+        var identity = new ClaimsIdentity(ClaimsOf(peer), Scheme.Name, AssayClaimTypes.Leaf, ClaimsIdentity.DefaultRoleClaimType);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
     }
 

@@ -138,9 +138,9 @@ public sealed class CertificateTests
             {
                 await using var tls = await SslStreamEnd.AcceptAsync(far, identity, null, Cancellation);
                 var exchange = new Exchange(tls, ChannelRole.Server, (identity, options));
-                var asked = await exchange.ReceiveAsync(Cancellation);
+                var asked = await exchange.ReceiveAsync(hasEvidence: true, Cancellation);
                 await exchange.SendAsync(new ChannelMessage { Answer = await exchange.AnswerAsync(asked.Ask!, Cancellation) }, Cancellation);
-                await exchange.ReceiveAsync(Cancellation);
+                await exchange.ReceiveAsync(hasEvidence: true, Cancellation);
             },
             Cancellation);
         try

@@ -50,6 +50,7 @@ public sealed class HostileServerTests
     [InlineData("""{"v":1,"answer":{"level":"exporter","purpose":"inference","epoch":"AAAAAAAAAAAAAAAAAAAAAQ","evidence":{}}}""", "channel.evidence")]
     [InlineData("""{"v":1,"answer":{"level":"exporter","purpose":"training","epoch":"AAAAAAAAAAAAAAAAAAAAAQ","evidence":{}}}""", "channel.purpose")]
     [InlineData("""{"v":0,"answer":{"level":"exporter","purpose":"inference","epoch":"AAAAAAAAAAAAAAAAAAAAAQ","evidence":{}}}""", "channel.message")]
+    [InlineData("""{"v":1,"answer":{"level":"exporter","purpose":"inference","epoch":"AAAAAAAAAAAAAAAAAAAAAA","evidence":{}}}""", "channel.message")]
     [InlineData("""{"v":1,"accepted":true}""", "channel.message")]
     [InlineData("""{"v":1}""", "channel.message")]
     [InlineData("{}", "channel.message")]
@@ -188,12 +189,14 @@ public sealed class HostileServerTests
     public async Task T16_questions_of_another_size_are_refused_and_evidence_is_made_for_a_bounded_number_of_callers()
     {
         await using var world = await ChannelWorld.StartAsync();
-        foreach (var size in new[] { 0, 16, 31, 33, 700_000 })
+        foreach (var size in new[] { 0, 16, 31, 32, 33, 2000 })
         {
             var answer = await AskRawAsync(world, Question(new byte[size]));
             Assert.Equal("channel.message", answer.Refused!.Id);
         }
 
+        // A question has no room for what a stranger wants kept.
+        Assert.Equal("channel.message", (await AskRawAsync(world, Question(new byte[8000]))).Refused!.Id);
         var chosen = await AskRawAsync(world, Question(RandomNumberGenerator.GetBytes(32), ",\"reportData\":\"00\""));
         Assert.Equal("channel.message", chosen.Refused!.Id);
 
@@ -284,21 +287,20 @@ public sealed class HostileServerTests
         {
             await using var tls = await ManagedTlsEnd.AcceptAsync(far, identity, null, TestContext.Current.CancellationToken);
             await answer(tls.Stream);
-            long count = 0;
+            using var sent = new MemoryStream();
             try
             {
-                var buffer = new byte[4096];
-                while (await tls.Stream.ReadAsync(buffer) is > 0 and var read)
-                {
-                    count += read;
-                }
+                await tls.Stream.CopyToAsync(sent);
             }
             catch (IOException)
             {
                 // It broke off.
             }
 
-            return count;
+            // The client says that it does not accept this end, and nothing else.
+            var words = sent.ToArray();
+            var refusal = words.Length > 4 && ChannelMessage.TryParse(words.AsSpan(4), out var message, out _) && message is { Refused: not null, Ask: null, Answer: null, Accepted: false };
+            return refusal ? 0L : words.Length;
         });
         var policy = world.Policy();
         var refused = await Assert.ThrowsAsync<ChannelException>(() => new ChannelClient(patience is { } time ? policy with { Timeout = time } : policy).OpenAsync(near, ChannelWorld.Host, TestContext.Current.CancellationToken));

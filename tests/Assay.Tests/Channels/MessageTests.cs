@@ -24,7 +24,7 @@ public sealed class MessageTests
         var exchange = Over(Header(size));
         // Of this thread: what the stream gives is there already, so nothing is waited for.
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var receiving = exchange.ReceiveAsync(Cancellation);
+        var receiving = exchange.ReceiveAsync(hasEvidence: true, Cancellation);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
         Assert.Equal("channel.message", (await Assert.ThrowsAsync<ChannelException>(() => receiving)).Id);
@@ -36,7 +36,7 @@ public sealed class MessageTests
     {
         var exchange = Over([.. Header(ChannelMessage.MaximumSize), .. new byte[1000]]);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var receiving = exchange.ReceiveAsync(Cancellation);
+        var receiving = exchange.ReceiveAsync(hasEvidence: true, Cancellation);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
         await Assert.ThrowsAsync<EndOfStreamException>(() => receiving);
@@ -52,7 +52,7 @@ public sealed class MessageTests
         await new Exchange(new Fake(sent), ChannelRole.Server, null).SendAsync(largest, Cancellation);
         Assert.Equal(sizeof(uint) + ChannelMessage.MaximumSize, sent.Length);
 
-        var read = await Over(sent.ToArray()).ReceiveAsync(Cancellation);
+        var read = await Over(sent.ToArray()).ReceiveAsync(hasEvidence: true, Cancellation);
         Assert.Equal(largest.Answer!.Evidence.ToArray(), read.Answer!.Evidence.ToArray());
 
         var refused = await Assert.ThrowsAsync<ChannelException>(() => new Exchange(new Fake(sent), ChannelRole.Server, null).SendAsync(Answer(ChannelMessage.MaximumSize + 1), Cancellation));
@@ -68,7 +68,7 @@ public sealed class MessageTests
         using var stream = new MemoryStream([.. Header((uint)json.Length), .. json, .. "GET / HTTP/1.1"u8]);
         var exchange = new Exchange(new Fake(stream), ChannelRole.Server, null);
 
-        Assert.True((await exchange.ReceiveAsync(Cancellation)).Accepted);
+        Assert.True((await exchange.ReceiveAsync(hasEvidence: true, Cancellation)).Accepted);
         Assert.Equal(sizeof(uint) + json.Length, stream.Position);
     }
 
@@ -76,7 +76,7 @@ public sealed class MessageTests
     public async Task The_other_ends_reason_is_shown_without_what_controls_a_terminal()
     {
         var json = new ChannelMessage { Refused = new ChannelRefusal("channel.level", "no\u001b[2J\nno") }.ToJson();
-        var refused = await Assert.ThrowsAsync<ChannelException>(() => Over([.. Header((uint)json.Length), .. json]).ReceiveAsync(Cancellation));
+        var refused = await Assert.ThrowsAsync<ChannelException>(() => Over([.. Header((uint)json.Length), .. json]).ReceiveAsync(hasEvidence: true, Cancellation));
 
         Assert.Equal("channel.refused", refused.Id);
         Assert.DoesNotContain(refused.Message, char.IsControl);
@@ -105,13 +105,15 @@ public sealed class MessageTests
     {
         ChannelMessage Of(int letters) => new()
         {
-            Answer = new ChannelAnswer { Level = ChannelLevel.Exporter, Purpose = "inference", Epoch = new byte[ChannelBinding.EpochSize], Evidence = Encoding.ASCII.GetBytes($$"""{"pad":"{{new string('a', letters)}}"}""") },
+            Answer = new ChannelAnswer { Level = ChannelLevel.Exporter, Purpose = "inference", Epoch = Enumerable.Repeat((byte)1, ChannelBinding.EpochSize).ToArray(), Evidence = Encoding.ASCII.GetBytes($$"""{"pad":"{{new string('a', letters)}}"}""") },
         };
         return Of(size - Of(0).ToJson().Length);
     }
 
     private sealed class Fake(Stream stream) : TlsEnd
     {
+        public override bool ShowedCertificate => true;
+
         public override Stream Stream => stream;
 
         public override IReadOnlyList<byte[]> PeerChain => [];

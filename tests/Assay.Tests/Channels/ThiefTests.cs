@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Assay.Appraisal.Tdx;
 using Assay.Binding;
 using Assay.Channels;
@@ -95,6 +97,33 @@ public sealed class ThiefTests
         Assert.Contains("platform.devices.known", refusal.Verdict!.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_authority_below_a_pinned_key_is_not_the_pinned_key()
+    {
+        await using var world = await ChannelWorld.StartAsync();
+        var now = TimeProvider.System.GetUtcNow();
+        using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        var asked = new CertificateRequest("CN=pinned", rootKey, HashAlgorithmName.SHA384);
+        asked.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var root = asked.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        using var middleKey = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        var below = new CertificateRequest("CN=below", middleKey, HashAlgorithmName.SHA384);
+        below.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var issued = below.Create(root, now.AddDays(-1), now.AddHours(1), [1]);
+        using var middle = issued.CopyWithPrivateKey(middleKey);
+        var pinned = ChannelOperator.OfKeys([new Wire.Digest(SHA256.HashData(rootKey.ExportSubjectPublicKeyInfo()))]);
+
+        async Task<byte[]> LeafAsync(X509Certificate2 issuer)
+        {
+            using var identities = world.Identities(options => options with { Issuer = issuer });
+            return (await identities.CurrentAsync(TestContext.Current.CancellationToken)).Chain[0];
+        }
+
+        Assert.Equal("a certificate of a pinned operator key", pinned.Require([await LeafAsync(root), root.RawData], now));
+        var refused = Assert.Throws<ChannelException>(() => pinned.Require([LeafAsync(middle).GetAwaiter().GetResult(), middle.RawData, root.RawData], now));
+        Assert.Equal("channel.operator.key", refused.Id);
+    }
+
     [Theory]
     [InlineData(ChannelLevel.Challenge)]
     [InlineData(ChannelLevel.Exporter)]
@@ -185,9 +214,9 @@ public sealed class ThiefTests
         {
             await using var tls = await ManagedTlsEnd.AcceptAsync(far, identity, null, TestContext.Current.CancellationToken);
             var exchange = new Exchange(tls, ChannelRole.Server, null);
-            var asked = await exchange.ReceiveAsync(TestContext.Current.CancellationToken);
+            var asked = await exchange.ReceiveAsync(hasEvidence: true, TestContext.Current.CancellationToken);
             await exchange.SendAsync(new ChannelMessage { Answer = await answer(tls, asked.Ask!) }, TestContext.Current.CancellationToken);
-            await exchange.ReceiveAsync(TestContext.Current.CancellationToken);
+            await exchange.ReceiveAsync(hasEvidence: true, TestContext.Current.CancellationToken);
         });
         var outcome = await Record.ExceptionAsync(async () =>
         {

@@ -47,7 +47,8 @@ public sealed class ChannelClient
             tls = _policy.MinimumLevel is ChannelLevel.Exporter
                 ? await ManagedTlsEnd.ConnectAsync(transport, host, Judge, own, deadline.Token).ConfigureAwait(false)
                 : await SslStreamEnd.ConnectAsync(transport, host, Judge, own, deadline.Token).ConfigureAwait(false);
-            var result = await ExchangeAsync(tls, own, whose, deadline.Token).ConfigureAwait(false);
+            var exchange = new Exchange(tls, ChannelRole.Client, own is null ? null : (own, _own!.Options));
+            var result = await ToldAsync(exchange, () => ExchangeAsync(tls, exchange, whose, deadline.Token)).ConfigureAwait(false);
             return new ChannelConnection(tls, result);
         }
         catch (Exception exception)
@@ -61,6 +62,8 @@ public sealed class ChannelClient
         }
     }
 
+    internal TimeSpan Timeout => _policy.Timeout;
+
     /// <summary>Says what an exception of the network means here.</summary>
     internal static Exception Explained(Exception exception, CancellationToken callers) => exception switch
     {
@@ -69,18 +72,40 @@ public sealed class ChannelClient
         _ => exception,
     };
 
-    private async Task<ChannelResult> ExchangeAsync(TlsEnd tls, ChannelIdentity? own, string whose, CancellationToken cancellation)
+    // The server's log then says who ended it. Why, is this end's business: only the id is told.
+    private static async Task<ChannelResult> ToldAsync(Exchange exchange, Func<Task<ChannelResult>> run)
+    {
+        try
+        {
+            return await run().ConfigureAwait(false);
+        }
+        catch (ChannelException exception) when (exception.Id is not ("channel.refused" or "channel.protocol"))
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            try
+            {
+                await exchange.SendAsync(new ChannelMessage { Refused = new ChannelRefusal(exception.Id, "the client does not accept this end") }, patience.Token).ConfigureAwait(false);
+            }
+            catch (Exception sending) when (sending is IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                // It is gone.
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<ChannelResult> ExchangeAsync(TlsEnd tls, Exchange exchange, string whose, CancellationToken cancellation)
     {
         if (!tls.SpeaksChannel)
         {
             throw new ChannelException("channel.protocol", $"the server does not speak {ChannelMessage.Protocol}: it is an ordinary TLS server, or something between ends TLS");
         }
 
-        var exchange = new Exchange(tls, ChannelRole.Client, own is null ? null : (own, _own!.Options));
         var peer = exchange.PeerCertificate();
         var ask = exchange.Ask(_policy, peer);
         await exchange.SendAsync(new ChannelMessage { Ask = ask }, cancellation).ConfigureAwait(false);
-        var message = await exchange.ReceiveAsync(cancellation).ConfigureAwait(false);
+        var message = await exchange.ReceiveAsync(hasEvidence: true, cancellation).ConfigureAwait(false);
         if (message is not { Answer: { } answer, Accepted: false })
         {
             throw new ChannelException("channel.message", "an answer is expected");
@@ -89,7 +114,7 @@ public sealed class ChannelClient
         var result = await exchange.JudgeAsync(_policy, peer, ask, answer, whose, _clock.GetUtcNow(), cancellation).ConfigureAwait(false);
         var back = message.Ask is { } asked ? await exchange.AnswerAsync(asked, cancellation).ConfigureAwait(false) : null;
         await exchange.SendAsync(new ChannelMessage { Accepted = true, Answer = back }, cancellation).ConfigureAwait(false);
-        if (back is not null && await exchange.ReceiveAsync(cancellation).ConfigureAwait(false) is not { Accepted: true, Ask: null, Answer: null })
+        if (back is not null && await exchange.ReceiveAsync(hasEvidence: false, cancellation).ConfigureAwait(false) is not { Accepted: true, Ask: null, Answer: null })
         {
             throw new ChannelException("channel.message", "the server's word that it accepts this end is expected");
         }

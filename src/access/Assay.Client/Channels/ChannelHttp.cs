@@ -43,14 +43,19 @@ public static class ChannelHttp
     {
         ArgumentNullException.ThrowIfNull(client);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(client.Timeout);
         try
         {
-            await socket.ConnectAsync(host, port, cancellation).ConfigureAwait(false);
+            // A peer that is gone without a word is noticed.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            await socket.ConnectAsync(host, port, deadline.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
             socket.Dispose();
-            throw exception is SocketException ? new ChannelException("channel.connection", $"{host}:{port} cannot be reached: {exception.Message}", exception) : exception;
+            throw exception is OperationCanceledException && !cancellation.IsCancellationRequested ? new ChannelException("channel.timeout", $"{host}:{port} did not answer in time", exception)
+                : exception is SocketException ? new ChannelException("channel.connection", $"{host}:{port} cannot be reached: {exception.Message}", exception) : exception;
         }
 
         return await client.OpenAsync(new NetworkStream(socket, ownsSocket: true), host, cancellation).ConfigureAwait(false);

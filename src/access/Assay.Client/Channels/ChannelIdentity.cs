@@ -116,11 +116,18 @@ public sealed class ChannelIdentities : IDisposable
             Volatile.Write(ref _current, next);
             return next;
         }
+        // The one before is good until it ends, whatever keeps a new one from being made.
+        catch (Exception exception) when (exception is not OperationCanceledException && _current is { } before && IsValid(before))
+        {
+            return before;
+        }
         finally
         {
             _making.Release();
         }
     }
+
+    private bool IsValid(ChannelIdentity identity) => _options.Clock.GetUtcNow() is var now && now >= identity.Certificate.NotBefore && now < identity.Certificate.NotAfter - ChannelView.Skew;
 
     private bool IsYoung(ChannelIdentity identity)
     {
@@ -137,6 +144,17 @@ public sealed class ChannelIdentities : IDisposable
             // To the second, as a certificate has it; and from a minute ago, for clocks that are behind.
             var notBefore = new DateTimeOffset(now.Year, now.Month, now.Day, now.Hour, now.Minute, now.Second, TimeSpan.Zero) - ChannelView.Skew;
             var notAfter = notBefore + ChannelView.Skew + _options.Life;
+            if (_options.Issuer is { } issuer)
+            {
+                // No longer, and not from earlier, than the CA itself.
+                (notBefore, notAfter) = (Later(notBefore, Utc(issuer.NotBefore)), Earlier(notAfter, Utc(issuer.NotAfter)));
+            }
+
+            if (notAfter <= now)
+            {
+                throw new ChannelException("channel.own-certificate", "the operator's CA certificate has ended");
+            }
+
             var (statement, parts) = _options.EvidenceInCertificate ? await StatementAsync(key, notBefore, notAfter, cancellation).ConfigureAwait(false) : default;
             var (leaf, chain) = Certify(key, notBefore, notAfter, statement);
             return ChannelCertificate.TryRead(leaf, out var certificate, out var fault)
@@ -185,6 +203,12 @@ public sealed class ChannelIdentities : IDisposable
 
         return (statement, parts.ToImmutable());
     }
+
+    private static DateTimeOffset Utc(DateTime local) => new(local.ToUniversalTime(), TimeSpan.Zero);
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
+
+    private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 
     private static byte[] Devices(JsonElement bundle)
     {

@@ -109,8 +109,9 @@ public sealed class ChannelOperator
 
         var issuer = chain.Skip(1).FirstOrDefault(certificate => IsPinned(certificate) && certificate.SubjectName.RawData.AsSpan().SequenceEqual(certificate.IssuerName.RawData))
             ?? throw new ChannelException("channel.operator.key", "neither the certificate nor its issuer has a pinned key: this is another operator's machine");
-        RequirePath(chain, [issuer], now);
-        return "a certificate of a pinned operator key";
+        // Directly: the key's holder may have certified others, who certify on.
+        return RequirePath(chain, [issuer], now) == 2 ? "a certificate of a pinned operator key"
+            : throw new ChannelException("channel.operator.key", "the certificate is not issued by the pinned key itself but by an authority below it");
     }
 
     private bool IsPinned(X509Certificate2 certificate)
@@ -119,8 +120,8 @@ public sealed class ChannelOperator
         return _keys.Contains(key);
     }
 
-    // Nothing is fetched for it: the other end shows every certificate between.
-    private static void RequirePath(List<X509Certificate2> certificates, X509Certificate2[] roots, DateTimeOffset now)
+    // How many certificates the path has. Nothing is fetched for it: the other end shows every certificate between.
+    private static int RequirePath(List<X509Certificate2> certificates, X509Certificate2[] roots, DateTimeOffset now)
     {
         using var path = new X509Chain();
         path.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
@@ -137,6 +138,8 @@ public sealed class ChannelOperator
             {
                 throw new ChannelException("channel.operator.ca", $"the certificate is not under a configured CA: {string.Join(", ", path.ChainStatus.Select(status => status.Status).Distinct())}");
             }
+
+            return path.ChainElements.Count;
         }
         finally
         {

@@ -86,7 +86,7 @@ public sealed record ChannelResult
     /// <summary>What the channel is for.</summary>
     public required string Purpose { get; init; }
 
-    /// <summary>Random for each boot of the other VM: two connections with the same one reached the same boot.</summary>
+    /// <summary>16 bytes that the other VM's software gives for each boot of it. Its evidence is bound to them, and they name no machine: another machine can say the same.</summary>
     public required ReadOnlyMemory<byte> Epoch { get; init; }
 
     /// <summary>SHA-384 of its leaf.</summary>

@@ -19,6 +19,9 @@ public sealed record ChannelServerOptions
     /// <summary>What is demanded of clients; null: they show nothing.</summary>
     public ChannelPolicy? Clients { get; init; }
 
+    /// <summary>Handshakes and judgements at a time; more are refused at once.</summary>
+    public int MostHandshakes { get; init; } = 256;
+
     /// <summary>For the TLS handshake and the client's first message: those who only connect give their place back soon.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -33,6 +36,7 @@ public sealed record ChannelServerOptions
 public sealed class ChannelServer
 {
     private readonly ChannelServerOptions _options;
+    private int _handshakes;
 
     /// <param name="options">What it does.</param>
     /// <exception cref="ArgumentException">Levels do not fit each other, or to what the certificates carry.</exception>
@@ -56,6 +60,24 @@ public sealed class ChannelServer
     public async Task<ChannelConnection> AcceptAsync(Stream transport, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(transport);
+        try
+        {
+            if (Interlocked.Increment(ref _handshakes) > _options.MostHandshakes)
+            {
+                await transport.DisposeAsync().ConfigureAwait(false);
+                throw new ChannelException("channel.busy", $"{_options.MostHandshakes} connections shake hands already");
+            }
+
+            return await OpenAsync(transport, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _handshakes);
+        }
+    }
+
+    private async Task<ChannelConnection> OpenAsync(Stream transport, CancellationToken cancellation)
+    {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         TlsEnd? tls = null;
         try
@@ -99,7 +121,8 @@ public sealed class ChannelServer
         {
             try
             {
-                var reason = exception.Verdict is null ? exception.Reason : "the evidence does not pass";
+                // What this end may be asked for is no secret; what it found, and what is wrong with it, its own log has.
+                var reason = exception.Id is "channel.level" or "channel.exporter" or "channel.message" or "channel.busy" ? exception.Reason : "the other end's log says more";
                 await exchange.SendAsync(new ChannelMessage { Refused = new ChannelRefusal(exception.Id, reason) }, cancellation).ConfigureAwait(false);
             }
             catch (Exception sending) when (sending is IOException or OperationCanceledException or ObjectDisposedException)
@@ -114,7 +137,7 @@ public sealed class ChannelServer
     private async Task<ChannelResult?> ExchangeAsync(Exchange exchange, string whose, CancellationTokenSource deadline)
     {
         var cancellation = deadline.Token;
-        var first = await exchange.ReceiveAsync(cancellation).ConfigureAwait(false);
+        var first = await exchange.ReceiveAsync(hasEvidence: false, cancellation).ConfigureAwait(false);
         deadline.CancelAfter(_options.Timeout);
         if (first is not { Ask: { } asked, Answer: null, Accepted: false })
         {
@@ -130,7 +153,7 @@ public sealed class ChannelServer
         var (clients, peer) = (_options.Clients, _options.Clients is null ? null : exchange.PeerCertificate());
         var ask = clients is null ? null : exchange.Ask(clients, peer!);
         await exchange.SendAsync(new ChannelMessage { Answer = answer, Ask = ask }, cancellation).ConfigureAwait(false);
-        var second = await exchange.ReceiveAsync(cancellation).ConfigureAwait(false);
+        var second = await exchange.ReceiveAsync(hasEvidence: ask is not null, cancellation).ConfigureAwait(false);
         if (second is not { Accepted: true, Ask: null } || (second.Answer is null) != (ask is null))
         {
             throw new ChannelException("channel.message", "the client's word that it accepts this end is expected, with its own evidence where that was asked for");

@@ -80,7 +80,7 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
         {
             PeerRole = PeerRole,
             Peer = peer,
-            OwnLeaf = own?.Identity.Certificate.Digest ?? default,
+            OwnLeaf = tls.ShowedCertificate && own is { } shown ? shown.Identity.Certificate.Digest : default,
             Ask = ask,
             Exporter = ask.Minimum is ChannelLevel.Exporter ? tls.Export(PeerRole, ask.Challenge.Span) : default,
             Purpose = policy.Purpose,
@@ -141,15 +141,18 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
     }
 
     /// <summary>The next message, and not a byte beyond it.</summary>
+    /// <param name="hasEvidence">Whether it may carry evidence; otherwise it is small, and so is what a stranger can have kept here.</param>
+    /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="ChannelException">It is malformed, too large, or ends the channel.</exception>
-    public async Task<ChannelMessage> ReceiveAsync(CancellationToken cancellation)
+    public async Task<ChannelMessage> ReceiveAsync(bool hasEvidence, CancellationToken cancellation)
     {
+        var most = hasEvidence ? ChannelMessage.MaximumSize : ChannelMessage.MaximumSizeWithoutEvidence;
         var header = new byte[sizeof(uint)];
         await tls.Stream.ReadExactlyAsync(header, cancellation).ConfigureAwait(false);
         var size = BinaryPrimitives.ReadUInt32BigEndian(header);
-        if (size is 0 or > ChannelMessage.MaximumSize)
+        if (size == 0 || size > most)
         {
-            throw new ChannelException("channel.message", $"the other end announces a message of {size} bytes, 1 to {ChannelMessage.MaximumSize} are expected");
+            throw new ChannelException("channel.message", $"the other end announces a message of {size} bytes, 1 to {most} are expected");
         }
 
         var json = await ReadAsync((int)size, cancellation).ConfigureAwait(false);

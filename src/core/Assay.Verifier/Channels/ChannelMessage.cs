@@ -50,6 +50,9 @@ public sealed record ChannelMessage
     /// <summary>Bytes of the largest message, without its length.</summary>
     public const int MaximumSize = 1024 * 1024;
 
+    /// <summary>Bytes of the largest message that carries no evidence: a question, a word that the other end is accepted, or why it is not.</summary>
+    public const int MaximumSizeWithoutEvidence = 4 * 1024;
+
     private const int MostDigests = 2;
     private const int LongestDigest = 7 + 96;
     private const int LongestReason = 512;
@@ -234,8 +237,8 @@ public sealed record ChannelMessage
 
     internal static byte[] Bytes(JsonFields fields, JsonElement parent, string name, int size)
     {
-        var sound = StrictBase64.TryDecodeUrl(Encoding.UTF8.GetBytes(fields.Text(parent, name)), out var bytes) && bytes.Length == size;
-        fields.Require(sound, name, $"base64url of {size} bytes is expected");
+        var sound = StrictBase64.TryDecodeUrl(Encoding.UTF8.GetBytes(fields.Text(parent, name)), out var bytes) && bytes.Length == size && bytes.AsSpan().ContainsAnyExcept((byte)0);
+        fields.Require(sound, name, $"base64url of {size} bytes is expected, not all of them zero");
         return sound ? bytes! : new byte[size];
     }
 

@@ -21,6 +21,8 @@ internal sealed class GuestProxy : IDisposable
     private const int Backlog = 128;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_metricsPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_acceptPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_ending = TimeSpan.FromSeconds(10);
 
     private readonly ProxySetting _setting;
@@ -54,12 +56,15 @@ internal sealed class GuestProxy : IDisposable
     {
         try
         {
-            (_identities, _server) = Begin();
+            var next = Begin();
+            // Made before it counts: what cannot sign replaces nothing.
+            next.Identities.RenewAsync(CancellationToken.None).GetAwaiter().GetResult();
+            (_identities, _server) = next;
             Tell("the operator's credential was read again: new connections get new keys");
         }
-        catch (GuestException exception)
+        catch (Exception exception) when (exception is GuestException or ChannelException or CryptographicException or ArgumentException)
         {
-            Tell($"the operator's credential stays as it was: {exception.Fault}");
+            Tell($"the operator's credential stays as it was: {exception.Message}");
         }
     }
 
@@ -74,7 +79,11 @@ internal sealed class GuestProxy : IDisposable
         {
             while (true)
             {
-                var connection = await listener.AcceptAsync(cancellation).ConfigureAwait(false);
+                if (await AcceptAsync(listener, cancellation).ConfigureAwait(false) is not { } connection)
+                {
+                    continue;
+                }
+
                 if (_handshakes.Wait(TimeSpan.Zero, CancellationToken.None))
                 {
                     _ = ServeAsync(connection, ending.Token);
@@ -132,19 +141,42 @@ internal sealed class GuestProxy : IDisposable
         }
     }
 
+    // Without a descriptor, or a client that was gone before: the channels that are there go on, and so does this.
+    private async Task<Socket?> AcceptAsync(Socket listener, CancellationToken cancellation)
+    {
+        try
+        {
+            return await listener.AcceptAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (SocketException exception)
+        {
+            Tell($"proxy.listen: {exception.Message}");
+            await Task.Delay(s_acceptPause, _clock, cancellation).ConfigureAwait(false);
+            return null;
+        }
+    }
+
     private async Task ServeAsync(Socket accepted, CancellationToken cancellation)
     {
         var isShaking = true;
         try
         {
             accepted.NoDelay = true;
+            // A client that is gone without a word gives its place back.
+            accepted.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            accepted.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 60);
             var channel = await Volatile.Read(ref _server).AcceptAsync(new NetworkStream(accepted, ownsSocket: true), cancellation).ConfigureAwait(false);
             await using (channel.ConfigureAwait(false))
             {
                 _handshakes.Release();
                 isShaking = false;
                 using var upstream = new Socket(_setting.Upstream.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                await upstream.ConnectAsync(_setting.Upstream, cancellation).ConfigureAwait(false);
+                using (var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation))
+                {
+                    patience.CancelAfter(s_connect);
+                    await upstream.ConnectAsync(_setting.Upstream, patience.Token).ConfigureAwait(false);
+                }
+
                 await using var inner = new NetworkStream(upstream, ownsSocket: false);
                 await _relay.RunAsync(channel.Stream, inner, cancellation).ConfigureAwait(false);
             }
@@ -171,8 +203,16 @@ internal sealed class GuestProxy : IDisposable
     {
         while (!cancellation.IsCancellationRequested)
         {
-            File.WriteAllText(_paths.ProxyMetrics + ".new", Metrics());
-            File.Move(_paths.ProxyMetrics + ".new", _paths.ProxyMetrics, overwrite: true);
+            try
+            {
+                File.WriteAllText(_paths.ProxyMetrics + ".new", Metrics());
+                File.Move(_paths.ProxyMetrics + ".new", _paths.ProxyMetrics, overwrite: true);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                Tell($"no counts are written: {exception.Message}");
+            }
+
             await Task.Delay(s_metricsPause, _clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

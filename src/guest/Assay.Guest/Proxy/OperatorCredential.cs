@@ -25,7 +25,9 @@ internal static class OperatorCredential
             }
 
             var loaded = X509Certificate2.CreateFromPemFile(certificate, key);
-            return loaded.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority) && loaded.GetECDsaPrivateKey() is not null ? loaded
+            using var signing = loaded.GetECDsaPrivateKey();
+            return signing is not null && loaded.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority)
+                && loaded.Extensions.OfType<X509KeyUsageExtension>().All(usage => usage.KeyUsages.HasFlag(X509KeyUsageFlags.KeyCertSign)) ? loaded
                 : throw new GuestException("proxy.operator", $"{certificate} is not the certificate of a CA with an EC key", "give a CA certificate of the operator's: it signs this VM's certificates, which last less than an hour");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)

@@ -1,16 +1,23 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Assay.Cli.Channels;
 
 /// <summary>
-/// The names under which a proxy on loopback is asked: addresses of loopback, localhost, and the server's own. A page in a browser whose name was made to lead to this machine has
-/// another (DNS rebinding), and must not read what comes out of the channel.
+/// Whom a proxy on loopback answers: programs of this machine, and pages that it serves itself. A page in a browser that comes from elsewhere must not read what comes out of the channel, whether
+/// its name was made to lead to this machine (DNS rebinding: the Host is another), or it opens a WebSocket or fetches across origins (the Origin is another).
 /// </summary>
-internal sealed class HostNames(string upstream)
+internal static class HostNames
 {
-    public bool Contains(HostString host) => host.HasValue && (
-        host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || host.Host.Equals(upstream, StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && (IPAddress.IsLoopback(address) || address.ToString() == upstream)));
+    public static bool Admits(HttpRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return IsLoopback(request.Host)
+            && (StringValues.IsNullOrEmpty(request.Headers.Origin) || string.Equals(request.Headers.Origin, $"http://{request.Host}", StringComparison.OrdinalIgnoreCase))
+            && request.Headers["Sec-Fetch-Site"].ToString() is "" or "none" or "same-origin";
+    }
+
+    private static bool IsLoopback(HostString host) => host.HasValue
+        && (host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address)));
 }

@@ -34,7 +34,7 @@ internal sealed class HttpSide : IAsyncDisposable
     private readonly UpstreamDialer _dialer;
     private readonly PolicyHolder _policies;
     private readonly OnlyHost _transformer;
-    private readonly HostNames? _names;
+    private readonly bool _isOnLoopback;
     private readonly Lock _changing = new();
     private HttpRoute _route;
 
@@ -43,7 +43,7 @@ internal sealed class HttpSide : IAsyncDisposable
         (_application, _upstream, _dialer, _policies) = (application, upstream, dialer, policies);
         _forwarder = application.Services.GetRequiredService<IHttpForwarder>();
         _transformer = new OnlyHost(upstream.Authority);
-        _names = IPAddress.IsLoopback(listen.Address) ? new HostNames(upstream.Host) : null;
+        _isOnLoopback = IPAddress.IsLoopback(listen.Address);
         _route = new HttpRoute(policies.Current, dialer);
     }
 
@@ -86,9 +86,9 @@ internal sealed class HttpSide : IAsyncDisposable
 
     private async Task ForwardAsync(HttpContext context)
     {
-        if (_names is not null && !_names.Contains(context.Request.Host))
+        if (_isOnLoopback && !HostNames.Admits(context.Request))
         {
-            await ChannelProblem.WriteAsync(context, StatusCodes.Status421MisdirectedRequest, "channel.host", "the Host of this request is neither a name of this machine's loopback nor the server's: a page in a browser may have been led here").ConfigureAwait(false);
+            await ChannelProblem.WriteAsync(context, StatusCodes.Status421MisdirectedRequest, "channel.host", "the Host of this request is no name of this machine's loopback, or a page of another origin sends it: a page in a browser may have been led here").ConfigureAwait(false);
             return;
         }
 
@@ -146,10 +146,49 @@ internal sealed class HttpSide : IAsyncDisposable
             proxyRequest.Headers.Host = authority;
         }
 
+        // A client that follows an absolute address would send the same request again, and in the clear: the server's own becomes one of this proxy, and no other passes.
+        private bool StayInside(HttpResponse response)
+        {
+            foreach (var name in (string[])["Location", "Content-Location"])
+            {
+                if (response.Headers[name].ToString() is not { Length: > 0 } text || (!text.StartsWith("//", StringComparison.Ordinal) && !text.Contains(':', StringComparison.Ordinal)))
+                {
+                    continue;
+                }
+
+                if (!Uri.TryCreate(text.StartsWith("//", StringComparison.Ordinal) ? $"http:{text}" : text, UriKind.RelativeOrAbsolute, out var address))
+                {
+                    return false;
+                }
+
+                // A colon may be in a path too.
+                if (!address.IsAbsoluteUri)
+                {
+                    continue;
+                }
+
+                if (!address.Authority.Equals(authority, StringComparison.OrdinalIgnoreCase) && !$"{address.Host}:{address.Port}".Equals(authority, StringComparison.OrdinalIgnoreCase))
+                {
+                    return false;
+                }
+
+                response.Headers[name] = address.PathAndQuery + address.Fragment;
+            }
+
+            response.Headers.Remove("Refresh");
+            return true;
+        }
+
         // A stream's headers are sent when they come: its first byte may be long in coming.
         public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
         {
             var hasBody = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken).ConfigureAwait(false);
+            if (proxyResponse is not null && !StayInside(httpContext.Response))
+            {
+                await ChannelProblem.WriteAsync(httpContext, StatusCodes.Status502BadGateway, "channel.redirect", "the server sends the client to an address outside the channel").ConfigureAwait(false);
+                return false;
+            }
+
             if (hasBody && proxyResponse is { StatusCode: not HttpStatusCode.SwitchingProtocols, Content.Headers.ContentLength: null })
             {
                 await httpContext.Response.Body.FlushAsync(cancellationToken).ConfigureAwait(false);

@@ -30,7 +30,8 @@ internal sealed class MetricsSide : IAsyncDisposable
             kestrel.Listen(listen, listener => listener.Protocols = HttpProtocols.Http1);
         });
         var application = builder.Build();
-        application.Run(context => AnswerAsync(context, counts));
+        var isOnLoopback = IPAddress.IsLoopback(listen.Address);
+        application.Run(context => AnswerAsync(context, isOnLoopback, counts));
         await Listening.StartAsync(application, cancellation).ConfigureAwait(false);
         return new MetricsSide(application);
     }
@@ -41,8 +42,14 @@ internal sealed class MetricsSide : IAsyncDisposable
         await _application.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static async Task AnswerAsync(HttpContext context, ProxyCounts counts)
+    private static async Task AnswerAsync(HttpContext context, bool isOnLoopback, ProxyCounts counts)
     {
+        if (isOnLoopback && !HostNames.Admits(context.Request))
+        {
+            context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+            return;
+        }
+
         if (context.Request.Path != "/metrics")
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;

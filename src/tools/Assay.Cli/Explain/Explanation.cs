@@ -15,6 +15,7 @@ internal sealed record Explanation(string Id, string Cause, string Cure, string 
 internal static partial class Explanations
 {
     private const string Folder = "troubleshooting/";
+    private const string ProblemPrefix = "urn:assay:";
     private const string Rules = "policy.rules.satisfied";
 
     private static readonly Lazy<ImmutableArray<Explanation>> s_all = new(() => [.. Pages().SelectMany(page => Read(page, Text(page)))]);
@@ -25,6 +26,8 @@ internal static partial class Explanations
     /// <summary>The explanation of a check, weakening or error, or null. The rules of a policy share one.</summary>
     public static Explanation? Find(string id)
     {
+        // As a problem of HTTP has it.
+        id = id.StartsWith(ProblemPrefix, StringComparison.Ordinal) ? id[ProblemPrefix.Length..] : id;
         var known = PolicyRule().IsMatch(id) ? Rules : id;
         return All.FirstOrDefault(explanation => explanation.Id == known);
     }

@@ -27,6 +27,8 @@ internal sealed class ManagedTlsEnd : TlsEnd
 
     public override IReadOnlyList<byte[]> PeerChain => _state.Chain;
 
+    public override bool ShowedCertificate => _state.ShowedCertificate;
+
     public override bool SpeaksChannel => _state.SpeaksChannel;
 
     /// <param name="transport">Is owned from here on.</param>
@@ -102,6 +104,8 @@ internal sealed class ManagedTlsEnd : TlsEnd
 
         public bool IsComplete { get; private set; }
 
+        public bool ShowedCertificate { get; set; }
+
         public ExporterSecret? Exporter { get; set; }
 
         public ChannelException? Refused { get; private set; }
@@ -139,7 +143,11 @@ internal sealed class ManagedTlsEnd : TlsEnd
 
         public void NotifyServerCertificate(TlsServerCertificate serverCertificate) => state.Take(serverCertificate.Certificate);
 
-        public TlsCredentials? GetClientCredentials(CertificateRequest certificateRequest) => own is null ? null : new Signer(m_context, own);
+        public TlsCredentials? GetClientCredentials(CertificateRequest certificateRequest)
+        {
+            state.ShowedCertificate = own is not null;
+            return own is null ? null : new Signer(m_context, own);
+        }
 
         public override void NotifyHandshakeComplete()
         {
@@ -166,7 +174,11 @@ internal sealed class ManagedTlsEnd : TlsEnd
 
     private sealed class Server(NativeCrypto crypto, PeerState state, ChannelIdentity own) : DefaultTlsServer(crypto)
     {
-        public override TlsCredentials GetCredentials() => new Signer(m_context, own);
+        public override TlsCredentials GetCredentials()
+        {
+            state.ShowedCertificate = true;
+            return new Signer(m_context, own);
+        }
 
         public override int GetMaxHandshakeMessageSize() => LargestHandshakeMessage;
 

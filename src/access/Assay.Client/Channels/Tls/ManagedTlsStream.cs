@@ -15,6 +15,7 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
     private readonly byte[] _received = new byte[BufferSize];
     private readonly byte[] _toSend = new byte[BufferSize];
     private bool _ended;
+    private IOException? _failed;
     private int _disposed;
 
     public override bool CanRead => true;
@@ -55,6 +56,11 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
     {
         while (true)
         {
+            if (_failed is { } failed)
+            {
+                throw new IOException(failed.Message, failed);
+            }
+
             if (Take(buffer.Span) is var taken && (taken > 0 || buffer.IsEmpty || _ended))
             {
                 return taken;
@@ -64,7 +70,7 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
             if (length == 0)
             {
                 // Without close_notify whoever is between could have cut the text short.
-                throw new IOException("the connection ended without TLS's own end: what came so far may be cut");
+                throw _failed = new IOException("the connection ended without TLS's own end: what came so far may be cut");
             }
 
             try
@@ -73,7 +79,7 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
             }
             catch (TlsException exception)
             {
-                throw new IOException($"TLS: {exception.Message}", exception);
+                throw _failed = new IOException($"TLS: {exception.Message}", exception);
             }
             finally
             {
@@ -103,6 +109,8 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
                 _sending.Release();
             }
 
+            // What the reader left for this end to send.
+            await SendAsync(cancellationToken).ConfigureAwait(false);
             rest = rest[part.Length..];
         }
     }
@@ -205,24 +213,27 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
         }
     }
 
+    // Answers of the engine itself. Where a writer is at it, it sends them too, when it is done: a reader waits for no writer, whom the peer may keep waiting for ever.
     private async Task SendAsync(CancellationToken cancellation)
+    {
+        while (HasOutput() && _sending.Wait(TimeSpan.Zero, CancellationToken.None))
+        {
+            try
+            {
+                await DrainAsync(cancellation).ConfigureAwait(false);
+            }
+            finally
+            {
+                _sending.Release();
+            }
+        }
+    }
+
+    private bool HasOutput()
     {
         lock (_engine)
         {
-            if (protocol.GetAvailableOutputBytes() == 0)
-            {
-                return;
-            }
-        }
-
-        await _sending.WaitAsync(cancellation).ConfigureAwait(false);
-        try
-        {
-            await DrainAsync(cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            _sending.Release();
+            return protocol.GetAvailableOutputBytes() > 0;
         }
     }
 

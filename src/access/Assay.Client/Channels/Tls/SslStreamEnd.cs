@@ -19,6 +19,8 @@ internal sealed class SslStreamEnd : TlsEnd
 
     public override IReadOnlyList<byte[]> PeerChain => _peer;
 
+    public override bool ShowedCertificate => _stream.IsServer || _stream.IsMutuallyAuthenticated;
+
     public override bool SpeaksChannel => _stream.NegotiatedApplicationProtocol == s_protocol;
 
     /// <param name="transport">Is owned from here on.</param>

@@ -11,6 +11,9 @@ internal abstract class TlsEnd : IAsyncDisposable
     /// <summary>The peer's certificates in DER, the leaf first; empty where it showed none.</summary>
     public abstract IReadOnlyList<byte[]> PeerChain { get; }
 
+    /// <summary>Whether the peer was shown this end's certificate.</summary>
+    public abstract bool ShowedCertificate { get; }
+
     /// <summary>Whether both ends named the channel's protocol.</summary>
     public abstract bool SpeaksChannel { get; }
 
