@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Assay.Client.AspNetCore;
@@ -39,8 +40,17 @@ internal sealed class KestrelRows : IAsyncDisposable
         app.Run(SendAsync);
         await app.StartAsync().ConfigureAwait(false);
         var ports = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(address => new Uri(address).Port).ToArray();
-        var plain = new SocketsHttpHandler { SslOptions = new SslClientAuthenticationOptions { TargetHost = host, CertificateChainPolicy = trust } };
-        return new KestrelRows(app, new HttpClient(plain) { BaseAddress = new Uri($"https://127.0.0.1:{ports[0]}/") }, new HttpClient(ChannelHttp.CreateHandler(client)) { BaseAddress = new Uri($"http://127.0.0.1:{ports[1]}/") });
+        var plain = new SocketsHttpHandler
+        {
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = trust },
+            ConnectCallback = async (context, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await socket.ConnectAsync(IPAddress.Loopback, context.DnsEndPoint.Port, cancellation).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        return new KestrelRows(app, new HttpClient(plain) { BaseAddress = new Uri($"https://{host}:{ports[0]}/") }, new HttpClient(ChannelHttp.CreateHandler(client)) { BaseAddress = new Uri($"http://127.0.0.1:{ports[1]}/") });
     }
 
     public Task<double> PlainAsync() => TimeAsync(_plain);
