@@ -28,7 +28,7 @@ catch (HttpRequestException)
     return 0;
 }
 
-// In a confidential VM this makes evidence of its devices and its processor. Here is no such machine, so a client of the channel is told that there is none.
+// In a confidential VM this makes evidence of devices and processor. This sample runs anywhere, so it tells clients of the channel that it has no evidence.
 internal sealed class NoMachine : IChannelEvidenceSource
 {
     public Task<ReadOnlyMemory<byte>> MakeAsync(string nonce, ReadOnlyMemory<byte> key, bool byDigest, CancellationToken cancellation) =>

@@ -2,7 +2,7 @@ using Assay.Client.Channels;
 
 namespace Assay.Client.AspNetCore;
 
-/// <summary>The attested channel that a request came on: a feature of its connection, and so of <c>HttpContext.Features</c>. Where there is none, the request came on no attested channel.</summary>
+/// <summary>The attested channel that a request came on: a feature of its connection, and so of <c>HttpContext.Features</c>. A connection without this feature is not an attested channel.</summary>
 public sealed class AssayChannelFeature
 {
     internal AssayChannelFeature(ChannelResult? peer) => Peer = peer;

@@ -10,7 +10,7 @@ public static class ChannelHttp
     /// HTTP/1.1; WebSockets and streams pass.
     /// </summary>
     /// <param name="client">Opens the channels.</param>
-    /// <param name="opened">Is told of each that was opened; null: nobody.</param>
+    /// <param name="opened">Called for each channel that opens; null: no callback.</param>
     /// <param name="lifetime">After which a connection takes no further request, and a new one is attested; null: ten minutes.</param>
     public static SocketsHttpHandler CreateHandler(ChannelClient client, Action<ChannelResult>? opened = null, TimeSpan? lifetime = null)
     {

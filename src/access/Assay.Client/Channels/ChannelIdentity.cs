@@ -17,7 +17,7 @@ public interface IChannelEvidenceSource
     /// <param name="key">The public key of this end's certificate, as JWK.</param>
     /// <param name="byDigest">Whether the processor's report covers <see cref="ChannelStatement.DigestOf(IReadOnlyCollection{DeviceEvidence})"/> in place of the device evidence: for the level of the certificate.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="ChannelException">There is none: devices are not ready, or a source fails.</exception>
+    /// <exception cref="ChannelException">Evidence cannot be made: devices are not ready, or a source fails.</exception>
     Task<ReadOnlyMemory<byte>> MakeAsync(string nonce, ReadOnlyMemory<byte> key, bool byDigest, CancellationToken cancellation);
 }
 

@@ -23,7 +23,7 @@ public sealed record ChannelPolicy
     /// <summary>What.</summary>
     public required IChannelAppraiser Appraiser { get; init; }
 
-    /// <summary>Weakenings of the verdict (<see cref="Weakening.Names"/>) that do not close the channel. Empty: a verdict with any is refused, for nobody reads it before bytes cross.</summary>
+    /// <summary>Weakenings of the verdict (<see cref="Weakening.Names"/>) that do not close the channel. Empty: a weakened verdict is refused, because bytes cross before a person could read it.</summary>
     public ImmutableArray<string> DangerouslyAcceptedWeakenings { get; init; } = [];
 
     /// <summary>For handshake, evidence and verdict together.</summary>

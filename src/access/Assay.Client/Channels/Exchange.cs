@@ -28,7 +28,7 @@ internal sealed class Exchange(TlsEnd tls, ChannelRole role, (ChannelIdentity Id
     }
 
     /// <summary>The peer's leaf.</summary>
-    /// <exception cref="ChannelException">It showed none, or one that is none of a channel.</exception>
+    /// <exception cref="ChannelException">It showed no certificate, or one that a channel cannot use.</exception>
     public ChannelCertificate PeerCertificate() =>
         tls.PeerChain.Count == 0 ? throw new ChannelException("channel.certificate", "the other end shows no certificate")
         : ChannelCertificate.TryRead(tls.PeerChain[0], out var certificate, out var fault) ? certificate

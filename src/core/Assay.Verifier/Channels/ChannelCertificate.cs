@@ -55,13 +55,14 @@ public sealed class ChannelCertificate
             using var loaded = X509CertificateLoader.LoadCertificate(der.Span);
             var statement = ReadStatement(loaded, out fault);
             using var key = fault is null ? loaded.GetECDsaPublicKey() : null;
-            if (fault is null && (key is null || JwkOf(key) is not { } jwk))
+            var jwk = key is null ? null : JwkOf(key);
+            if (fault is null && jwk is null)
             {
                 fault = new ParseFault("certificate.key", 0, "an EC key on P-256 or P-384 is expected");
             }
             else if (fault is null)
             {
-                certificate = new ChannelCertificate(der.ToArray(), JwkOf(key!)!, Time(loaded.NotBefore), Time(loaded.NotAfter), statement);
+                certificate = new ChannelCertificate(der.ToArray(), jwk!, Time(loaded.NotBefore), Time(loaded.NotAfter), statement);
                 fault = null;
                 return true;
             }

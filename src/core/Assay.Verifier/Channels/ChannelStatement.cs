@@ -11,7 +11,7 @@ namespace Assay.Channels;
 /// <summary>
 /// The evidence that a channel's certificate carries, as JSON in an OCTET STRING of an extension that is not critical:
 /// <c>{"v":1,"purpose","epoch","tee","quote","devices","log"}</c>. The evidence of devices and the boot log are named by their digests, <c>sha384:</c> and hexadecimal, or the empty
-/// string where there is none; the other end is asked for them. The processor's report covers the same text in place of the device evidence (S-23).
+/// string if the machine has none; the client asks for them in the exchange. The processor's report covers the same text in place of the device evidence (S-23).
 /// </summary>
 public sealed record ChannelStatement
 {

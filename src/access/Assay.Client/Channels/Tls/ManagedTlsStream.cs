@@ -69,7 +69,7 @@ internal sealed class ManagedTlsStream(Stream transport, TlsProtocol protocol, I
             var length = await transport.ReadAsync(_received, cancellationToken).ConfigureAwait(false);
             if (length == 0)
             {
-                // Without close_notify whoever is between could have cut the text short.
+                // Without close_notify, an attacker on the way could have cut the data short.
                 throw _failed = new IOException("the connection ended without TLS's own end: what came so far may be cut");
             }
 

@@ -53,12 +53,7 @@ internal sealed class SslStreamEnd : TlsEnd
         catch (Exception exception)
         {
             await stream.DisposeAsync().ConfigureAwait(false);
-            if (refused is not null)
-            {
-                throw refused;
-            }
-
-            throw exception is AuthenticationException ? new ChannelException("channel.tls", $"the TLS handshake failed: {exception.Message} {exception.InnerException?.Message}", exception) : exception;
+            throw refused ?? Explained(exception);
         }
     }
 
@@ -91,14 +86,12 @@ internal sealed class SslStreamEnd : TlsEnd
         catch (Exception exception)
         {
             await stream.DisposeAsync().ConfigureAwait(false);
-            if (refused is not null)
-            {
-                throw refused;
-            }
-
-            throw exception is AuthenticationException ? new ChannelException("channel.tls", $"the TLS handshake failed: {exception.Message} {exception.InnerException?.Message}", exception) : exception;
+            throw refused ?? Explained(exception);
         }
     }
+
+    private static Exception Explained(Exception exception) =>
+        exception is AuthenticationException ? new ChannelException("channel.tls", $"the TLS handshake failed: {exception.Message} {exception.InnerException?.Message}", exception) : exception;
 
     private static X509Certificate2 WithKey(ChannelIdentity own)
     {
