@@ -246,7 +246,27 @@ public sealed class TamperedTokenTests(TokenFixture fixture) : IClassFixture<Tok
 
     [Fact]
     public void The_token_of_a_device_does_not_stand_for_all() =>
-        fixture.Refused("token.claims.wellformed", Reforged.Of(fixture.Bundle(), fixture.Key, open => open.Overall["sub"] = "GPU-0"));
+        fixture.Refused("token.submodules.complete", Raw(fixture.Bundle(), root => root[0]![1] = root[1]!["GPU-0"]!.GetValue<string>()));
+
+    [Theory]
+    [InlineData("7")]
+    [InlineData("\"\"")]
+    [InlineData("null")]
+    public void A_subject_that_is_no_name_is_refused(string json) =>
+        fixture.Refused("token.claims.wellformed", Reforged.Of(fixture.Bundle(), fixture.Key, open => open.Overall["sub"] = JsonNode.Parse(json)));
+
+    [Fact]
+    public void A_token_without_our_claims_has_the_subject_that_NVIDIA_writes() =>
+        Assert.Contains("NVIDIA-PLATFORM-ATTESTATION", fixture.Refused("token.claims.wellformed", Reforged.Of(fixture.Bundle(), fixture.Key, open =>
+        {
+            open.Overall["sub"] = "gpu-host-7";
+            foreach (var name in open.Overall.Select(claim => claim.Key).Where(name => name.StartsWith("x-assay-", StringComparison.Ordinal)).ToArray())
+            {
+                open.Overall.Remove(name);
+            }
+
+            open.Overall["x-nvidia-overall-att-result"] = true;
+        })).Reason);
 
     [Theory]
     [InlineData("x-assay-verdict")]

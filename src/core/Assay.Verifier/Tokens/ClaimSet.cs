@@ -60,13 +60,16 @@ internal sealed class ClaimSet
         return terms.Audience is null ? this : Add("aud", terms.Audience);
     }
 
+    /// <summary>Whom the token is about, where the terms say it.</summary>
+    public ClaimSet AddSubject(TokenTerms terms) => terms.Subject is { } subject ? Add("sub", subject) : this;
+
     /// <summary>The four things that stand beside every verdict, with the policy.</summary>
-    public ClaimSet AddVerdict(Verdict verdict, PolicyIdentity policy)
+    public ClaimSet AddVerdict(Verdict verdict, Attribution attribution)
     {
         var appraisal = verdict.Appraisal;
         return Add("x-assay-verdict", verdict.Word)
             .Add("x-assay-weakened", verdict.Weakened)
-            .Add("x-assay-freshness", verdict.Freshness)
+            .Add("x-assay-freshness", attribution.Freshness(verdict))
             .Add("x-assay-anchors", verdict.Anchors)
             .Add("x-assay-gpu-binding", verdict.Binding)
             .Add("x-assay-platform", verdict.Platform)
@@ -74,12 +77,10 @@ internal sealed class ClaimSet
             .Add("x-assay-time-source", verdict.TimeSource)
             .With("x-assay-policy", writer =>
             {
-                // A policy that the relying party brought is named by its file and the SHA-256 of it, or null where it is none; the default has neither.
-                var brought = verdict.Policy.IsBrought;
                 writer.WriteStartObject();
-                writer.WriteString("id", brought ? verdict.Policy.Id : policy.Id);
-                writer.WriteString("version", brought ? "1" : policy.Version);
-                writer.WriteString("digest", brought ? verdict.Policy.Digest is { } digest ? $"sha256:{digest}" : null : $"sha384:{policy.Digest}");
+                writer.WriteString("id", attribution.PolicyId(verdict));
+                writer.WriteString("version", attribution.PolicyVersion(verdict));
+                writer.WriteString("digest", attribution.PolicyDigest(verdict));
                 writer.WriteEndObject();
             });
     }
@@ -89,20 +90,17 @@ internal sealed class ClaimSet
     /// that nothing but GPUs answered for is never named: whoever has a GPU answer can have it answer for any key (S-1, S-10). Nor is one from
     /// evidence that answers no challenge of the relying party's: it may be a recording (S-20).
     /// </summary>
-    public ClaimSet AddKey(Verdict verdict)
+    public ClaimSet AddKey(Verdict verdict, Attribution attribution)
     {
-        if (verdict is not { Kind: VerdictKind.Pass, IsFresh: true, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: CheckIds.BindingCpuDevices, State: CheckState.Held }))
+        if (attribution.IsCallersNonce || verdict is not { Kind: VerdictKind.Pass, IsFresh: true, Machine: { Parts.Key: { } key } machine } || !machine.Findings.Any(finding => finding is { Id: CheckIds.BindingCpuDevices, State: CheckState.Held }))
         {
             return this;
         }
 
-        return With("tee-pubkey", writer => writer.WriteRawValue(key.Jwk)).With("cnf", writer =>
-        {
-            writer.WriteStartObject();
-            writer.WritePropertyName("jwk");
-            writer.WriteRawValue(key.Jwk);
-            writer.WriteEndObject();
-        });
+        // Through the writer and not as it is: the text of a member of somebody else's may hold what is escaped here.
+        using var document = JsonDocument.Parse(key.Jwk);
+        var jwk = document.RootElement.Clone();
+        return With("tee-pubkey", jwk.WriteTo).With("cnf", writer => new ClaimSet().With("jwk", jwk.WriteTo).Write(writer));
     }
 
     /// <summary>How many checks held, and the ids of those that did not.</summary>

@@ -15,7 +15,6 @@ namespace Assay.Tokens;
 public static class EatBundleReader
 {
     private const string Overall = "overall";
-    private const string OverallSubject = "NVIDIA-PLATFORM-ATTESTATION";
 
     private static readonly ImmutableArray<Check<Subject>> s_submodules =
     [
@@ -121,9 +120,11 @@ public static class EatBundleReader
 
     private static Outcome ClaimsAreWellFormed(Subject subject)
     {
-        if (StrictJson.Text(subject.Claims, "sub") is not OverallSubject)
+        // Ours may be about a subject that its issuer names: that it lists the others and says what they do not tells it from them.
+        var named = StrictJson.Text(subject.Claims, "sub");
+        if (named is not EatParts.OverallSubject && !(subject.IsOurs && named is { Length: > 0 and <= Limits.TokenNameCharacters }))
         {
-            return Outcome.Failed($"{Overall}: sub is not \"{OverallSubject}\"");
+            return Outcome.Failed($"{Overall}: sub is not {(subject.IsOurs ? $"a text of 1 to {Limits.TokenNameCharacters} characters" : $"\"{EatParts.OverallSubject}\"")}");
         }
 
         if (subject.IsOurs && TokenChecks.OurClaimWrong(subject.Claims) is { } wrong)

@@ -30,27 +30,13 @@ public static class EatBundleWriter
             return false;
         }
 
-        var submodules = subjects.Devices.Select(subject => (subject.Name, Token: CompactJws.Write(key, Device(subject.Device, terms, random)))).ToArray();
-        submodules = [.. submodules, .. MachineClaims.Submodules(verdict).Select(part => (part.Name, CompactJws.Write(key, part.Claims.AddTerms(terms, random).Add("eat_nonce", subjects.Nonce.ToString()).ToJson())))];
-        var overall = new ClaimSet()
-            .AddTerms(terms, random)
-            .AddVerdict(verdict, terms.Policy)
-            .AddFindings(verdict.SetFindings)
-            .AddKey(verdict)
-            .Add("sub", "NVIDIA-PLATFORM-ATTESTATION")
-            .Add("x-nvidia-ver", "3.0")
-            .Add("x-nvidia-overall-att-result", verdict.NvidiaOverallResult)
-            .Add("eat_nonce", subjects.Nonce.ToString())
+        (string Name, string Token)[] submodules = [.. EatParts.Submodules(verdict, subjects, terms.Claims).Select(part => (part.Name, CompactJws.Write(key, part.Claims.AddTerms(terms, random).ToJson())))];
+        var overall = EatParts.Overall(verdict, terms, random, subjects)
+            .Add("sub", terms.Subject ?? EatParts.OverallSubject)
             .With("submods", writer => WriteDigests(writer, submodules));
         bundle = Assemble(CompactJws.Write(key, overall.ToJson()), submodules);
         return true;
     }
-
-    private static byte[] Device(DeviceResult device, TokenTerms terms, RandomSource random) => new ClaimSet()
-        .AddMembers(ClaimSet.OfDevice(device, terms.Claims))
-        .AddTerms(terms, random)
-        .AddFindings(device.Findings)
-        .ToJson();
 
     private static void WriteDigests(Utf8JsonWriter writer, (string Name, string Token)[] submodules)
     {
@@ -91,6 +77,30 @@ public static class EatBundleWriter
 
         return buffer.WrittenSpan.ToArray();
     }
+}
+
+/// <summary>What a bundle and the token of a machine say alike.</summary>
+internal static class EatParts
+{
+    /// <summary>What NVIDIA calls the subject of every overall token.</summary>
+    public const string OverallSubject = "NVIDIA-PLATFORM-ATTESTATION";
+
+    /// <summary>About everything together, but for <c>sub</c> and <c>submods</c>.</summary>
+    public static ClaimSet Overall(Verdict verdict, TokenTerms terms, RandomSource random, TokenSubjects subjects) => new ClaimSet()
+        .AddTerms(terms, random)
+        .AddVerdict(verdict, terms.Attribution)
+        .AddFindings(verdict.SetFindings)
+        .AddKey(verdict, terms.Attribution)
+        .Add("x-nvidia-ver", "3.0")
+        .Add("x-nvidia-overall-att-result", verdict.NvidiaOverallResult)
+        .Add("eat_nonce", subjects.Nonce.ToString());
+
+    /// <summary>About each device, the processor and its boot, by the names that they have in a bundle.</summary>
+    public static IEnumerable<(string Name, ClaimSet Claims)> Submodules(Verdict verdict, TokenSubjects subjects, ClaimsVersion version) =>
+    [
+        .. subjects.Devices.Select(subject => (subject.Name, new ClaimSet().AddMembers(ClaimSet.OfDevice(subject.Device, version)).AddFindings(subject.Device.Findings))),
+        .. MachineClaims.Submodules(verdict).Select(part => (part.Name, part.Claims.Add("eat_nonce", subjects.Nonce.ToString()))),
+    ];
 }
 
 /// <summary>What every writer of tokens demands of its caller.</summary>

@@ -33,11 +33,12 @@ public static class NvidiaEar
         var nonce = Base64Url.EncodeToString(subjects.Nonce.Bytes);
         token = CompactJws.Write(key, new ClaimSet()
             .AddTerms(terms, random)
-            .AddVerdict(verdict, terms.Policy)
+            .AddSubject(terms)
+            .AddVerdict(verdict, terms.Attribution)
             .AddFindings(verdict.SetFindings)
             .Add("eat_profile", CompositeProfile)
             .Add("eat_nonce", nonce)
-            .Add("ear_status", Status(verdict))
+            .Add("ear_status", Status(verdict, terms))
             .With("ear_verifier_id", EarParts.WriteVerifier)
             .With("submods", writer =>
             {
@@ -48,7 +49,7 @@ public static class NvidiaEar
                     new ClaimSet()
                         .Add("eat_profile", DeviceProfile)
                         .Add("eat_nonce", nonce)
-                        .Add("ear_status", EarParts.Holds(device) ? Status(verdict) : "contraindicated")
+                        .Add("ear_status", EarParts.Holds(device) ? Status(verdict, terms) : "contraindicated")
                         .With("ear_verifier_claims", writer => new ClaimSet().AddMembers(ClaimSet.OfDevice(device, terms.Claims)).AddFindings(device.Findings).Write(writer))
                         .Write(writer);
                 }
@@ -61,8 +62,7 @@ public static class NvidiaEar
 
     // "warning" is reserved there, so a pass for which something was waived is no more than a failure: readers of this form do not know
     // our list of weakenings.
-    private static string Status(Verdict verdict) =>
-        verdict.Kind is VerdictKind.Pass && Weakening.BeyondScope(verdict.Weakened).Length == 0 ? "affirming" : "contraindicated";
+    private static string Status(Verdict verdict, TokenTerms terms) => terms.Attribution.IsWholePass(verdict) ? "affirming" : "contraindicated";
 }
 
 /// <summary>What both forms of EAR share.</summary>

@@ -42,7 +42,7 @@ public static class TrusteeEar
             return false;
         }
 
-        token = CompactJws.Write(key, AddClaims(new ClaimSet().AddTerms(terms, random), verdict, terms.Policy, terms.Claims)
+        token = CompactJws.Write(key, AddClaims(new ClaimSet().AddTerms(terms, random).AddSubject(terms), verdict, terms.Attribution, terms.Claims)
             .Add("eat_nonce", subjects.Nonce.ToString())
             .ToJson());
         return true;
@@ -56,13 +56,13 @@ public static class TrusteeEar
     {
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(verdict);
-        AddClaims(new ClaimSet(), verdict, PolicyIdentity.Default, claims).Write(writer);
+        AddClaims(new ClaimSet(), verdict, Attribution.None, claims).Write(writer);
     }
 
-    private static ClaimSet AddClaims(ClaimSet claims, Verdict verdict, PolicyIdentity policy, ClaimsVersion version) => claims
-        .AddVerdict(verdict, policy)
+    private static ClaimSet AddClaims(ClaimSet claims, Verdict verdict, Attribution attribution, ClaimsVersion version) => claims
+        .AddVerdict(verdict, attribution)
         .AddFindings(verdict.SetFindings)
-        .AddKey(verdict)
+        .AddKey(verdict, attribution)
         .Add("eat_profile", Profile)
         .With("ear.verifier-id", EarParts.WriteVerifier)
         .With("submods", writer =>
@@ -71,24 +71,24 @@ public static class TrusteeEar
             foreach (var (name, device) in TokenSubjects.Named(verdict, "gpu", "switch"))
             {
                 writer.WritePropertyName(name);
-                WriteDevice(writer, verdict, device, policy, version);
+                WriteDevice(writer, verdict, device, attribution, version);
             }
 
             if (verdict.Machine?.Parts.Cpu is { } cpu && MachineClaims.ReportData(cpu) is { } data)
             {
                 writer.WritePropertyName("cpu0");
-                WriteProcessor(writer, verdict, cpu, data, policy);
+                WriteProcessor(writer, verdict, cpu, data, attribution);
             }
 
             writer.WriteEndObject();
         });
 
-    private static void WriteDevice(Utf8JsonWriter writer, Verdict verdict, DeviceResult device, PolicyIdentity policy, ClaimsVersion version)
+    private static void WriteDevice(Utf8JsonWriter writer, Verdict verdict, DeviceResult device, Attribution attribution, ClaimsVersion version)
     {
         var (hardware, executables) = (Hardware(device), Executables(device));
         new ClaimSet()
-            .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), Tier(executables)))
-            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : policy.Id)
+            .Add("ear.status", Worst(Ceiling(verdict, attribution), Tier(hardware), Tier(executables)))
+            .Add("ear.appraisal-policy-id", attribution.PolicyId(verdict))
             .With("ear.trustworthiness-vector", writer => WriteVector(writer, executables, hardware))
             .With("ear.veraison.annotated-evidence", writer =>
             {
@@ -102,15 +102,15 @@ public static class TrusteeEar
     }
 
     // Where nothing names the image, AR4SI has no claim about executables; a policy that wants one then refuses.
-    private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, ProcessorResult cpu, ReportData data, PolicyIdentity policy)
+    private static void WriteProcessor(Utf8JsonWriter writer, Verdict verdict, ProcessorResult cpu, ReportData data, Attribution attribution)
     {
         var passed = cpu.Tee!.Passed;
         var hardware = passed ? GenuineHardware : cpu.Findings.Any(finding => finding.State is CheckState.Failed) ? UnrecognisedHardware : NoClaim;
         var image = cpu.Findings.First(finding => finding.Id == cpu.Tee.Technology.MeasurementCheck);
         var executables = image.State switch { CheckState.Held => ApprovedBoot, CheckState.Failed => Contraindicated, _ => NoClaim };
         new ClaimSet()
-            .Add("ear.status", Worst(Ceiling(verdict), Tier(hardware), image.State is CheckState.Failed ? Tier(executables) : "affirming"))
-            .Add("ear.appraisal-policy-id", verdict.Policy.IsBrought ? verdict.Policy.Id : policy.Id)
+            .Add("ear.status", Worst(Ceiling(verdict, attribution), Tier(hardware), image.State is CheckState.Failed ? Tier(executables) : "affirming"))
+            .Add("ear.appraisal-policy-id", attribution.PolicyId(verdict))
             .With("ear.trustworthiness-vector", vector => WriteVector(vector, executables, hardware))
             .With("ear.veraison.annotated-evidence", evidence =>
             {
@@ -145,9 +145,9 @@ public static class TrusteeEar
     }
 
     // The best that any submodule may say. What was waived is no full pass, and readers of this form do not know our list of weakenings.
-    private static string Ceiling(Verdict verdict) => verdict switch
+    private static string Ceiling(Verdict verdict, Attribution attribution) => verdict switch
     {
-        { Kind: VerdictKind.Pass } when Weakening.BeyondScope(verdict.Weakened).Length == 0 => "affirming",
+        { Kind: VerdictKind.Pass } when attribution.IsWholePass(verdict) => "affirming",
         { Kind: VerdictKind.Pass } => "warning",
         { Kind: VerdictKind.Incomplete } => "none",
         _ => "contraindicated",
