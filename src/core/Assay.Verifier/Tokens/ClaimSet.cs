@@ -189,14 +189,21 @@ internal sealed record TokenSubjects(IReadOnlyList<(string Name, DeviceResult De
             nonces = [key.DeviceNonce()];
         }
 
-        fault = verdict.Appraisal.Basis.Trust.Kind is TrustSetKind.Simulated && !terms.Issuer.IsLoopback ? new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)")
-            : verdict.Appraisal.Basis.Trust.Kind is TrustSetKind.None ? new("anchors", 0, "the verdict does not say under whose anchors it was reached")
+        fault = WhyNotUnder(verdict, terms) is { } wrong ? wrong
             : nonces.Length == 0 ? new("devices", 0, "no device is authentic and no processor evidence covers a key: there is nothing to write a token about")
             : nonces.Length > 1 ? new("eat_nonce", 0, "the reports answer different nonces, but a token has one")
             : null;
         subjects = fault is null ? new TokenSubjects(Named(verdict, gpu, nvSwitch), nonces[0]) : null;
         return subjects is not null;
     }
+
+    /// <summary>Why nothing about this verdict may appear under the issuer; null where it may.</summary>
+    public static Wire.ParseFault? WhyNotUnder(Verdict verdict, TokenTerms terms) => verdict.Appraisal.Basis.Trust.Kind switch
+    {
+        TrustSetKind.Simulated when !terms.Issuer.IsLoopback => new("issuer", 0, "tokens about simulated devices carry a loopback issuer, for example http://127.0.0.1 (S-12)"),
+        TrustSetKind.None => new("anchors", 0, "the verdict does not say under whose anchors it was reached"),
+        _ => null,
+    };
 
     /// <summary>Authentic devices only, counted for each kind.</summary>
     public static IReadOnlyList<(string Name, DeviceResult Device)> Named(Verdict verdict, string gpu, string nvSwitch)

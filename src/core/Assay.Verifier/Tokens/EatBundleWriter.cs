@@ -31,11 +31,17 @@ public static class EatBundleWriter
         }
 
         (string Name, string Token)[] submodules = [.. EatParts.Submodules(verdict, subjects, terms.Claims).Select(part => (part.Name, CompactJws.Write(key, part.Claims.AddTerms(terms, random).ToJson())))];
+        bundle = Assemble(verdict, terms, subjects, submodules, key, random);
+        return true;
+    }
+
+    /// <summary>The bundle of these submodules, with an overall token that is signed last.</summary>
+    internal static byte[] Assemble(Verdict verdict, TokenTerms terms, TokenSubjects subjects, (string Name, string Token)[] submodules, SigningKey key, RandomSource random)
+    {
         var overall = EatParts.Overall(verdict, terms, random, subjects)
             .Add("sub", terms.Subject ?? EatParts.OverallSubject)
             .With("submods", writer => WriteDigests(writer, submodules));
-        bundle = Assemble(CompactJws.Write(key, overall.ToJson()), submodules);
-        return true;
+        return Assemble(CompactJws.Write(key, overall.ToJson()), submodules);
     }
 
     private static void WriteDigests(Utf8JsonWriter writer, (string Name, string Token)[] submodules)

@@ -39,6 +39,14 @@ public sealed class CompactJws
         return jws is not null && fault is null;
     }
 
+    /// <summary>Whether the key of the set that its header names made the signature, with the key's own algorithm. Says nothing of what it claims.</summary>
+    public bool IsSignedBy(JsonWebKeySet keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        return StrictJson.Text(Header, "kid") is { } name && keys.Find(name) is { } key && StrictJson.Text(Header, "alg") == key.AlgorithmName && !Header.TryGetProperty("crit", out _)
+            && key.Verifies(SignedContent, Signature.Span);
+    }
+
     internal static string Write(SigningKey key, ReadOnlySpan<byte> payload, string type = "JWT")
     {
         var header = new ArrayBufferWriter<byte>();

@@ -1,0 +1,54 @@
+using Assay.Collateral;
+using Assay.Collateral.Cache;
+using Assay.Collateral.Http;
+using Assay.Collateral.Items;
+using Assay.Collateral.Upstreams;
+using Assay.Endorsements;
+using Assay.Trust;
+
+namespace Assay.Server;
+
+/// <summary>The cache of collateral of this process, for appraisals and for the collateral role alike.</summary>
+internal sealed class CollateralPart : IAsyncDisposable
+{
+    private CollateralPart(CollateralCache cache, HttpUpstream upstream, ItemVerification verification, VerifierCache verifier) =>
+        (Cache, Upstream, Verification, Verifier) = (cache, upstream, verification, verifier);
+
+    public CollateralCache Cache { get; }
+
+    public HttpUpstream Upstream { get; }
+
+    public ItemVerification Verification { get; }
+
+    /// <summary>What verified before: one for cache and appraisals.</summary>
+    public VerifierCache Verifier { get; }
+
+    public static CollateralPart Create(ServerConfiguration configuration, TimeProvider clock, ILoggerFactory logs)
+    {
+        var verifier = new VerifierCache();
+        var verification = new ItemVerification(configuration.Trust, verifier);
+        var upstream = new HttpUpstream(UpstreamsOf(configuration, clock));
+        var cache = new CollateralCache(verification, configuration.Options.Collateral.Folder, upstream, new CachePolicy(), clock, logger: logs.CreateLogger<CollateralCache>());
+        return new CollateralPart(cache, upstream, verification, verifier);
+    }
+
+    public CachedSource Source(bool asksForStatus) => new(Cache, Verification, Upstream) { AsksForStatus = asksForStatus };
+
+    public async ValueTask DisposeAsync()
+    {
+        await Cache.DisposeAsync().ConfigureAwait(false);
+        Upstream.Dispose();
+    }
+
+    private static UpstreamOptions UpstreamsOf(ServerConfiguration configuration, TimeProvider clock)
+    {
+        var http = new CollateralHttpOptions { Time = clock, BreakAfter = 10 };
+        return configuration switch
+        {
+            { Options.Collateral.Offline: true } => new UpstreamOptions { Http = http, WhyNotConfigured = "collateral.offline is set: nothing is asked" },
+            // A proxy has everything at one address; Intel's root list too.
+            { CollateralUrl: { } proxy } => new UpstreamOptions { Rim = proxy, Ocsp = proxy, Crl = ServiceAddress.TryParse($"{proxy.Uri.AbsoluteUri.TrimEnd('/')}/crl", out var lists, out _) ? lists : null, Intel = proxy, Amd = proxy, Http = http },
+            _ => UpstreamOptions.Manufacturers with { Http = http },
+        };
+    }
+}

@@ -1,0 +1,205 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Text.Json;
+using Assay.Collateral.Files;
+using Assay.Collateral.Http;
+using Assay.Service.Http;
+using Assay.Tokens;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Server;
+
+/// <summary>A configuration that makes sense, with its files read. All of its faults are found before one is reported.</summary>
+internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<IPEndPoint> Listen, IPEndPoint? Management, TokenIssuer? Issuer, TrustSet Trust, ServiceAddress? CollateralUrl)
+{
+    private const int MostBytes = 1024 * 1024;
+
+    private static readonly string[] s_roles = ["attestation", "collateral"];
+
+    private static readonly JsonSerializerOptions s_json = new(StrictJsonOptions.Value) { ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
+    public bool HasAttestation => Options.Roles.Contains("attestation");
+
+    public bool HasCollateral => Options.Roles.Contains("collateral");
+
+    /// <summary>Reads a file, and the variables that may replace addresses in it.</summary>
+    public static bool TryRead(string path, Func<string, string?> variable, [NotNullWhen(true)] out ServerConfiguration? configuration, out IReadOnlyList<string> faults)
+    {
+        (configuration, faults) = (null, []);
+        if (!BoundedFile.TryRead(path, MostBytes, out var bytes, out var whyNot))
+        {
+            faults = [whyNot];
+            return false;
+        }
+
+        ServerOptions? options;
+        try
+        {
+            options = JsonSerializer.Deserialize<ServerOptions>(bytes.Span, s_json);
+        }
+        catch (JsonException exception)
+        {
+            faults = [$"{path}: {exception.Path}: {(exception.Message.Contains("could not be mapped", StringComparison.Ordinal) ? "unknown member" : "malformed, missing or of another type")}, line {exception.LineNumber + 1}"];
+            return false;
+        }
+
+        if (options is null)
+        {
+            faults = [$"{path}: an object is expected"];
+            return false;
+        }
+
+        options = options with
+        {
+            Database = variable("ASSAY_DATABASE") ?? options.Database,
+            Kek = variable("ASSAY_KEK") ?? options.Kek,
+            Listen = variable("ASSAY_LISTEN") is { } listen ? listen.Split(',', StringSplitOptions.TrimEntries) : options.Listen,
+        };
+        var reader = new Reader(path, options);
+        configuration = reader.Read();
+        faults = reader.Faults;
+        configuration = faults.Count == 0 ? configuration : null;
+        return configuration is not null;
+    }
+
+    private sealed class Reader(string path, ServerOptions options)
+    {
+        public List<string> Faults { get; } = [];
+
+        public ServerConfiguration Read()
+        {
+            IPEndPoint[] listen = [.. options.Listen.Select(text => EndPoint("listen", text))];
+            Require(listen.Length > 0, "listen: at least one is expected");
+            var management = options.Management is { } text ? EndPoint("management", text) : null;
+            Require(options.Roles.Count > 0 && options.Roles.All(role => s_roles.Contains(role)), $"roles: {string.Join(" and ", s_roles)} are known");
+            var trust = Trust();
+            var issuer = options.Roles.Contains("attestation") ? Issuer() : null;
+            Simulated(trust, listen, management, issuer);
+            Tls();
+            Numbers();
+            Logins();
+            return new ServerConfiguration(options, listen, management, issuer, trust, Url());
+        }
+
+        private IPEndPoint EndPoint(string name, string text)
+        {
+            if (IPEndPoint.TryParse(text, out var end) && text.Contains(':', StringComparison.Ordinal))
+            {
+                return end;
+            }
+
+            Faults.Add($"{path}: {name}: ADDRESS:PORT is expected, found \"{Printable.Of(text)}\"");
+            return new IPEndPoint(IPAddress.Loopback, 0);
+        }
+
+        private TrustSet Trust()
+        {
+            if (options.Anchors is null)
+            {
+                return TrustSet.BuiltIn;
+            }
+
+            if (!BoundedFile.TryRead(options.Anchors, MostBytes, out var bytes, out var whyNot))
+            {
+                Faults.Add($"{path}: anchors: {whyNot}");
+                return TrustSet.BuiltIn;
+            }
+
+            if (TrustSet.TryParse(bytes.Span, out var trust, out var fault))
+            {
+                return trust;
+            }
+
+            Faults.Add($"{path}: anchors: {options.Anchors}: {fault}");
+            return TrustSet.BuiltIn;
+        }
+
+        private TokenIssuer? Issuer()
+        {
+            if (TokenIssuer.TryParse(options.Issuer, out var issuer, out var fault))
+            {
+                return issuer;
+            }
+
+            Faults.Add($"{path}: issuer: {fault.Problem}");
+            return null;
+        }
+
+        // S-12: a simulated set is for one machine to play with.
+        private void Simulated(TrustSet trust, IPEndPoint[] listen, IPEndPoint? management, TokenIssuer? issuer)
+        {
+            if (trust.Kind is TrustSetKind.Simulated)
+            {
+                Require(listen.All(end => IPAddress.IsLoopback(end.Address)) && (management is null || IPAddress.IsLoopback(management.Address)), "anchors: a simulated set is served on loopback alone (S-12): change listen and management");
+                Require(issuer is null or { IsLoopback: true }, "anchors: under a simulated set the issuer is a loopback URL (S-12)");
+            }
+        }
+
+        private void Tls()
+        {
+            if (options.Tls is { } tls)
+            {
+                foreach (var (name, file) in ((string, string?)[])[("certificate", tls.Certificate), ("key", tls.Key), ("clientCa", tls.ClientCa)])
+                {
+                    Require(file is null || File.Exists(file), $"tls.{name}: {file} does not exist");
+                }
+            }
+        }
+
+        private void Numbers()
+        {
+            var attestation = options.Attestation;
+            Require(attestation.ChallengeSeconds is >= 5 and <= 3600, "attestation.challengeSeconds: 5 to 3600 are expected");
+            Require(attestation.KeepEvidenceHours is >= 0 and <= 8760, "attestation.keepEvidenceHours: 0 to 8760 are expected");
+            Require(attestation.KeepAppraisalsDays is >= 1 and <= 3650, "attestation.keepAppraisalsDays: 1 to 3650 are expected");
+            Require(attestation.ReappraisalSeconds is 0 or >= 10, "attestation.reappraisalSeconds: 0, or at least 10, is expected");
+            Require(options.Signing.LeadSeconds >= 10, "signing.leadSeconds: at least 10 are expected: every process must know a key before it signs");
+            Require(options.Signing.OverlapSeconds >= 10, "signing.overlapSeconds: at least 10 are expected");
+            Require(options.Limits is { PerAddress: > 0, PerTenant: > 0, Concurrency: > 0, Waiting: >= 0 }, "limits: all are above 0");
+            Require(options.Drain is { NotReadySeconds: >= 0 and <= 600, RequestSeconds: >= 0 and <= 600 }, "drain: 0 to 600 seconds are expected");
+        }
+
+        private void Logins()
+        {
+            foreach (var (index, login) in options.Authentication.Oidc.Index())
+            {
+                Require(login.Tenant is null != login.TenantClaim is null, $"authentication.oidc[{index}]: exactly one of tenant and tenantClaim is expected");
+                Require(Uri.TryCreate(login.Issuer, UriKind.Absolute, out var uri) && (uri.Scheme == "https" || uri.IsLoopback), $"authentication.oidc[{index}].issuer: an https URL is expected");
+                Require(login.Roles.Values.All(Service.Identity.Scopes.Roles.ContainsKey), $"authentication.oidc[{index}].roles: {string.Join(", ", Service.Identity.Scopes.Roles.Keys.Order(StringComparer.Ordinal))} are known");
+            }
+
+            foreach (var (index, login) in options.Authentication.Certificates.Index())
+            {
+                Require(login.Sha256 is null != login.Subject is null, $"authentication.certificates[{index}]: exactly one of sha256 and subject is expected");
+                Require(login.Roles.All(Service.Identity.Scopes.Roles.ContainsKey), $"authentication.certificates[{index}].roles: an unknown one");
+                Require(options.Tls?.ClientCa is not null, $"authentication.certificates[{index}]: tls.clientCa is needed: client certificates are believed under it alone");
+            }
+        }
+
+        private ServiceAddress? Url()
+        {
+            if (options.Collateral.Url is null)
+            {
+                return null;
+            }
+
+            Require(!options.Collateral.Offline, "collateral: url and offline exclude each other");
+            if (ServiceAddress.TryParse(options.Collateral.Url, out var address, out var fault))
+            {
+                return address;
+            }
+
+            Faults.Add($"{path}: collateral.url: {fault.Problem}");
+            return null;
+        }
+
+        private void Require(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                Faults.Add($"{path}: {fault}");
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using Assay.Attestation;
+using Assay.Attestation.Policies;
+using Assay.Collateral.Items;
+using Assay.Collateral.Proxy;
+using Assay.Service;
+using Assay.Service.Administration;
+using Assay.Service.Http;
+using Assay.Service.Identity;
+using Assay.Service.Keys;
+using Assay.Service.Storage;
+using Assay.Trust;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace Assay.Server;
+
+/// <summary>The host: composes the roles of a configuration, starts them, and stops them in order.</summary>
+internal sealed class ServerHost : IAsyncDisposable
+{
+    private readonly ServerConfiguration _configuration;
+    private readonly ServiceDatabase _database;
+    private readonly KeyEncryptionKey _kek;
+    private readonly CollateralPart _collateral;
+    private readonly Drain _drain;
+    private WebApplication? _application;
+    private TlsFiles? _tls;
+
+    private ServerHost(ServerConfiguration configuration, ServiceDatabase database, KeyEncryptionKey kek, CollateralPart collateral, Drain drain) =>
+        (_configuration, _database, _kek, _collateral, _drain) = (configuration, database, kek, collateral, drain);
+
+    /// <summary>Where it listens, once started.</summary>
+    public ImmutableArray<string> Addresses => [.. Application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
+
+    public IServiceProvider Services => Application.Services;
+
+    private WebApplication Application => _application ?? throw new InvalidOperationException("not started");
+
+    /// <summary>Starts a server.</summary>
+    /// <exception cref="ServiceException">It cannot start; the message says why.</exception>
+    public static async Task<ServerHost> StartAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, CancellationToken cancellation)
+    {
+        var kek = KeyEncryptionKey.Read(configuration.Options.Kek);
+        var database = ServiceDatabase.Of(configuration.Options.Database);
+        var logs = LoggerFactory.Create(logging);
+        var host = new ServerHost(configuration, database, kek, CollateralPart.Create(configuration, clock, logs), new Drain());
+        try
+        {
+            await database.PrepareAsync(configuration.HasAttestation ? AttestationRole.Schema : [], cancellation).ConfigureAwait(false);
+            await host.StartAsync(clock, logging, logs, cancellation).ConfigureAwait(false);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Waits for the signal to stop, then says on /readyz that it is not ready, waits for load balancers, and lets requests under way end.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _drain.Begin();
+        await Task.Delay(TimeSpan.FromSeconds(_configuration.Options.Drain.NotReadySeconds), CancellationToken.None).ConfigureAwait(false);
+        await Application.StopAsync(CancellationToken.None).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_application is not null)
+        {
+            await _application.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _collateral.DisposeAsync().ConfigureAwait(false);
+        await _database.DisposeAsync().ConfigureAwait(false);
+        _kek.Dispose();
+        _tls?.Dispose();
+    }
+
+    private async Task StartAsync(TimeProvider clock, Action<ILoggingBuilder> logging, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        // Empty: an appsettings.json in the folder or a variable may not open a listener of its own.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        logging(builder.Logging);
+        builder.Services.AddSystemd();
+        builder.Services.AddRouting().AddSingleton(clock);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(_configuration.Options.Drain.RequestSeconds));
+        Listen(builder, clock, logs);
+        AddServices(builder.Services);
+        _application = builder.Build();
+        Map(_application);
+        await PrepareAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            await _application.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            throw new ServiceException("service.listen", $"listen: {exception.Message}", exception);
+        }
+    }
+
+    private void Listen(WebApplicationBuilder builder, TimeProvider clock, ILoggerFactory logs)
+    {
+        var tls = _configuration.Options.Tls is { } files ? _tls = new TlsFiles(files, clock, logs.CreateLogger<TlsFiles>()) : null;
+        if (tls is not null)
+        {
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(5));
+            kestrel.Limits.MinResponseDataRate = new(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(5));
+            kestrel.Limits.MaxConcurrentConnections = 4096;
+            foreach (var end in _configuration.Listen)
+            {
+                kestrel.Listen(end, listener => tls?.Configure(listener));
+            }
+
+            if (_configuration.Management is { } management)
+            {
+                kestrel.Listen(management, listener => listener.Use(next => connection =>
+                {
+                    connection.Items[typeof(ManagementOnly)] = true;
+                    return next(connection);
+                }));
+            }
+        });
+    }
+
+    private void AddServices(IServiceCollection services)
+    {
+        var options = _configuration.Options;
+        services.AddSingleton(_drain);
+        services.AddServiceKernel(new ServiceTerms
+        {
+            Database = _database,
+            Kek = _kek,
+            Authentication = options.Authentication,
+            Limits = options.Limits,
+            SigningKeys = new SigningKeyTerms { Lead = TimeSpan.FromSeconds(options.Signing.LeadSeconds), Overlap = TimeSpan.FromSeconds(options.Signing.OverlapSeconds) },
+        });
+        if (_configuration.HasAttestation)
+        {
+            services.AddAttestation(TermsOf(options.Attestation), _collateral.Verifier);
+        }
+
+        if (_configuration.HasCollateral)
+        {
+            services.AddSingleton(_collateral.Cache).AddSingleton(_collateral.Verification).AddSingleton(_collateral.Upstream);
+            services.AddCollateral(new ProxyOptions());
+        }
+
+        services.AddHealthChecks().AddCheck<ReadyCheck>(ReadyCheck.Name);
+        services.AddOpenApi("v1", ApiDescription.Configure);
+        services.AddOpenTelemetry()
+            .WithMetrics(metrics =>
+            {
+                metrics.AddMeter(AttestationMeters.MeterName, CacheMeters.MeterName, CollateralServices.MeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+                if (options.Otlp is { } otlp)
+                {
+                    metrics.AddOtlpExporter(exporter => exporter.Endpoint = new Uri(otlp));
+                }
+            })
+            .WithTracing(traces =>
+            {
+                if (options.Otlp is { } otlp)
+                {
+                    traces.AddAspNetCoreInstrumentation().AddOtlpExporter(exporter => exporter.Endpoint = new Uri(otlp));
+                }
+            });
+    }
+
+    private AttestationTerms TermsOf(AttestationOptions options) => new()
+    {
+        Issuer = _configuration.Issuer!,
+        Trust = _configuration.Trust,
+        Collateral = _collateral.Source(asksForStatus: false),
+        NrasCollateral = _collateral.Source(asksForStatus: true),
+        ChallengeLife = TimeSpan.FromSeconds(options.ChallengeSeconds),
+        KeepEvidence = TimeSpan.FromHours(options.KeepEvidenceHours),
+        KeepAppraisals = TimeSpan.FromDays(options.KeepAppraisalsDays),
+        Reappraisal = TimeSpan.FromSeconds(options.ReappraisalSeconds),
+        NrasAnonymousTenant = options.NrasAnonymousTenant,
+    };
+
+    private void Map(WebApplication application)
+    {
+        application.Use(next => context => ManagementOnly.GuardAsync(context, next));
+        application.UseServiceKernel();
+        if (_configuration.HasCollateral)
+        {
+            application.MapCollateral().AllowAnonymous();
+        }
+
+        if (_configuration.HasAttestation)
+        {
+            application.MapAttestation();
+        }
+
+        application.MapAdministration();
+        application.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
+        application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
+        application.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous().WithMetadata(new AlwaysAnswered());
+        application.MapPrometheusScrapingEndpoint("/metrics").AllowAnonymous().WithMetadata(new AlwaysAnswered(), new ManagementOnly());
+        application.MapFallback(context => Problems.WriteAsync(context, Problems.NotFound)).AllowAnonymous().ExcludeFromDescription();
+    }
+
+    // Keys and policies before the first request: a server that answers can sign.
+    private async Task PrepareAsync(CancellationToken cancellation)
+    {
+        await Services.GetRequiredService<SigningKeys>().PrepareAsync(cancellation).ConfigureAwait(false);
+        if (!_configuration.HasAttestation)
+        {
+            return;
+        }
+
+        var (policies, trial, tenants) = (Services.GetRequiredService<PolicyStore>(), Services.GetRequiredService<PolicyTrial>(), Services.GetRequiredService<TenantStore>());
+        if (_configuration.Options.Attestation.NrasAnonymousTenant is { } anonymous)
+        {
+            await tenants.CreateAsync(anonymous, null, "configuration", cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var file in _configuration.Options.Attestation.Policies)
+        {
+            await ApplyAsync(file, policies, trial, tenants, cancellation).ConfigureAwait(false);
+        }
+
+        await policies.ReloadAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task ApplyAsync(PolicyFileOptions file, PolicyStore policies, PolicyTrial trial, TenantStore tenants, CancellationToken cancellation)
+    {
+        const string actor = "configuration";
+        byte[] json;
+        try
+        {
+            json = await File.ReadAllBytesAsync(file.File, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ServiceException("service.policy.file", $"attestation.policies: {exception.Message}", exception);
+        }
+
+        if (!CompiledPolicy.TryCompile(file.Tenant, 0, json, out var policy, out var fault))
+        {
+            throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: {fault}");
+        }
+
+        var id = policy.Document.Id;
+        var state = await policies.StateAsync(id, file.Tenant, cancellation).ConfigureAwait(false);
+        if (state?.Active is { } active && await policies.VersionAsync(id, active, cancellation).ConfigureAwait(false) is { } row && row.Sha384 == policy.Digest.ToString())
+        {
+            return;
+        }
+
+        var report = await trial.TestAsync(policy, cancellation).ConfigureAwait(false);
+        if (!report.Passed)
+        {
+            var failed = report.Tests.FirstOrDefault(test => !test.Passed);
+            throw new ServiceException("service.policy.tests", $"attestation.policies: {file.File}: {(failed is null ? "it has no test: at least one is expected" : string.Create(CultureInfo.InvariantCulture, $"the test \"{failed.Name}\" expects {failed.Expected} and got {failed.Found}: {failed.Detail}"))}");
+        }
+
+        await tenants.CreateAsync(file.Tenant, null, actor, cancellation).ConfigureAwait(false);
+        foreach (var audience in policy.Document.Audiences)
+        {
+            if (!await policies.AssignAsync(audience, file.Tenant, actor, cancellation).ConfigureAwait(false))
+            {
+                throw new ServiceException("service.policy.audience", $"attestation.policies: {file.File}: the audience {audience} is another tenant's");
+            }
+        }
+
+        var version = await policies.AddAsync(policy, Encoding.UTF8.GetString(json), actor, cancellation).ConfigureAwait(false)
+            ?? throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: the policy {id} is another tenant's");
+        state = (await policies.StateAsync(id, file.Tenant, cancellation).ConfigureAwait(false))!;
+        if (!CompiledPolicy.TryCompile(file.Tenant, version, json, out var numbered, out _) || !await policies.ActivateAsync(state, numbered, "policy.activate", actor, cancellation).ConfigureAwait(false))
+        {
+            throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: another process changed the policy at the same time; start again");
+        }
+    }
+}
+
+/// <summary>Whether the server is about to stop.</summary>
+internal sealed class Drain
+{
+    private int _begun;
+
+    public bool HasBegun => Volatile.Read(ref _begun) == 1;
+
+    public void Begin() => Interlocked.Exchange(ref _begun, 1);
+}
+
+/// <summary>Ready: the database answers, and no stop has begun.</summary>
+internal sealed class ReadyCheck(Drain drain, ServiceDatabase database) : IHealthCheck
+{
+    public const string Name = "ready";
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        drain.HasBegun ? HealthCheckResult.Unhealthy("the server is about to stop")
+        : await database.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Healthy()
+        : HealthCheckResult.Unhealthy("the database does not answer");
+}
+
+/// <summary>Marks what the management listener alone serves, and keeps everything else off it.</summary>
+internal sealed record ManagementOnly
+{
+    private static readonly string[] s_paths = ["/metrics", "/healthz", "/readyz"];
+
+    public static Task GuardAsync(HttpContext context, RequestDelegate next)
+    {
+        var isManagement = context.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionItemsFeature>()?.Items.ContainsKey(typeof(ManagementOnly)) is true;
+        var path = context.Request.Path.Value ?? "";
+        var allowed = isManagement ? s_paths.Contains(path, StringComparer.Ordinal) : !path.Equals("/metrics", StringComparison.OrdinalIgnoreCase);
+        return allowed ? next(context) : Problems.WriteAsync(context, Problems.NotFound);
+    }
+}

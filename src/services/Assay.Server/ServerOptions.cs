@@ -1,0 +1,137 @@
+using Assay.Service.Http;
+using Assay.Service.Identity;
+
+namespace Assay.Server;
+
+/// <summary>
+/// The configuration file: JSON with comments, unknown members refused. Addresses, folders and limits may also come from variables
+/// (<c>ASSAY_DATABASE</c>, <c>ASSAY_LISTEN</c>, <c>ASSAY_KEK</c>); what is expected, and whose anchors are believed, only from the file.
+/// </summary>
+internal sealed record ServerOptions
+{
+    /// <summary>Where it listens: ADDRESS:PORT, port 0 for any free one.</summary>
+    public IReadOnlyList<string> Listen { get; init; } = ["127.0.0.1:8080"];
+
+    /// <summary>Where /metrics, /healthz and /readyz are served besides; null: health on <see cref="Listen"/> alone, and no metrics.</summary>
+    public string? Management { get; init; }
+
+    /// <summary>The <c>iss</c> of tokens: the https URL under which clients reach this service.</summary>
+    public string? Issuer { get; init; }
+
+    /// <summary><c>attestation</c>, <c>collateral</c> or both.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = ["attestation"];
+
+    /// <summary>A file for SQLite, or a connection string of PostgreSQL.</summary>
+    public string Database { get; init; } = "assay.db";
+
+    /// <summary>The file of the key encryption key.</summary>
+    public string Kek { get; init; } = "kek";
+
+    /// <summary>TLS; null: plain HTTP, for loopback or behind a proxy that ends TLS.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>A file of roots in place of the manufacturers'; null for theirs.</summary>
+    public string? Anchors { get; init; }
+
+    /// <summary>Where collateral comes from.</summary>
+    public CollateralOptions Collateral { get; init; } = new();
+
+    /// <summary>Logins beside API keys.</summary>
+    public ServiceAuthentication Authentication { get; init; } = new();
+
+    /// <summary>How much is taken.</summary>
+    public RequestLimitTerms Limits { get; init; } = new();
+
+    /// <summary>The attestation role.</summary>
+    public AttestationOptions Attestation { get; init; } = new();
+
+    /// <summary>Signing keys.</summary>
+    public SigningOptions Signing { get; init; } = new();
+
+    /// <summary>How long requests under way may take at a stop, and how long /readyz says no before it.</summary>
+    public DrainOptions Drain { get; init; } = new();
+
+    /// <summary>Where traces and metrics are sent by OTLP; null: nowhere.</summary>
+    public string? Otlp { get; init; }
+
+    /// <summary>A file to which audit entries are written as OCSF events, a line each, besides the database; <c>-</c> is standard output; null: none.</summary>
+    public string? SiemFile { get; init; }
+}
+
+/// <summary>Certificate and key from files, read again when they change.</summary>
+internal sealed record TlsOptions
+{
+    /// <summary>PEM, leaf first.</summary>
+    public required string Certificate { get; init; }
+
+    /// <summary>PEM, unencrypted.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>PEM: client certificates under these roots may log in; null: none may.</summary>
+    public string? ClientCa { get; init; }
+}
+
+/// <summary>Where collateral comes from.</summary>
+internal sealed record CollateralOptions
+{
+    /// <summary>Where the cache is kept; null: in memory.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>A collateral proxy that has all of it, in place of the manufacturers' services; null: those are asked.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>Asks nobody: what the cache holds decides.</summary>
+    public bool Offline { get; init; }
+}
+
+/// <summary>The attestation role.</summary>
+internal sealed record AttestationOptions
+{
+    /// <summary>How long a challenge can be answered, in seconds.</summary>
+    public int ChallengeSeconds { get; init; } = 120;
+
+    /// <summary>How long raw evidence is kept, encrypted, in hours; 0: not at all.</summary>
+    public double KeepEvidenceHours { get; init; } = 24;
+
+    /// <summary>How long appraisals are kept, in days.</summary>
+    public int KeepAppraisalsDays { get; init; } = 90;
+
+    /// <summary>How often the machines of live tokens are judged again, in seconds; 0: never.</summary>
+    public int ReappraisalSeconds { get; init; } = 300;
+
+    /// <summary>The tenant of callers without a credential at NVIDIA's paths; null: they need one.</summary>
+    public string? NrasAnonymousTenant { get; init; }
+
+    /// <summary>Policy documents that are taken, tested and activated at the start, each for its tenant.</summary>
+    public IReadOnlyList<PolicyFileOptions> Policies { get; init; } = [];
+}
+
+/// <summary>A policy document of the operator's.</summary>
+internal sealed record PolicyFileOptions
+{
+    /// <summary>The file.</summary>
+    public required string File { get; init; }
+
+    /// <summary>Whose it is: the tenant is made where it does not exist, and the audiences are assigned to it.</summary>
+    public required string Tenant { get; init; }
+}
+
+/// <summary>Signing keys.</summary>
+internal sealed record SigningOptions
+{
+    /// <summary>How long a key is published before it signs, in seconds.</summary>
+    public int LeadSeconds { get; init; } = 86_400;
+
+    /// <summary>How long a key stays published after the next one signs, in seconds.</summary>
+    public int OverlapSeconds { get; init; } = 172_800;
+}
+
+/// <summary>A stop.</summary>
+internal sealed record DrainOptions
+{
+    /// <summary>How long /readyz says no before the listeners close, in seconds, so that load balancers turn away first.</summary>
+    public int NotReadySeconds { get; init; } = 5;
+
+    /// <summary>How long requests under way may take then, in seconds.</summary>
+    public int RequestSeconds { get; init; } = 30;
+}

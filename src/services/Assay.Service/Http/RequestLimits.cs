@@ -1,0 +1,110 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.RateLimiting;
+using Assay.Service.Identity;
+using Microsoft.AspNetCore.Http;
+
+namespace Assay.Service.Http;
+
+/// <summary>How much is taken at one time.</summary>
+public sealed record RequestLimitTerms
+{
+    /// <summary>Requests of one address each second, twice as many at once; of IPv6 a /64 is one address.</summary>
+    public int PerAddress { get; init; } = 200;
+
+    /// <summary>Requests of one tenant each second, twice as many at once.</summary>
+    public int PerTenant { get; init; } = 500;
+
+    /// <summary>Requests under way.</summary>
+    public int Concurrency { get; init; } = 64;
+
+    /// <summary>Requests that wait for one of these; more are told to come again.</summary>
+    public int Waiting { get; init; } = 256;
+}
+
+/// <summary>
+/// Limits for each address before anything is asked of the database, for each tenant after it is known, and on what is under way: beyond that the server
+/// answers at once that it is busy, and keeps its time for what it took on.
+/// </summary>
+public sealed class RequestLimits : IAsyncDisposable
+{
+    private readonly PartitionedRateLimiter<HttpContext> _addresses;
+    private readonly PartitionedRateLimiter<string> _tenants;
+    private readonly ConcurrencyLimiter _underWay;
+
+    /// <param name="terms">How much.</param>
+    public RequestLimits(RequestLimitTerms terms)
+    {
+        ArgumentNullException.ThrowIfNull(terms);
+        _addresses = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(AddressOf(context.Connection.RemoteIpAddress), _ => Bucket(terms.PerAddress)));
+        _tenants = PartitionedRateLimiter.Create<string, string>(tenant => RateLimitPartition.GetTokenBucketLimiter(tenant, _ => Bucket(terms.PerTenant)));
+        _underWay = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = terms.Concurrency, QueueLimit = terms.Waiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
+    }
+
+    /// <summary>The address, before authentication.</summary>
+    internal async Task AddressesAsync(HttpContext context, RequestDelegate next)
+    {
+        using var lease = _addresses.AttemptAcquire(context);
+        if (!lease.IsAcquired)
+        {
+            await Problems.WriteAsync(context, Problems.TooManyRequests, "this address asks too often", WaitOf(lease)).ConfigureAwait(false);
+            return;
+        }
+
+        await next(context).ConfigureAwait(false);
+    }
+
+    /// <summary>The tenant and what is under way, after authentication. Health and metrics are answered also by a server that is full.</summary>
+    internal async Task TenantsAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<AlwaysAnswered>() is not null)
+        {
+            await next(context).ConfigureAwait(false);
+            return;
+        }
+
+        if (context.User.FindFirst(Caller.TenantClaim)?.Value is { } tenant)
+        {
+            using var lease = _tenants.AttemptAcquire(tenant);
+            if (!lease.IsAcquired)
+            {
+                await Problems.WriteAsync(context, Problems.TooManyRequests, "this tenant asks too often", WaitOf(lease)).ConfigureAwait(false);
+                return;
+            }
+        }
+
+        using var place = await _underWay.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false);
+        if (!place.IsAcquired)
+        {
+            await Problems.WriteAsync(context, Problems.Busy, retryAfter: TimeSpan.FromSeconds(1)).ConfigureAwait(false);
+            return;
+        }
+
+        await next(context).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _addresses.DisposeAsync().ConfigureAwait(false);
+        await _tenants.DisposeAsync().ConfigureAwait(false);
+        await _underWay.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static TimeSpan WaitOf(RateLimitLease lease) => lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1);
+
+    private static TokenBucketRateLimiterOptions Bucket(int rate) =>
+        new() { TokenLimit = 2 * rate, TokensPerPeriod = Math.Max(1, rate / 10), ReplenishmentPeriod = TimeSpan.FromSeconds((double)Math.Max(1, rate / 10) / rate), QueueLimit = 0 };
+
+    // The owner of a /64 has as many addresses in it as they like. No header is believed: a proxy before this server must limit by itself.
+    internal static string AddressOf(IPAddress? address)
+    {
+        address = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+        return address is null ? ""
+            : address.AddressFamily is AddressFamily.InterNetworkV6 ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 8))
+            : address.ToString();
+    }
+}
+
+/// <summary>Marks what is answered whatever the load.</summary>
+public sealed record AlwaysAnswered;
