@@ -58,9 +58,9 @@ public class CliWallTests
         // Expectations.
         "EatExpectations..ctor", "GateRequirement.Of", "MachineExpectations..ctor", "PolicySourceFile..ctor", "RelyingPartyPolicy.get_Default", "TokenTerms..ctor", "VerdictConfiguration..ctor", "VerdictTerms..ctor",
         // Verdicts and tokens as bytes.
-        "EatBundleWriter.TryWrite", "NvidiaEar.TryWrite", "RandomSource..ctor", "TrusteeEar.TryWrite", "VerdictJson.StateWord", "VerdictJson.Write",
+        "EatBundleWriter.TryWrite", "EatWriter.TryWrite", "NvidiaEar.TryWrite", "RandomSource..ctor", "TrusteeEar.TryWrite", "VerdictJson.StateWord", "VerdictJson.Write",
         // Tokens of others.
-        "EarReader.TryVerify", "EatBundleReader.TryVerify",
+        "EarReader.TryVerify", "EatBundleReader.TryVerify", "EatReader.IsFor", "EatReader.TryVerify",
     ];
 
     /// <summary>What the demonstration makes beside them, as the guest that it plays.</summary>

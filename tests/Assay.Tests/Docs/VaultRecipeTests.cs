@@ -43,7 +43,7 @@ public sealed partial class VaultRecipeTests(MachineVerifyTests.Machine machine)
         PeerAnswer LogIn(string token, string demanded, string issuer = "http://127.0.0.1") => python.Run(Saved(Login), token, public_, Saved(demanded), algorithm, issuer);
         var good = Token(private_, "vault", "--require-binding", "boot-event");
 
-        Assert.Contains("logged in as ", LogIn(good, simulated.ToJsonString()).Output, StringComparison.Ordinal);
+        Assert.Contains("logged in as urn:assay:policy:", LogIn(good, simulated.ToJsonString()).Output, StringComparison.Ordinal);
         Assert.Contains("claim x-assay-anchors", LogIn(good, role).Output, StringComparison.Ordinal);
         Assert.Contains("InvalidAudienceError", LogIn(Token(private_, "other"), simulated.ToJsonString()).Output, StringComparison.Ordinal);
         Assert.Contains("InvalidIssuerError", LogIn(good, simulated.ToJsonString(), "https://verifier.example").Output, StringComparison.Ordinal);
@@ -56,12 +56,12 @@ public sealed partial class VaultRecipeTests(MachineVerifyTests.Machine machine)
     private string Token(string key, string audience, params string[]? options)
     {
         string At(string name) => Path.Combine(machine.Folder, name);
-        var bundle = machine.Fresh() + ".json";
+        var token = machine.Fresh() + ".jwt";
         string[] nonce = options is null ? [] : ["--nonce", "bm9ib2R5IGVsc2UncyBjaGFsbGVuZ2U=", .. options];
         s_assay.Says(0, [
             "verify", "--evidence", At("machine.json"), "--reference-values", At("reference_values.json"), "--cpu-collateral", At("tdx_collateral.json"), "--anchors", At("machine_anchors.json"),
-            "--rim-store", At("rims"), "--ocsp-store", At("ocsp"), "--expect", "gpus=8,switches=4", "--eat-out", bundle, "--signing-key", key, "--issuer", "http://127.0.0.1", "--audience", audience, .. nonce]);
-        return Saved(JsonNode.Parse(File.ReadAllText(bundle))![0]![1]!.GetValue<string>());
+            "--rim-store", At("rims"), "--ocsp-store", At("ocsp"), "--expect", "gpus=8,switches=4", "--eat-out", token, "--token-format", "assay-eat", "--signing-key", key, "--issuer", "http://127.0.0.1", "--audience", audience, .. nonce]);
+        return token;
     }
 
     private string Saved(string text)

@@ -64,7 +64,8 @@ public sealed class TokenCommandTests : IDisposable
     [Theory]
     [InlineData("nvidia-ear", "ear_status")]
     [InlineData("trustee-ear", "ear.status")]
-    public void An_EAR_is_written_shown_and_verified(string format, string member)
+    [InlineData("assay-eat", "urn:assay:eat:machine:1")]
+    public void A_single_token_is_written_shown_and_verified(string format, string member)
     {
         Run("token", "keygen", "--out", At("issuer.pem"));
         Says(0, "PASS", Write("--token-format", format));

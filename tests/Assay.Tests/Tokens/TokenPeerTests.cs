@@ -76,7 +76,7 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
         }
     }
 
-    // Every token of a bundle under each key, and both forms of EAR.
+    // Every token of a bundle under each key, both forms of EAR, and the token of a machine.
     private IEnumerable<byte[]> Tokens()
     {
         foreach (var key in (SigningKey[])[fixture.Key, fixture.SmallKey])
@@ -90,6 +90,8 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
         Assert.True(TrusteeEar.TryWrite(fixture.Pass, TokenFixture.Terms, fixture.Key, System.Security.Cryptography.RandomNumberGenerator.Fill, out var trustee, out _));
         yield return Encoding.ASCII.GetBytes(nvidia);
         yield return Encoding.ASCII.GetBytes(trustee);
+        Assert.True(EatWriter.TryWrite(fixture.Pass, TokenFixture.Terms, fixture.Key, System.Security.Cryptography.RandomNumberGenerator.Fill, out var machine, out _));
+        yield return Encoding.ASCII.GetBytes(machine);
     }
 
     private IEnumerable<(string Alteration, byte[] Token)> Altered(byte[] token)

@@ -16,29 +16,24 @@ public static class EarReader
 {
     private const string Affirming = "affirming";
 
-    private static readonly ImmutableArray<Check<Subject>> s_form =
-    [
-        new(Checks.CheckIds.TokenProfileKnown, ProfileIsKnown),
-        new(Checks.CheckIds.TokenSubmodulesWellformed, SubmodulesAreWellFormed),
-    ];
-
-    private static readonly ImmutableArray<Check<Subject>> s_claims =
-    [
-        new(Checks.CheckIds.TokenClaimsWellformed, ClaimsAreWellFormed),
-        .. TokenChecks.Parties.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
-        .. TokenChecks.Times.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
-        new(Checks.CheckIds.TokenStatusAffirming, StatusIsAffirming),
-        new(Checks.CheckIds.TokenStatusConsistent, StatusIsConsistent),
-        new(Checks.CheckIds.TokenResultPass, ResultIsPass),
-        .. TokenChecks.Admissions.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
-    ];
+    private static readonly SingleToken<Subject> s_token = new(
+        (jws, keys, expected) => new Subject(jws, keys, expected),
+        [
+            new(Checks.CheckIds.TokenProfileKnown, ProfileIsKnown),
+            new(Checks.CheckIds.TokenSubmodulesWellformed, SubmodulesAreWellFormed),
+        ],
+        [
+            new(Checks.CheckIds.TokenClaimsWellformed, ClaimsAreWellFormed),
+            .. TokenChecks.Parties.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
+            .. TokenChecks.Times.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
+            new(Checks.CheckIds.TokenStatusAffirming, StatusIsAffirming),
+            new(Checks.CheckIds.TokenStatusConsistent, StatusIsConsistent),
+            new(Checks.CheckIds.TokenResultPass, ResultIsPass),
+            .. TokenChecks.Admissions.Select(Check<Subject> (check) => new(check.Id, check.Answer)),
+        ]);
 
     /// <summary>Every id, in the order in which the checks run.</summary>
-    public static ImmutableArray<string> CheckIds { get; } =
-    [
-        TokenChecks.WellFormed, .. TokenChecks.Headers.Select(check => check.Id), TokenChecks.Signature,
-        .. s_form.Select(check => check.Id), .. s_claims.Select(check => check.Id),
-    ];
+    public static ImmutableArray<string> CheckIds => s_token.CheckIds;
 
     /// <summary>Whether the token is one that these keys signed, that affirms every device, and that meets these expectations.</summary>
     /// <param name="text">The token, as it came, without a line's end.</param>
@@ -49,29 +44,13 @@ public static class EarReader
     public static bool TryVerify(
         ReadOnlySpan<char> text, JsonWebKeySet keys, EatExpectations expected, [NotNullWhen(true)] out VerifiedEar? verified, out ImmutableArray<Finding> findings)
     {
-        ArgumentNullException.ThrowIfNull(keys);
-        ArgumentNullException.ThrowIfNull(expected);
         verified = null;
-        if (!CompactJws.TryParse(text, out var jws, out var fault))
-        {
-            findings = [Outcome.Failed(fault.ToString()).Named(TokenChecks.WellFormed), .. CheckIds.Skip(1).Select(id => Outcome.Stopped("the token could not be read").Named(id))];
-            return false;
-        }
-
-        var subject = new Subject(jws, keys, expected);
-        var answers = ImmutableArray.CreateBuilder<Finding>();
-        answers.Add(Outcome.Held().Named(TokenChecks.WellFormed));
-        answers.AddRange(TokenChecks.AskWhoSigned(subject));
-        var isSigned = TokenChecks.AllHold(answers);
-        answers.AddRange(s_form.Select(check => isSigned ? check.Ask(subject) : Outcome.Stopped("the token's content is not proven to come from its issuer").Named(check.Id)));
-        var isKnown = TokenChecks.AllHold(answers);
-        answers.AddRange(s_claims.Select(check => isKnown ? check.Ask(subject) : Outcome.Stopped("its form was not checked").Named(check.Id)));
-        findings = answers.ToImmutable();
-        if (!findings.ArePassed())
+        if (s_token.Ask(text, keys, expected, out findings) is not { } subject)
         {
             return false;
         }
 
+        var jws = subject.Tokens[0].Jws;
         verified = new VerifiedEar(
             subject.Form,
             jws.Payload,
@@ -160,9 +139,8 @@ public static class EarReader
             : Outcome.Held();
     }
 
-    private static Outcome ResultIsPass(Subject subject) => !subject.IsOurs ? Outcome.NotApplicable("the issuer states no verdict beside the status")
-        : StrictJson.Text(subject.Claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-        : Outcome.Failed("the verdict is not a pass", JwsText.Short(StrictJson.Text(subject.Claims, "x-assay-verdict") ?? "none"), "pass");
+    private static Outcome ResultIsPass(Subject subject) =>
+        subject.IsOurs ? TokenChecks.OurResultIsPass(subject) : Outcome.NotApplicable("the issuer states no verdict beside the status");
 
     private sealed class Subject(CompactJws jws, JsonWebKeySet keys, EatExpectations expected) : TokenSubject([("token", jws)], keys, expected)
     {

@@ -147,8 +147,7 @@ public static class EatBundleReader
         var claims = subject.Claims;
         if (subject.IsOurs)
         {
-            return StrictJson.Text(claims, "x-assay-verdict") is "pass" ? Outcome.Held("pass")
-                : Outcome.Failed("the verdict is not a pass", JwsText.Short(StrictJson.Text(claims, "x-assay-verdict") ?? "none"), "pass");
+            return TokenChecks.OurResultIsPass(subject);
         }
 
         return claims.TryGetProperty("x-nvidia-overall-att-result", out var result) && result.ValueKind is JsonValueKind.True

@@ -28,7 +28,7 @@ public static class EatWriter
             return false;
         }
 
-        token = CompactJws.Write(key, EatParts.Overall(verdict, terms, random, subjects)
+        var written = CompactJws.Write(key, EatParts.Overall(verdict, terms, random, subjects)
             .Add("eat_profile", Profile)
             // Percent-encoded: the policy of a relying party is called like its file.
             .Add("sub", terms.Subject ?? PolicySubject + Uri.EscapeDataString(terms.Attribution.PolicyId(verdict)))
@@ -44,6 +44,13 @@ public static class EatWriter
                 writer.WriteEndObject();
             })
             .ToJson());
+        if (written.Length > Limits.JwsCharacters)
+        {
+            fault = new ParseFault("token", Limits.JwsCharacters, $"longer than {Limits.JwsCharacters} characters, which no reader accepts: write a bundle");
+            return false;
+        }
+
+        token = written;
         return true;
     }
 }

@@ -168,6 +168,13 @@ internal static class TokenChecks
             : null;
     }
 
+    /// <summary>Whether our verdict is a pass. Asked of tokens with our claims alone.</summary>
+    public static Outcome OurResultIsPass(TokenSubject subject)
+    {
+        var verdict = StrictJson.Text(subject.Claims, "x-assay-verdict");
+        return verdict is "pass" ? Outcome.Held(verdict) : Outcome.Failed("the verdict is not a pass", JwsText.Short(verdict ?? "none"), "pass");
+    }
+
     private static Outcome IssuerMatches(TokenSubject subject)
     {
         var found = StrictJson.Text(subject.Claims, "iss") ?? "";

@@ -165,9 +165,13 @@ internal sealed class TokenOutput : IDisposable
             return EatBundleWriter.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out bytes, out fault);
         }
 
-        var written = _format is "nvidia-ear"
-            ? NvidiaEar.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out var token, out fault)
-            : TrusteeEar.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out token, out fault);
+        string? token;
+        var written = _format switch
+        {
+            "assay-eat" => EatWriter.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out token, out fault),
+            "nvidia-ear" => NvidiaEar.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out token, out fault),
+            _ => TrusteeEar.TryWrite(verdict, terms, _key, RandomNumberGenerator.Fill, out token, out fault),
+        };
         bytes = written ? Encoding.ASCII.GetBytes(token!) : null;
         return written;
     }

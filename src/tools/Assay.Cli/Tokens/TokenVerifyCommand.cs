@@ -21,7 +21,7 @@ internal sealed class TokenVerifyCommand
 {
     private const int IdWidth = 28;
 
-    private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle or an EAR; - for standard input", HelpName = "FILE" };
+    private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle, an EAT or an EAR; - for standard input", HelpName = "FILE" };
     private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
     private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay cannot be told from the original. With --tee-pubkey it is the guest's, as text", HelpName = "HEX|TEXT" };
     private readonly Option<string?> _teePubkey = new("--tee-pubkey") { Description = "the guest's public key (JWK) that the token must name", HelpName = "FILE" };
@@ -41,7 +41,7 @@ internal sealed class TokenVerifyCommand
         var self = new TokenVerifyCommand();
         var command = new DescribedCommand(
             "verify",
-            "Verifies a detached EAT bundle, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.",
+            "Verifies a detached EAT bundle, the EAT of a machine, or an EAR of NVIDIA's or Trustee's form, under its issuer's keys.",
             "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable",
             [
                 "assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example",
@@ -99,7 +99,14 @@ internal sealed class TokenVerifyCommand
             return (bundle, findings);
         }
 
-        EarReader.TryVerify(TokenContents.SingleToken(bytes), keys, expected, out var ear, out var answers);
+        var text = TokenContents.SingleToken(bytes);
+        if (CompactJws.TryParse(text, out var token, out _) && EatReader.IsFor(token))
+        {
+            EatReader.TryVerify(text, keys, expected, out var eat, out var found);
+            return (eat, found);
+        }
+
+        EarReader.TryVerify(text, keys, expected, out var ear, out var answers);
         return (ear, answers);
     }
 

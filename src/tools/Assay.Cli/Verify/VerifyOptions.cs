@@ -18,7 +18,7 @@ internal sealed class VerifyOptions
     public VerifyOptions()
     {
         Claims.OneOf("4.0", "3.0", "2.0", "legacy");
-        TokenFormat.OneOf("eat", "nvidia-ear", "trustee-ear");
+        TokenFormat.OneOf("eat", "assay-eat", "nvidia-ear", "trustee-ear");
     }
 
     public MachineOptions Machine { get; } = new();
@@ -104,7 +104,7 @@ internal sealed class VerifyOptions
 
     public Option<int> TokenLifetime { get; } = new Option<int>("--token-lifetime") { Description = "lifetime, in seconds", HelpName = "SECONDS", DefaultValueFactory = _ => 3600 }.Within(1, MostTokenSeconds);
 
-    public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat, nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
+    public Option<string> TokenFormat { get; } = new("--token-format") { Description = "its form: eat (a bundle), assay-eat (one JWT), nvidia-ear or trustee-ear", DefaultValueFactory = _ => "eat" };
 
     public Option<string?> FailOnWeakened { get; } = new("--fail-on-weakened")
     {

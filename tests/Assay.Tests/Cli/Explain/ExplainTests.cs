@@ -30,7 +30,7 @@ public sealed partial class ExplainTests
     public static IEnumerable<string> OfEvidence => DevicesAppraisal.CheckIds.Union(TdxAppraisal.CheckIds).Union(SnpAppraisal.CheckIds).Union(ProcessorAppraisal.CheckIds)
         .Union(TpmAppraisal.CheckIds).Union(BootAppraisal.CheckIds).Union(MachineJudgement.CheckIds).Union(ReferenceValues.CheckIds).Union(BundleFault.CheckIds);
 
-    public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds);
+    public static IEnumerable<string> Ids => OfEvidence.Append("policy.rules.satisfied").Union(EatBundleReader.CheckIds).Union(EarReader.CheckIds).Union(EatReader.CheckIds);
 
     /// <summary>The codes of the command's errors, as its source has them: each is the first argument of what reports it.</summary>
     private static IEnumerable<string> ErrorCodes => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli")).SelectMany(file => Code().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
