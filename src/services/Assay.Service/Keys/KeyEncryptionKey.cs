@@ -7,7 +7,7 @@ namespace Assay.Service.Keys;
 
 /// <summary>
 /// The key that encrypts what the database holds (signing keys, stored evidence) and authenticates its audit entries. A record is
-/// <c>salt[24] ‖ commitment[32] ‖ ciphertext ‖ tag[16]</c>: AES-256-GCM under a key derived for this record by HKDF-Expand with SHA-384, as is the
+/// <c>salt[24] ‖ commitment[32] ‖ ciphertext ‖ tag[16]</c>: AES-256-GCM under a key derived for this record by HKDF with SHA-384, as is the
 /// commitment, so that no record opens under two keys (NIST SP 800-38D says nothing of that). Its context, which is not stored, names what it is of.
 /// </summary>
 public sealed class KeyEncryptionKey : IDisposable
@@ -28,10 +28,10 @@ public sealed class KeyEncryptionKey : IDisposable
     {
         _key = key;
         var derived = new byte[Size];
-        Expand("assay audit v1"u8, derived);
+        DeriveAll("assay audit v1"u8, derived);
         _audit = SecretMemory.Locked.Take(derived);
         Span<byte> name = stackalloc byte[16];
-        Expand("assay kek name v1"u8, name);
+        DeriveAll("assay kek name v1"u8, name);
         Id = Base64Url.EncodeToString(name);
     }
 
@@ -177,14 +177,13 @@ public sealed class KeyEncryptionKey : IDisposable
         Encoding.ASCII.GetBytes(Label, info);
         salt.CopyTo(info.AsSpan(Label.Length));
         Encoding.UTF8.GetBytes(context, info.AsSpan(Label.Length + salt.Length));
-        Expand(info, derived);
+        DeriveAll(info, derived);
     }
 
-    // HKDF-Expand alone: the key is uniform already.
-    private void Expand(ReadOnlySpan<byte> info, Span<byte> derived)
+    private void DeriveAll(ReadOnlySpan<byte> info, Span<byte> derived)
     {
         var (about, made) = (info.ToArray(), new byte[derived.Length]);
-        _key.Use(lease => HKDF.Expand(HashAlgorithmName.SHA384, lease.Bytes, made, about));
+        _key.Use(lease => HKDF.DeriveKey(HashAlgorithmName.SHA384, lease.Bytes, made, salt: [], about));
         made.CopyTo(derived);
         CryptographicOperations.ZeroMemory(made);
     }

@@ -20,4 +20,7 @@ internal enum DemoChapter
 
     /// <summary>A server in such a VM is reached through attested channels. In a checkout too, and never part of the whole.</summary>
     Channel,
+
+    /// <summary>An attestation service gives such a VM a token. In a checkout too, and never part of the whole.</summary>
+    Service,
 }

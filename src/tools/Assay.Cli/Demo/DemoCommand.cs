@@ -10,7 +10,7 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal or channel; the first three when none is given: the last three build the guest's program, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal, channel or service; the first three when none is given: the others build the programs that they run, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel", "service");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
@@ -24,6 +24,7 @@ internal static class DemoCommand
                 "assay demo guest",
                 "assay demo seal",
                 "assay demo channel",
+                "assay demo service",
                 "assay demo --out machine",
             ])
         {
@@ -43,7 +44,7 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
-        if (chapter is DemoChapter.Guest or DemoChapter.Seal or DemoChapter.Channel)
+        if (chapter is DemoChapter.Guest or DemoChapter.Seal or DemoChapter.Channel or DemoChapter.Service)
         {
             return await RunGuestAsync(chapter.Value, folder, json, cancellation).ConfigureAwait(false);
         }
@@ -68,24 +69,21 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
-        const string building = "building the guest's program";
-        var (program, whyNot) = await Bar.ShowAsync(building, tell =>
+        var (guest, whyNot) = await BuildAsync(CheckoutProgram.Guest, cancellation).ConfigureAwait(false);
+        var (server, whyNoServer) = guest is null || chapter is not DemoChapter.Service ? (null, null) : await BuildAsync(CheckoutProgram.Server, cancellation).ConfigureAwait(false);
+        if ((whyNot ?? whyNoServer) is { } reason)
         {
-            tell?.Invoke(new Step(0, 0, building));
-            return GuestProgram.BuildAsync(cancellation);
-        }).ConfigureAwait(false);
-        if (program is null)
-        {
-            Output.Error("cli.demo", whyNot!);
+            Output.Error("cli.demo", reason);
             return ExitCode.Unusable;
         }
 
         var now = TimeProvider.System.GetUtcNow();
         var show = chapter switch
         {
-            DemoChapter.Guest => ShowGuestAsync(program, now, json, cancellation),
-            DemoChapter.Seal => ShowSealAsync(program, now, json, cancellation),
-            _ => ShowChannelAsync(program, now, json, cancellation),
+            DemoChapter.Guest => ShowGuestAsync(guest!, now, json, cancellation),
+            DemoChapter.Seal => ShowSealAsync(guest!, now, json, cancellation),
+            DemoChapter.Service => ShowServiceAsync(guest!, server!, now, json, cancellation),
+            _ => ShowChannelAsync(guest!, now, json, cancellation),
         };
         var asExpected = await show.ConfigureAwait(false);
         return asExpected ? ExitCode.Verified : ExitCode.Refused;
@@ -107,6 +105,22 @@ internal static class DemoCommand
     {
         await using var channel = await DemoChannel.StartAsync(program, now, cancellation).ConfigureAwait(false);
         return json ? await DemoChannelPrinter.PrintJsonAsync(channel, cancellation).ConfigureAwait(false) : await DemoChannelPrinter.PrintAsync(channel, Output.Out, cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> ShowServiceAsync(string guest, string server, DateTimeOffset now, bool json, CancellationToken cancellation)
+    {
+        await using var service = await DemoService.StartAsync(guest, server, now, cancellation).ConfigureAwait(false);
+        return json ? await DemoServicePrinter.PrintJsonAsync(service, cancellation).ConfigureAwait(false) : await DemoServicePrinter.PrintAsync(service, Output.Out, cancellation).ConfigureAwait(false);
+    }
+
+    private static Task<(string? Program, string? WhyNot)> BuildAsync(CheckoutProgram program, CancellationToken cancellation)
+    {
+        var building = $"building {program.What}";
+        return Bar.ShowAsync(building, tell =>
+        {
+            tell?.Invoke(new Step(0, 0, building));
+            return program.BuildAsync(cancellation);
+        });
     }
 
     private static async Task<bool> TryWriteAsync(DemoStage stage, string folder, CancellationToken cancellation)

@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Cli.Demo;
 
-/// <summary>The manufacturer's services of a simulated world, on loopback: RIMs, OCSP and revocation lists. The demonstration stops them.</summary>
+/// <summary>The manufacturers' services of a simulated world, on loopback: RIMs, OCSP and revocation lists, and Intel's collateral once it is known. The demonstration stops them.</summary>
 internal sealed class DemoServices : IAsyncDisposable
 {
     private readonly WebApplication _application;
@@ -19,6 +19,9 @@ internal sealed class DemoServices : IAsyncDisposable
 
     /// <summary>For instance http://127.0.0.1:40123.</summary>
     public string Address => _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+
+    /// <summary>Intel's service; null: its paths answer nothing.</summary>
+    public Func<SimulatedPcs?>? Processors { get; set; }
 
     /// <summary>How many requests came so far.</summary>
     public int Requests => Volatile.Read(ref _requests);
@@ -31,7 +34,9 @@ internal sealed class DemoServices : IAsyncDisposable
         services._application.Run(context =>
         {
             Interlocked.Increment(ref services._requests);
-            return AnswerAsync(world, context);
+            return services.Processors?.Invoke() is { } processors && context.Request.Path.Value is { } path && (path.StartsWith("/sgx/", StringComparison.Ordinal) || path.StartsWith("/tdx/", StringComparison.Ordinal))
+                ? AnswerAsync(processors.Get(path, name => context.Request.Query[name]), context)
+                : AnswerAsync(world, context);
         });
         await services._application.StartAsync(cancellation).ConfigureAwait(false);
         return services;
@@ -41,6 +46,18 @@ internal sealed class DemoServices : IAsyncDisposable
     {
         await _application.StopAsync().ConfigureAwait(false);
         await _application.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static async Task AnswerAsync(SimulatedAnswer answer, HttpContext context)
+    {
+        context.Response.StatusCode = answer.Status;
+        context.Response.ContentType = answer.ContentType;
+        foreach (var (name, value) in answer.Headers)
+        {
+            context.Response.Headers[name] = value;
+        }
+
+        await context.Response.BodyWriter.WriteAsync(answer.Body, context.RequestAborted).ConfigureAwait(false);
     }
 
     private static async Task AnswerAsync(SimulatedWorld world, HttpContext context)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Assay.Collateral;
 using Assay.Simulator;
@@ -35,6 +36,7 @@ internal sealed class DemoVm : IAsyncDisposable
     {
         (_program, _world, _services) = (program, world, services);
         Hardware = new SimulatedGuest(world, authority, intel);
+        _services.Processors = () => Hardware.ProcessorServices;
         _server = SimulatedGuestServer.Start(Hardware, Socket);
         Prepare(GuestFault.None);
     }
@@ -135,6 +137,10 @@ internal sealed class DemoVm : IAsyncDisposable
             await Task.Delay(20, cancellation).ConfigureAwait(false);
         }
     }
+
+    /// <summary>What the devices answer to a nonce that somebody outside chose, kind, report and chain in base64.</summary>
+    public IEnumerable<(string Kind, string Report, string Chain)> Devices(ReadOnlyMemory<byte> nonce) =>
+        _world.Evidence(nonce).Select(device => (device.Arch == "LS10" ? "switch" : "gpu", Convert.ToBase64String(device.Report.Span), Convert.ToBase64String(Encoding.ASCII.GetBytes(device.ChainPem))));
 
     /// <summary>What the agent shows for a challenge and one of its keys, or the problem that it answers.</summary>
     public Task<ProgramAnswer> EvidenceAsync(string challenge, string key, CancellationToken cancellation) => RunAsync(["ctl", "evidence", challenge, key], cancellation);

@@ -93,6 +93,18 @@ public sealed class SimulatedGuest : IDisposable
         }
     }
 
+    /// <summary>Intel's service for its platform; null before the first quote.</summary>
+    public SimulatedPcs? ProcessorServices
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _platform is null ? null : SimulatedPcs.Of(_platform);
+            }
+        }
+    }
+
     /// <summary>Anchors of its devices and its processor, as an anchors file.</summary>
     public byte[] Anchors => CpuAnchors.ToJson("simulated guest", _intel, null, _authority);
 

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Assay.Simulator;
+
+namespace Assay.Cli.Demo;
+
+/// <summary>An attestation service of the demonstration's: <c>assay-server</c> as a process on loopback, with SQLite in a folder, and what an operator configures.</summary>
+internal sealed class DemoServer : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private DemoServer(Process process, string address, string key) => (_process, Address, Key, Client) = (process, address, key, new HttpClient { BaseAddress = new Uri(address) });
+
+    /// <summary>Where it serves: its issuer too.</summary>
+    public string Address { get; }
+
+    /// <summary>The API key of the VM's tenant.</summary>
+    public string Key { get; }
+
+    /// <summary>A client of it without a credential.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>Starts it. Null, with what it said, where it does not serve.</summary>
+    /// <param name="program">The server's program.</param>
+    /// <param name="folder">Configuration, key and database: exists.</param>
+    /// <param name="anchors">Whose evidence is believed.</param>
+    /// <param name="collateral">Where collateral is.</param>
+    /// <param name="policy">The policy document.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static async Task<(DemoServer? Server, string? WhyNot)> StartAsync(string program, string folder, byte[] anchors, string collateral, JsonObject policy, CancellationToken cancellation)
+    {
+        string Path(string name) => System.IO.Path.Combine(folder, name);
+        var address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{DemoChannel.FreePort()}");
+        await File.WriteAllBytesAsync(Path("anchors.json"), anchors, cancellation).ConfigureAwait(false);
+        await File.WriteAllTextAsync(Path("policy.json"), policy.ToJsonString(), cancellation).ConfigureAwait(false);
+        await File.WriteAllTextAsync(Path("server.json"), new JsonObject
+        {
+            ["issuer"] = address,
+            ["listen"] = new JsonArray(address["http://".Length..]),
+            ["database"] = Path("assay.db"),
+            ["kek"] = Path("kek"),
+            ["anchors"] = Path("anchors.json"),
+            ["collateral"] = new JsonObject { ["url"] = collateral },
+            ["attestation"] = new JsonObject { ["policies"] = new JsonArray(new JsonObject { ["file"] = Path("policy.json"), ["tenant"] = "demo" }) },
+            ["drain"] = new JsonObject { ["notReadySeconds"] = 0 },
+        }.ToJsonString(), cancellation).ConfigureAwait(false);
+        foreach (var words in (string[][])[["init-key", Path("kek")], ["create-key", "--config", Path("server.json"), "--tenant", "demo", "--scope", "attest", "read"]])
+        {
+            using var command = DemoVm.Begin("dotnet", [program, .. words]);
+            var answer = await DemoVm.EndOfAsync(command, cancellation).ConfigureAwait(false);
+            if (answer.ExitCode != 0)
+            {
+                return (null, answer.Error);
+            }
+
+            if (words[0] == "create-key")
+            {
+                return await RunAsync(program, Path("server.json"), address, answer.Output.Trim(), cancellation).ConfigureAwait(false);
+            }
+        }
+
+        throw new UnreachableException();
+    }
+
+    /// <summary>Posts JSON, with the tenant's key unless another one is given; empty for none.</summary>
+    public async Task<(int Status, JsonElement Body)> PostAsync(string path, string json, string? key, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        if (key is not { Length: 0 })
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key ?? Key);
+        }
+
+        using var response = await Client.SendAsync(request, cancellation).ConfigureAwait(false);
+        var body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        return ((int)response.StatusCode, body.Length == 0 ? default : JsonElement.Parse(body));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        _process.Kill();
+        await _process.WaitForExitAsync().ConfigureAwait(false);
+        _process.Dispose();
+    }
+
+    private static async Task<(DemoServer? Server, string? WhyNot)> RunAsync(string program, string configuration, string address, string key, CancellationToken cancellation)
+    {
+        var process = DemoVm.Begin("dotnet", [program, "run", "--config", configuration]);
+        // Its first line says that it serves; a server that cannot start ends without one. What it logs is not shown here, and must not fill the pipe.
+        var log = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        if (await process.StandardOutput.ReadLineAsync(cancellation).ConfigureAwait(false) is null)
+        {
+            await process.WaitForExitAsync(cancellation).ConfigureAwait(false);
+            process.Dispose();
+            return (null, await log.ConfigureAwait(false));
+        }
+
+        return (new DemoServer(process, address, key), null);
+    }
+}
