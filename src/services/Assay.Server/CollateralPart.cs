@@ -11,8 +11,10 @@ namespace Assay.Server;
 /// <summary>The cache of collateral of this process, for appraisals and for the collateral role alike.</summary>
 internal sealed class CollateralPart : IAsyncDisposable
 {
-    private CollateralPart(CollateralCache cache, HttpUpstream upstream, ItemVerification verification, VerifierCache verifier) =>
-        (Cache, Upstream, Verification, Verifier) = (cache, upstream, verification, verifier);
+    private readonly OcspClient? _responder;
+
+    private CollateralPart(CollateralCache cache, HttpUpstream upstream, OcspClient? responder, ItemVerification verification, VerifierCache verifier) =>
+        (Cache, Upstream, _responder, Verification, Verifier) = (cache, upstream, responder, verification, verifier);
 
     public CollateralCache Cache { get; }
 
@@ -27,17 +29,20 @@ internal sealed class CollateralPart : IAsyncDisposable
     {
         var verifier = new VerifierCache();
         var verification = new ItemVerification(configuration.Trust, verifier);
-        var upstream = new HttpUpstream(UpstreamsOf(configuration, clock));
+        var services = UpstreamsOf(configuration, clock);
+        var upstream = new HttpUpstream(services);
         var cache = new CollateralCache(verification, configuration.Options.Collateral.Folder, upstream, new CachePolicy(), clock, logger: logs.CreateLogger<CollateralCache>());
-        return new CollateralPart(cache, upstream, verification, verifier);
+        return new CollateralPart(cache, upstream, services.Ocsp is { } address ? new OcspClient(address, services.Http) : null, verification, verifier);
     }
 
-    public CachedSource Source(bool asksForStatus) => new(Cache, Verification, Upstream) { AsksForStatus = asksForStatus };
+    /// <summary>The cache; with a responder that is asked each time where answers must have the nonce of their request.</summary>
+    public CachedSource Source(bool asksForStatus) => new(Cache, Verification, Upstream) { Responder = asksForStatus ? _responder : null };
 
     public async ValueTask DisposeAsync()
     {
         await Cache.DisposeAsync().ConfigureAwait(false);
         Upstream.Dispose();
+        _responder?.Dispose();
     }
 
     private static UpstreamOptions UpstreamsOf(ServerConfiguration configuration, TimeProvider clock)

@@ -22,6 +22,8 @@ public partial class WallTests
         ["Assay.Client.AspNetCore"] = ("access", ["Assay.Verifier", "Assay.Client"]),
         ["Assay.Service"] = ("services", [.. s_core, .. s_access]),
         ["Assay.Collateral.Proxy"] = ("services", [.. s_core, .. s_access]),
+        ["Assay.Attestation"] = ("services", ["Assay.Service", .. s_core, .. s_access]),
+        ["Assay.Server"] = ("services", ["Assay.Service", "Assay.Attestation", "Assay.Collateral.Proxy", .. s_core, .. s_access]),
         ["Assay.Guest"] = ("guest", ["Assay.Verifier", "Assay.Collateral", "Assay.Client", "Assay.Sealing", "Assay.Models"]),
         ["Assay.Models"] = ("guest", ["Assay.Sealing"]),
         ["Assay.HostTools"] = ("host", ["Assay.LaunchMeasurement"]),
@@ -66,6 +68,7 @@ public partial class WallTests
         {
             "Assay.Cli" => "assay",
             "Assay.Guest" => "assay-guest",
+            "Assay.Server" => "assay-server",
             "Assay.Simulator.Cli" => "assay-sim",
             _ => project,
         };

@@ -10,7 +10,7 @@ namespace Assay.Collateral.Cache;
 
 /// <summary>
 /// A cache as a source of appraisals: what verified is fetched once for all of them. An OCSP answer from it has no nonce, so that NVIDIA's overall result
-/// is false (S-14, S-15); <see cref="AsksForStatus"/> asks the responder for each appraisal instead.
+/// is false (S-14, S-15); with a <see cref="Responder"/> that is asked for each appraisal instead.
 /// </summary>
 /// <param name="cache">Where from.</param>
 /// <param name="verification">The verifier of the cache.</param>
@@ -23,8 +23,8 @@ public sealed class CachedSource(CollateralCache cache, ItemVerification verific
 
     private readonly ConcurrentDictionary<Digest, bool> _learned = new();
 
-    /// <summary>Whether the status of a certificate is asked with a nonce, of the responder, each time.</summary>
-    public bool AsksForStatus { get; init; }
+    /// <summary>Who is asked for the status of a certificate each time, with a nonce; null: the cache.</summary>
+    public ICollateralSource? Responder { get; init; }
 
     /// <summary>Takes the authorities of devices' chains, by which the cache recognizes the certificates that it is asked about. Chains of no trusted root teach nothing.</summary>
     public void Learn(ImmutableArray<DeviceEvidence> devices)
@@ -54,8 +54,12 @@ public sealed class CachedSource(CollateralCache cache, ItemVerification verific
             return AnswerOf(question.Key, await cache.GetAsync(question.Key, cancellation).ConfigureAwait(false));
         }
 
-        var keys = AsksForStatus ? [] : KeysOf(question.Status);
-        foreach (var key in keys)
+        if (Responder is not null)
+        {
+            return await Responder.FetchAsync(question, cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var key in KeysOf(question.Status))
         {
             if (await cache.GetAsync(key, cancellation).ConfigureAwait(false) is { Verified: not null } answer)
             {

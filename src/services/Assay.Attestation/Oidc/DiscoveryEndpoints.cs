@@ -49,7 +49,7 @@ internal static class DiscoveryEndpoints
     private static FileContentHttpResult Keys(HttpContext context, SigningKeys keys, SigningKeyTerms terms)
     {
         Cache(context, terms);
-        return TypedResults.Bytes(keys.Published().ToJson(), "application/json");
+        return TypedResults.Bytes(keys.PublishedJson(), "application/json");
     }
 
     // A copy must be gone before a key that it lacks signs.

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json.Nodes;
 using Assay.Service.Audit;
 using Assay.Service.Storage;
 using Assay.Trust.Jose;
@@ -30,7 +32,7 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
     /// <summary>The algorithms that are signed with, the default first (S-22).</summary>
     public static ImmutableArray<string> Algorithms { get; } = ["ES384", "ES256"];
 
-    private const string Select = "SELECT id, algorithm, wrapped, created_at, active_from, withdrawn_at FROM signing_key";
+    private const string Select = "SELECT id, algorithm, public_jwk, wrapped, created_at, active_from FROM signing_key";
     private const string Insert = "INSERT INTO signing_key (id, algorithm, public_jwk, wrapped, created_at, active_from) VALUES (@Id, @Algorithm, @PublicJwk, @Wrapped, @CreatedAt, @ActiveFrom)";
     private const int RsaBits = 3072;
 
@@ -52,6 +54,9 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
 
     /// <summary>What relying parties verify with: keys to come, in use, and followed by another for less than <see cref="SigningKeyTerms.Overlap"/>.</summary>
     public JsonWebKeySet Published() => JsonWebKeySet.Of(PublishedKeys().Select(key => key.Key.PublicKey));
+
+    /// <summary>The same as a document. Each key has a certificate of its own (<c>x5c</c>): NVIDIA's clients take the key from there, and verify no chain.</summary>
+    public byte[] PublishedJson() => Encoding.UTF8.GetBytes($$"""{"keys":[{{string.Join(',', PublishedKeys().Select(key => key.Jwk))}}]}""");
 
     /// <summary>A further key for an algorithm: it is published now and signs after <see cref="SigningKeyTerms.Lead"/>. Returns its id.</summary>
     public Task<string> RotateAsync(string algorithm, string actor, CancellationToken cancellation) => AddAsync(algorithm, clock.GetUtcNow() + terms.Lead, actor, cancellation);
@@ -85,7 +90,7 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
 
     private async Task<string> AddAsync(string algorithm, DateTimeOffset activeFrom, string actor, CancellationToken cancellation)
     {
-        var pem = NewPem(algorithm);
+        var (pem, certificate) = NewKey(algorithm);
         try
         {
             if (!SigningKey.TryParse(pem, out var key, out var fault))
@@ -97,7 +102,7 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
             {
                 Id = key.PublicKey.KeyId,
                 Algorithm = algorithm,
-                PublicJwk = Encoding.UTF8.GetString(JsonWebKeySet.Of(key.PublicKey).ToJson()),
+                PublicJwk = JwkOf(key.PublicKey, certificate),
                 Wrapped = kek.Seal(pem, Context(key.PublicKey.KeyId, algorithm)),
                 CreatedAt = clock.GetUtcNow().ToUnixTimeMilliseconds(),
                 ActiveFrom = activeFrom.ToUnixTimeMilliseconds(),
@@ -135,7 +140,7 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
         try
         {
             return SigningKey.TryParse(pem, out var key, out var fault) && key.PublicKey.KeyId == row.Id
-                ? new HeldKey(row.Id, row.Algorithm, DateTimeOffset.FromUnixTimeMilliseconds(row.ActiveFrom), key)
+                ? new HeldKey(row.Id, row.Algorithm, row.PublicJwk, DateTimeOffset.FromUnixTimeMilliseconds(row.ActiveFrom), key)
                 : throw new ServiceException("service.key.form", $"the signing key {row.Id} in the database cannot be read: {fault}");
         }
         finally
@@ -146,7 +151,7 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
 
     private static string Context(string id, string algorithm) => $"signing-key/{algorithm}/{id}";
 
-    private static byte[] NewPem(string algorithm)
+    private (byte[] Pem, byte[] Certificate) NewKey(string algorithm)
     {
         using AsymmetricAlgorithm key = algorithm switch
         {
@@ -155,16 +160,27 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
             "RS256" => RSA.Create(RsaBits),
             _ => throw new ArgumentOutOfRangeException(nameof(algorithm), algorithm, $"one of {string.Join(", ", Algorithms)} is expected"),
         };
+        var name = new X500DistinguishedName("CN=Assay token signing key");
+        var request = key is ECDsa elliptic ? new CertificateRequest(name, elliptic, algorithm == "ES384" ? HashAlgorithmName.SHA384 : HashAlgorithmName.SHA256)
+            : new CertificateRequest(name, (RSA)key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var certificate = request.CreateSelfSigned(clock.GetUtcNow().AddDays(-1), clock.GetUtcNow().AddYears(10));
         // The array of characters is wiped; a string could not be.
         var der = key.ExportPkcs8PrivateKey();
         var characters = PemEncoding.Write("PRIVATE KEY", der);
         var pem = Encoding.ASCII.GetBytes(characters);
         CryptographicOperations.ZeroMemory(der);
         characters.AsSpan().Clear();
-        return pem;
+        return (pem, certificate.RawData);
     }
 
-    private sealed record HeldKey(string Id, string Algorithm, DateTimeOffset ActiveFrom, SigningKey Key);
+    private static string JwkOf(JsonWebKey key, byte[] certificate)
+    {
+        var jwk = JsonNode.Parse(JsonWebKeySet.Of(key).ToJson())!["keys"]![0]!.AsObject();
+        jwk["x5c"] = new JsonArray(Convert.ToBase64String(certificate));
+        return jwk.ToJsonString();
+    }
+
+    private sealed record HeldKey(string Id, string Algorithm, string Jwk, DateTimeOffset ActiveFrom, SigningKey Key);
 
     private sealed class Row
     {
