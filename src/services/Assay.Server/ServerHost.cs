@@ -89,6 +89,9 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         // Empty: an appsettings.json in the folder or a variable may not open a listener of its own.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        // What the framework says may hold what a client sent: paths, queries, and why a token was refused. Wherever lines go, those do not.
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning)
+            .AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.None).AddFilter("Microsoft.AspNetCore.Diagnostics", LogLevel.None);
         logging(builder.Logging);
         builder.Services.AddSystemd();
         builder.Services.AddRouting().AddSingleton(clock);
@@ -216,7 +219,6 @@ internal sealed class ServerHost : IAsyncDisposable
         application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapPrometheusScrapingEndpoint("/metrics").AllowAnonymous().WithMetadata(new AlwaysAnswered(), new ManagementOnly());
-        application.MapFallback(context => Problems.WriteAsync(context, Problems.NotFound)).AllowAnonymous().ExcludeFromDescription();
     }
 
     // Keys and policies before the first request: a server that answers can sign.

@@ -6,6 +6,7 @@ using Assay.Service.Keys;
 using Assay.Service.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -47,6 +48,8 @@ public static class ServiceKernel
         services.AddSingleton<ChallengeStore>().AddSingleton<SigningKeys>().AddSingleton<ApiKeyStore>().AddSingleton<TenantStore>();
         services.AddSingleton(new RequestLimits(terms.Limits)).AddSingleton<RequestLog>();
         services.ConfigureHttpJsonOptions(options => StrictJsonOptions.Configure(options.SerializerOptions));
+        // Also what binding refuses is answered by a problem.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         Problems.AddTo(services);
         ServiceLogins.AddTo(services, terms.Authentication);
         services.AddHostedService<Upkeep>();
@@ -61,6 +64,7 @@ public static class ServiceKernel
         var log = application.ApplicationServices.GetRequiredService<RequestLog>();
         application.Use(next => context => NameAsync(context, next, log));
         application.UseExceptionHandler();
+        application.UseStatusCodePages(status => Problems.WriteAsync(status.HttpContext, Problems.OfStatus(status.HttpContext.Response.StatusCode)));
         application.Use(next => context => limits.AddressesAsync(context, next));
         application.UseRouting();
         application.UseAuthentication();
@@ -73,7 +77,12 @@ public static class ServiceKernel
     private static async Task NameAsync(HttpContext context, RequestDelegate next, RequestLog log)
     {
         context.TraceIdentifier = Activity.Current?.TraceId.ToString() is { } trace && trace.Trim('0').Length > 0 ? trace : ActivityTraceId.CreateRandom().ToString();
-        context.Response.Headers[RequestIdHeader] = context.TraceIdentifier;
+        // At the last moment: whoever answers a failure clears the headers.
+        context.Response.OnStarting(() =>
+        {
+            context.Response.Headers[RequestIdHeader] = context.TraceIdentifier;
+            return Task.CompletedTask;
+        });
         var begun = Stopwatch.GetTimestamp();
         await next(context).ConfigureAwait(false);
         if (context.GetEndpoint()?.Metadata.GetMetadata<AlwaysAnswered>() is null)

@@ -101,7 +101,7 @@ public sealed class PolicyTrial(AttestationService service, AppraisalStore appra
         var unseen = test.Failing.Except(failed, StringComparer.Ordinal).ToArray();
         return new PolicyTestAnswer(
             test.Name, found == test.Expect && unseen.Length == 0, test.Expect, found,
-            unseen.Length > 0 ? $"expected among the failing checks: {string.Join(", ", unseen)}" : unaccepted.Length > 0 ? $"not accepted: {string.Join(", ", unaccepted)}" : failed.Length > 0 ? string.Join(", ", failed) : null);
+            unseen.Length > 0 ? $"expected among the failing checks: {string.Join(", ", unseen)}" : verdict.Passed && unaccepted.Length > 0 ? $"not accepted: {string.Join(", ", unaccepted)}" : failed.Length > 0 ? string.Join(", ", failed) : null);
     }
 
     private async Task<(string Word, ImmutableArray<string> Why)> JudgeAsync(CompiledPolicy policy, byte[] evidence, string nonce, CancellationToken cancellation)

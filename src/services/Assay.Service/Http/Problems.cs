@@ -62,6 +62,9 @@ public static class Problems
     /// <summary>The kinds of the kernel.</summary>
     public static ImmutableArray<ProblemKind> All { get; } = [Unauthenticated, Forbidden, NotFound, Method, BadRequest, TooLarge, MediaType, TooManyRequests, QuotaUsedUp, Busy, Unavailable, Internal];
 
+    /// <summary>The kind of an answer that has a status and nothing else.</summary>
+    internal static ProblemKind OfStatus(int status) => All.FirstOrDefault(kind => kind.Status == status) ?? (status < 500 ? BadRequest : Internal);
+
     /// <summary>The answer of an endpoint.</summary>
     public static ProblemHttpResult Of(ProblemKind kind, string? detail = null, params (string Name, object? Value)[] more)
     {

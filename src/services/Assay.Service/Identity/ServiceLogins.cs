@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Authentication.Certificate;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -41,6 +42,8 @@ internal static class ServiceLogins
         // An endpoint that names no scope is one that somebody forgot: it is closed.
         services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAssertion(_ => false).Build());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefusedByProblem>();
+        // Authentication brings it along, and nothing here uses it: it must not write keys into a home folder.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
     }
 
     // By form alone; each scheme then decides by itself. A token is read without belief, to see whose it says it is.
@@ -176,6 +179,13 @@ internal static class ServiceLogins
                 return;
             }
 
+            // No endpoint has the address, or routing answers itself that the method or the media type is another.
+            if (context.GetEndpoint() is not { Metadata.Count: > 0 } endpoint)
+            {
+                await Problems.WriteAsync(context, context.GetEndpoint()?.DisplayName?[..3] switch { "405" => Problems.Method, "415" => Problems.MediaType, _ => Problems.NotFound }).ConfigureAwait(false);
+                return;
+            }
+
             if (context.User.Identity is not { IsAuthenticated: true })
             {
                 context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -183,7 +193,7 @@ internal static class ServiceLogins
                 return;
             }
 
-            var scope = context.GetEndpoint()?.Metadata.GetMetadata<RequiredScope>()?.Scope;
+            var scope = endpoint.Metadata.GetMetadata<RequiredScope>()?.Scope;
             await Problems.WriteAsync(context, Problems.Forbidden, scope is null ? null : $"the scope \"{scope}\" is needed").ConfigureAwait(false);
         }
     }
