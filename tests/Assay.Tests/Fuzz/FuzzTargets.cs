@@ -458,7 +458,37 @@ internal static class FuzzTargets
         -----END EC PRIVATE KEY-----
         """;
 
-    private static IEnumerable<byte[]> PrivateKeys() => [Encoding.ASCII.GetBytes(PrivateKey), Encoding.ASCII.GetBytes(SmallPrivateKey)];
+    private const string RsaPrivateKey = """
+        -----BEGIN RSA PRIVATE KEY-----
+        MIIEpAIBAAKCAQEAy/zPIMUPB8EoR094XiRJA+nnTMSbJFctPY7gBhVNHihT5gOk
+        N3cWzzzRxQAR9Yg6mor2VZeWLy4vgpGkJE0NetZvm6gK0LQYczkRn/7U2q/NCu/o
+        RriLXbPdtH+nOlXf0oV4ArmrfQXhH+NdVZD+FG4FcKz9bPR4Q3b7qqxEl0r50Cbm
+        OX9Qu3EpiNqPZTvf7CXTcTccaChUv+tNEMBXnKv6LJ0WdhaZHO3vzJmYi5A1/kEE
+        Rw36bDKG1b04DevdUnfGQ4TgZVNpE5XXtF1t9kxvs9txFtL/aYg8FiQlImlu9dVD
+        pDvLfm3RUJtOQiOOGK/eejQntDjTsgMK3CggPQIDAQABAoIBABrvOzRDANyPwy9D
+        TYv0s5VqNanbzfZq8mTN8EOtXVzti0J0WaMfPOpJSBOAkl5+yeotDiC4HtMFAK33
+        aBqI+A4vsVX2xtLO7OmN8AdVwSpNC0B19BAefvx06wHR1zVrMF4eVH3boUqlU5f/
+        0Auj1QDClEJP/Th9QUH7PHjJPVdSiTDQ8DxksssCWFjOq1ezd58qZTYdNqLtPKRs
+        sntkpxPabYsZRuo7D1fM7Ec/bUhFCL+FX0OPp3sc8jNLWbGIIlefDVBVSVyzYgQ0
+        fmztuz76WM6lpc4AoVjq8FnUmjgGu1RCN3apZs18w6KKSZoLkno2KAacqqmiCrzG
+        l6x6CVsCgYEA63NFhXLmGiT9I6ZH/oDlah1113KDz4lAGtXpgQTQ7GslxL9X0r7N
+        q6LuHZ7asfbWZy6tWhaWJxm7gocp8I5AFzxtI0K/Ix0pjKOhu1tKvBWppCYXtr3E
+        WdhE4I2bdPxQk/EP88DC+PwdngnQwc4+DXcjJHx2vLGz6wHsG9xnVhcCgYEA3cqO
+        miSaCTru0Cv/gJ/54lhPFmmhv/nCAJ78/hWTT8jE7bdDk+5esufR4Cql7nG/tY9N
+        pbHS7SP6DBhVJ41X97v6XiaqcWLTYeKtfcS1JZ3KGmEBlpeGRY2WGCn40pC3lu7G
+        LZ6qOkavmmj6JOalN5ECNcKcnd6g4kYNitelhMsCgYEA4TF9OufsQPFD1EcD8N2j
+        jtziitASVfs1/vS9wxKyKI1KsGU6QG0SFaleCaKYFUK7SjEQyGt17avk9jEE4fmM
+        Py0iTWlXmuQXi1YuKB5m2oH1oPR2Fehm1m/NYODP4RI6l2UnFsI1OSMZyMAmlFcI
+        bqSWTh1lC5EDPjC2fOdPRr0CgYAVuSg8esdHjikj5JtS6thbzhB4/oGkPv88dlYL
+        QOu7zctUCTYqQBewaDpLPYIhF60SSGXvi7pAFd0A4EU+6X4rOpMsM5dQIcDYfo5F
+        mkWv2IOaD9RK/q5dE6AW382KOjhxJRPuFfNQX+oFMrEFej3GcoKH53bVk5+oafob
+        lkGU/wKBgQCw2QKm9qc46A7OZu/CuNoMrb0NlwE+DY/wdQuYYLW1w+2CyomS7R7k
+        n60XHWkMzSHQco1vFRwMX1c6TksbVJ0dxz65fDm8gGNWD3S7/0HMVwnxriCbVAhN
+        4bCz8HT7F2H1OpVXZ72FPKU7Qi82bztQjtUluOiZEU19QEgmUbDxmQ==
+        -----END RSA PRIVATE KEY-----
+        """;
+
+    private static IEnumerable<byte[]> PrivateKeys() => [Encoding.ASCII.GetBytes(PrivateKey), Encoding.ASCII.GetBytes(SmallPrivateKey), Encoding.ASCII.GetBytes(RsaPrivateKey)];
 
     private static byte[] KeySet()
     {

@@ -20,7 +20,6 @@ public sealed class Bug0253_KeysOfOtherKindsTests : IDisposable
         get
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-            using var rsa = RSA.Create(2048);
             var request = new CertificateRequest("CN=site", key, HashAlgorithmName.SHA384);
             using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(50));
             var pbe = new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000);
@@ -39,7 +38,6 @@ public sealed class Bug0253_KeysOfOtherKindsTests : IDisposable
                 { "key.p12", certificate.Export(X509ContentType.Pkcs12, "x"), "a password-protected PKCS#12 file", "openssl pkcs12 -in FILE -nocerts -noenc" },
                 { "key.der", key.ExportPkcs8PrivateKey(), "a private key", "openssl pkey -inform DER" },
                 { "sec1.der", key.ExportECPrivateKey(), "a private key", "openssl pkey -inform DER" },
-                { "rsa.pem", Text(rsa.ExportRSAPrivateKeyPem()), "a private key", "assay token keygen" },
                 { "ssh.pem", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"u8.ToArray(), "a private key", "ssh-keygen -p -m PKCS8" },
                 { "quote.bin", Cpu.SimulatedCpu.Tdx(4, false).Quote, "a TDX quote", "-----BEGIN PRIVATE KEY-----" },
             };

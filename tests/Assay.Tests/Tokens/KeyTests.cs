@@ -31,7 +31,6 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     public void A_key_that_is_none_of_ours_is_refused()
     {
         using var p521 = ECDsa.Create(ECCurve.NamedCurves.nistP521);
-        using var rsa = RSA.Create(2048);
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         var good = p384.ExportPkcs8PrivateKeyPem();
         // secp384r1 with one bit changed names a curve that no platform has.
@@ -39,7 +38,7 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
         unknown[unknown.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x2B, 0x81, 0x04, 0x00, 0x22]) + 4] = 0x7F;
         string[] wrong =
         [
-            "", "x", PemEncoding.WriteString("PRIVATE KEY", unknown), p521.ExportPkcs8PrivateKeyPem(), rsa.ExportPkcs8PrivateKeyPem(), p384.ExportSubjectPublicKeyInfoPem(),
+            "", "x", PemEncoding.WriteString("PRIVATE KEY", unknown), p521.ExportPkcs8PrivateKeyPem(), p384.ExportSubjectPublicKeyInfoPem(),
             p384.ExportEncryptedPkcs8PrivateKeyPem("x", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1)),
             good + "\n" + good, good + "x", "x" + good, good[..^10], good.Replace("PRIVATE KEY", "EC PRIVATE KEY", StringComparison.Ordinal),
             "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n" + p384.ExportECPrivateKeyPem(),
@@ -78,7 +77,7 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
         foreach (var vector in vectors.RootElement.GetProperty("vectors").EnumerateArray())
         {
             var jwk = JsonNode.Parse(vector.GetProperty("jwk").GetRawText())!.AsObject();
-            if (jwk["crv"]?.GetValue<string>() is not ("P-384" or "P-256"))
+            if (jwk["crv"]?.GetValue<string>() is not ("P-384" or "P-256") && jwk["kty"]!.GetValue<string>() is not "RSA")
             {
                 continue;
             }
@@ -89,7 +88,7 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
             seen++;
         }
 
-        Assert.Equal(2, seen);
+        Assert.Equal(4, seen);
     }
 
     [Fact]
@@ -107,7 +106,6 @@ public sealed class KeyTests(TokenFixture fixture) : IClassFixture<TokenFixture>
     {
         var set = Set();
         var keys = set["keys"]!.AsArray();
-        keys.Add(new JsonObject { ["kty"] = "RSA", ["kid"] = "r", ["n"] = "AQAB", ["e"] = "AQAB" });
         keys.Add(new JsonObject { ["kty"] = "OKP", ["kid"] = "o", ["crv"] = "Ed25519", ["x"] = "AA" });
         keys.Add(With(set, key => (key["use"], key["kid"]) = ("enc", "e")));
         keys.Add(With(set, key => (key["alg"], key["kid"]) = ("ECDH-ES", "d")));

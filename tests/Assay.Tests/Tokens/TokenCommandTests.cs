@@ -87,6 +87,22 @@ public sealed class TokenCommandTests : IDisposable
         Says(2, "token.wellformed", Verify("--accept-anchors", "simulated"));
     }
 
+    [Theory]
+    [InlineData("es384", "ES384")]
+    [InlineData("es256", "ES256")]
+    [InlineData("rs256", "RS256")]
+    public void A_key_is_made_for_the_algorithm_that_is_asked_for(string algorithm, string name)
+    {
+        Says(0, $"{name} key ", Run("token", "keygen", "--algorithm", algorithm, "--out", At("issuer.pem")));
+        File.WriteAllText(At("jwks.json"), Run("token", "jwks", "--signing-key", At("issuer.pem")).Output);
+        Assert.Contains($"\"alg\": \"{name}\"", File.ReadAllText(At("jwks.json")), StringComparison.Ordinal);
+
+        Says(0, "PASS", Write());
+        Says(0, "ACCEPTED", Verify("--issuer", Issuer, "--accept-anchors", "simulated"));
+        Says(0, $"\"alg\": \"{name}\"", Run("token", "show", At("eat.json")));
+        Says(2, "--algorithm: one of es384, es256, rs256", Run("token", "keygen", "--algorithm", "es38", "--out", At("other.pem")));
+    }
+
     [Fact]
     public void What_cannot_be_meant_is_refused_before_anything_is_done()
     {

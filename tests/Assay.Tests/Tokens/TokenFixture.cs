@@ -52,12 +52,20 @@ public sealed class TokenFixture : IDisposable
 
     public SigningKey Stranger { get; } = NewKey(ECCurve.NamedCurves.nistP384);
 
-    public JsonWebKeySet Keys => JsonWebKeySet.Of(Key.PublicKey, SmallKey.PublicKey);
+    public SigningKey RsaKey { get; } = NewRsaKey();
+
+    public JsonWebKeySet Keys => JsonWebKeySet.Of(Key.PublicKey, SmallKey.PublicKey, RsaKey.PublicKey);
 
     public static SigningKey NewKey(ECCurve curve)
     {
         using var ecdsa = ECDsa.Create(curve);
         return SigningKey.TryParse(System.Text.Encoding.ASCII.GetBytes(ecdsa.ExportPkcs8PrivateKeyPem()), out var key, out var fault) ? key : throw new InvalidOperationException(fault.ToString());
+    }
+
+    private static SigningKey NewRsaKey()
+    {
+        using var rsa = RSA.Create(2048);
+        return SigningKey.TryParse(System.Text.Encoding.ASCII.GetBytes(rsa.ExportRSAPrivateKeyPem()), out var key, out var fault) ? key : throw new InvalidOperationException(fault.ToString());
     }
 
     public static TokenIssuer Issuer(string text) => TokenIssuer.TryParse(text, out var issuer, out var fault) ? issuer : throw new InvalidOperationException(fault.ToString());
@@ -117,6 +125,7 @@ public sealed class TokenFixture : IDisposable
         Key.Dispose();
         SmallKey.Dispose();
         Stranger.Dispose();
+        RsaKey.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 

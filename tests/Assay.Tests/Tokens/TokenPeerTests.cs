@@ -16,7 +16,7 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
         const set = JSON.parse(readFileSync(keys));
         for (const key of set.keys) if (key.kid !== await calculateJwkThumbprint(key)) { console.log('thumbprint'); process.exit(3); }
         try {
-          const { payload } = await jwtVerify(readFileSync(token, 'utf8'), createLocalJWKSet(set), { issuer, algorithms: ['ES384', 'ES256'], currentDate: new Date(Number(now) * 1000) });
+          const { payload } = await jwtVerify(readFileSync(token, 'utf8'), createLocalJWKSet(set), { issuer, algorithms: ['ES384', 'ES256', 'RS256'], currentDate: new Date(Number(now) * 1000) });
           console.log(payload.jti);
         } catch (error) { console.log(error.code); process.exit(error.code?.startsWith('ERR_J') ? 1 : 2); }
         """;
@@ -28,8 +28,8 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
         try:
             header = jwt.get_unverified_header(text)
             key = next(k for k in json.load(open(keys))["keys"] if k["kid"] == header["kid"])
-            key = jwt.algorithms.ECAlgorithm.from_jwk(json.dumps(key))
-            claims = jwt.decode(text, key, algorithms=["ES384", "ES256"], issuer=issuer, options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "iat", "iss", "jti"]})
+            key = {"EC": jwt.algorithms.ECAlgorithm, "RSA": jwt.algorithms.RSAAlgorithm}[key["kty"]].from_jwk(json.dumps(key))
+            claims = jwt.decode(text, key, algorithms=["ES384", "ES256", "RS256"], issuer=issuer, options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "iat", "iss", "jti"]})
             print(claims["jti"])
         except (jwt.PyJWTError, StopIteration) as error:
             print(type(error).__name__); sys.exit(1)
@@ -79,7 +79,7 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
     // Every token of a bundle under each key, both forms of EAR, and the token of a machine.
     private IEnumerable<byte[]> Tokens()
     {
-        foreach (var key in (SigningKey[])[fixture.Key, fixture.SmallKey])
+        foreach (var key in (SigningKey[])[fixture.Key, fixture.SmallKey, fixture.RsaKey])
         {
             var bundle = JsonNode.Parse(fixture.Bundle(key: key))!;
             yield return Encoding.ASCII.GetBytes(bundle[0]![1]!.GetValue<string>());

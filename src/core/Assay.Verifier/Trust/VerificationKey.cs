@@ -18,6 +18,9 @@ public enum SignatureAlgorithm
 
     /// <summary>RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017 §8.1), RSA keys of 4096 bits: AMD's alone.</summary>
     RsaPssSha384,
+
+    /// <summary>RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2), RSA keys of 2048 to 4096 bits: tokens' alone, for readers that know no other (S-22).</summary>
+    RsaPkcs1Sha256,
 }
 
 /// <summary>
@@ -29,13 +32,19 @@ internal sealed class VerificationKey
     private const int P256Bits = 256;
     private const int P384Bits = 384;
     private const int RsaBits = 4096;
+    private const int LeastRsaBits = 2048;
 
     private readonly Lazy<AsymmetricAlgorithm?> _key;
     private readonly int _bits;
 
     private VerificationKey(ReadOnlySpan<byte> info, Func<AsymmetricAlgorithm?> import)
+        : this(BitsOf(info), import)
     {
-        _bits = BitsOf(info);
+    }
+
+    private VerificationKey(int bits, Func<AsymmetricAlgorithm?> import)
+    {
+        _bits = bits;
         _key = new Lazy<AsymmetricAlgorithm?>(import, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
@@ -72,6 +81,15 @@ internal sealed class VerificationKey
         // reading the certificate, of P-256 it is cheaper, and of RSA there is nothing to multiply.
         BitsOf(info.Span) is P384Bits ? new(info.Span, () => ImportByLibcrypto(info) ?? LoadKey(der)) : FromSubjectPublicKeyInfo(info);
 
+    /// <summary>Whether an RSA key of tokens has this modulus: 2048 to 4096 bits in whole bytes, without a sign octet, and odd.</summary>
+    public static bool IsTokenModulus(ReadOnlySpan<byte> modulus) =>
+        modulus.Length is >= LeastRsaBits / 8 and <= RsaBits / 8 && (modulus[0] & 0x80) != 0 && (modulus[^1] & 1) != 0;
+
+    /// <summary>An RSA key of tokens with the exponent 65537; of any other modulus, one that verifies nothing.</summary>
+    public static VerificationKey FromModulus(byte[] modulus) => IsTokenModulus(modulus)
+        ? new(modulus.Length * 8, () => (OperatingSystem.IsLinux() ? LibcryptoKey.FromModulus(modulus) : null) ?? ImportModulus(modulus))
+        : new(0, () => null);
+
     public static VerificationKey FromSubjectPublicKeyInfo(ReadOnlyMemory<byte> info) => new(info.Span, () => ImportByLibcrypto(info) ?? ImportByPlatform(info));
 
     /// <summary>The same by a road that the caller chooses.</summary>
@@ -106,14 +124,15 @@ internal sealed class VerificationKey
     {
         if (BitsOf(info.Span) is RsaBits)
         {
-            var modulus = info.Slice(RsaHeader.Length, RsaBits / 8).ToArray();
-            return RSA.Create(new RSAParameters { Modulus = modulus, Exponent = [1, 0, 1] });
+            return ImportModulus(info.Slice(RsaHeader.Length, RsaBits / 8).ToArray());
         }
 
         var key = ECDsa.Create();
         key.ImportSubjectPublicKeyInfo(info.Span, out _);
         return key;
     }
+
+    private static RSA ImportModulus(byte[] modulus) => RSA.Create(new RSAParameters { Modulus = modulus, Exponent = [1, 0, 1] });
 
     private static int BitsOf(ReadOnlySpan<byte> info) =>
         info.StartsWith(P384Header) && info.Length == P384Header.Length + (2 * P384Bits / 8) ? P384Bits
@@ -124,7 +143,7 @@ internal sealed class VerificationKey
 
     /// <summary>Whether <paramref name="signature"/> is this key's over <paramref name="content"/>.</summary>
     /// <param name="content">What was signed, unhashed.</param>
-    /// <param name="signature">R‖S in fixed length, big-endian, or the DER of Ecdsa-Sig-Value, as <paramref name="format"/> says; of RSA the 512 bytes, big-endian.</param>
+    /// <param name="signature">R‖S in fixed length, big-endian, or the DER of Ecdsa-Sig-Value, as <paramref name="format"/> says; of RSA as many bytes as the modulus, big-endian.</param>
     /// <param name="algorithm">Decides the hash and the kind of key; a key of another kind verifies nothing.</param>
     /// <param name="format">The form of an ECDSA signature.</param>
     /// <param name="meter">Counts the operation.</param>
@@ -136,6 +155,7 @@ internal sealed class VerificationKey
             SignatureAlgorithm.EcdsaSha256 => (HashAlgorithmName.SHA256, P256Bits),
             SignatureAlgorithm.EcdsaSha384 => (HashAlgorithmName.SHA384, P384Bits),
             SignatureAlgorithm.RsaPssSha384 => (HashAlgorithmName.SHA384, RsaBits),
+            SignatureAlgorithm.RsaPkcs1Sha256 when _bits >= LeastRsaBits => (HashAlgorithmName.SHA256, _bits),
             _ => (default, 0),
         };
         if (bits == 0 || bits != _bits || Import(meter) is not { } key || key.KeySize != bits)
@@ -153,7 +173,8 @@ internal sealed class VerificationKey
         {
             ECDsa curve => curve.VerifyData(content, signature, hash, format),
             // The platform demands the salt to be as long as the hash, which is what AMD's certificates state.
-            RSA rsa => rsa.VerifyData(content, signature, hash, RSASignaturePadding.Pss),
+            RSA rsa when algorithm is SignatureAlgorithm.RsaPssSha384 => rsa.VerifyData(content, signature, hash, RSASignaturePadding.Pss),
+            RSA rsa => signature.Length == bits / 8 && rsa.VerifyData(content, signature, hash, RSASignaturePadding.Pkcs1),
             _ => false,
         };
     }

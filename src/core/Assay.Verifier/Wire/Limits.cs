@@ -126,7 +126,7 @@ public static class Limits
     /// <summary>A key identifier: a thumbprint has 43 characters, NVIDIA's 67.</summary>
     public const int KeyIdCharacters = 256;
 
-    /// <summary>A PEM file with one private key: 400 bytes for P-384.</summary>
+    /// <summary>A PEM file with one private key: 400 bytes for P-384, 3.3 kB for RSA with 4096 bits.</summary>
     public const int SigningKeyBytes = 8 * 1024;
 
     /// <summary>An issuer or an audience, which are URIs or short names.</summary>

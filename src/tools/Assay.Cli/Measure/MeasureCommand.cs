@@ -4,6 +4,7 @@ using System.Globalization;
 using Assay.Cli.Tokens;
 using Assay.Inspection;
 using Assay.Reference.Manifest;
+using Assay.Trust;
 using Assay.Trust.Jose;
 using Assay.Wire;
 using Spectre.Console;
@@ -174,6 +175,12 @@ internal sealed class MeasureCommand
 
         using (key)
         {
+            if (key.PublicKey.Algorithm is SignatureAlgorithm.RsaPkcs1Sha256)
+            {
+                Refuse("cli.signing-key", $"{keyFile}: it is an RSA key, which signs only tokens: a P-384 or P-256 key is expected (assay token keygen makes one)");
+                return false;
+            }
+
             (bytes, signer) = (AuthenticReferenceManifest.Write(manifest, key), key.PublicKey);
             return true;
         }

@@ -11,6 +11,12 @@ internal static class SigningKeyFile
     private const UnixFileMode Others =
         UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
+    // As strong as P-256 (SP 800-57 part 1, table 2).
+    private const int RsaBits = 3072;
+
+    /// <summary>For what keys are made, the default first.</summary>
+    public static string[] Algorithms { get; } = ["es384", "es256", "rs256"];
+
     public static bool TryRead(string path, [NotNullWhen(true)] out SigningKey? key, [NotNullWhen(false)] out string? whyNot)
     {
         key = null;
@@ -46,12 +52,17 @@ internal static class SigningKeyFile
         }
     }
 
-    /// <summary>Makes a P-384 key, writes it as PKCS#8, and tells its public half.</summary>
-    public static bool TryMake(string path, [NotNullWhen(true)] out JsonWebKey? publicKey, [NotNullWhen(false)] out string? whyNot)
+    /// <summary>Makes a key for one of <see cref="Algorithms"/>, writes it as PKCS#8, and tells its public half.</summary>
+    public static bool TryMake(string path, string algorithm, [NotNullWhen(true)] out JsonWebKey? publicKey, [NotNullWhen(false)] out string? whyNot)
     {
         publicKey = null;
-        using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP384);
-        var der = ecdsa.ExportPkcs8PrivateKey();
+        using AsymmetricAlgorithm made = algorithm switch
+        {
+            "rs256" => RSA.Create(RsaBits),
+            "es256" => ECDsa.Create(ECCurve.NamedCurves.nistP256),
+            _ => ECDsa.Create(ECCurve.NamedCurves.nistP384),
+        };
+        var der = made.ExportPkcs8PrivateKey();
         var pem = PemEncoding.WriteUtf8("PRIVATE KEY"u8, der);
         try
         {

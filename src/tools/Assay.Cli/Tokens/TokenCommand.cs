@@ -64,7 +64,7 @@ internal static class TokenCommand
 
     private static DescribedCommand KeySet()
     {
-        var file = new Option<string>("--signing-key") { Description = "the private key, PKCS#8 or SEC1 PEM", HelpName = "FILE", Required = true };
+        var file = new Option<string>("--signing-key") { Description = "the private key, PEM: PKCS#8, SEC1 or PKCS#1", HelpName = "FILE", Required = true };
         var command = new DescribedCommand(
             "jwks",
             "Prints the public key set to publish for a signing key.",
@@ -97,26 +97,29 @@ internal static class TokenCommand
     private static DescribedCommand KeyGeneration()
     {
         var file = new Option<string>("--out") { Description = "the private key file to write; it must not exist", HelpName = "FILE", Required = true };
+        var algorithm = new Option<string>("--algorithm") { Description = "what it signs: es384, es256, or rs256 for readers of tokens that know nothing else", DefaultValueFactory = _ => SigningKeyFile.Algorithms[0] };
+        algorithm.OneOf(SigningKeyFile.Algorithms);
         var command = new DescribedCommand(
             "keygen",
-            "Makes a P-384 signing key, readable only by its owner.",
+            "Makes a signing key, readable only by its owner.",
             "0 written · 2 unusable command line, or the file exists or cannot be written",
             [
                 "assay token keygen --out issuer.pem",
+                "assay token keygen --algorithm rs256 --out issuer.pem",
             ])
         {
-            file,
+            file, algorithm,
         };
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
-            if (!SigningKeyFile.TryMake(path, out var publicKey, out var whyNot))
+            if (!SigningKeyFile.TryMake(path, parsed.GetValue(algorithm)!, out var publicKey, out var whyNot))
             {
                 Output.Error("cli.signing-key", whyNot);
                 return ExitCode.Unusable;
             }
 
-            Output.Out.WriteLine($"ES384 key {publicKey.KeyId} written to {Printable.Of(path)}.");
+            Output.Out.WriteLine($"{publicKey.AlgorithmName} key {publicKey.KeyId} written to {Printable.Of(path)}.");
             Output.Out.WriteLine($"Publish its public half: assay token jwks --signing-key {Printable.Of(path)} > jwks.json");
             return ExitCode.Verified;
         });

@@ -96,7 +96,7 @@ internal sealed class VerifyOptions
 
     public Option<string?> EatOut { get; } = new("--eat-out") { Description = "also write the verdict as a signed token", HelpName = "FILE" };
 
-    public Option<string?> SigningKey { get; } = new("--signing-key") { Description = "the key that signs it: P-384 or P-256, PEM", HelpName = "FILE" };
+    public Option<string?> SigningKey { get; } = new("--signing-key") { Description = "the key that signs it: P-384, P-256 or RSA, PEM", HelpName = "FILE" };
 
     public Option<string?> Issuer { get; } = new("--issuer") { Description = "the issuer to state: an https URL, or http on this machine", HelpName = "URI" };
 

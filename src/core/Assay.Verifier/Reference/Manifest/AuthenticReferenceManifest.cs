@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Assay.Checks;
+using Assay.Trust;
 using Assay.Trust.Jose;
 
 namespace Assay.Reference.Manifest;
@@ -43,11 +44,16 @@ public sealed class AuthenticReferenceManifest
     }
 
     /// <summary>The signed form of a manifest: a compact JWS of its canonical JSON, with a <c>typ</c> of its own.</summary>
-    /// <exception cref="ArgumentException">The manifest breaks a rule of its own format. A mistake of the caller.</exception>
+    /// <exception cref="ArgumentException">The manifest breaks a rule of its own format, or the key is an RSA key, which signs only tokens. A mistake of the caller.</exception>
     public static byte[] Write(ReferenceManifest manifest, SigningKey key)
     {
         ArgumentNullException.ThrowIfNull(manifest);
         ArgumentNullException.ThrowIfNull(key);
+        if (key.PublicKey.Algorithm is SignatureAlgorithm.RsaPkcs1Sha256)
+        {
+            throw new ArgumentException("reference values are signed by a P-384 or P-256 key", nameof(key));
+        }
+
         var content = manifest.ToCanonicalJson();
         return ReferenceManifest.TryParse(content, out _, out var fault)
             ? Encoding.ASCII.GetBytes(CompactJws.Write(key, content, ReferenceManifestJudge.JwsType))

@@ -22,7 +22,7 @@ internal static class ReferenceManifestJudge
     private static readonly ImmutableArray<Check<Candidate>> s_header =
     [
         new(Checks.CheckIds.ReferenceTypeMatch, TypeMatches),
-        new(Checks.CheckIds.ReferenceAlgorithmAllowed, candidate => Signed(candidate, jws => JwsText.WhyAlgorithmIsRefused(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
+        new(Checks.CheckIds.ReferenceAlgorithmAllowed, candidate => Signed(candidate, jws => JwsText.WhyCurveAlgorithmIsRefused(jws.Header) is { } wrong ? Outcome.Failed(wrong) : Outcome.Held(StrictJson.Text(jws.Header, "alg")))),
         new(Checks.CheckIds.ReferenceKeyKnown, KeyIsKnown),
     ];
 

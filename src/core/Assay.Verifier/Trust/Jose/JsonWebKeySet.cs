@@ -10,11 +10,16 @@ using Assay.Wire;
 namespace Assay.Trust.Jose;
 
 /// <summary>
-/// The keys of an issuer (RFC 7517 §5). Keys of other types, curves or uses are left out, as the RFC asks; a malformed key, a private or
+/// The keys of an issuer (RFC 7517 §5). Keys of other types, curves, sizes or uses are left out, as the RFC asks; a malformed key, a private or
 /// symmetric one, and a <c>kid</c> that stands twice are faults of the whole set.
 /// </summary>
 public sealed class JsonWebKeySet
 {
+    private const int MostCoordinateCharacters = 64;
+
+    // What only private and symmetric keys have (RFC 7518 §6.2.2, §6.3.2, §6.4.1; "priv" of post-quantum ones).
+    private static readonly ImmutableArray<string> s_private = ["d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"];
+
     private readonly ImmutableDictionary<string, JsonWebKey> _byId;
 
     private JsonWebKeySet(ImmutableArray<JsonWebKey> keys) =>
@@ -114,7 +119,7 @@ public sealed class JsonWebKeySet
         }
 
         keys = read.ToImmutable();
-        return keys.IsEmpty ? new ParseFault("keys", 0, "none is an EC key on P-384 or P-256 for signatures") : null;
+        return keys.IsEmpty ? new ParseFault("keys", 0, "none is a key for signatures on P-384 or P-256, or an RSA key of 2048 to 4096 bits for RS256") : null;
     }
 
     private static ParseFault? ReadKey(JsonElement item, out JsonWebKey? key)
@@ -125,40 +130,36 @@ public sealed class JsonWebKeySet
             return new ParseFault("kty", 0, "every key is a JSON object with a type");
         }
 
-        if (type == "oct" || item.TryGetProperty("d", out _) || item.TryGetProperty("k", out _))
+        if (type == "oct" || s_private.Any(name => item.TryGetProperty(name, out _)))
         {
             return new ParseFault("keys", 0, "it contains a secret or private key: anyone who reads this set can sign; withdraw the key");
         }
 
+        return type switch
+        {
+            "EC" => ReadEllipticKey(item, out key),
+            "RSA" => ReadRsaKey(item, out key),
+            _ => null,
+        };
+    }
+
+    private static ParseFault? ReadEllipticKey(JsonElement item, out JsonWebKey? key)
+    {
+        key = null;
         var curve = StrictJson.Text(item, "crv") switch
         {
             "P-384" => SignatureAlgorithm.EcdsaSha384,
             "P-256" => SignatureAlgorithm.EcdsaSha256,
             _ => SignatureAlgorithm.None,
         };
-        if (type != "EC" || curve is SignatureAlgorithm.None || !IsForSignatures(item))
+        if (curve is SignatureAlgorithm.None || !IsForSignatures(item) || (item.TryGetProperty("alg", out _) && StrictJson.Text(item, "alg")?.StartsWith("ES", StringComparison.Ordinal) is not true))
         {
             return null;
         }
 
-        return ReadEllipticKey(item, curve, out key);
-    }
-
-    // use, key_ops and alg narrow what a key is for (RFC 7517 §4.2–4.4); a key for encryption verifies nothing here.
-    private static bool IsForSignatures(JsonElement item) =>
-        (!item.TryGetProperty("use", out var use) || use is { ValueKind: JsonValueKind.String } && use.ValueEquals("sig"))
-        && (!item.TryGetProperty("key_ops", out var operations)
-            || operations.ValueKind is JsonValueKind.Array && operations.EnumerateArray().Any(operation => operation.ValueKind is JsonValueKind.String && operation.ValueEquals("verify")))
-        && (!item.TryGetProperty("alg", out var algorithm) || algorithm.ValueKind is JsonValueKind.String && algorithm.GetString()!.StartsWith("ES", StringComparison.Ordinal));
-
-    private static ParseFault? ReadEllipticKey(JsonElement item, SignatureAlgorithm curve, out JsonWebKey? key)
-    {
-        key = null;
-        // RFC 7517 §4.5: it may be absent, as in Trustee's sets. Then the thumbprint is its name.
-        var name = StrictJson.Text(item, "kid");
-        if (item.TryGetProperty("kid", out _) && name is not { Length: > 0 and <= Limits.KeyIdCharacters })
+        if (NameFault(item, out var name) is { } fault)
         {
-            return new ParseFault("kid", 0, $"1 to {Limits.KeyIdCharacters} characters are expected: tokens name their key by it");
+            return fault;
         }
 
         if (StrictJson.Text(item, "alg") is { } algorithm && algorithm != (curve is SignatureAlgorithm.EcdsaSha384 ? "ES384" : "ES256"))
@@ -166,11 +167,53 @@ public sealed class JsonWebKeySet
             return new ParseFault("alg", 0, "it is not that of the key's curve: ES384 goes with P-384, ES256 with P-256");
         }
 
-        if (Coordinate(item, "x") is not { } x || Coordinate(item, "y") is not { } y || JsonWebKey.OfPoint(curve, x, y, name) is not { } made)
+        if (Number(item, "x", MostCoordinateCharacters) is not { } x || Number(item, "y", MostCoordinateCharacters) is not { } y || JsonWebKey.OfPoint(curve, x, y, name) is not { } made)
         {
             return new ParseFault("x, y", 0, "canonical base64url of the curve's full length, and a point on it, are expected");
         }
 
+        return Take(item, made, out key);
+    }
+
+    // RFC 7518 §6.3.1. Keys of other sizes, exponents and algorithms are left out, as those on other curves are.
+    private static ParseFault? ReadRsaKey(JsonElement item, out JsonWebKey? key)
+    {
+        key = null;
+        if (!IsForSignatures(item) || (item.TryGetProperty("alg", out _) && StrictJson.Text(item, "alg") is not "RS256"))
+        {
+            return null;
+        }
+
+        if (NameFault(item, out var name) is { } fault)
+        {
+            return fault;
+        }
+
+        if (Number(item, "n") is not [not 0, ..] modulus || Number(item, "e") is not [not 0, ..] exponent)
+        {
+            return new ParseFault("n, e", 0, "canonical base64url of whole numbers without leading zeros is expected");
+        }
+
+        return exponent is [1, 0, 1] && JsonWebKey.OfModulus(modulus, name) is { } made ? Take(item, made, out key) : null;
+    }
+
+    // use, key_ops and alg narrow what a key is for (RFC 7517 §4.2–4.4); a key for encryption, or for PS256, verifies nothing here.
+    private static bool IsForSignatures(JsonElement item) =>
+        (!item.TryGetProperty("use", out var use) || use is { ValueKind: JsonValueKind.String } && use.ValueEquals("sig"))
+        && (!item.TryGetProperty("key_ops", out var operations)
+            || operations.ValueKind is JsonValueKind.Array && operations.EnumerateArray().Any(operation => operation.ValueKind is JsonValueKind.String && operation.ValueEquals("verify")));
+
+    // RFC 7517 §4.5: it may be absent, as in Trustee's sets. Then the thumbprint is its name.
+    private static ParseFault? NameFault(JsonElement item, out string? name)
+    {
+        name = StrictJson.Text(item, "kid");
+        return item.TryGetProperty("kid", out _) && name is not { Length: > 0 and <= Limits.KeyIdCharacters }
+            ? new ParseFault("kid", 0, $"1 to {Limits.KeyIdCharacters} characters are expected: tokens name their key by it") : null;
+    }
+
+    private static ParseFault? Take(JsonElement item, JsonWebKey made, out JsonWebKey? key)
+    {
+        key = null;
         if (item.TryGetProperty("x5c", out var chain) && !CarriesKey(chain, made))
         {
             return new ParseFault("x5c", 0, "its first certificate carries another key");
@@ -180,8 +223,8 @@ public sealed class JsonWebKeySet
         return null;
     }
 
-    private static byte[]? Coordinate(JsonElement item, string name) =>
-        StrictJson.Text(item, name) is { Length: <= 64 } text && StrictBase64.TryDecodeUrl(System.Text.Encoding.UTF8.GetBytes(text), out var bytes) ? bytes : null;
+    private static byte[]? Number(JsonElement item, string name, int mostCharacters = Limits.KeySetBytes) =>
+        StrictJson.Text(item, name) is { } text && text.Length <= mostCharacters && StrictBase64.TryDecodeUrl(System.Text.Encoding.UTF8.GetBytes(text), out var bytes) ? bytes : null;
 
     // The chain proves nothing here: trust comes from the source of the set. The chain only must not contradict the key beside it.
     private static bool CarriesKey(JsonElement chain, JsonWebKey key)
@@ -196,7 +239,7 @@ public sealed class JsonWebKeySet
         try
         {
             using var certificate = X509CertificateLoader.LoadCertificate(der);
-            using var its = certificate.GetECDsaPublicKey();
+            using AsymmetricAlgorithm? its = key.Algorithm is SignatureAlgorithm.RsaPkcs1Sha256 ? certificate.GetRSAPublicKey() : certificate.GetECDsaPublicKey();
             return its is not null && JsonWebKey.OfKey(its)?.Info == key.Info;
         }
         catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)

@@ -9,25 +9,26 @@ using Assay.Wire;
 namespace Assay.Trust.Jose;
 
 /// <summary>
-/// The private key of a token issuer: ES384 on P-384, or ES256 on P-256. A handle: it signs, tells its public half, and shows nothing
-/// else. Whoever made it disposes it.
+/// The private key of a token issuer: ES384 on P-384, ES256 on P-256, or RS256 with an RSA key of 2048 to 4096 bits. A handle: it signs, tells its
+/// public half, and shows nothing else. Its maker disposes it.
 /// </summary>
 public sealed class SigningKey : IDisposable
 {
     private const string Pkcs8 = "PRIVATE KEY";
     private const string Sec1 = "EC PRIVATE KEY";
+    private const string Pkcs1 = "RSA PRIVATE KEY";
 
-    private readonly ECDsa _key;
+    private readonly AsymmetricAlgorithm _key;
     private readonly HashAlgorithmName _hash;
 
-    private SigningKey(ECDsa key, JsonWebKey publicKey) =>
+    private SigningKey(AsymmetricAlgorithm key, JsonWebKey publicKey) =>
         (_key, PublicKey, _hash) = (key, publicKey, publicKey.Algorithm is SignatureAlgorithm.EcdsaSha384 ? HashAlgorithmName.SHA384 : HashAlgorithmName.SHA256);
 
     /// <summary>What verifiers need.</summary>
     public JsonWebKey PublicKey { get; }
 
     /// <summary>
-    /// Reads one unencrypted PEM block, PKCS#8 or SEC1, of a P-384 or P-256 key. The caller zeroes <paramref name="pem"/>.
+    /// Reads one unencrypted PEM block of a P-384, P-256 or RSA key: PKCS#8, SEC1 or PKCS#1. The caller zeroes <paramref name="pem"/>.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> pem, [NotNullWhen(true)] out SigningKey? key, [NotNullWhen(false)] out ParseFault? fault)
     {
@@ -53,8 +54,10 @@ public sealed class SigningKey : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();
 
-    /// <summary>Signs as JWS does: R‖S in fixed length (RFC 7518 §3.4).</summary>
-    internal byte[] Sign(ReadOnlySpan<byte> content) => _key.SignData(content, _hash, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+    /// <summary>Signs as JWS does: R‖S in fixed length (RFC 7518 §3.4), or RSASSA-PKCS1-v1_5 (§3.3).</summary>
+    internal byte[] Sign(ReadOnlySpan<byte> content) => _key is RSA rsa
+        ? rsa.SignData(content, _hash, RSASignaturePadding.Pkcs1)
+        : ((ECDsa)_key).SignData(content, _hash, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 
     private static ParseFault? Decode(ReadOnlySpan<byte> pem, Span<byte> der, out int length, out string label)
     {
@@ -66,7 +69,7 @@ public sealed class SigningKey : IDisposable
             return new ParseFault("PEM", 0, WhyNone(text));
         }
 
-        foreach (var candidate in (ReadOnlySpan<string>)[Pkcs8, Sec1])
+        foreach (var candidate in (ReadOnlySpan<string>)[Pkcs8, Sec1, Pkcs1])
         {
             var begin = Encoding.ASCII.GetBytes($"-----BEGIN {candidate}-----");
             var end = Encoding.ASCII.GetBytes($"-----END {candidate}-----");
@@ -106,62 +109,82 @@ public sealed class SigningKey : IDisposable
             ContentKind.Pkcs12 => "extract the key: openssl pkcs12 -in FILE -nocerts -noenc | openssl pkey -out KEY.pem",
             ContentKind.PrivateKey when file is [DerTag.Sequence, ..] => "it is in DER: openssl pkey -inform DER -in FILE -out KEY.pem",
             ContentKind.PrivateKey when file.StartsWith("-----BEGIN OPENSSH "u8) => "it is in OpenSSH format: ssh-keygen -p -m PKCS8 -f COPY-OF-FILE",
-            ContentKind.PrivateKey when file.StartsWith("-----BEGIN RSA "u8) => "it is an RSA key: make a P-384 key with assay token keygen",
             ContentKind.PrivateKey => "in a format that is not supported",
             ContentKind.Certificate or ContentKind.Certificates or ContentKind.CertificateRequest or ContentKind.PublicKeyInfo or ContentKind.PublicKey or ContentKind.KeySet => "which is only the public half: give the matching private key",
             _ => null,
         };
         var words = kind is ContentKind.PrivateKey ? "a private key" : phrase;
-        return $"this is {words}{(cure is null ? "" : $", {cure}")}; one block -----BEGIN {Pkcs8}----- or -----BEGIN {Sec1}----- is expected (assay token keygen makes a key)";
+        return $"this is {words}{(cure is null ? "" : $", {cure}")}; one block -----BEGIN {Pkcs8}-----, -----BEGIN {Sec1}----- or -----BEGIN {Pkcs1}----- is expected (assay token keygen makes a key)";
     }
 
     private static ParseFault? Import(ReadOnlySpan<byte> der, string label, out SigningKey? key)
     {
         key = null;
-        var ecdsa = ECDsa.Create();
+        var isRsa = label == Pkcs1 || (label == Pkcs8 && IsRsa(der));
+        AsymmetricAlgorithm made = isRsa ? RSA.Create() : ECDsa.Create();
         try
         {
-            int read;
-            if (label == Pkcs8)
-            {
-                ecdsa.ImportPkcs8PrivateKey(der, out read);
-            }
-            else
-            {
-                ecdsa.ImportECPrivateKey(der, out read);
-            }
-
+            var read = Import(made, der, label);
             if (read != der.Length)
             {
                 return new ParseFault("key", read, "bytes follow the key");
             }
 
-            if (JsonWebKey.OfKey(ecdsa) is not { } publicKey)
+            if (JsonWebKey.OfKey(made) is not { } publicKey)
             {
-                return new ParseFault("key", 0, "a P-384 or P-256 key is expected, by the name of its curve");
+                return new ParseFault("key", 0, isRsa ? "an RSA key of 2048 to 4096 bits, a multiple of 8, with the exponent 65537 is expected" : "a P-384 or P-256 key is expected, by the name of its curve");
             }
 
             // The file may carry a public half that is not this private one's: tokens under it would never verify.
-            var made = new SigningKey(ecdsa, publicKey);
-            if (!publicKey.Verifies("trial"u8, made.Sign("trial"u8)))
+            var trial = new SigningKey(made, publicKey);
+            if (!publicKey.Verifies("trial"u8, trial.Sign("trial"u8)))
             {
                 return new ParseFault("key", 0, "the public key in the file belongs to a different key");
             }
 
-            key = made;
+            key = trial;
             return null;
         }
         catch (Exception exception) when (exception is CryptographicException or PlatformNotSupportedException)
         {
             // The latter for curves that the platform does not know.
-            return new ParseFault("key", 0, $"no {(label == Pkcs8 ? "PKCS#8" : "SEC1")} private key of an elliptic curve that is understood");
+            return new ParseFault("key", 0, $"no {(label == Pkcs8 ? "PKCS#8" : label == Sec1 ? "SEC1" : "PKCS#1")} private key of an elliptic curve or of RSA that is understood");
         }
         finally
         {
             if (key is null)
             {
-                ecdsa.Dispose();
+                made.Dispose();
             }
         }
+    }
+
+    private static int Import(AsymmetricAlgorithm made, ReadOnlySpan<byte> der, string label)
+    {
+        int read;
+        if (label == Pkcs8)
+        {
+            made.ImportPkcs8PrivateKey(der, out read);
+        }
+        else if (made is RSA rsa)
+        {
+            rsa.ImportRSAPrivateKey(der, out read);
+        }
+        else
+        {
+            ((ECDsa)made).ImportECPrivateKey(der, out read);
+        }
+
+        return read;
+    }
+
+    // PrivateKeyInfo ::= SEQUENCE { version INTEGER, privateKeyAlgorithm AlgorithmIdentifier, … } (RFC 5208 §5). The import judges the rest.
+    private static bool IsRsa(ReadOnlySpan<byte> der)
+    {
+        var faults = new DerFaults();
+        var info = new DerReader(der, faults).Sequence("PrivateKeyInfo");
+        info.Integer("version");
+        var algorithm = info.Sequence("privateKeyAlgorithm");
+        return algorithm.Oid("algorithm").SequenceEqual(Oids.RsaEncryption) && faults.First is null;
     }
 }
