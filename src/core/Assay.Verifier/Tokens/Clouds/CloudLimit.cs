@@ -25,13 +25,13 @@ public sealed record CloudLimit
     /// <summary>Where that is documented, or who decided it.</summary>
     public string Source { get; }
 
-    private int Least { get; init; }
+    internal int Least { get; private init; }
 
-    private int Most { get; init; } = int.MaxValue;
+    internal int Most { get; private init; } = int.MaxValue;
 
     private bool InBytes { get; init; }
 
-    private ImmutableArray<string> Words { get; init; } = [];
+    internal ImmutableArray<string> Words { get; private init; } = [];
 
     // Beside ASCII letters and digits; null: every printable character of ASCII but space, comma, quotes, backslash, dollar and braces: lists, expressions and AWS's policy
     // variables are written with these.

@@ -124,7 +124,7 @@ public sealed record CloudSetup
     {
         var script = new StringBuilder();
         script.Append("# ").Append(Profile.Cloud.Name()).Append(" takes tokens of ").Append(Issuer).Append('\n');
-        script.Append("# for the audience ").Append(Profile.Audience).Append(" with the subject ").Append(Profile.Terms.Subject).Append('\n');
+        script.Append("# for the audience ").Append(Profile.Audience).Append(" with the subject ").Append(Profile.Terms.Subject).Append("\nset -e\n");
         foreach (var file in Files)
         {
             script.Append("\ncat > ").Append(ShellText.Quote(file.Name)).Append(" <<'").Append(EndOfFile).Append("'\n").Append(file.Content).Append('\n').Append(EndOfFile).Append('\n');
