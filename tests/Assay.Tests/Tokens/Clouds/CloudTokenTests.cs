@@ -52,7 +52,7 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
         var machine = world.Pass.Machine!.Parts;
 
         Assert.Equal(
-            ["pass", CloudWorld.Policy, "boot-event", "simulated", "not-asked", "success", "GH100", "ppcie", "2", "2", "tdx", "llm-host-1.4", Convert.ToHexStringLower(SimulatedTdx.GoodMrTd),
+            ["pass", CloudWorld.Policy, $"sha384:{PolicyIdentity.Default.Digest}", "boot-event", "simulated", "not-asked", "success", "GH100", "ppcie", "2", "2", "tdx", "llm-host-1.4", Convert.ToHexStringLower(SimulatedTdx.GoodMrTd),
                 Convert.ToHexStringLower(SHA384.HashData("two GPUs and two switches"u8)), Convert.ToHexStringLower(SHA384.HashData("a model"u8))],
             CloudClaim.All.Where(claim => claim.Name != "workload").Select(claim => Text(claims, claim.Name)));
         // No workload was named before the boundary.
@@ -71,7 +71,7 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
         Assert.False(world.Claims(CloudWorld.Profile(CloudKind.Vault, attributes: [new CloudMapping("measres", "measres")])).TryGetProperty("https://aws.amazon.com/tags", out _));
     }
 
-    /// <summary>A bearer credential is of no use to whoever looks for a machine, and is bound to no key that a reader would have to check.</summary>
+    /// <summary>A bearer credential is of no use for finding a machine, and is bound to no key that a reader would have to check.</summary>
     [Theory]
     [MemberData(nameof(Clouds))]
     public void A_token_names_no_device_platform_key_or_challenge(CloudKind cloud)
@@ -99,7 +99,16 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
     }
 
     [Fact]
-    public void A_policy_of_the_relying_partys_names_the_token()
+    public void The_services_policy_names_the_token_whatever_a_relying_party_brought()
+    {
+        var terms = CloudWorld.Terms with { Policy = new PolicyIdentity("prod", "7", new Assay.Wire.Digest(SHA384.HashData("the text"u8))) };
+        var served = world.Claims(CloudWorld.Profile(CloudKind.Vault), world.Under("mine.rego"), terms);
+
+        Assert.Equal(("gpu:GH100:policy:prod:pass", "prod", $"sha384:{Convert.ToHexStringLower(SHA384.HashData("the text"u8))}"), (Text(served, "sub"), Text(served, "policy"), Text(served, "policy_digest")));
+    }
+
+    [Fact]
+    public void A_policy_of_the_relying_partys_names_the_token_where_the_service_has_none()
     {
         var claims = world.Claims(CloudWorld.Profile(CloudKind.Vault), world.Under("prod.rego"));
 
@@ -141,6 +150,9 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
         Assert.Equal(("pass", "not-proven"), (verdict.Word, verdict.Freshness));
         Refused("x-assay-freshness", "not-proven, expected proven", verdict);
     }
+
+    [Fact]
+    public void A_nonce_of_the_callers_gets_no_token() => Refused("x-assay-freshness", "caller, expected proven", world.Pass, terms: CloudWorld.Terms with { IsCallersNonce = true });
 
     [Theory]
     [InlineData(BootFault.DevTools)]
@@ -243,8 +255,9 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
     }
 
     [Fact]
-    public void Terms_for_another_audience_are_refused()
+    public void Terms_for_another_audience_or_with_a_subject_of_their_own_are_refused()
     {
+        Refused("sub", "the terms name a subject", world.Pass, terms: CloudWorld.Terms with { Subject = $"gpu:GH100:policy:{CloudWorld.Policy}:pass" });
         Refused("aud", "the terms name another audience", world.Pass, terms: CloudWorld.Terms with { Audience = "api://AzureADTokenExchange" });
         Assert.Equal("models", Text(world.Claims(CloudWorld.Profile(CloudKind.Aws), terms: CloudWorld.Terms with { Audience = "models" }), "aud"));
     }
@@ -253,6 +266,7 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
     [InlineData("{policy}:{nonce}", "{nonce} is not a placeholder")]
     [InlineData("{policy}:{ueid}", "{ueid} is not a placeholder")]
     [InlineData("{policy}:{}", "{} is not a placeholder")]
+    [InlineData("{policy}:{policy_digest}", "{policy_digest} is not a placeholder")]
     [InlineData("{policy}:{gpu_model}", "{gpu_model} is not a placeholder")]
     [InlineData("{policy}:{{gpu}}", "{{gpu} is not a placeholder")]
     [InlineData("{policy}:{gpu", "a brace is opened and not closed")]

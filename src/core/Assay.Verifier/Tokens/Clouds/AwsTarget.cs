@@ -51,7 +51,7 @@ public sealed record AwsTarget : CloudTarget
         return CloudLimits.Of(Cloud, CloudLimits.TrustPolicy).OfCount(policy.Count(character => !char.IsWhiteSpace(character)));
     }
 
-    // AWS tests aud, sub and session tags: every other claim is a tag. The list of keys refuses tags that nobody reads.
+    // AWS tests aud, sub and session tags: every other claim is a tag. The list of keys refuses tags that the policy does not name.
     private string TrustPolicy(SetupFacts facts) => Json(writer =>
     {
         var provider = $"{facts.Issuer}"["https://".Length..];

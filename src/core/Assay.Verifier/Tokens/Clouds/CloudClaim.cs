@@ -13,35 +13,35 @@ public sealed class CloudClaim
 {
     private readonly Func<Verdict, TokenTerms, string?> _of;
 
-    private CloudClaim(string name, string meaning, Func<Verdict, TokenTerms, string?> of, string? placeholder = null) =>
-        (Name, Meaning, _of, Placeholder) = (name, meaning, of, placeholder ?? name);
+    private CloudClaim(string name, string? placeholder, string meaning, Func<Verdict, TokenTerms, string?> of) => (Name, Placeholder, Meaning, _of) = (name, placeholder, meaning, of);
 
     /// <summary>All of them.</summary>
     public static ImmutableArray<CloudClaim> All { get; } =
     [
-        new("verdict", "`pass`: no token is written about another verdict", (verdict, _) => verdict.Word),
-        new("policy", "the id of the policy that decided", PolicyId),
-        new("binding", "`boot-event`: no token is written about another binding", (verdict, _) => verdict.Binding),
-        new("anchors", "`built-in`, or `simulated` under a loopback issuer", (verdict, _) => verdict.Anchors),
-        new("platform", "`known`, `unknown` or `not-asked`", (verdict, _) => verdict.Platform),
-        new("measres", "`success` if the measurements of every device match its reference values; else `fail` or `not-run`", (verdict, _) => MeasurementResult(verdict)),
-        new("gpu_model", "the chip, for example `GH100`; different ones joined by `+`", (verdict, _) => GpuModel(verdict), "gpu"),
-        new("gpu_mode", "`on` or `ppcie`, stated by the measured guest", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Attestation?.Cc.ToString().ToLowerInvariant()),
-        new("gpus", "how many GPUs", (verdict, _) => Count(verdict, DeviceKind.Gpu)),
-        new("switches", "how many switches", (verdict, _) => Count(verdict, DeviceKind.Switch)),
-        new("tee", "`tdx` or `snp`", (verdict, _) => verdict.Machine?.Parts.Cpu?.Tee?.Word),
-        new("image", "the name of the reference value that the VM's image matches", (verdict, _) => Image(verdict)),
-        new("measurement", "MRTD or MEASUREMENT in hexadecimal: the firmware with TDX, the paravisor on Azure", (verdict, _) => verdict.Machine?.Parts.Cpu?.Tee?.LaunchMeasurement?.ToString()),
-        new("gate_policy", "the digest of what the boot gate expected", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Policy?.Expectation.ToString()),
-        new("model", "the digest of the model opened before the boundary; absent without one", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Model?.Digest.ToString()),
-        new("workload", "the digest of the workload named before the boundary; absent without one", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Workload?.Digest.ToString()),
+        new("verdict", "verdict", "`pass`: no token is written about another verdict", (verdict, _) => verdict.Word),
+        new("policy", "policy", "the id of the policy that decided", (verdict, terms) => terms.Attribution.PolicyId(verdict)),
+        new("policy_digest", null, "its digest, as in `x-assay-policy`; absent where it has none", (verdict, terms) => terms.Attribution.PolicyDigest(verdict)),
+        new("binding", "binding", "`boot-event`: no token is written about another binding", (verdict, _) => verdict.Binding),
+        new("anchors", "anchors", "`built-in`, or `simulated` under a loopback issuer", (verdict, _) => verdict.Anchors),
+        new("platform", "platform", "`known`, `unknown` or `not-asked`", (verdict, _) => verdict.Platform),
+        new("measres", "measres", "`success` if the measurements of every device match its reference values; else `fail` or `not-run`", (verdict, _) => MeasurementResult(verdict)),
+        new("gpu_model", "gpu", "the chip, for example `GH100`; different ones joined by `+`", (verdict, _) => GpuModel(verdict)),
+        new("gpu_mode", "gpu_mode", "`on` or `ppcie`, stated by the measured guest", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Attestation?.Cc.ToString().ToLowerInvariant()),
+        new("gpus", "gpus", "how many GPUs", (verdict, _) => Count(verdict, DeviceKind.Gpu)),
+        new("switches", "switches", "how many switches", (verdict, _) => Count(verdict, DeviceKind.Switch)),
+        new("tee", "tee", "`tdx` or `snp`", (verdict, _) => verdict.Machine?.Parts.Cpu?.Tee?.Word),
+        new("image", "image", "the name of the reference value that the VM's image matches", (verdict, _) => Image(verdict)),
+        new("measurement", "measurement", "MRTD or MEASUREMENT in hexadecimal: the firmware with TDX, the paravisor on Azure", (verdict, _) => verdict.Machine?.Parts.Cpu?.Tee?.LaunchMeasurement?.ToString()),
+        new("gate_policy", "gate_policy", "the digest of what the boot gate expected", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Policy?.Expectation.ToString()),
+        new("model", "model", "the digest of the model opened before the boundary; absent without one", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Model?.Digest.ToString()),
+        new("workload", "workload", "the digest of the workload named before the boundary; absent without one", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Workload?.Digest.ToString()),
     ];
 
     /// <summary>Its name in tokens and conditions: fit for CEL, JSON pointers and session tags.</summary>
     public string Name { get; }
 
-    /// <summary>Its name in a subject's template, between braces.</summary>
-    public string Placeholder { get; }
+    /// <summary>Its name in a subject's template, between braces; null where no subject may have it, for its values have colons.</summary>
+    public string? Placeholder { get; }
 
     /// <summary>What it says.</summary>
     public string Meaning { get; }
@@ -51,9 +51,6 @@ public sealed class CloudClaim
 
     /// <summary>Its value in a verdict that passed; null where the machine has none.</summary>
     internal string? Of(Verdict verdict, TokenTerms terms) => _of(verdict, terms);
-
-    // As x-assay-policy names it: a policy that the relying party brought by its file, else the terms' own.
-    private static string PolicyId(Verdict verdict, TokenTerms terms) => verdict.Policy.IsBrought ? verdict.Policy.Id : terms.Policy.Id;
 
     private static string? GpuModel(Verdict verdict)
     {

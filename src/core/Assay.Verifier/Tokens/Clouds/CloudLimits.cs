@@ -55,7 +55,6 @@ public static class CloudLimits
         Name(CloudKind.Aws, Session, 2, 64, "_+=,.@-", "STS API, AssumeRoleWithWebIdentity: RoleSessionName"),
         Count(CloudKind.Aws, TrustPolicy, 1, 2048, "characters without white space", "IAM quotas: role trust policy length"),
 
-        Text(CloudKind.Gcp, Issuer, 1, 512, Ours),
         Text(CloudKind.Gcp, Audience, 1, 256, "IAM API, Oidc: allowedAudiences"),
         Count(CloudKind.Gcp, Audiences, 1, 10, "for each provider", "IAM API, Oidc: allowedAudiences"),
         Text(CloudKind.Gcp, Subject, 1, 127, "IAM API, WorkloadIdentityPoolProvider: google.subject", inBytes: true),
@@ -70,7 +69,7 @@ public static class CloudLimits
         Name(CloudKind.Gcp, Pool, 4, 32, "-", "IAM API, workloadIdentityPools.create", lowerCase: true),
         Name(CloudKind.Gcp, Provider, 4, 32, "-", "IAM API, workloadIdentityPools.providers.create", lowerCase: true),
 
-        Text(CloudKind.Entra, Issuer, 1, 600, "Entra, considerations for federated identity credentials"),
+        Text(CloudKind.Entra, Issuer, 1, 600, "Entra, considerations for federated identity credentials; ours is 512"),
         OneOf(CloudKind.Entra, Audience, "Graph API, federatedIdentityCredential: audiences; the others are those of the US government and of China", "api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"),
         Count(CloudKind.Entra, Audiences, 1, 1, "for each credential", "Graph API, federatedIdentityCredential: audiences"),
         Text(CloudKind.Entra, Subject, 1, 600, "Entra, considerations for federated identity credentials"),
@@ -80,7 +79,6 @@ public static class CloudLimits
         OneOf(CloudKind.Entra, Algorithm, "microsoft-identity-web issue 3467: ES256 and ES384 are refused", "RS256"),
         Name(CloudKind.Entra, CredentialName, 3, 120, "-_", "Entra, considerations for federated identity credentials"),
 
-        Text(CloudKind.Vault, Issuer, 1, 512, Ours),
         Text(CloudKind.Vault, Audience, 1, 512, Ours),
         Count(CloudKind.Vault, Audiences, 1, 100, "for each role", Ours),
         Text(CloudKind.Vault, Subject, 1, 512, Ours),

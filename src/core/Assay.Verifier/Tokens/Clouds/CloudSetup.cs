@@ -53,7 +53,7 @@ public sealed record CloudSetup
 {
     private const string EndOfFile = "END-OF-FILE";
 
-    // Of no cloud: a condition is a line in somebody's policy.
+    // Ours: no cloud says how long a value of a condition may be.
     private const int LongestValue = 256;
 
     internal CloudSetup()
@@ -205,7 +205,7 @@ public sealed record CloudSetup
 
     private static ParseFault? WhyNotTested(CloudProfile profile, ImmutableArray<CloudCondition> conditions) =>
         profile.Cloud is CloudKind.Entra && conditions.FirstOrDefault(condition => profile.SubjectTemplate.Claims.All(claim => claim.Name != condition.Claim)) is { } condition
-            ? new ParseFault(CloudLimits.Condition, 0, $"Entra compares the subject alone: write {{{CloudClaim.Find(condition.Claim)!.Placeholder}}} into the template, or leave out the condition on {condition.Claim}")
+            ? new ParseFault(CloudLimits.Condition, 0, $"Entra compares the subject alone: {(CloudClaim.Find(condition.Claim)!.Placeholder is { } name ? $"write {{{name}}} into the template, or " : "")}leave out the condition on {condition.Claim}")
             : null;
 
     // One subject for each combination of the values that the placeholders may have.

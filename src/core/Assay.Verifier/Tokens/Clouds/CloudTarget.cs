@@ -18,7 +18,7 @@ public abstract record CloudTarget
     /// <summary>The audience that it, or its tools, expect by themselves.</summary>
     public abstract string DefaultAudience { get; }
 
-    /// <summary>Why one of the names is none that the cloud takes; null when all are.</summary>
+    /// <summary>Which of the names the cloud does not take; null when it takes all.</summary>
     internal abstract ParseFault? WhyNot();
 
     /// <summary>Writes the set-up. The fault says which of its parts is larger than the cloud takes.</summary>

@@ -13,7 +13,7 @@ using Assay.Wire;
 namespace Assay.Tokens.Clouds;
 
 /// <summary>
-/// Writes a verdict as a token that a cloud exchanges for credentials. It is a bearer credential: whoever has it, has them. So it is written about a fresh,
+/// Writes a verdict as a token that a cloud exchanges for credentials. It is a bearer credential: anyone who has it, has them. So it is written about a fresh,
 /// bound machine in its run phase alone, for one audience, for five minutes at most, and the caller hands it over encrypted to the attested key (S-21).
 /// </summary>
 public static class CloudTokenWriter
@@ -29,6 +29,7 @@ public static class CloudTokenWriter
     [
         ("x-assay-verdict", occasion => occasion.Verdict.Passed ? null : $"{occasion.Verdict.Word}, expected pass"),
         ("x-assay-freshness", occasion => occasion.Verdict.IsFresh ? null : "not-proven, expected proven: the evidence answers no challenge of this issuer"),
+        ("x-assay-freshness", occasion => !occasion.Terms.IsCallersNonce ? null : "caller, expected proven: the nonce is not of this issuer (S-20)"),
         ("x-assay-gpu-binding", occasion => occasion.Verdict.Binding is "boot-event" ? null : $"{occasion.Verdict.Binding}, expected boot-event"),
         ("boot", WhyNotBooted),
         ("tee-pubkey", WhyNoKey),
@@ -37,6 +38,7 @@ public static class CloudTokenWriter
         ("x-assay-anchors", WhyNotAnchors),
         ("x-assay-weakened", occasion => occasion.Profile.NotAccepted(occasion.Verdict) is { IsEmpty: false } all ? $"{string.Join(", ", all)}: the profile accepts {Accepted(occasion.Profile)}" : null),
         (CloudLimits.Audience, occasion => occasion.Terms.Audience is null || occasion.Terms.Audience == occasion.Profile.Audience ? null : "the terms name another audience than the profile, and a token for a cloud has one"),
+        (CloudLimits.Subject, occasion => occasion.Terms.Subject is null ? null : "the terms name a subject, which the profile's template makes"),
     ];
 
     /// <summary>One compact JWS. It names neither the devices nor the key of the machine.</summary>
@@ -73,7 +75,7 @@ public static class CloudTokenWriter
 
     /// <summary>Why a cloud does not take an issuer. It is compared as text with what the discovery document says, to whose address a slash would be added.</summary>
     internal static ParseFault? WhyNotIssuer(CloudKind cloud, TokenIssuer issuer) =>
-        CloudLimits.Of(cloud, CloudLimits.Issuer).OfText($"{issuer}")
+        CloudLimits.Find(cloud, CloudLimits.Issuer)?.OfText($"{issuer}")
         ?? ($"{issuer}".EndsWith('/') ? new ParseFault(CloudLimits.Issuer, 0, "found a slash at its end, none is expected: tokens and the discovery document name it in the same characters")
             : cloud is CloudKind.Aws && !issuer.IsLoopback && !new Uri($"{issuer}").IsDefaultPort ? new ParseFault(CloudLimits.Issuer, 0, $"AWS takes no port in an issuer, found {new Uri($"{issuer}").Port}")
             : null);
@@ -102,7 +104,7 @@ public static class CloudTokenWriter
 
     private static ClaimSet Claims(Verdict verdict, CloudProfile profile, TokenTerms terms, string subject, RandomSource random)
     {
-        var claims = new ClaimSet().AddTerms(terms with { Audience = profile.Audience }, random).AddVerdict(verdict, terms.Policy).Add("sub", subject);
+        var claims = new ClaimSet().AddTerms(terms with { Audience = profile.Audience }, random).AddVerdict(verdict, terms.Attribution).Add("sub", subject);
         foreach (var claim in CloudClaim.All)
         {
             if (claim.Of(verdict, terms) is { } value)

@@ -69,7 +69,7 @@ internal sealed class SubjectTemplate
             var name = text[(at + 1)..end];
             if (CloudClaim.All.FirstOrDefault(claim => claim.Placeholder == name) is not { } named)
             {
-                return new ParseFault(CloudLimits.Subject, at, $"{{{Printable.Of(name)}}} is not a placeholder: one of {string.Join(", ", CloudClaim.All.Select(claim => claim.Placeholder))} is expected");
+                return new ParseFault(CloudLimits.Subject, at, $"{{{Printable.Of(name)}}} is not a placeholder: one of {string.Join(", ", CloudClaim.All.Select(claim => claim.Placeholder).OfType<string>())} is expected");
             }
 
             if (!separated)
