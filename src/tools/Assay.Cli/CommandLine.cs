@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Assay.Cli.Bundles;
 using Assay.Cli.Channels;
+using Assay.Cli.Clouds;
 using Assay.Cli.Collateral;
 using Assay.Cli.Configuration;
 using Assay.Cli.Demo;
@@ -36,6 +37,7 @@ internal static class CommandLine
             InspectCommand.Create(),
             MeasureCommand.Create(),
             TokenCommand.Create(),
+            CloudProfileCommand.Create(),
             PolicyCommand.Create(),
             CollateralCommand.Create(),
             BundleCommand.Create(),

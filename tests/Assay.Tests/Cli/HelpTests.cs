@@ -69,6 +69,11 @@ public class HelpTests
     [InlineData("assay verify", "help-verify")]
     [InlineData("assay bundle create", "help-bundle-create")]
     [InlineData("assay collateral serve", "help-collateral-serve")]
+    [InlineData("assay cloud-profile", "help-cloud-profile")]
+    [InlineData("assay cloud-profile aws", "help-cloud-profile-aws")]
+    [InlineData("assay cloud-profile gcp", "help-cloud-profile-gcp")]
+    [InlineData("assay cloud-profile azure", "help-cloud-profile-azure")]
+    [InlineData("assay cloud-profile vault", "help-cloud-profile-vault")]
     public void Help_is_what_it_was(string name, string golden)
     {
         foreach (var width in new[] { 60, HelpPage.StandardWidth, 120 })

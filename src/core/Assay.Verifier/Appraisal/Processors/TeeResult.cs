@@ -61,6 +61,9 @@ public abstract record TeeResult
     /// <summary>The measurement registers that it signed; null where the evidence is not authentic, or has none.</summary>
     internal virtual QuotedRegisters? Registers => null;
 
+    /// <summary>What the hardware measured of the guest at its launch; null where the evidence is not authentic.</summary>
+    internal abstract Digest? LaunchMeasurement { get; }
+
     /// <summary>The known-good image that it matches; null where none was given or none matches.</summary>
     internal abstract KnownImage? Known { get; }
 

@@ -42,6 +42,8 @@ internal sealed record SnpResult : TeeResult
 
     internal override ReportData? ReportData => Report?.Report.ReportData;
 
+    internal override Digest? LaunchMeasurement => Report?.Report.Measurement;
+
     internal override KnownImage? Known => Image is { } image ? new KnownImage(image.Name, image.IsParavisor, NamesKernel: true) : null;
 }
 

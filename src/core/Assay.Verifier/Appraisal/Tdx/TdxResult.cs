@@ -67,6 +67,8 @@ internal sealed record TdxResult : TeeResult
 
     internal override QuotedRegisters? Registers => Quote is { } quote ? QuotedRegisters.OfRtmrs(quote.Quote.Body.Rtmr.AsSpan()) : null;
 
+    internal override Digest? LaunchMeasurement => Quote?.Quote.Body.MrTd;
+
     // MRTD is firmware; what firmware loads, a gate included, is in RTMR1 and RTMR2. A register of zeros names nothing: it was never extended.
     internal override KnownImage? Known => Image is { } image ? new KnownImage(image.Name, image.IsParavisor, image.Rtmr.Length > 2 && Names(image.Rtmr[1]) && Names(image.Rtmr[2])) : null;
 
