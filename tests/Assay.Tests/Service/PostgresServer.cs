@@ -46,6 +46,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         string[] words = [Path.Combine(_programs, "postgres"), "-D", Path.Combine(_folder, "data"), "-p", _port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_folder}", "-c", "max_connections=200", .. settings];
         _process = Start(words);
         _ = _process.StandardError.ReadToEndAsync();
+        _ = _process.StandardOutput.ReadToEndAsync();
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(50))
         {
             Assert.True(waited.Elapsed < Patience.Long && !_process.HasExited, "PostgreSQL does not start");
@@ -77,15 +78,16 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
 
         using var made = Start([Path.Combine(_programs, "initdb"), "-D", Path.Combine(_folder, "data"), "-A", "trust", "-U", "postgres", "--no-sync"]);
+        var output = made.StandardOutput.ReadToEndAsync();
         var error = made.StandardError.ReadToEnd();
         made.WaitForExit();
-        Assert.True(made.ExitCode == 0, error);
+        Assert.True(made.ExitCode == 0, $"{output.Result}{error}");
     }
 
     private static Process Start(string[] words)
     {
         string[] all = Environment.UserName == "root" ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", .. words] : words;
-        return Process.Start(new ProcessStartInfo(all[0], all[1..]) { RedirectStandardError = true, RedirectStandardOutput = false, WorkingDirectory = "/" })!;
+        return Process.Start(new ProcessStartInfo(all[0], all[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = "/" })!;
     }
 
     private async Task<bool> AnswersAsync()

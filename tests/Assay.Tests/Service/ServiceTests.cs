@@ -44,6 +44,7 @@ public sealed class ServiceTests(AttestedMachine machine) : IClassFixture<Attest
 
     [Theory]
     [InlineData("eat", "ES256", "ES256")]
+    [InlineData("eat", "RS256", "RS256")]
     [InlineData("ear-trustee", "ES256", "ES256")]
     [InlineData("ear-nvidia", "ES384", "ES384")]
     [InlineData("bundle", "ES384", "ES384")]

@@ -30,7 +30,7 @@ public sealed record SigningKeyTerms
 public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, GroupCommit commits, SigningKeyTerms terms, TimeProvider clock)
 {
     /// <summary>The algorithms that are signed with, the default first (S-22).</summary>
-    public static ImmutableArray<string> Algorithms { get; } = ["ES384", "ES256"];
+    public static ImmutableArray<string> Algorithms { get; } = ["ES384", "ES256", "RS256"];
 
     private const string Select = "SELECT id, algorithm, public_jwk, wrapped, created_at, active_from FROM signing_key";
     private const string Insert = "INSERT INTO signing_key (id, algorithm, public_jwk, wrapped, created_at, active_from) VALUES (@Id, @Algorithm, @PublicJwk, @Wrapped, @CreatedAt, @ActiveFrom)";

@@ -62,10 +62,10 @@ internal sealed class PostgresDatabase : ServiceDatabase
 
     internal override void Upgrade(IReadOnlyCollection<SchemaScript> scripts)
     {
-        using var holder = new NpgsqlConnection(_connection);
+        // Of the session: it ends with the connection, also where this process is killed. One of a pool would keep it after it was closed.
+        using var holder = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connection) { Pooling = false }.ToString());
         holder.Open();
-        // Of the session: it ends with the connection, also where this process is killed.
-        holder.Execute("SELECT pg_advisory_lock(@UpgradeLock)", new { UpgradeLock });
+        holder.Execute("SELECT pg_advisory_lock(@UpgradeLock)", new { UpgradeLock }, commandTimeout: 600);
         Schema.Run(DbUp.DeployChanges.To.PostgresqlDatabase(_connection), this, scripts);
     }
 
