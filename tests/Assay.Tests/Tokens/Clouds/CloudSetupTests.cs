@@ -257,19 +257,9 @@ public sealed partial class CloudSetupTests(CloudWorld world) : IClassFixture<Cl
         Assert.Contains("\"as.example.org:aud\": \"sts.amazonaws.com\"", setup.Files[0].Content, StringComparison.Ordinal);
     }
 
-    // Tokens of hardware under a public issuer, as the profile of the set-up has them written. Entra's are written by a key that is not at hand here: what Entra compares is all the same.
-    private Dictionary<string, JsonElement> Claims(CloudSetup setup, CloudProfile? profile = null)
-    {
-        var terms = CloudWorld.Terms with { Issuer = setup.Issuer };
-        profile ??= setup.Profile;
-        if (profile.Cloud is not CloudKind.Entra)
-        {
-            return world.Claims(profile, world.OfHardware(), terms).EnumerateObject().ToDictionary(claim => claim.Name, claim => claim.Value);
-        }
-
-        Assert.True(profile.TrySubject(world.OfHardware(), terms, out var subject, out var fault), fault?.ToString());
-        return new Dictionary<string, string> { ["iss"] = $"{terms.Issuer}", ["aud"] = profile.Audience, ["sub"] = subject }.ToDictionary(claim => claim.Key, claim => JsonSerializer.SerializeToElement(claim.Value));
-    }
+    // Tokens of hardware under a public issuer, as the profile of the set-up has them written.
+    private Dictionary<string, JsonElement> Claims(CloudSetup setup, CloudProfile? profile = null) =>
+        world.Claims(profile ?? setup.Profile, world.OfHardware(), CloudWorld.Terms with { Issuer = setup.Issuer }).EnumerateObject().ToDictionary(claim => claim.Name, claim => claim.Value);
 
     private static bool Admits(CloudSetup setup, Dictionary<string, JsonElement> claims) => setup.Profile.Cloud switch
     {

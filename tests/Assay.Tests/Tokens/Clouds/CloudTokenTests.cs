@@ -23,7 +23,7 @@ namespace Assay.Tests.Tokens.Clouds;
 /// <summary>What S-21 and S-12 allow to be written for a cloud, and what a token for one says.</summary>
 public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld>
 {
-    public static TheoryData<CloudKind> Clouds => [CloudKind.Aws, CloudKind.Gcp, CloudKind.Vault];
+    public static TheoryData<CloudKind> Clouds => [CloudKind.Aws, CloudKind.Gcp, CloudKind.Entra, CloudKind.Vault];
 
     [Theory]
     [MemberData(nameof(Clouds))]
@@ -33,7 +33,7 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
         var claims = world.Claims(profile);
 
         Assert.Equal(CloudWorld.Issuer, Text(claims, "iss"));
-        Assert.Equal("models", Text(claims, "aud"));
+        Assert.Equal(cloud is CloudKind.Entra ? "api://AzureADTokenExchange" : "models", Text(claims, "aud"));
         Assert.Equal($"gpu:GH100:policy:{CloudWorld.Policy}:pass", Text(claims, "sub"));
         var issued = claims.GetProperty("iat").GetInt64();
         Assert.Equal(SimulatedCpu.Now.ToUnixTimeSeconds(), issued);
@@ -88,14 +88,19 @@ public sealed class CloudTokenTests(CloudWorld world) : IClassFixture<CloudWorld
         Assert.All(["cnf", "tee-pubkey", "eat_nonce", "ueid", "submods"], name => Assert.DoesNotContain($"\"{name}\"", claims, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void A_token_verifies_under_its_issuers_key()
+    [Theory]
+    [InlineData(CloudKind.Aws, "ES384")]
+    [InlineData(CloudKind.Gcp, "ES256")]
+    [InlineData(CloudKind.Entra, "RS256")]
+    [InlineData(CloudKind.Vault, "ES384")]
+    public void A_token_verifies_under_its_issuers_key(CloudKind cloud, string algorithm)
     {
-        Assert.True(CompactJws.TryParse(world.Token(CloudWorld.Profile(CloudKind.Aws)), out var jws, out var fault), fault?.ToString());
+        Assert.True(CompactJws.TryParse(world.Token(CloudWorld.Profile(cloud)), out var jws, out var fault), fault?.ToString());
 
-        Assert.Equal(("ES384", world.Es384.PublicKey.KeyId), (Text(jws.Header, "alg"), Text(jws.Header, "kid")));
-        Assert.True(world.Es384.PublicKey.Verifies(jws.SignedContent, jws.Signature.Span));
-        Assert.False(world.Es384.PublicKey.Verifies(Encoding.ASCII.GetBytes(jws.Text[..^200]), jws.Signature.Span));
+        var key = world.KeyOf(cloud).PublicKey;
+        Assert.Equal((algorithm, key.KeyId), (Text(jws.Header, "alg"), Text(jws.Header, "kid")));
+        Assert.True(key.Verifies(jws.SignedContent, jws.Signature.Span));
+        Assert.False(key.Verifies(Encoding.ASCII.GetBytes(jws.Text[..^200]), jws.Signature.Span));
     }
 
     [Fact]

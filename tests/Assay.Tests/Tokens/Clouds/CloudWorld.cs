@@ -56,10 +56,12 @@ public sealed class CloudWorld : IDisposable
 
     public SigningKey Es256 { get; } = TokenFixture.NewKey(ECCurve.NamedCurves.nistP256);
 
+    public SigningKey Rs256 { get; } = NewRsaKey();
+
     public static TokenTerms Terms => new() { Issuer = TokenFixture.Issuer(Issuer), IssuedAt = SimulatedCpu.Now, Lifetime = TimeSpan.FromSeconds(CloudLimits.LifetimeSeconds) };
 
-    /// <summary>Of the clouds for which ES384 or ES256 is a key.</summary>
-    public SigningKey KeyOf(CloudKind cloud) => cloud is CloudKind.Gcp ? Es256 : Es384;
+    /// <summary>One of an algorithm that the cloud takes.</summary>
+    public SigningKey KeyOf(CloudKind cloud) => cloud switch { CloudKind.Gcp => Es256, CloudKind.Entra => Rs256, _ => Es384 };
 
     internal Verdict Judge(
         BootFault boot = BootFault.None, BootPhase phase = BootPhase.Run, bool withLog = true, bool challenged = true, RevocationChecking revocation = RevocationChecking.Required, TimeSource time = TimeSource.System,
@@ -152,7 +154,14 @@ public sealed class CloudWorld : IDisposable
     {
         Es384.Dispose();
         Es256.Dispose();
+        Rs256.Dispose();
         _machine.Dispose();
         _authority.Dispose();
+    }
+
+    private static SigningKey NewRsaKey()
+    {
+        using var rsa = RSA.Create(2048);
+        return SigningKey.TryParse(System.Text.Encoding.ASCII.GetBytes(rsa.ExportPkcs8PrivateKeyPem()), out var key, out var fault) ? key : throw new InvalidOperationException($"{fault}");
     }
 }
