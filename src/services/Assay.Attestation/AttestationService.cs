@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Text;
 using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Attestation.Policies;
@@ -8,8 +9,11 @@ using Assay.Collateral;
 using Assay.Collateral.Cache;
 using Assay.Evidence.Files;
 using Assay.Policy;
+using Assay.Sealing.Jose;
+using Assay.Sealing.Keys;
 using Assay.Service.Keys;
 using Assay.Tokens;
+using Assay.Tokens.Clouds;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Wire;
@@ -28,6 +32,9 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
 {
     /// <summary>The audience of tokens from NVIDIA's paths: no relying party that asks for its own name takes them (S-20).</summary>
     public const string NrasAudience = "urn:assay:nras";
+
+    // S-21.
+    private const int LongestCloudSeconds = 300;
 
     /// <summary>The service's own settings.</summary>
     public AttestationTerms Terms => terms;
@@ -110,7 +117,12 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
                 TrusteeEar.TryWrite(verdict, token, key, id.Fill, out text, out fault);
                 break;
             case "bundle":
-                text = EatBundleWriter.TryWrite(verdict, token, key, id.Fill, out var bundle, out fault) ? System.Text.Encoding.UTF8.GetString(bundle) : null;
+                text = EatBundleWriter.TryWrite(verdict, token, key, id.Fill, out var bundle, out fault) ? Encoding.UTF8.GetString(bundle) : null;
+                break;
+            case "cloud":
+                // Its audience is the profile's, and it lives as long as such a token may.
+                token = token with { Audience = null, Lifetime = TimeSpan.FromSeconds(Math.Min(prescribed.LifetimeSeconds, LongestCloudSeconds)) };
+                text = CloudTokenWriter.TryWrite(verdict, policy.Cloud!, token, key, id.Fill, out var bearer, out fault) ? Sealed(bearer, verdict, out fault) : null;
                 break;
             default:
                 EatWriter.TryWrite(verdict, token, key, id.Fill, out text, out fault);
@@ -118,6 +130,19 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
         }
 
         return text is null ? (null, fault!.ToString()) : (new WrittenToken(text, prescribed.Form, id.Last, issued + token.Lifetime), null);
+    }
+
+    // For the machine alone: who sees the answer on its way gets nothing that a cloud takes.
+    private static string? Sealed(string bearer, Verdict verdict, out ParseFault? fault)
+    {
+        if (verdict.Machine?.Parts.Key is not { } bound || !SealingPublicKey.TryParse(Encoding.UTF8.GetBytes(bound.Jwk), out var recipient, out var unusable))
+        {
+            fault = new ParseFault("tee-pubkey", 0, "a key for encryption is expected: a token for a cloud is handed over encrypted to it");
+            return null;
+        }
+
+        fault = null;
+        return Jwe.SealCompact(recipient, Encoding.ASCII.GetBytes(bearer), new JweTerms { Type = "JWT" });
     }
 
     /// <summary>Random numbers for a token's ids, of which the last is the whole token's: a bundle's writer names the devices first.</summary>

@@ -62,6 +62,30 @@ public sealed class ServiceTests(AttestedMachine machine) : IClassFixture<Attest
         Assert.Equal(ServiceWorld.Audience, token.Payload.GetProperty("aud").GetString());
     }
 
+    [Theory]
+    [InlineData("aws", "sts.amazonaws.com", "ES384")]
+    [InlineData("azure", "api://AzureADTokenExchange", "RS256")]
+    [InlineData("vault", "https://vault.example", "ES384")]
+    public async Task A_token_for_a_cloud_is_sealed_to_the_attested_key_and_bears_nothing_for_whoever_sees_it(string kind, string audience, string algorithm)
+    {
+        await using var world = await ServiceWorld.StartAsync(machine, policy: policy =>
+        {
+            policy["audiences"] = new JsonArray(audience);
+            policy["token"] = new JsonObject { ["form"] = "cloud", ["algorithm"] = algorithm, ["cloud"] = new JsonObject { ["kind"] = kind } };
+        });
+
+        var answer = await world.AttestAsync(audience);
+
+        Assert.True(answer.Status == 200, answer.Body.ToString());
+        var parts = answer.Body.GetProperty("token").GetString()!.Split('.');
+        Assert.Equal(5, parts.Length);
+        Assert.Equal("cloud", answer.Body.GetProperty("form").GetString());
+        Assert.InRange(answer.Body.GetProperty("expiresAt").GetDateTimeOffset(), DateTimeOffset.MinValue, TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(301));
+        // Of the machine's key, and of no other: its sender chose none.
+        var header = JsonElement.Parse(System.Buffers.Text.Base64Url.DecodeFromChars(parts[0]));
+        Assert.StartsWith("ECDH-ES", header.GetProperty("alg").GetString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_was_answered_once_is_spent_and_old_evidence_answers_no_new_challenge()
     {

@@ -10,6 +10,7 @@ using Assay.Policy;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
 using Assay.Tokens;
+using Assay.Tokens.Clouds;
 using Assay.Trust;
 using Assay.Trust.Revocation;
 using Assay.Trust.Jose;
@@ -46,6 +47,9 @@ public sealed class CompiledPolicy
     /// <summary>What tokens say of it.</summary>
     public PolicyIdentity Identity { get; }
 
+    /// <summary>The cloud whose tokens it writes; null: none.</summary>
+    public CloudProfile? Cloud { get; private init; }
+
     /// <summary>Reads and compiles a document.</summary>
     public static bool TryCompile(string tenant, long version, ReadOnlySpan<byte> json, [NotNullWhen(true)] out CompiledPolicy? policy, [NotNullWhen(false)] out string? fault)
     {
@@ -64,6 +68,12 @@ public sealed class CompiledPolicy
         }
 
         RegoPolicy? rego = null;
+        CloudProfile? cloud = null;
+        if (document.Token.Cloud is not null && !TryProfile(document, out cloud, out fault))
+        {
+            return false;
+        }
+
         if (document.Expect.DangerouslyAcceptTcb.FirstOrDefault(word => !Enum.TryParse<TcbStatus>(word, out _)) is { } unknown)
         {
             fault = $"$.expect.dangerouslyAcceptTcb: {Printable.Of(unknown)} is no TCB status";
@@ -73,7 +83,7 @@ public sealed class CompiledPolicy
             fault = $"$.rego: {fault}";
         }
 
-        policy = fault is null ? new CompiledPolicy(tenant, version, document, ServicePolicy.DigestOf(json), references, keys, rego) : null;
+        policy = fault is null ? new CompiledPolicy(tenant, version, document, ServicePolicy.DigestOf(json), references, keys, rego) { Cloud = cloud } : null;
         return policy is not null;
     }
 
@@ -145,6 +155,29 @@ public sealed class CompiledPolicy
         }
 
         return values;
+    }
+
+    private static bool TryProfile(ServicePolicy document, [NotNullWhen(true)] out CloudProfile? profile, [NotNullWhen(false)] out string? fault)
+    {
+        (profile, fault) = (null, null);
+        var cloud = document.Token.Cloud!;
+        var kind = cloud.Kind switch { "aws" => CloudKind.Aws, "gcp" => CloudKind.Gcp, "azure" => CloudKind.Entra, "vault" => CloudKind.Vault, _ => CloudKind.None };
+        if (kind is CloudKind.None || document.Audiences.Length != 1 || cloud.Attributes.IsDefault)
+        {
+            fault = "$.token.cloud: kind aws, gcp, azure or vault, and exactly one audience of the policy, are expected";
+            return false;
+        }
+
+        var terms = new CloudProfileTerms
+        {
+            Cloud = kind,
+            Audience = document.Audiences[0],
+            Subject = cloud.Subject ?? CloudProfile.DefaultSubject,
+            Attributes = [.. cloud.Attributes.Select(attribute => new CloudMapping(attribute.Name, attribute.Claim) { IsTransitive = attribute.Transitive })],
+            DangerouslyAcceptedWeakenings = document.Expect.AcceptWeakened,
+        };
+        fault = CloudProfile.TryCreate(terms, out profile, out var problem) ? null : $"$.token.cloud: {problem}";
+        return profile is not null;
     }
 
     private static bool TryCompile(PolicyRego source, [NotNullWhen(true)] out RegoPolicy? rego, out string? fault)

@@ -161,8 +161,11 @@ public sealed record PolicyRego
 /// <summary>What is written about a machine that passed.</summary>
 public sealed record PolicyToken
 {
-    /// <summary><c>eat</c>, <c>ear-nvidia</c>, <c>ear-trustee</c> or <c>bundle</c> (NVIDIA's detached EAT bundle).</summary>
+    /// <summary><c>eat</c>, <c>ear-nvidia</c>, <c>ear-trustee</c>, <c>bundle</c> (NVIDIA's detached EAT bundle) or <c>cloud</c>.</summary>
     public string Form { get; init; } = "eat";
+
+    /// <summary>Of the form <c>cloud</c> alone: whose token it is, and what that cloud sees.</summary>
+    public PolicyCloud? Cloud { get; init; }
 
     /// <summary>One of <see cref="SigningKeys.Algorithms"/>.</summary>
     public string Algorithm { get; init; } = "ES384";
@@ -174,12 +177,32 @@ public sealed record PolicyToken
     public int LifetimeSeconds { get; init; } = 3600;
 
     internal string? WhyNot() =>
-        Form is not ("eat" or "ear-nvidia" or "ear-trustee" or "bundle") ? "$.token.form: eat, ear-nvidia, ear-trustee or bundle is expected"
+        Form is not ("eat" or "ear-nvidia" or "ear-trustee" or "bundle" or "cloud") ? "$.token.form: eat, ear-nvidia, ear-trustee, bundle or cloud is expected"
+        : Form is "cloud" != Cloud is not null ? "$.token.cloud: it goes with the form cloud, and with no other"
         : !SigningKeys.Algorithms.Contains(Algorithm) ? $"$.token.algorithm: one of {string.Join(", ", SigningKeys.Algorithms)} is expected"
         : AttestationService.ClaimsOf(Claims) is null ? "$.token.claims: 4.0, 3.0 or 2.0 is expected"
         : LifetimeSeconds is < 60 or > 86_400 ? "$.token.lifetimeSeconds: 60 to 86400 are expected"
         : null;
 }
+
+/// <summary>A token that a cloud exchanges for credentials (docs/reference/clouds.md). It is a bearer credential, so it is handed over as a JWE to the attested key (S-21).</summary>
+public sealed record PolicyCloud
+{
+    /// <summary><c>aws</c>, <c>gcp</c>, <c>azure</c> or <c>vault</c>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The subject's template; null: the default.</summary>
+    public string? Subject { get; init; }
+
+    /// <summary>Names in the cloud, and the claims that they have.</summary>
+    public ImmutableArray<PolicyCloudClaim> Attributes { get; init; } = [];
+}
+
+/// <summary>An attribute as a cloud sees it.</summary>
+/// <param name="Name">There.</param>
+/// <param name="Claim">Of the token.</param>
+/// <param name="Transitive">Of AWS: whether it stays with roles that are assumed from the session.</param>
+public sealed record PolicyCloudClaim(string Name, string Claim, bool Transitive = false);
 
 /// <summary>Evidence, and the verdict that the policy must give it.</summary>
 public sealed record PolicyTest
