@@ -119,6 +119,8 @@ internal static class FuzzTargets
                 Assay.Policy.JsonPolicy.TryParse(input, out var policy, out var fault) ? Ok($"{policy.Named("fuzz").Digest}", fault is not null) : Bad(fault)),
             new("JsonWebKeySet.TryParse", [KeySet()], input =>
                 JsonWebKeySet.TryParse(input, out var set, out var fault) ? Ok(string.Join(' ', set.Keys.Select(key => $"{key.KeyId} {key.Thumbprint}")), fault is not null) : Bad(fault)),
+            new("IssuerMetadata.TryParse", ["""{"issuer":"https://verifier.example","jwks_uri":"https://verifier.example/jwks.json","response_types_supported":["id_token"]}"""u8.ToArray()], input =>
+                IssuerMetadata.TryParse(input, "https://verifier.example", out var metadata, out var fault) ? Ok($"{metadata.Issuer} {metadata.KeySetUrl}", fault is not null) : Bad(fault)),
             new("ReferenceManifest.TryParse", [Reference.Manifest.ManifestWorld.Whole.ToCanonicalJson()], input =>
                 ReferenceManifest.TryParse(input, out var manifest, out var fault) ? Ok(manifest.ToCanonicalJson(), fault is not null) : Bad(fault))
             { Allocation = (256, 256 * 1024) },

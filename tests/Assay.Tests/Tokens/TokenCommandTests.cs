@@ -87,6 +87,42 @@ public sealed class TokenCommandTests : IDisposable
         Says(2, "token.wellformed", Verify("--accept-anchors", "simulated"));
     }
 
+    [Fact]
+    public async Task A_token_is_verified_under_the_keys_that_its_issuer_publishes()
+    {
+        Run("token", "keygen", "--out", At("issuer.pem"));
+        Run("token", "keygen", "--out", At("other.pem"));
+        var (keys, others) = (Run("token", "jwks", "--signing-key", At("issuer.pem")).Output, Run("token", "jwks", "--signing-key", At("other.pem")).Output);
+        var named = "";
+        await using var server = await Loopback.StartAsync(context => (string)context.Request.Path switch
+        {
+            "/.well-known/openid-configuration" => context.Response.WriteAsync($$"""{"issuer":"{{named}}","jwks_uri":"http://{{context.Request.Host}}/keys"}"""),
+            "/keys" => context.Response.WriteAsync(keys),
+            _ => Task.FromResult(context.Response.StatusCode = 404),
+        });
+        named = server.Text;
+        Says(0, "PASS", Run([.. Evidence, "--eat-out", At("eat.json"), "--token-format", "assay-eat", "--signing-key", At("issuer.pem"), "--issuer", server.Text]));
+        PeerAnswer Discover(params string[] options) => Run(["token", "verify", At("eat.json"), "--nonce", s_nonce, "--accept-anchors", "simulated", "--accept-weakened", DevicesAlone, .. options]);
+
+        Says(0, "ACCEPTED", Discover("--discover", "--issuer", server.Text));
+        Says(2, "jwks.malformed", Discover("--discover", "--issuer", server.Text + "/"));
+        Says(2, "cli.token", Discover("--discover"));
+        Says(2, "cli.token", Discover("--issuer", server.Text));
+        Says(2, "cli.token", Discover("--discover", "--issuer", server.Text, "--jwks", At("jwks.json")));
+        Says(2, "cli.issuer", Discover("--discover", "--issuer", "http://verifier.example"));
+        Says(3, "jwks.unreachable", Discover("--discover", "--issuer", server.Text + "/tenant"));
+
+        // The issuer's own keys, and a token that names another issuer: what it says of itself chooses nothing.
+        named = server.Text + "/tenant";
+        Says(0, "PASS", Run([.. Evidence, "--eat-out", At("eat.json"), "--token-format", "assay-eat", "--signing-key", At("issuer.pem"), "--issuer", named]));
+        named = server.Text;
+        Says(1, "token.issuer.match", Discover("--discover", "--issuer", server.Text));
+        Says(0, "PASS", Run([.. Evidence, "--eat-out", At("eat.json"), "--token-format", "assay-eat", "--signing-key", At("other.pem"), "--issuer", server.Text]));
+        Says(1, "token.key.known", Discover("--discover", "--issuer", server.Text));
+        keys = others;
+        Says(0, "ACCEPTED", Discover("--discover", "--issuer", server.Text));
+    }
+
     [Theory]
     [InlineData("es384", "ES384")]
     [InlineData("es256", "ES256")]

@@ -120,6 +120,9 @@ public static class Limits
     /// <summary>A JSON Web Key Set. NVIDIA's has a certificate chain of some kilobytes with each key.</summary>
     public const int KeySetBytes = 256 * 1024;
 
+    /// <summary>An issuer's discovery document (OpenID Connect). Those of large providers have some kilobytes.</summary>
+    public const int IssuerMetadataBytes = 64 * 1024;
+
     /// <summary>Keys in a JSON Web Key Set.</summary>
     public const int KeySetKeys = 64;
 

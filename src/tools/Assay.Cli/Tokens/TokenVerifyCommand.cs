@@ -22,7 +22,8 @@ internal sealed class TokenVerifyCommand
     private const int IdWidth = 28;
 
     private readonly Argument<string> _file = new("file") { Description = "a detached EAT bundle, an EAT or an EAR; - for standard input", HelpName = "FILE" };
-    private readonly Option<string> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL", Required = true };
+    private readonly Option<string?> _keys = new("--jwks") { Description = "the issuer's key set: a file, or an https URL", HelpName = "FILE|URL" };
+    private readonly Option<bool> _discover = new("--discover") { Description = "fetch the key set that the required issuer publishes (OpenID Connect Discovery), in place of --jwks" };
     private readonly Option<string?> _nonce = new("--nonce") { Description = "the challenge that the token answers; without it a replay cannot be told from the original. With --tee-pubkey it is the guest's, as text", HelpName = "HEX|TEXT" };
     private readonly Option<string?> _teePubkey = new("--tee-pubkey") { Description = "the guest's public key (JWK) that the token must name", HelpName = "FILE" };
     private readonly Option<string?> _audience = new("--audience") { Description = "the required audience", HelpName = "A" };
@@ -45,9 +46,10 @@ internal sealed class TokenVerifyCommand
             "0 accepted · 1 refused · 2 unusable command line, token or key set · 3 the key set is unreachable",
             [
                 "assay token verify eat.json --jwks https://verifier.example/.well-known/jwks.json --nonce $NONCE --issuer https://verifier.example",
+                "assay token verify eat.jwt --discover --nonce $NONCE --issuer https://verifier.example",
             ])
         {
-            self._file, self._keys, self._nonce, self._teePubkey, self._audience, self._issuer, self._binding, self._accepted, self._acceptWeakened, self._anchors, self._at, self._format,
+            self._file, self._keys, self._discover, self._nonce, self._teePubkey, self._audience, self._issuer, self._binding, self._accepted, self._acceptWeakened, self._anchors, self._at, self._format,
         };
         command.SetAction((parsed, cancellation) => self.RunAsync(parsed, TimeProvider.System, cancellation));
         return command;
@@ -66,12 +68,19 @@ internal sealed class TokenVerifyCommand
             faults.Add(("token.malformed", WrongFile.Message(InputFile.NameOf(parsed.GetValue(_file)!), "assay token verify", "a token, or a bundle of tokens (detached EAT)", bytes, $"{malformed}")));
         }
 
+        if (WhyNoKeys(parsed) is { } unclear)
+        {
+            faults.Add(("cli.token", unclear));
+        }
+
         if (faults.Count > 0)
         {
             return Refuse(faults, ExitCode.Unusable);
         }
 
-        var (keys, code) = await KeysAsync(parsed.GetValue(_keys)!, faults, cancellation).ConfigureAwait(false);
+        var (keys, code) = parsed.GetValue(_keys) is { } where
+            ? await KeysAsync(where, faults, cancellation).ConfigureAwait(false)
+            : await DiscoverAsync(parsed.GetValue(_issuer), faults, cancellation).ConfigureAwait(false);
         if (keys is null)
         {
             return Refuse(faults, code);
@@ -181,6 +190,43 @@ internal sealed class TokenVerifyCommand
         return key;
     }
 
+    // Whose keys count is never for the token to say: its iss is not read before it is verified.
+    private string? WhyNoKeys(ParseResult parsed) => (parsed.GetValue(_keys), parsed.GetValue(_discover), parsed.GetValue(_issuer)) switch
+    {
+        (null, false, _) => "whose keys? Give --jwks FILE|URL, or --discover with --issuer URI",
+        ({ }, true, _) => "--jwks and --discover each say where the keys are: give one of them",
+        (null, true, null) => "--discover needs --issuer URI: the keys of that issuer are fetched",
+        _ => null,
+    };
+
+    private static async Task<(JsonWebKeySet? Keys, int Code)> DiscoverAsync(string? issuer, List<(string Id, string Message)> faults, CancellationToken cancellation)
+    {
+        if (!IssuerKeysClient.TryCreate(issuer, new CollateralHttpOptions(), out var client, out var fault))
+        {
+            faults.Add(("cli.issuer", $"--issuer: {fault.Problem}"));
+            return (null, ExitCode.Unusable);
+        }
+
+        using (client)
+        {
+            return Keys(await client.FetchAsync(cancellation).ConfigureAwait(false), faults);
+        }
+    }
+
+    private static (JsonWebKeySet? Keys, int Code) Keys(KeySetAnswer answer, List<(string Id, string Message)> faults)
+    {
+        if (answer.IsMalformed)
+        {
+            faults.Add(("jwks.malformed", answer.WhyNot!));
+        }
+        else if (answer.Keys is null)
+        {
+            faults.Add(("jwks.unreachable", answer.WhyNot!));
+        }
+
+        return (answer.Keys, answer.IsMalformed ? ExitCode.Unusable : ExitCode.Incomplete);
+    }
+
     private static async Task<(JsonWebKeySet? Keys, int Code)> KeysAsync(string where, List<(string Id, string Message)> faults, CancellationToken cancellation)
     {
         if (!where.Contains("://", StringComparison.Ordinal))
@@ -206,13 +252,7 @@ internal sealed class TokenVerifyCommand
         }
 
         using var client = new JsonWebKeySetClient(address, new CollateralHttpOptions());
-        var answer = await client.FetchAsync(cancellation).ConfigureAwait(false);
-        if (answer.Keys is null)
-        {
-            faults.Add((answer.IsMalformed ? "jwks.malformed" : "jwks.unreachable", answer.WhyNot!));
-        }
-
-        return (answer.Keys, answer.IsMalformed ? ExitCode.Unusable : ExitCode.Incomplete);
+        return Keys(await client.FetchAsync(cancellation).ConfigureAwait(false), faults);
     }
 
     private static void Print(VerifiedToken? verified, ImmutableArray<Finding> findings)

@@ -178,7 +178,7 @@ public sealed partial class ExplainTests
     private static partial Regex GuestFault();
 
     // What a method of faults, or a pair of id and message, begins with; and ids that are constants.
-    [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
+    [GeneratedRegex("(?:Error\\(|[rR]efuse\\(|\\bAdd(?:Alone)?\\(|(?<!new)\\(|string InUse = )\"((?:cli|collateral|cpu|log|chain|anchors|evidence|jwks|report|token|verdict|policy|bundle)\\.[a-z.-]+)\"(?:, [^C]|;)")]
     private static partial Regex Code();
 
     [GeneratedRegex("(?:Error\\(|ChannelException\\(|Status\\w+, )\"(channel\\.[a-z.-]+)\", ")]
