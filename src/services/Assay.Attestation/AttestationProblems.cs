@@ -3,7 +3,7 @@ using Assay.Service.Http;
 
 namespace Assay.Attestation;
 
-/// <summary>The kinds of problems of this role: docs/reference/problems.md.</summary>
+/// <summary>The kinds of problems of this role: docs/reference/service.md.</summary>
 public static class AttestationProblems
 {
     /// <summary>The challenge is unknown, used or expired.</summary>

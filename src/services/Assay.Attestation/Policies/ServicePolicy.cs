@@ -10,7 +10,7 @@ using Assay.Wire;
 namespace Assay.Attestation.Policies;
 
 /// <summary>
-/// What a relying party expects, as its tenant writes it: JSON, unknown members refused (docs/reference/service-policies.md). The audience of a request
+/// What a relying party expects, as its tenant writes it: JSON, unknown members refused (docs/reference/service.md). The audience of a request
 /// chooses it, and nothing else of the request does (S-20).
 /// </summary>
 public sealed record ServicePolicy

@@ -8,7 +8,7 @@ namespace Assay.Service.Audit;
 /// Something that somebody may have to answer for. It holds names, numbers, ids and digests by an allow-list: never evidence, keys, tokens, or the names
 /// of a tenant's models.
 /// </summary>
-/// <param name="Kind">What was done, <c>noun.verb</c>: docs/reference/audit.md lists them.</param>
+/// <param name="Kind">What was done, <c>noun.verb</c>: docs/reference/service.md lists them.</param>
 /// <param name="Tenant">For whom; empty for the service itself.</param>
 /// <param name="Actor">Who did it: the id of a key, the subject of a login, or <c>service</c>.</param>
 /// <param name="Outcome">What came of it.</param>

@@ -20,7 +20,7 @@ public sealed record ProblemKind(string Id, int Status, string Title)
     public string Type => $"urn:assay:{Id}";
 }
 
-/// <summary>The kinds of the kernel, and how all of them are written. docs/reference/problems.md lists every kind.</summary>
+/// <summary>The kinds of the kernel, and how all of them are written. docs/reference/service.md lists every kind.</summary>
 public static class Problems
 {
     /// <summary>No credential, or none that is known.</summary>
