@@ -153,6 +153,7 @@ internal sealed class ServerHost : IAsyncDisposable
             Database = _database,
             Kek = _kek,
             Authentication = options.Authentication,
+            ClientRoots = _tls?.ClientRoots ?? [],
             Limits = options.Limits,
             SigningKeys = new SigningKeyTerms { Lead = TimeSpan.FromSeconds(options.Signing.LeadSeconds), Overlap = TimeSpan.FromSeconds(options.Signing.OverlapSeconds) },
         });

@@ -17,7 +17,6 @@ internal sealed partial class TlsFiles : IDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Lock _reading = new();
-    private readonly X509Certificate2Collection _clientRoots = [];
     private X509Certificate2 _certificate;
     private (DateTime, DateTime) _written;
     private DateTimeOffset _looked;
@@ -30,7 +29,7 @@ internal sealed partial class TlsFiles : IDisposable
             _certificate = Read();
             if (options.ClientCa is { } roots)
             {
-                _clientRoots.ImportFromPemFile(roots);
+                ClientRoots.ImportFromPemFile(roots);
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
@@ -41,10 +40,13 @@ internal sealed partial class TlsFiles : IDisposable
         _looked = clock.GetUtcNow();
     }
 
+    /// <summary>The roots under which client certificates are believed; empty: none are.</summary>
+    public X509Certificate2Collection ClientRoots { get; } = [];
+
     public void Configure(ListenOptions listener) => listener.UseHttps(https =>
     {
         https.ServerCertificateSelector = (_, _) => Current();
-        if (_clientRoots.Count > 0)
+        if (ClientRoots.Count > 0)
         {
             https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
             // Whether it is a login is asked later; here it must chain to the roots that were named, and to no other.
@@ -102,7 +104,7 @@ internal sealed partial class TlsFiles : IDisposable
     {
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_clientRoots);
+        chain.ChainPolicy.CustomTrustStore.AddRange(ClientRoots);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.ChainPolicy.VerificationTime = _clock.GetUtcNow().UtcDateTime;

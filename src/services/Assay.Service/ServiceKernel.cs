@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography.X509Certificates;
 using Assay.Service.Challenges;
 using Assay.Service.Http;
 using Assay.Service.Identity;
@@ -23,6 +24,9 @@ public sealed record ServiceTerms
 
     /// <summary>Who may log in beside the holders of API keys.</summary>
     public ServiceAuthentication Authentication { get; init; } = new();
+
+    /// <summary>The roots under which client certificates are believed; empty: none are.</summary>
+    public X509Certificate2Collection ClientRoots { get; init; } = [];
 
     /// <summary>How much is taken.</summary>
     public RequestLimitTerms Limits { get; init; } = new();
@@ -51,7 +55,7 @@ public static class ServiceKernel
         // Also what binding refuses is answered by a problem.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         Problems.AddTo(services);
-        ServiceLogins.AddTo(services, terms.Authentication);
+        ServiceLogins.AddTo(services, terms.Authentication, terms.ClientRoots);
         services.AddHostedService<Upkeep>();
         return services;
     }

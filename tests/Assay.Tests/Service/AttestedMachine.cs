@@ -65,7 +65,12 @@ public sealed class AttestedMachine : IAsyncLifetime
             ["audiences"] = new JsonArray(audience),
             ["expect"] = new JsonObject
             {
-                ["gpus"] = DemoVm.Gpus, ["switches"] = DemoVm.Switches, ["binding"] = "boot-event", ["secureBoot"] = true, ["referenceValues"] = References, ["acceptWeakened"] = new JsonArray("reference-values-unsigned"),
+                ["gpus"] = DemoVm.Gpus,
+                ["switches"] = DemoVm.Switches,
+                ["binding"] = "boot-event",
+                ["secureBoot"] = true,
+                ["referenceValues"] = References,
+                ["acceptWeakened"] = new JsonArray("reference-values-unsigned"),
             },
             ["token"] = new JsonObject(),
             ["tests"] = new JsonArray(new JsonObject { ["name"] = "the machine passes", ["expect"] = "pass", ["evidence"] = JsonNode.Parse(trial) }),

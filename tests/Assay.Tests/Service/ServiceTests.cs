@@ -34,8 +34,13 @@ public sealed class ServiceTests(AttestedMachine machine) : IClassFixture<Attest
         Assert.True(JsonWebKeySet.TryParse(set, out var keys, out var fault), fault?.ToString());
         var expected = new EatExpectations
         {
-            Nonce = null, Issuer = world.Issuer, Audience = ServiceWorld.Audience, Time = new EvaluationTime(TimeProvider.System.GetUtcNow(), Checks.TimeSource.System),
-            DangerouslyAcceptedWeakenings = ["reference-values-unsigned"], RequiredBinding = GpuBinding.BootEvent, OtherAnchors = [TrustSetKind.Simulated],
+            Nonce = null,
+            Issuer = world.Issuer,
+            Audience = ServiceWorld.Audience,
+            Time = new EvaluationTime(TimeProvider.System.GetUtcNow(), Checks.TimeSource.System),
+            DangerouslyAcceptedWeakenings = ["reference-values-unsigned"],
+            RequiredBinding = GpuBinding.BootEvent,
+            OtherAnchors = [TrustSetKind.Simulated],
         };
         Assert.True(EatReader.TryVerify(answer.Body.GetProperty("token").GetString(), keys, expected, out var verified, out var findings), string.Join("\n", findings));
         Assert.Equal($"{ServiceWorld.PolicyId}", verified.Claims.GetProperty("x-assay-policy").GetProperty("id").GetString());

@@ -66,7 +66,17 @@ public sealed class AppraisalStore(ServiceDatabase database, GroupCommit commits
         var isKept = keepEvidence > TimeSpan.Zero;
         var parameters = new
         {
-            row.Id, row.Tenant, row.At, row.Actor, row.Audience, row.Policy, row.PolicyVersion, row.Verdict, row.TokenId, row.TokenEnds, row.Nonce,
+            row.Id,
+            row.Tenant,
+            row.At,
+            row.Actor,
+            row.Audience,
+            row.Policy,
+            row.PolicyVersion,
+            row.Verdict,
+            row.TokenId,
+            row.TokenEnds,
+            row.Nonce,
             VerdictSealed = kek.Seal(verdict.Span, ContextOfVerdict(row.Id)),
             EvidenceSealed = isKept ? kek.Seal(evidence.Span, ContextOfEvidence(row.Id)) : null,
             EvidenceUntil = isKept ? row.At + (long)keepEvidence.TotalMilliseconds : (long?)null,

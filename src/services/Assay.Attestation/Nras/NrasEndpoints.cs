@@ -32,8 +32,8 @@ internal static class NrasEndpoints
             foreach (var (kind, archs) in ((string, string[])[])[("gpu", ["HOPPER", "BLACKWELL"]), ("switch", ["LS10"])])
             {
                 // Kestrel matches without case, NVIDIA's clients write these.
-                var endpoint = routes.MapPost($"/{version}/attest/{kind}", (HttpContext context, ClaimsPrincipal user, AttestationService service, SigningKeys keys, Service.Storage.GroupCommit commits, AttestationMeters meters) =>
-                    AttestAsync(context, user, new Shape(version, kind, archs), terms, service, keys, commits, meters))
+                var endpoint = routes.MapPost($"/{version}/attest/{kind}", (HttpContext context, ClaimsPrincipal user, AttestationService service, SigningKeys keys, TenantStore tenants, Service.Storage.GroupCommit commits, AttestationMeters meters) =>
+                    AttestAsync(context, user, new Shape(version, kind, archs), terms, service, keys, tenants, commits, meters))
                     .WithMetadata(new BodyLimit(Limits.EvidenceFileBytes)).WithTags("NVIDIA").WithSummary($"NVIDIA's remote attestation of {kind} evidence, {version}.").Accepts<JsonElement>("application/json").Produces<JsonElement>();
                 if (terms.NrasAnonymousTenant is null)
                 {
@@ -50,7 +50,7 @@ internal static class NrasEndpoints
     }
 
     private static async Task<Results<ContentHttpResult, ProblemHttpResult>> AttestAsync(
-        HttpContext context, ClaimsPrincipal user, Shape shape, AttestationTerms terms, AttestationService service, SigningKeys keys, Service.Storage.GroupCommit commits, AttestationMeters meters)
+        HttpContext context, ClaimsPrincipal user, Shape shape, AttestationTerms terms, AttestationService service, SigningKeys keys, TenantStore tenants, Service.Storage.GroupCommit commits, AttestationMeters meters)
     {
         var caller = user.Identity is { IsAuthenticated: true } ? Caller.Of(user) : new Caller(terms.NrasAnonymousTenant!, "anonymous");
         var body = await ReadAsync(context).ConfigureAwait(false);
@@ -62,6 +62,11 @@ internal static class NrasEndpoints
         if (!EvidenceFile.TryParse(body.Span, "request", out var devices, out var fault))
         {
             return Problems.Of(AttestationProblems.EvidenceMalformed, fault!.ToString());
+        }
+
+        if (await AppraisalRoad.IsOverQuotaAsync(caller.Tenant, tenants, context.RequestAborted).ConfigureAwait(false))
+        {
+            return Problems.Of(Problems.QuotaUsedUp);
         }
 
         var (verdict, unbound) = await service.JudgeNrasAsync(devices, nonce!, context.RequestAborted).ConfigureAwait(false);

@@ -12,8 +12,8 @@ using Assay.Reference.Manifest;
 using Assay.Tokens;
 using Assay.Tokens.Clouds;
 using Assay.Trust;
-using Assay.Trust.Revocation;
 using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
 using Assay.Wire;
 
 namespace Assay.Attestation.Policies;

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
 using Assay.Service.Http;
 using Microsoft.AspNetCore.Authentication;
@@ -24,7 +25,7 @@ internal static class ServiceLogins
     private const string ByKey = "api-key";
     private const string ByToken = "oidc-";
 
-    public static void AddTo(IServiceCollection services, ServiceAuthentication options)
+    public static void AddTo(IServiceCollection services, ServiceAuthentication options, X509Certificate2Collection clientRoots)
     {
         var authentication = services.AddAuthentication(Any)
             .AddPolicyScheme(Any, null, policy => policy.ForwardDefaultSelector = context => Select(context, options))
@@ -36,7 +37,7 @@ internal static class ServiceLogins
 
         if (options.Certificates.Count > 0)
         {
-            authentication.AddCertificate(certificate => Configure(certificate, options));
+            authentication.AddCertificate(certificate => Configure(certificate, options, clientRoots));
         }
 
         // An endpoint that names no scope is one that somebody forgot: it is closed.
@@ -122,13 +123,14 @@ internal static class ServiceLogins
         context.Principal = Caller.Principal(context.Scheme.Name, tenant, $"{login.Issuer}#{subject}", ScopesOf(words.Select(word => login.Roles.GetValueOrDefault(word))));
     }
 
-    private static void Configure(CertificateAuthenticationOptions certificate, ServiceAuthentication options)
+    private static void Configure(CertificateAuthenticationOptions certificate, ServiceAuthentication options, X509Certificate2Collection clientRoots)
     {
-        // The listener verified the chain, under the client CA that the operator named and no other; the system's store is not asked again.
+        // Under the client CA that the operator named, as the listener asked already: the system's roots certify the whole world.
         certificate.AllowedCertificateTypes = CertificateTypes.All;
         certificate.ValidateCertificateUse = true;
-        certificate.ChainTrustValidationMode = System.Security.Cryptography.X509Certificates.X509ChainTrustMode.CustomRootTrust;
-        certificate.RevocationMode = System.Security.Cryptography.X509Certificates.X509RevocationMode.NoCheck;
+        certificate.ChainTrustValidationMode = X509ChainTrustMode.CustomRootTrust;
+        certificate.CustomTrustStore = clientRoots;
+        certificate.RevocationMode = X509RevocationMode.NoCheck;
         certificate.Events = new CertificateAuthenticationEvents
         {
             OnCertificateValidated = async context =>
