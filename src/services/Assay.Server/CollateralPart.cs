@@ -4,6 +4,7 @@ using Assay.Collateral.Http;
 using Assay.Collateral.Items;
 using Assay.Collateral.Upstreams;
 using Assay.Endorsements;
+using Assay.Service;
 using Assay.Trust;
 
 namespace Assay.Server;
@@ -12,9 +13,10 @@ namespace Assay.Server;
 internal sealed class CollateralPart : IAsyncDisposable
 {
     private readonly OcspClient? _responder;
+    private readonly FileStream? _held;
 
-    private CollateralPart(CollateralCache cache, HttpUpstream upstream, OcspClient? responder, ItemVerification verification, VerifierCache verifier) =>
-        (Cache, Upstream, _responder, Verification, Verifier) = (cache, upstream, responder, verification, verifier);
+    private CollateralPart(CollateralCache cache, HttpUpstream upstream, OcspClient? responder, FileStream? held, ItemVerification verification, VerifierCache verifier) =>
+        (Cache, Upstream, _responder, _held, Verification, Verifier) = (cache, upstream, responder, held, verification, verifier);
 
     public CollateralCache Cache { get; }
 
@@ -27,12 +29,13 @@ internal sealed class CollateralPart : IAsyncDisposable
 
     public static CollateralPart Create(ServerConfiguration configuration, TimeProvider clock, ILoggerFactory logs)
     {
+        var held = Hold(configuration.Options.Collateral.Folder);
         var verifier = new VerifierCache();
         var verification = new ItemVerification(configuration.Trust, verifier);
         var services = UpstreamsOf(configuration, clock);
         var upstream = new HttpUpstream(services);
         var cache = new CollateralCache(verification, configuration.Options.Collateral.Folder, upstream, new CachePolicy(), clock, logger: logs.CreateLogger<CollateralCache>());
-        return new CollateralPart(cache, upstream, services.Ocsp is { } address ? new OcspClient(address, services.Http) : null, verification, verifier);
+        return new CollateralPart(cache, upstream, services.Ocsp is { } address ? new OcspClient(address, services.Http) : null, held, verification, verifier);
     }
 
     /// <summary>The cache; with a responder that is asked each time where answers must have the nonce of their request.</summary>
@@ -43,6 +46,29 @@ internal sealed class CollateralPart : IAsyncDisposable
         await Cache.DisposeAsync().ConfigureAwait(false);
         Upstream.Dispose();
         _responder?.Dispose();
+        if (_held is not null)
+        {
+            await _held.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    // Two processes would each write high-water marks that the other does not know, and lose some. assay collateral serve holds the same file.
+    private static FileStream? Hold(string? folder)
+    {
+        if (folder is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ServiceException("service.collateral.held", $"collateral.folder {folder}: it cannot be written, or another process uses it: {exception.Message}. Each process needs a folder of its own", exception);
+        }
     }
 
     private static UpstreamOptions UpstreamsOf(ServerConfiguration configuration, TimeProvider clock)

@@ -46,13 +46,12 @@ internal sealed class ServerHost : IAsyncDisposable
     /// <exception cref="ServiceException">It cannot start; the message says why.</exception>
     public static async Task<ServerHost> StartAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, CancellationToken cancellation)
     {
-        var kek = KeyEncryptionKey.Read(configuration.Options.Kek);
-        var database = ServiceDatabase.Of(configuration.Options.Database);
         var logs = LoggerFactory.Create(logging);
-        var host = new ServerHost(configuration, database, kek, CollateralPart.Create(configuration, clock, logs), new Drain());
+        var kek = KeyEncryptionKey.Read(configuration.Options.Kek);
+        var host = new ServerHost(configuration, ServiceDatabase.Of(configuration.Options.Database), kek, CollateralPart.Create(configuration, clock, logs), new Drain());
         try
         {
-            await database.PrepareAsync(configuration.HasAttestation ? AttestationRole.Schema : [], cancellation).ConfigureAwait(false);
+            await host._database.PrepareAsync(configuration.HasAttestation ? AttestationRole.Schema : [], cancellation).ConfigureAwait(false);
             await host.StartAsync(clock, logging, logs, cancellation).ConfigureAwait(false);
             return host;
         }

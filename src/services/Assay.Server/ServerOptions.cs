@@ -53,9 +53,6 @@ internal sealed record ServerOptions
 
     /// <summary>Where traces and metrics are sent by OTLP; null: nowhere.</summary>
     public string? Otlp { get; init; }
-
-    /// <summary>A file to which audit entries are written as OCSF events, a line each, besides the database; <c>-</c> is standard output; null: none.</summary>
-    public string? SiemFile { get; init; }
 }
 
 /// <summary>Certificate and key from files, read again when they change.</summary>

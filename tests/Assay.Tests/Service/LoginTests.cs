@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Assay.Server;
+using Assay.Service;
 using Assay.Service.Keys;
 using Assay.Trust.Jose;
 using Microsoft.AspNetCore.Builder;
@@ -99,6 +100,20 @@ public sealed class LoginTests(AttestedMachine machine) : IClassFixture<Attested
         while (await ServedAsync(world) != second.Certificate.Thumbprint)
         {
             await Task.Delay(200, Cancellation);
+        }
+
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Two_servers_do_not_take_one_folder_of_collateral()
+    {
+        var folder = Directory.CreateTempSubdirectory("assay-collateral-");
+        await using (var world = await ServiceWorld.StartAsync(machine, configure: configuration => configuration["collateral"]!["folder"] = folder.FullName))
+        {
+            Assert.Equal(200, (await world.AttestAsync()).Status);
+            var fault = await Assert.ThrowsAsync<ServiceException>(() => ServiceWorld.StartAsync(machine, configure: configuration => configuration["collateral"]!["folder"] = folder.FullName));
+            Assert.Equal("service.collateral.held", fault.Id);
         }
 
         folder.Delete(recursive: true);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Assay.Attestation;
+using Assay.Service.Audit;
 using Assay.Service.Http;
 using Assay.Service.Identity;
 
@@ -24,6 +25,10 @@ public sealed partial class ServiceDocumentTests
             Assert.Contains($"`{word}`", Reference, StringComparison.Ordinal);
         }
     }
+
+    [Fact]
+    public void Every_kind_of_audit_entry_has_a_class_of_OCSF() =>
+        Assert.All(Sources().SelectMany(source => Entry().Matches(source).Select(match => match.Groups[1].Value)), kind => Assert.True(OcsfEvent.Knows(kind), kind));
 
     [Fact]
     public void Every_fault_at_the_start_has_a_row_and_every_row_is_a_fault()

@@ -264,6 +264,24 @@ public sealed class ServiceTests(AttestedMachine machine) : IClassFixture<Attest
     }
 
     [Fact]
+    public async Task A_SIEM_reads_what_was_decided_as_OCSF_events()
+    {
+        await using var world = await ServiceWorld.StartAsync(machine);
+        Assert.Equal(200, (await world.AttestAsync()).Status);
+        var (id, _) = await world.ChallengeAsync();
+        Assert.Equal(422, (await world.AppraiseAsync(id, await machine.EvidenceAsync(new string('2', 64)))).Status);
+
+        var answer = await world.GetAsync("/v1/audit/ocsf");
+        var events = (await answer.Response.Content.ReadAsStringAsync(Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line)).ToArray();
+
+        var appraisals = events.Where(item => item.GetProperty("class_uid").GetInt32() == 3002).ToArray();
+        Assert.Equal([(300201, 1, 1), (300201, 2, 3)], appraisals.Select(item => (item.GetProperty("type_uid").GetInt32(), item.GetProperty("status_id").GetInt32(), item.GetProperty("severity_id").GetInt32())));
+        Assert.Equal("demo", appraisals[0].GetProperty("user").GetProperty("org").GetProperty("uid").GetString());
+        Assert.Contains("report.nonce.match", appraisals[1].GetProperty("unmapped").GetProperty("failed").EnumerateArray().Select(item => item.GetString()));
+        Assert.All(events, item => Assert.Equal(item.GetProperty("type_uid").GetInt32(), (item.GetProperty("class_uid").GetInt32() * 100) + item.GetProperty("activity_id").GetInt32()));
+    }
+
+    [Fact]
     public async Task A_revoked_token_is_not_active_and_on_the_list()
     {
         await using var world = await ServiceWorld.StartAsync(machine);

@@ -122,7 +122,7 @@ public sealed class ServiceWorld : IAsyncDisposable
 
         var response = await Client.SendAsync(request, Cancellation);
         var bytes = await response.Content.ReadAsByteArrayAsync(Cancellation);
-        var isJson = response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) is true && bytes.Length > 0;
+        var isJson = response.Content.Headers.ContentType?.MediaType is "application/json" or "application/problem+json" && bytes.Length > 0;
         return new ServiceAnswer((int)response.StatusCode, isJson ? JsonElement.Parse(bytes) : default, response);
     }
 

@@ -82,6 +82,7 @@ public static class NrasBundleWriter
         var failed = device.Findings.FirstOrDefault(finding => finding.State is CheckState.Failed);
         var code = failed?.Id switch
         {
+            CheckIds.ReportNonceMatch or CheckIds.ReportNonceDeclared => 4003,
             CheckIds.ReportSignatureValid => 4013,
             CheckIds.DeviceChainTrusted or CheckIds.DeviceChainWellformed => 4014,
             // None of theirs: their clients take it as a failure.

@@ -59,6 +59,7 @@ public static class AdministrationEndpoints
         signing.MapPost("/rotate", RotateAsync).RequireScope(Scopes.Operator).WithSummary("Makes the next signing key of an algorithm: published now, signing later.");
         signing.MapPost("/{id}/withdraw", WithdrawAsync).RequireScope(Scopes.Operator).WithSummary("Withdraws a signing key that may be in other hands. Nothing that it signed verifies any more.");
         routes.MapGet("/v1/audit", ListAuditAsync).RequireScope(Scopes.Audit).WithTags("Administration").WithSummary("The audit entries of the tenant, newest first.");
+        routes.MapGet("/v1/audit/ocsf", ListOcsfAsync).RequireScope(Scopes.Audit).WithTags("Administration").WithSummary("The same as OCSF events, a line of JSON each, oldest first from a time on: what a SIEM reads.").Produces<string>(contentType: "application/x-ndjson");
         routes.MapGet("/v1/audit/verify", VerifyAuditAsync).RequireScope(Scopes.Operator).WithTags("Administration").WithSummary("Whether any audit entry was changed, or removed from the middle.");
     }
 
@@ -135,6 +136,17 @@ public static class AdministrationEndpoints
                 new { tenant, before = before ?? long.MaxValue, most = Math.Clamp(most, 1, MostListed) }, cancellationToken: cancellation)),
             cancellation).ConfigureAwait(false);
         return TypedResults.Ok(ImmutableArray.CreateRange(rows.Select(row => new AuditAnswer(row.Writer, row.Position, DateTimeOffset.FromUnixTimeMilliseconds(row.At), row.Tenant, row.Kind, System.Text.Json.JsonElement.Parse(row.Event)))));
+    }
+
+    private static async Task<ContentHttpResult> ListOcsfAsync(ClaimsPrincipal user, ServiceDatabase database, CancellationToken cancellation, long since = 0, int most = MostListed)
+    {
+        var tenant = Caller.Of(user).Tenant;
+        var rows = await database.ReadAsync(
+            connection => connection.QueryAsync<AuditRow>(new CommandDefinition(
+                "SELECT writer, position, at, tenant, kind, event FROM audit WHERE tenant = @tenant AND at >= @since ORDER BY at, writer, position LIMIT @most",
+                new { tenant, since, most = Math.Clamp(most, 1, MostListed) }, cancellationToken: cancellation)),
+            cancellation).ConfigureAwait(false);
+        return TypedResults.Content(string.Concat(rows.Select(row => OcsfEvent.Of(row).ToJsonString() + "\n")), "application/x-ndjson");
     }
 
     private static async Task<Ok<IReadOnlyList<string>>> VerifyAuditAsync(ServiceDatabase database, KeyEncryptionKey kek, CancellationToken cancellation) =>
