@@ -16,6 +16,7 @@ using Assay.Tests.Cpu;
 using Assay.Tests.Properties;
 using Assay.Tests.Simulator;
 using Assay.Tokens;
+using Assay.Tokens.Clouds;
 using Assay.Trust;
 using Assay.Trust.Amd;
 using Assay.Trust.Intel;
@@ -140,6 +141,8 @@ internal static class FuzzTargets
                 CompactJws.TryParse(Encoding.Latin1.GetString(input), out var jws, out var fault) ? Ok($"{jws.Header} {jws.Payload} {jws.Signature.Length}", fault is not null) : Bad(fault)),
             new("EatBundle.TryParse", [Encoding.ASCII.GetBytes($$"""[["JWT","{{Token()}}"],{"GPU-0":"{{Token()}}"}]""")], input =>
                 EatBundle.TryParse(input, out var bundle, out var fault) ? Ok($"{bundle.Overall.Text} {string.Join(' ', bundle.Submodules)}", fault is not null) : Bad(fault)),
+            new("SubjectTemplate.TryParse", [Encoding.ASCII.GetBytes("gpu:{gpu}:policy:{policy}:{verdict}"), Encoding.ASCII.GetBytes("{policy}")], input =>
+                SubjectTemplate.TryParse(Encoding.Latin1.GetString(input), out var template, out var fault) ? Ok(template.Text, fault is not null) : Bad(fault)),
             new("TokenIssuer.TryParse", [Encoding.ASCII.GetBytes("https://verifier.example:8443/tenant"), Encoding.ASCII.GetBytes("http://127.0.0.1")], input =>
                 TokenIssuer.TryParse(Encoding.Latin1.GetString(input), out var issuer, out var fault) ? Ok($"{issuer}", fault is not null) : Bad(fault)),
             .. Processors(),
