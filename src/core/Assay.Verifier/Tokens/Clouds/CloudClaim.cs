@@ -25,7 +25,7 @@ public sealed class CloudClaim
         new("anchors", "anchors", "`built-in`, or `simulated` under a loopback issuer", (verdict, _) => verdict.Anchors),
         new("platform", "platform", "`known`, `unknown` or `not-asked`", (verdict, _) => verdict.Platform),
         new("measres", "measres", "`success` if the measurements of every device match its reference values; else `fail` or `not-run`", (verdict, _) => MeasurementResult(verdict)),
-        new("gpu_model", "gpu", "the chip, for example `GH100`; different ones joined by `+`", (verdict, _) => GpuModel(verdict)),
+        new("gpu_model", "gpu", "the chip, as NVIDIA names it; different ones joined by `+`", (verdict, _) => GpuModel(verdict)),
         new("gpu_mode", "gpu_mode", "`on` or `ppcie`, stated by the measured guest", (verdict, _) => verdict.Machine?.Parts.Boot?.Record?.Attestation?.Cc.ToString().ToLowerInvariant()),
         new("gpus", "gpus", "how many GPUs", (verdict, _) => Count(verdict, DeviceKind.Gpu)),
         new("switches", "switches", "how many switches", (verdict, _) => Count(verdict, DeviceKind.Switch)),
