@@ -47,9 +47,11 @@ internal sealed class PostgresServer : IAsyncDisposable
         _process = Start(words);
         _ = _process.StandardError.ReadToEndAsync();
         _ = _process.StandardOutput.ReadToEndAsync();
-        for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(50))
+        using var patience = new CancellationTokenSource(Patience.Long);
+        while (!await AnswersAsync())
         {
-            Assert.True(waited.Elapsed < Patience.Long && !_process.HasExited, "PostgreSQL does not start");
+            Assert.False(_process.HasExited, "PostgreSQL does not start");
+            await Task.Delay(50, patience.Token);
         }
     }
 

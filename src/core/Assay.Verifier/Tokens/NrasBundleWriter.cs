@@ -24,7 +24,7 @@ public static class NrasBundleWriter
     /// <param name="key">What signs.</param>
     /// <param name="random">For the tokens' ids; the overall token's comes last.</param>
     /// <param name="bundle">The bundle.</param>
-    /// <param name="fault">Why there is none.</param>
+    /// <param name="fault">Why it was not written.</param>
     /// <exception cref="ArgumentException">The terms cannot be meant, or the nonce was not the caller's.</exception>
     public static bool TryWrite(
         Verdict verdict, Nonce asked, TokenTerms terms, SigningKey key, RandomSource random, [NotNullWhen(true)] out byte[]? bundle, [NotNullWhen(false)] out ParseFault? fault)

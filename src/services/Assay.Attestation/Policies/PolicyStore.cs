@@ -43,26 +43,22 @@ public sealed class PolicyStore(ServiceDatabase database, GroupCommit commits, T
     /// <summary>The policy that decides about an audience of a tenant; null: none.</summary>
     public CompiledPolicy? Find(string tenant, string audience) => _active.GetValueOrDefault((tenant, audience));
 
-    /// <summary>An active policy by its name; null: none.</summary>
-    public CompiledPolicy? FindActive(string id) => _active.Values.FirstOrDefault(policy => policy.Document.Id == id);
-
     /// <summary>Takes over what is active in the database.</summary>
     public async Task ReloadAsync(CancellationToken cancellation)
     {
         const string sql =
-            "SELECT audience.audience, policy.tenant, version.policy, version.version, version.document FROM audience JOIN policy ON policy.id = audience.policy AND policy.tenant = audience.tenant "
-            + "JOIN policy_version version ON version.policy = policy.id AND version.version = policy.active";
+            "SELECT audience.audience, policy.tenant, policy.id AS policy, policy.active AS version FROM audience JOIN policy ON policy.id = audience.policy AND policy.tenant = audience.tenant WHERE policy.active IS NOT NULL";
         var rows = (await database.ReadAsync(connection => connection.QueryAsync<ActiveRow>(new CommandDefinition(sql, cancellationToken: cancellation)), cancellation).ConfigureAwait(false)).ToArray();
         var known = _active.Values.Distinct().ToDictionary(policy => (policy.Document.Id, policy.Version));
         foreach (var row in rows)
         {
-            if (!known.ContainsKey((row.Policy, row.Version)))
+            // A version never changes: its document, which may have megabytes, is fetched once. It was compiled before it was activated; a release that
+            // no longer takes it closes its audience, and no other.
+            if (!known.ContainsKey((row.Policy, row.Version))
+                && await VersionAsync(row.Policy, row.Version, cancellation).ConfigureAwait(false) is { } version
+                && CompiledPolicy.TryCompile(row.Tenant, row.Version, Encoding.UTF8.GetBytes(version.Document), out var compiled, out _))
             {
-                // It was compiled before it was activated; a release that no longer takes it closes its audience, and no other.
-                if (CompiledPolicy.TryCompile(row.Tenant, row.Version, Encoding.UTF8.GetBytes(row.Document), out var compiled, out _))
-                {
-                    known.Add((row.Policy, row.Version), compiled);
-                }
+                known.Add((row.Policy, row.Version), compiled);
             }
         }
 
@@ -190,8 +186,6 @@ public sealed class PolicyStore(ServiceDatabase database, GroupCommit commits, T
         public string Policy { get; set; } = "";
 
         public long Version { get; set; }
-
-        public string Document { get; set; } = "";
     }
 
     private sealed class StateRow

@@ -32,8 +32,6 @@ internal sealed class PostgresDatabase : ServiceDatabase
 
     public override string Kind => "postgresql";
 
-    public override bool IsShared => true;
-
     internal override IReadOnlyDictionary<string, string> Dialect { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["integer"] = "bigint", ["bytes"] = "bytea", ["strict"] = "" };
 
     public static bool IsFor(string connection) =>

@@ -19,9 +19,6 @@ public abstract class ServiceDatabase : IAsyncDisposable
     /// <summary><c>sqlite</c> or <c>postgresql</c>.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>Whether several processes may use it at one time.</summary>
-    public abstract bool IsShared { get; }
-
     /// <summary>What a schema script's variables are in this database.</summary>
     internal abstract IReadOnlyDictionary<string, string> Dialect { get; }
 

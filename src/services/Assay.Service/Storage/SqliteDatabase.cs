@@ -34,8 +34,6 @@ internal sealed class SqliteDatabase : ServiceDatabase
 
     public override string Kind => "sqlite";
 
-    public override bool IsShared => false;
-
     internal override IReadOnlyDictionary<string, string> Dialect { get; } = new Dictionary<string, string>(StringComparer.Ordinal) { ["integer"] = "INTEGER", ["bytes"] = "BLOB", ["strict"] = "STRICT" };
 
     public override async ValueTask DisposeAsync()

@@ -198,7 +198,7 @@ internal sealed class DemoService : IAsyncDisposable
     }
 
     private async Task<DemoServiceLine> StrangerAsync(CancellationToken cancellation) =>
-        Refused("a caller with a key of nobody's", "urn:assay:unauthenticated", await _server!.PostAsync("/v1/challenges", "{}", $"assay_{new string('0', 16)}_{new string('A', 43)}", cancellation).ConfigureAwait(false));
+        Refused("a caller with a key that the service never made", "urn:assay:unauthenticated", await _server!.PostAsync("/v1/challenges", "{}", $"assay_{new string('0', 16)}_{new string('A', 43)}", cancellation).ConfigureAwait(false));
 
     private static DemoServiceLine Refused(string title, string type, (int Status, JsonElement Body) answer)
     {

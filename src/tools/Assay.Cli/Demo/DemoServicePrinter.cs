@@ -22,7 +22,7 @@ internal static class DemoServicePrinter
         }
 
         console.WriteLine();
-        console.MarkupLine(asExpected ? "[green]The VM has a token that anyone can verify who knows the issuer, and nobody else got one.[/]" : "[red]Something above is not as it should be.[/]");
+        console.MarkupLine(asExpected ? "[green]The VM has a token that anyone who knows the issuer can verify, and no other caller got one.[/]" : "[red]Something above is not as it should be.[/]");
         return asExpected;
     }
 

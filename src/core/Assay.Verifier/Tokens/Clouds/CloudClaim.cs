@@ -46,7 +46,7 @@ public sealed class CloudClaim
     /// <summary>What it says.</summary>
     public string Meaning { get; }
 
-    /// <summary>The claim of this name; null where there is none.</summary>
+    /// <summary>The claim of this name; null if no claim has it.</summary>
     public static CloudClaim? Find(string name) => All.FirstOrDefault(claim => claim.Name == name);
 
     /// <summary>Its value in a verdict that passed; null where the machine has none.</summary>

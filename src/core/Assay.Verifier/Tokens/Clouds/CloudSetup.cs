@@ -46,7 +46,7 @@ public sealed record CloudSetupTerms
 
 /// <summary>
 /// What has to be set up so that a cloud takes the tokens of a profile and no others: the profile itself for the issuer, files and commands for the cloud's
-/// administrator, variables for the workload. It is text; nothing is called. It stands beside the writer of the tokens because both must name the same
+/// administrator, variables for the workload. It is text; nothing is called. It is beside the writer of the tokens because both must name the same
 /// claims, subjects and limits.
 /// </summary>
 public sealed record CloudSetup

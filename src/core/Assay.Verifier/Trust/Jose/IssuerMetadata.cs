@@ -15,11 +15,11 @@ public sealed class IssuerMetadata
     /// <summary>The one that was expected.</summary>
     public string Issuer { get; }
 
-    /// <summary><c>jwks_uri</c>, as it stands there. Whether it may be asked is for the caller to judge.</summary>
+    /// <summary><c>jwks_uri</c>, as the document states it. Whether it may be asked is for the caller to judge.</summary>
     public string KeySetUrl { get; }
 
     /// <summary>
-    /// Reads the document of this issuer. One that names another is refused, by a single character: else whoever answers at one address could hand
+    /// Reads the document of this issuer. One that names another is refused, by a single character: otherwise the one who answers at one address could hand
     /// out keys for tokens of another's.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> json, string issuer, [NotNullWhen(true)] out IssuerMetadata? metadata, [NotNullWhen(false)] out ParseFault? fault)
