@@ -53,7 +53,7 @@ internal static partial class CollateralLoad
             }
         }
 
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "wrk"))))
+        if (!Wrk.IsInstalled)
         {
             await Console.Error.WriteLineAsync("assay bench: wrk is needed (apt-get install wrk)").ConfigureAwait(false);
             return 2;

@@ -1,3 +1,8 @@
 using Assay.Benchmarks;
 
-return args is ["collateral", .. var rest] ? await CollateralLoad.RunAsync(rest).ConfigureAwait(false) : Suite.Run(args);
+return args switch
+{
+    ["collateral", .. var rest] => await CollateralLoad.RunAsync(rest).ConfigureAwait(false),
+    ["serve", .. var rest] => await ServeLoad.RunAsync(rest).ConfigureAwait(false),
+    _ => Suite.Run(args),
+};

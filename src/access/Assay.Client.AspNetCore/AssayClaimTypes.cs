@@ -1,6 +1,6 @@
 namespace Assay.Client.AspNetCore;
 
-/// <summary>The claims of an attested client. What each means, docs/reference/channels.md of Assay's repository says.</summary>
+/// <summary>The claims of an attested client, of a channel or by a token. What each means, docs/reference/channels.md and docs/reference/service.md of Assay's repository says.</summary>
 public static class AssayClaimTypes
 {
     /// <summary>How closely its evidence is bound to the connection: <c>certificate</c>, <c>challenge</c> or <c>exporter</c>.</summary>
@@ -32,4 +32,19 @@ public static class AssayClaimTypes
 
     /// <summary>What weakens the result, by a permanent name: one claim each.</summary>
     public const string Weakened = "assay:weakened";
+
+    /// <summary>Of a token: its <c>sub</c>, the user's name.</summary>
+    public const string Subject = "assay:subject";
+
+    /// <summary>Of a token: its <c>jti</c>, by which it is revoked.</summary>
+    public const string Token = "assay:token";
+
+    /// <summary>Of a token: whose roots signed the evidence, <c>nvidia</c>, <c>custom</c> or <c>simulated</c> among others.</summary>
+    public const string Anchors = "assay:anchors";
+
+    /// <summary>Of a token: whose clock the verifier judged by.</summary>
+    public const string TimeSource = "assay:time-source";
+
+    /// <summary>Of a token: the policy that decided, as its issuer names it.</summary>
+    public const string Policy = "assay:policy";
 }

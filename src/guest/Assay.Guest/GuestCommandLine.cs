@@ -36,6 +36,12 @@ internal static class GuestCommandLine
           unseal FILE --id ID --key NAME --exec COMMAND [ARGUMENT…]
                          opens a sealed file with a release key of this user, and runs COMMAND with the content as its standard input;
                          --out PATH instead of --exec writes a file of mode 600
+          token --audience URL [--file PATH] --exec COMMAND [ARGUMENT…]
+                         runs COMMAND with a token of the image's attestation service in a file, which is written again before the token ends;
+                         AWS_WEB_IDENTITY_TOKEN_FILE, AZURE_FEDERATED_TOKEN_FILE and ASSAY_TOKEN_FILE name the file
+          key fetch --key ID [--proof FILE] --exec COMMAND [ARGUMENT…]
+                         runs COMMAND with a key of the image's key broker as its standard input; --out-fd N instead of --exec writes it to a descriptor;
+                         FILE gets the entry of the broker's log and its proof, for assay audit prove
           persistent-key NAME --exec COMMAND [ARGUMENT…]
                          between gate and boundary, runs COMMAND with a key as its standard input that is the same at each boot of this image in this VM
           luks-header DEVICE FILE
@@ -47,6 +53,8 @@ internal static class GuestCommandLine
 
         Everything that is expected comes from /usr/lib/assay/guest.json, which must be measured.
         """;
+
+    private const string KeyArguments = "key takes fetch --key ID, then --proof FILE or nothing, and last --exec COMMAND [ARGUMENT…] or --out-fd N, in this order";
 
     public static async Task<int> RunAsync(string[] arguments, CancellationToken cancellation)
     {
@@ -63,6 +71,10 @@ internal static class GuestCommandLine
                 ["ctl", .. var words] => await AgentClient.RunAsync(place.Paths.AgentSocket, words, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--out", var path] => await Unsealing.ToFileAsync(place.Paths, file, id, key, path, cancellation).ConfigureAwait(false),
                 ["unseal", var file, "--id", var id, "--key", var key, "--exec", .. { Length: > 0 } command] => await Unsealing.ExecuteAsync(place.Paths, file, id, key, command, cancellation).ConfigureAwait(false),
+                ["token", "--audience", var audience, "--exec", .. { Length: > 0 } command] => await TokenAsync(place, audience, file: null, command, cancellation).ConfigureAwait(false),
+                ["token", "--audience", var audience, "--file", var file, "--exec", .. { Length: > 0 } command] => await TokenAsync(place, audience, file, command, cancellation).ConfigureAwait(false),
+                ["key", "fetch", "--key", var id, "--proof", var proof, .. var rest] => await FetchAsync(place, id, proof, rest, cancellation).ConfigureAwait(false),
+                ["key", "fetch", "--key", var id, .. var rest] => await FetchAsync(place, id, proof: null, rest, cancellation).ConfigureAwait(false),
                 ["persistent-key", var name, "--exec", .. { Length: > 0 } command] => throw Persistent(place, name, command),
                 ["luks-header", var device, var path] => CopyHeader(device, path),
                 ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
@@ -72,6 +84,8 @@ internal static class GuestCommandLine
                 ["version" or "--version"] => Say($"assay-guest {typeof(GuestCommandLine).Assembly.GetName().Version?.ToString(3)}"),
                 ["help" or "--help" or "-h"] => Say(Usage),
                 ["unseal", ..] => Refuse("guest.arguments", "unseal takes FILE --id ID --key NAME and, last, --exec COMMAND [ARGUMENT…] or --out PATH, in this order"),
+                ["token", ..] => Refuse("guest.arguments", "token takes --audience URL, then --file PATH or nothing, and last --exec COMMAND [ARGUMENT…], in this order"),
+                ["key", ..] => Refuse("guest.arguments", KeyArguments),
                 ["persistent-key", ..] => Refuse("guest.arguments", "persistent-key takes NAME --exec COMMAND [ARGUMENT…], in this order"),
                 ["luks-header", ..] => Refuse("guest.arguments", "luks-header takes DEVICE FILE: the disk, and a path that does not exist"),
                 ["digest"] => Refuse("guest.arguments", "digest takes FILE, the guest.json of an image's tree"),
@@ -129,6 +143,30 @@ internal static class GuestCommandLine
         using var agent = new GuestAgent(configuration, sources, place.Paths, TimeProvider.System);
         await agent.RunAsync(Notification.OfServiceManager, ending).ConfigureAwait(false);
     }, cancellation);
+
+    private static Task<int> TokenAsync(Place place, string audience, string? file, string[] command, CancellationToken cancellation)
+    {
+        // Here and not in what a test may call: it cannot be taken back.
+        ProcessProtection.Harden();
+        return WebIdentity.RunAsync(place.Paths, audience, file, command, TimeProvider.System, cancellation);
+    }
+
+    private static Task<int> FetchAsync(Place place, string id, string? proof, string[] rest, CancellationToken cancellation)
+    {
+        Func<Task<int>>? fetch = rest switch
+        {
+            ["--exec", .. { Length: > 0 } command] => () => KeyFetching.ExecuteAsync(place.Paths, id, proof, command, cancellation),
+            ["--out-fd", var descriptor] => () => KeyFetching.ToDescriptorAsync(place.Paths, id, proof, descriptor, cancellation),
+            _ => null,
+        };
+        if (fetch is null)
+        {
+            return Task.FromResult(Refuse("guest.arguments", KeyArguments));
+        }
+
+        ProcessProtection.Harden();
+        return fetch();
+    }
 
     private static Task<int> ProxyAsync(Place place, CancellationToken cancellation) => ServeAsync(async ending =>
     {

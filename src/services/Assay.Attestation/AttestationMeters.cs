@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Assay.Trust;
 
 namespace Assay.Attestation;
 
@@ -11,10 +12,13 @@ public sealed class AttestationMeters
     private readonly Counter<long> _appraisals;
 
     /// <param name="factory">Of the host.</param>
-    public AttestationMeters(IMeterFactory factory)
+    /// <param name="cache">What evidence is verified with.</param>
+    public AttestationMeters(IMeterFactory factory, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(factory);
-        _appraisals = factory.Create(MeterName).CreateCounter<long>("assay.appraisals", description: "Evidence that was judged, by outcome and policy.");
+        var meter = factory.Create(MeterName);
+        meter.CreateObservableCounter("assay.signature_verifications", () => cache.SignatureVerifications, description: "Signatures that were verified, because no earlier verification could be used.");
+        _appraisals = meter.CreateCounter<long>("assay.appraisals", description: "Evidence that was judged, by outcome and policy.");
     }
 
     /// <summary>One more.</summary>

@@ -42,7 +42,13 @@ public static class AttestationProblems
     /// <summary>The audience is not the tenant's.</summary>
     public static ProblemKind AudienceNotAssigned { get; } = new("audience-not-assigned", 403, "The operator has not assigned this audience to the tenant.");
 
+    /// <summary>A key of a TPM cannot take part.</summary>
+    public static ProblemKind TpmKeyRefused { get; } = new("tpm-key-refused", 422, "A key of the TPM is not of the kind that is expected, or its endorsement key is not enrolled.");
+
+    /// <summary>The credential's secret was not shown.</summary>
+    public static ProblemKind CredentialNotActivated { get; } = new("credential-not-activated", 409, "The credential is unknown, answered or expired, or this is not its secret.");
+
     /// <summary>All of them.</summary>
     public static ImmutableArray<ProblemKind> All { get; } =
-        [ChallengeSpent, AudienceUnknown, EvidenceMalformed, EvidenceRefused, EvidenceIncomplete, CollateralUnavailable, VerdictWeakened, TokenNotWritten, PolicyMalformed, PolicyTestsFailed, PolicyChanged, AudienceNotAssigned];
+        [ChallengeSpent, AudienceUnknown, EvidenceMalformed, EvidenceRefused, EvidenceIncomplete, CollateralUnavailable, VerdictWeakened, TokenNotWritten, PolicyMalformed, PolicyTestsFailed, PolicyChanged, AudienceNotAssigned, TpmKeyRefused, CredentialNotActivated];
 }

@@ -3,6 +3,9 @@ using Assay.Attestation.Appraisals;
 using Assay.Attestation.Nras;
 using Assay.Attestation.Oidc;
 using Assay.Attestation.Policies;
+using Assay.Attestation.SelfTests;
+using Assay.Attestation.Tpm;
+using Assay.Service.Keys;
 using Assay.Service.Storage;
 using Assay.Trust;
 using Microsoft.AspNetCore.Builder;
@@ -17,13 +20,16 @@ public static class AttestationRole
     /// <summary>The role's part of the schema.</summary>
     public static IEnumerable<SchemaScript> Schema => SchemaScript.OfAssembly(typeof(AttestationRole).Assembly);
 
+    /// <summary>What the role keeps encrypted.</summary>
+    public static IEnumerable<SealedColumn> SealedColumns => AppraisalStore.SealedColumns;
+
     /// <summary>Adds the role.</summary>
     public static IServiceCollection AddAttestation(this IServiceCollection services, AttestationTerms terms, VerifierCache cache)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddMetrics();
         services.AddSingleton(terms).AddSingleton(cache).AddSingleton<AttestationService>().AddSingleton<AttestationMeters>();
-        services.AddSingleton<PolicyStore>().AddSingleton<PolicyTrial>().AddSingleton<AppraisalStore>().AddSingleton<AppraisalRoad>();
+        services.AddSingleton<PolicyStore>().AddSingleton<PolicyTrial>().AddSingleton<AppraisalStore>().AddSingleton<AppraisalRoad>().AddSingleton<SelfTest>().AddSingleton<TpmKeyStore>();
         services.AddSingleton<AttestationUpkeep>().AddHostedService(provider => provider.GetRequiredService<AttestationUpkeep>());
         return services;
     }
@@ -37,6 +43,7 @@ public static class AttestationRole
         routes.MapPolicies();
         routes.MapAudiences();
         routes.MapNras(routes.ServiceProvider.GetRequiredService<AttestationTerms>());
+        routes.MapTpm();
         routes.MapDiscovery();
     }
 }

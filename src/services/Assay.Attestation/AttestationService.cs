@@ -5,12 +5,11 @@ using Assay.Appraisal.Devices;
 using Assay.Appraisal.Machine;
 using Assay.Attestation.Policies;
 using Assay.Checks;
-using Assay.Collateral;
-using Assay.Collateral.Cache;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
+using Assay.Service.Judging;
 using Assay.Service.Keys;
 using Assay.Tokens;
 using Assay.Tokens.Clouds;
@@ -33,6 +32,8 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
     /// <summary>The audience of tokens from NVIDIA's paths: no relying party that asks for its own name takes them (S-20).</summary>
     public const string NrasAudience = "urn:assay:nras";
 
+    private readonly MachineJudge _judge = new(terms.Trust, terms.Patience, cache, clock);
+
     // S-21.
     private const int LongestCloudSeconds = 300;
 
@@ -49,7 +50,7 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
     };
 
     /// <summary>Now, by the service's clock and no other (S-13).</summary>
-    public EvaluationTime Now() => new(clock.GetUtcNow(), Checks.TimeSource.System);
+    public EvaluationTime Now() => _judge.Now();
 
     /// <summary>Judges evidence under a policy.</summary>
     /// <param name="evidence">What a machine shows.</param>
@@ -58,36 +59,17 @@ public sealed class AttestationService(AttestationTerms terms, SigningKeys keys,
     /// <param name="time">Now; of a policy's test, the instant that it states.</param>
     /// <param name="cancellation">Ends the fetching.</param>
     /// <returns>The verdict; null with a fault where evidence and challenge cannot be put together, or the policy's reference values ended.</returns>
-    public async Task<(Verdict? Verdict, string? Fault)> JudgeAsync(MachineEvidence evidence, CompiledPolicy policy, string? challenge, EvaluationTime time, CancellationToken cancellation)
+    public Task<(Verdict? Verdict, string? Fault)> JudgeAsync(MachineEvidence evidence, CompiledPolicy policy, string? challenge, EvaluationTime time, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(policy);
-        if (policy.Expectations(time, terms.Trust, challenge, evidence.Key is not null, out var ended) is not { } expected)
-        {
-            return (null, $"the policy's reference values: {ended}");
-        }
-
-        return await JudgeAsync(evidence, expected, policy.Terms(terms.Issuer.ToString()), terms.Collateral, cancellation).ConfigureAwait(false);
+        return _judge.JudgeAsync(evidence, policy.Expectations, policy.Terms(terms.Issuer.ToString()), challenge, time, terms.Collateral, cancellation);
     }
 
     /// <summary>Judges devices as NVIDIA's service does: everything must hold, and nothing is expected but a nonce.</summary>
-    public Task<(Verdict? Verdict, string? Fault)> JudgeNrasAsync(ImmutableArray<DeviceEvidence> devices, Nonce nonce, CancellationToken cancellation) => JudgeAsync(
+    public Task<(Verdict? Verdict, string? Fault)> JudgeNrasAsync(ImmutableArray<DeviceEvidence> devices, Nonce nonce, CancellationToken cancellation) => _judge.JudgeAsync(
         new MachineEvidence { Devices = devices },
         new MachineExpectations { Basis = new TrustBasis(Now(), terms.Trust, RevocationChecking.Required), Nonce = nonce },
         VerdictTerms.Default, terms.NrasCollateral, cancellation);
-
-    private async Task<(Verdict? Verdict, string? Fault)> JudgeAsync(MachineEvidence evidence, MachineExpectations expected, VerdictTerms decides, CachedSource source, CancellationToken cancellation)
-    {
-        if (!MachineAppraisal.TryAuthenticate(evidence, expected, cache, out var machine, out var fault))
-        {
-            return (null, fault.ToString());
-        }
-
-        source.Learn(evidence.Devices);
-        var appraiser = new MachineAppraiser(source, cache) { Patience = terms.Patience, Time = clock };
-        var collateral = await appraiser.FetchAsync(machine, progress: null, cancellation).ConfigureAwait(false);
-        return (Verdict.Of(machine, collateral, given: null, decides, cache), null);
-    }
 
     /// <summary>Writes the token that the audience's policy prescribes.</summary>
     public (WrittenToken? Token, string? Fault) Write(Verdict verdict, CompiledPolicy policy, string audience)

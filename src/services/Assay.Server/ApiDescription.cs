@@ -22,6 +22,16 @@ internal static class ApiDescription
             };
             return Task.CompletedTask;
         });
+        // What is null is left out of answers, and may be of requests.
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            foreach (var property in context.JsonTypeInfo.Properties.Where(property => property.IsGetNullable))
+            {
+                schema.Required?.Remove(property.Name);
+            }
+
+            return Task.CompletedTask;
+        });
         options.AddOperationTransformer((operation, context, _) =>
         {
             if (context.Description.ActionDescriptor.EndpointMetadata.OfType<RequiredScope>().LastOrDefault() is { } required)

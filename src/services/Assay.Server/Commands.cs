@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
-using Assay.Attestation;
 using Assay.Service;
 using Assay.Service.Identity;
 using Assay.Service.Keys;
@@ -19,9 +18,9 @@ internal static class ServerExit
 
     public static Option<string> Configuration() => new("--config", "-c") { Description = "the configuration file, JSON", HelpName = "FILE", Required = true };
 
-    public static bool TryRead(string path, out ServerConfiguration? configuration)
+    public static bool TryRead(string path, out ServerConfiguration? configuration, bool listens = true)
     {
-        if (ServerConfiguration.TryRead(path, Environment.GetEnvironmentVariable, out configuration, out var faults))
+        if (ServerConfiguration.TryRead(path, Environment.GetEnvironmentVariable, out configuration, out var faults, listens))
         {
             return true;
         }
@@ -64,9 +63,11 @@ internal static class RunCommand
             var host = await ServerHost.StartAsync(configuration!, TimeProvider.System, Log, cancellation).ConfigureAwait(false);
             await using (host.ConfigureAwait(false))
             {
-                foreach (var address in host.Addresses)
+                var (roles, addresses) = (string.Join(" and ", configuration!.Options.Roles), host.Addresses);
+                var served = configuration.Management is null ? addresses.Length : addresses.Length - 1;
+                foreach (var (index, address) in addresses.Index())
                 {
-                    Console.Out.WriteLine($"serving {string.Join(" and ", configuration!.Options.Roles)} on {address}");
+                    Console.Out.WriteLine(index < served ? $"serving {roles} on {address}" : $"management on {address}");
                 }
 
                 await Console.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);
@@ -81,7 +82,7 @@ internal static class RunCommand
         }
     }
 
-    private static void Log(ILoggingBuilder logging)
+    internal static void Log(ILoggingBuilder logging)
     {
         logging.AddJsonConsole(console => console.UseUtcTimestamp = true);
         logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
@@ -93,21 +94,79 @@ internal static class InitKeyCommand
 {
     public static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "where the key is to be: it must not exist", HelpName = "FILE" };
-        var command = new Command("init-key", "Makes a key encryption key, mode 0600. Back it up: without it the database cannot be read.") { file };
-        command.SetAction(parsed =>
-        {
-            try
-            {
-                KeyEncryptionKey.Create(parsed.GetValue(file)!);
-                return ServerExit.Done;
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-            {
-                return ServerExit.Tell(new ServiceException("service.kek.create", exception.Message, exception));
-            }
-        });
+        var file = new Argument<string?>("file") { Description = "where the key is to be: it must not exist, unless it is taken from another file", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
+        var config = new Option<string?>("--config", "-c") { Description = "makes the key where this configuration file says, a file or a PKCS#11 token, in place of FILE", HelpName = "FILE" };
+        var from = new Option<string?>("--from") { Description = "takes the key out of this file, in which an orchestrator hands it over, in place of making one", HelpName = "FILE" };
+        var command = new Command("init-key", "Makes a key encryption key: a file, mode 0600, or a key in a PKCS#11 token. Back it up: without it the database cannot be read.") { file, from, config };
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(file), parsed.GetValue(from), parsed.GetValue(config), cancellation));
         return command;
+    }
+
+    private static async Task<int> RunAsync(string? file, string? from, string? config, CancellationToken cancellation)
+    {
+        if (file is null == config is null)
+        {
+            Console.Error.WriteLine("assay-server: service.arguments: exactly one of FILE and --config is expected");
+            return ServerExit.Unusable;
+        }
+
+        if (config is null)
+        {
+            return Write(file!, from);
+        }
+
+        if (!ServerExit.TryRead(config, out var configuration, listens: false))
+        {
+            return ServerExit.Unusable;
+        }
+
+        if (configuration!.Options.Kek.Pkcs11 is not { } token)
+        {
+            return Write(configuration.Options.Kek.File!, from);
+        }
+
+        if (from is not null)
+        {
+            Console.Error.WriteLine("assay-server: service.arguments: --from: a key of a token is made in it, and taken from no file");
+            return ServerExit.Unusable;
+        }
+
+        try
+        {
+            var id = await token.CreateKeyAsync(cancellation).ConfigureAwait(false);
+            Console.Error.WriteLine(Printable.Of($"key {id} made in the token \"{token.Token}\" with the label \"{token.Key}\": back the token up as its maker says, the key cannot leave it"));
+            return ServerExit.Done;
+        }
+        catch (ServiceException exception)
+        {
+            return ServerExit.Tell(exception);
+        }
+    }
+
+    private static int Write(string file, string? from)
+    {
+        try
+        {
+            if (from is null)
+            {
+                KeyEncryptionKey.Create(file);
+            }
+            else
+            {
+                KeyEncryptionKey.Take(from, file);
+            }
+
+            Console.Error.WriteLine(Printable.Of($"key written to {file}, mode 0600: back it up apart from the database"));
+            return ServerExit.Done;
+        }
+        catch (ServiceException exception)
+        {
+            return ServerExit.Tell(exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return ServerExit.Tell(new ServiceException("service.kek.create", exception.Message, exception));
+        }
     }
 }
 
@@ -129,24 +188,31 @@ internal static class CreateKeyCommand
 
     private static async Task<int> RunAsync(string path, string tenant, string name, ImmutableArray<string> scopes, int? days, CancellationToken cancellation)
     {
-        if (!ServerExit.TryRead(path, out var configuration))
+        if (!ServerExit.TryRead(path, out var configuration, listens: false))
         {
             return ServerExit.Unusable;
         }
 
-        if (!TenantStore.IsId(tenant) || days is <= 0)
+        var fault = !TenantStore.IsId(tenant) ? "--tenant: 1 to 40 of a-z, 0-9 and hyphen are expected"
+            : days is <= 0 or > 3650 ? "--days: 1 to 3650 are expected"
+            : name.Length is 0 or > 100 ? "--name: 1 to 100 characters are expected"
+            // The operator's scope rules every tenant: a key of it must not look like one of a tenant's.
+            : scopes.Contains(Scopes.Operator) && tenant != TenantStore.Operators ? $"--scope {Scopes.Operator}: only for the tenant {TenantStore.Operators}, which is meant where --tenant is not given"
+            : null;
+        if (fault is not null)
         {
-            Console.Error.WriteLine("assay-server: service.arguments: --tenant: 1 to 40 of a-z, 0-9 and hyphen are expected; --days: at least 1");
+            Console.Error.WriteLine($"assay-server: service.arguments: {fault}");
             return ServerExit.Unusable;
         }
 
         try
         {
-            using var kek = KeyEncryptionKey.Read(configuration!.Options.Kek);
+            using var wrapper = await configuration!.Options.Kek.OpenAsync(cancellation).ConfigureAwait(false);
             var database = ServiceDatabase.Of(configuration.Options.Database);
             await using (database.ConfigureAwait(false))
             {
-                await database.PrepareAsync(AttestationRole.Schema, cancellation).ConfigureAwait(false);
+                await database.PrepareAsync(ServerHost.SchemaOf(configuration), cancellation).ConfigureAwait(false);
+                using var kek = await DatabaseKey.OpenAsync(wrapper, database, cancellation).ConfigureAwait(false);
                 var commits = new GroupCommit(database, kek, TimeProvider.System);
                 await using (commits.ConfigureAwait(false))
                 {

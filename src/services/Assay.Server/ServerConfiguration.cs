@@ -4,6 +4,7 @@ using System.Text.Json;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
 using Assay.Service.Http;
+using Assay.Service.Keys;
 using Assay.Tokens;
 using Assay.Trust;
 using Assay.Wire;
@@ -15,16 +16,23 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 {
     private const int MostBytes = 1024 * 1024;
 
-    private static readonly string[] s_roles = ["attestation", "collateral"];
+    private static readonly string[] s_roles = ["attestation", "collateral", "broker"];
 
     private static readonly JsonSerializerOptions s_json = new(StrictJsonOptions.Value) { ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     public bool HasAttestation => Options.Roles.Contains("attestation");
 
+    public bool HasBroker => Options.Roles.Contains("broker");
+
     public bool HasCollateral => Options.Roles.Contains("collateral");
 
     /// <summary>Reads a file, and the variables that may replace addresses in it.</summary>
-    public static bool TryRead(string path, Func<string, string?> variable, [NotNullWhen(true)] out ServerConfiguration? configuration, out IReadOnlyList<string> faults)
+    /// <param name="path">The file.</param>
+    /// <param name="variable">The environment.</param>
+    /// <param name="configuration">What it says.</param>
+    /// <param name="faults">What is wrong with it.</param>
+    /// <param name="listens">Whether the caller is to listen: otherwise the files of TLS need not be there yet.</param>
+    public static bool TryRead(string path, Func<string, string?> variable, [NotNullWhen(true)] out ServerConfiguration? configuration, out IReadOnlyList<string> faults, bool listens = true)
     {
         (configuration, faults) = (null, []);
         if (!BoundedFile.TryRead(path, MostBytes, out var bytes, out var whyNot))
@@ -40,7 +48,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
         }
         catch (JsonException exception)
         {
-            faults = [$"{path}: {exception.Path}: {(exception.Message.Contains("could not be mapped", StringComparison.Ordinal) ? "unknown member" : "malformed, missing or of another type")}, line {exception.LineNumber + 1}"];
+            faults = [$"{path}: {StrictJsonOptions.WhyNot(exception)}"];
             return false;
         }
 
@@ -52,18 +60,18 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 
         options = options with
         {
-            Database = variable("ASSAY_DATABASE") ?? options.Database,
-            Kek = variable("ASSAY_KEK") ?? options.Kek,
+            Database = variable("ASSAY_DATABASE")?.Trim() ?? options.Database,
+            Kek = variable("ASSAY_KEK") is { } kek ? new KekTerms { File = kek } : options.Kek,
             Listen = variable("ASSAY_LISTEN") is { } listen ? listen.Split(',', StringSplitOptions.TrimEntries) : options.Listen,
         };
-        var reader = new Reader(path, options);
+        var reader = new Reader(path, options, listens);
         configuration = reader.Read();
         faults = reader.Faults;
         configuration = faults.Count == 0 ? configuration : null;
         return configuration is not null;
     }
 
-    private sealed class Reader(string path, ServerOptions options)
+    private sealed class Reader(string path, ServerOptions options, bool listens)
     {
         public List<string> Faults { get; } = [];
 
@@ -72,11 +80,13 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             IPEndPoint[] listen = [.. options.Listen.Select(text => EndPoint("listen", text))];
             Require(listen.Length > 0, "listen: at least one is expected");
             var management = options.Management is { } text ? EndPoint("management", text) : null;
-            Require(options.Roles.Count > 0 && options.Roles.All(role => s_roles.Contains(role)), $"roles: {string.Join(" and ", s_roles)} are known");
+            Require(management is null || !listen.Contains(management), "management: an address of its own is expected, not one of listen");
+            Require(options.Roles.Count > 0 && options.Roles.All(role => s_roles.Contains(role)), $"roles: {string.Join(", ", s_roles)} are known");
             var trust = Trust();
-            var issuer = options.Roles.Contains("attestation") ? Issuer() : null;
+            var issuer = options.Roles.Contains("attestation") || options.Roles.Contains("broker") ? Issuer() : null;
             Simulated(trust, listen, management, issuer);
             Tls();
+            Kek();
             Numbers();
             Logins();
             return new ServerConfiguration(options, listen, management, issuer, trust, Url());
@@ -138,12 +148,23 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 
         private void Tls()
         {
-            if (options.Tls is { } tls)
+            if (listens && options.Tls is { } tls)
             {
                 foreach (var (name, file) in ((string, string?)[])[("certificate", tls.Certificate), ("key", tls.Key), ("clientCa", tls.ClientCa)])
                 {
                     Require(file is null || File.Exists(file), $"tls.{name}: {file} does not exist");
                 }
+            }
+        }
+
+        private void Kek()
+        {
+            Require(options.Kek.File is not "", "kek: a path, or an object with the member pkcs11, is expected");
+            if (options.Kek.Pkcs11 is { } token)
+            {
+                Require(Path.IsPathFullyQualified(token.Module), "kek.pkcs11.module: the whole path of the token's library is expected");
+                Require(token.Token.Length is > 0 and <= 32 && token.Key.Length is > 0 and <= 64, "kek.pkcs11: token (at most 32 characters) and key (at most 64) are labels");
+                Require(token.Pin.Length > 0, "kek.pkcs11.pin: the path of a file with the PIN is expected");
             }
         }
 
@@ -154,6 +175,8 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Require(attestation.KeepEvidenceHours is >= 0 and <= 8760, "attestation.keepEvidenceHours: 0 to 8760 are expected");
             Require(attestation.KeepAppraisalsDays is >= 1 and <= 3650, "attestation.keepAppraisalsDays: 1 to 3650 are expected");
             Require(attestation.ReappraisalSeconds is 0 or >= 10, "attestation.reappraisalSeconds: 0, or at least 10, is expected");
+            Require(options.Broker.ChallengeSeconds is >= 5 and <= 3600, "broker.challengeSeconds: 5 to 3600 are expected");
+            Require(options.Broker.LogOrigin is null || (options.Broker.LogOrigin.Length is > 0 and < 256 && options.Broker.LogOrigin.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or ':' or '_') && !options.Broker.LogOrigin.EndsWith('/') && !options.Broker.LogOrigin.Contains("//", StringComparison.Ordinal)), "broker.logOrigin: a URL without scheme and final slash is expected");
             Require(options.Signing.LeadSeconds >= 10, "signing.leadSeconds: at least 10 are expected: every process must know a key before it signs");
             Require(options.Signing.OverlapSeconds >= 10, "signing.overlapSeconds: at least 10 are expected");
             Require(options.Limits is { PerAddress: > 0, PerTenant: > 0, Concurrency: > 0, Waiting: >= 0 }, "limits: all are above 0");

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Text;
 using Assay.Attestation;
 using Assay.Attestation.Policies;
+using Assay.Attestation.SelfTests;
+using Assay.Broker;
 using Assay.Collateral.Items;
 using Assay.Collateral.Proxy;
 using Assay.Service;
@@ -12,11 +14,13 @@ using Assay.Service.Identity;
 using Assay.Service.Keys;
 using Assay.Service.Storage;
 using Assay.Trust;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
 namespace Assay.Server;
@@ -26,16 +30,18 @@ internal sealed class ServerHost : IAsyncDisposable
 {
     private readonly ServerConfiguration _configuration;
     private readonly ServiceDatabase _database;
-    private readonly KeyEncryptionKey _kek;
+    private readonly IKeyWrapper _wrapper;
     private readonly CollateralPart _collateral;
     private readonly Drain _drain;
+    private KeyEncryptionKey? _kek;
+    private ImmutableArray<(PolicyFileOptions File, CompiledPolicy Policy, byte[] Json)> _files = [];
     private WebApplication? _application;
     private TlsFiles? _tls;
 
-    private ServerHost(ServerConfiguration configuration, ServiceDatabase database, KeyEncryptionKey kek, CollateralPart collateral, Drain drain) =>
-        (_configuration, _database, _kek, _collateral, _drain) = (configuration, database, kek, collateral, drain);
+    private ServerHost(ServerConfiguration configuration, ServiceDatabase database, IKeyWrapper wrapper, CollateralPart collateral, Drain drain) =>
+        (_configuration, _database, _wrapper, _collateral, _drain) = (configuration, database, wrapper, collateral, drain);
 
-    /// <summary>Where it listens, once started.</summary>
+    /// <summary>Where it listens, once started; the management address last.</summary>
     public ImmutableArray<string> Addresses => [.. Application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
 
     public IServiceProvider Services => Application.Services;
@@ -44,15 +50,30 @@ internal sealed class ServerHost : IAsyncDisposable
 
     /// <summary>Starts a server.</summary>
     /// <exception cref="ServiceException">It cannot start; the message says why.</exception>
-    public static async Task<ServerHost> StartAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, CancellationToken cancellation)
+    public static Task<ServerHost> StartAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, CancellationToken cancellation) =>
+        MakeAsync(configuration, clock, logging, async (host, ending) =>
+        {
+            await host.RequireSelfTestAsync(ending).ConfigureAwait(false);
+            await host.ApplyAsync(ending).ConfigureAwait(false);
+            await host.ListenAsync(ending).ConfigureAwait(false);
+        }, cancellation);
+
+    /// <summary>Everything but its listeners and the policies of its files, which are read and not applied: what it would decide can be tried.</summary>
+    /// <exception cref="ServiceException">It could not start; the message says why.</exception>
+    public static Task<ServerHost> PrepareAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, CancellationToken cancellation) =>
+        MakeAsync(configuration, clock, logging, (_, _) => Task.CompletedTask, cancellation);
+
+    private static async Task<ServerHost> MakeAsync(ServerConfiguration configuration, TimeProvider clock, Action<ILoggingBuilder> logging, Func<ServerHost, CancellationToken, Task> start, CancellationToken cancellation)
     {
         var logs = LoggerFactory.Create(logging);
-        var kek = KeyEncryptionKey.Read(configuration.Options.Kek);
+        var kek = await configuration.Options.Kek.OpenAsync(cancellation).ConfigureAwait(false);
         var host = new ServerHost(configuration, ServiceDatabase.Of(configuration.Options.Database), kek, CollateralPart.Create(configuration, clock, logs), new Drain());
         try
         {
-            await host._database.PrepareAsync(configuration.HasAttestation ? AttestationRole.Schema : [], cancellation).ConfigureAwait(false);
-            await host.StartAsync(clock, logging, logs, cancellation).ConfigureAwait(false);
+            await host._database.PrepareAsync(SchemaOf(configuration), cancellation).ConfigureAwait(false);
+            host._kek = await DatabaseKey.OpenAsync(kek, host._database, cancellation).ConfigureAwait(false);
+            await host.BuildAsync(clock, logging, logs, cancellation).ConfigureAwait(false);
+            await start(host, cancellation).ConfigureAwait(false);
             return host;
         }
         catch
@@ -61,6 +82,9 @@ internal sealed class ServerHost : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The schema scripts of the roles of a configuration.</summary>
+    public static IEnumerable<SchemaScript> SchemaOf(ServerConfiguration configuration) => [.. configuration.HasAttestation ? AttestationRole.Schema : [], .. configuration.HasBroker ? BrokerRole.Schema : []];
 
     /// <summary>Waits for the signal to stop, then says on /readyz that it is not ready, waits for load balancers, and lets requests under way end.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -80,17 +104,20 @@ internal sealed class ServerHost : IAsyncDisposable
 
         await _collateral.DisposeAsync().ConfigureAwait(false);
         await _database.DisposeAsync().ConfigureAwait(false);
-        _kek.Dispose();
+        _kek?.Dispose();
+        _wrapper.Dispose();
         _tls?.Dispose();
     }
 
-    private async Task StartAsync(TimeProvider clock, Action<ILoggingBuilder> logging, ILoggerFactory logs, CancellationToken cancellation)
+    private async Task BuildAsync(TimeProvider clock, Action<ILoggingBuilder> logging, ILoggerFactory logs, CancellationToken cancellation)
     {
         // Empty: an appsettings.json in the folder or a variable may not open a listener of its own.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         // What the framework says may hold what a client sent: paths, queries, and why a token was refused. Wherever lines go, those do not.
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning)
-            .AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.None).AddFilter("Microsoft.AspNetCore.Diagnostics", LogLevel.None);
+            .AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.None).AddFilter("Microsoft.AspNetCore.Diagnostics", LogLevel.None)
+            // That a start failed is told in words by who asked for it; what ends a running server is critical.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging(builder.Logging);
         builder.Services.AddSystemd();
         builder.Services.AddRouting().AddSingleton(clock);
@@ -100,13 +127,30 @@ internal sealed class ServerHost : IAsyncDisposable
         _application = builder.Build();
         Map(_application);
         await PrepareAsync(cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Tries what would decide: active policies, and those of files in their place.</summary>
+    public Task<SelfTestReport> SelfTestAsync(CancellationToken cancellation) => Services.GetRequiredService<SelfTest>().RunAsync([.. _files.Select(file => file.Policy)], cancellation);
+
+    // Before anything of the files is active: with PostgreSQL the other processes would take it over.
+    private async Task RequireSelfTestAsync(CancellationToken cancellation)
+    {
+        if (_configuration is { HasAttestation: true, Options.Attestation.SelfTest: true } && await SelfTestAsync(cancellation).ConfigureAwait(false) is { Passed: false } report)
+        {
+            var failed = report.Lines.First(line => !line.Passed);
+            throw new ServiceException("service.selftest", $"the self test did not pass: {failed.Name}: {failed.Found}, {failed.Expected} was expected; assay-server selftest prints all of it");
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken cancellation)
+    {
         try
         {
-            await _application.StartAsync(cancellation).ConfigureAwait(false);
+            await Application.StartAsync(cancellation).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
-            throw new ServiceException("service.listen", $"listen: {exception.Message}", exception);
+            throw new ServiceException("service.listen", $"listen on {string.Join(", ", _configuration.Listen.Append(_configuration.Management).Where(end => end is not null))}: {exception.Message}", exception);
         }
     }
 
@@ -146,11 +190,11 @@ internal sealed class ServerHost : IAsyncDisposable
     private void AddServices(IServiceCollection services)
     {
         var options = _configuration.Options;
-        services.AddSingleton(_drain);
+        services.AddSingleton(_drain).AddSingleton(new ReadyTerms(NeedsKek: _configuration.HasBroker));
         services.AddServiceKernel(new ServiceTerms
         {
             Database = _database,
-            Kek = _kek,
+            Kek = _kek!,
             Authentication = options.Authentication,
             ClientRoots = _tls?.ClientRoots ?? [],
             Limits = options.Limits,
@@ -161,6 +205,20 @@ internal sealed class ServerHost : IAsyncDisposable
             services.AddAttestation(TermsOf(options.Attestation), _collateral.Verifier);
         }
 
+        if (_configuration.HasBroker)
+        {
+            services.AddBroker(
+                new BrokerTerms
+                {
+                    Issuer = _configuration.Issuer!,
+                    Trust = _configuration.Trust,
+                    Collateral = _collateral.Source(asksForStatus: false),
+                    LogOrigin = options.Broker.LogOrigin ?? $"{_configuration.Issuer!.ToString().Split("://")[1].TrimEnd('/')}/v1/log",
+                    ChallengeLife = TimeSpan.FromSeconds(options.Broker.ChallengeSeconds),
+                },
+                _collateral.Verifier);
+        }
+
         if (_configuration.HasCollateral)
         {
             services.AddSingleton(_collateral.Cache).AddSingleton(_collateral.Verification).AddSingleton(_collateral.Upstream);
@@ -169,10 +227,13 @@ internal sealed class ServerHost : IAsyncDisposable
 
         services.AddHealthChecks().AddCheck<ReadyCheck>(ReadyCheck.Name);
         services.AddOpenApi("v1", ApiDescription.Configure);
+        // Nothing here is protected by them, and a key on disk is a secret more.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("assay-server"))
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter(AttestationMeters.MeterName, CacheMeters.MeterName, CollateralServices.MeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+                metrics.AddMeter(AttestationMeters.MeterName, CacheMeters.MeterName, CollateralServices.MeterName, ServiceDatabase.PostgresMeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
                 if (options.Otlp is { } otlp)
                 {
                     metrics.AddOtlpExporter(exporter => exporter.Endpoint = new Uri(otlp));
@@ -214,6 +275,11 @@ internal sealed class ServerHost : IAsyncDisposable
             application.MapAttestation();
         }
 
+        if (_configuration.HasBroker)
+        {
+            application.MapBroker();
+        }
+
         application.MapAdministration();
         application.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
@@ -225,6 +291,22 @@ internal sealed class ServerHost : IAsyncDisposable
     private async Task PrepareAsync(CancellationToken cancellation)
     {
         await Services.GetRequiredService<SigningKeys>().PrepareAsync(cancellation).ConfigureAwait(false);
+        if (_configuration.HasBroker)
+        {
+            await Services.PrepareBrokerAsync(cancellation).ConfigureAwait(false);
+        }
+
+        if (!_configuration.HasAttestation)
+        {
+            return;
+        }
+
+        _files = [.. _configuration.Options.Attestation.Policies.Select(Read)];
+        await Services.GetRequiredService<PolicyStore>().ReloadAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private async Task ApplyAsync(CancellationToken cancellation)
+    {
         if (!_configuration.HasAttestation)
         {
             return;
@@ -236,32 +318,33 @@ internal sealed class ServerHost : IAsyncDisposable
             await tenants.CreateAsync(anonymous, null, "configuration", cancellation).ConfigureAwait(false);
         }
 
-        foreach (var file in _configuration.Options.Attestation.Policies)
+        foreach (var (file, policy, json) in _files)
         {
-            await ApplyAsync(file, policies, trial, tenants, cancellation).ConfigureAwait(false);
+            await ApplyAsync(file, policy, json, policies, trial, tenants, cancellation).ConfigureAwait(false);
         }
 
         await policies.ReloadAsync(cancellation).ConfigureAwait(false);
     }
 
-    private static async Task ApplyAsync(PolicyFileOptions file, PolicyStore policies, PolicyTrial trial, TenantStore tenants, CancellationToken cancellation)
+    private static (PolicyFileOptions File, CompiledPolicy Policy, byte[] Json) Read(PolicyFileOptions file)
     {
-        const string actor = "configuration";
         byte[] json;
         try
         {
-            json = await File.ReadAllBytesAsync(file.File, cancellation).ConfigureAwait(false);
+            json = File.ReadAllBytes(file.File);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new ServiceException("service.policy.file", $"attestation.policies: {exception.Message}", exception);
         }
 
-        if (!CompiledPolicy.TryCompile(file.Tenant, 0, json, out var policy, out var fault))
-        {
-            throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: {fault}");
-        }
+        return CompiledPolicy.TryCompile(file.Tenant, 0, json, out var policy, out var fault) ? (file, policy, json)
+            : throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: {fault}");
+    }
 
+    private static async Task ApplyAsync(PolicyFileOptions file, CompiledPolicy policy, byte[] json, PolicyStore policies, PolicyTrial trial, TenantStore tenants, CancellationToken cancellation)
+    {
+        const string actor = "configuration";
         var id = policy.Document.Id;
         var state = await policies.StateAsync(id, file.Tenant, cancellation).ConfigureAwait(false);
         if (state?.Active is { } active && await policies.VersionAsync(id, active, cancellation).ConfigureAwait(false) is { } row && row.Sha384 == policy.Digest.ToString())
@@ -305,15 +388,20 @@ internal sealed class Drain
     public void Begin() => Interlocked.Exchange(ref _begun, 1);
 }
 
-/// <summary>Ready: the database answers, and no stop has begun.</summary>
-internal sealed class ReadyCheck(Drain drain, ServiceDatabase database) : IHealthCheck
+/// <summary>What a server needs to be ready besides its database.</summary>
+/// <param name="NeedsKek">The key encryption key itself: the broker alone asks it after the start.</param>
+internal sealed record ReadyTerms(bool NeedsKek);
+
+/// <summary>Ready: the database answers, the key encryption key where it is needed, and no stop has begun.</summary>
+internal sealed class ReadyCheck(Drain drain, ServiceDatabase database, KeyEncryptionKey kek, ReadyTerms terms) : IHealthCheck
 {
     public const string Name = "ready";
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         drain.HasBegun ? HealthCheckResult.Unhealthy("the server is about to stop")
-        : await database.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Healthy()
-        : HealthCheckResult.Unhealthy("the database does not answer");
+        : !await database.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the database does not answer")
+        : terms.NeedsKek && !await kek.Wrapper.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the key encryption key does not answer")
+        : HealthCheckResult.Healthy();
 }
 
 /// <summary>Marks what the management listener alone serves, and keeps everything else off it.</summary>

@@ -1,5 +1,6 @@
 using Assay.Service.Http;
 using Assay.Service.Identity;
+using Assay.Service.Keys;
 
 namespace Assay.Server;
 
@@ -18,14 +19,14 @@ internal sealed record ServerOptions
     /// <summary>The <c>iss</c> of tokens: the https URL under which clients reach this service.</summary>
     public string? Issuer { get; init; }
 
-    /// <summary><c>attestation</c>, <c>collateral</c> or both.</summary>
+    /// <summary>Some of <c>attestation</c>, <c>collateral</c> and <c>broker</c>.</summary>
     public IReadOnlyList<string> Roles { get; init; } = ["attestation"];
 
     /// <summary>A file for SQLite, or a connection string of PostgreSQL.</summary>
     public string Database { get; init; } = "assay.db";
 
-    /// <summary>The file of the key encryption key.</summary>
-    public string Kek { get; init; } = "kek";
+    /// <summary>The key encryption key: its file, or where it is in a PKCS#11 token.</summary>
+    public KekTerms Kek { get; init; } = new() { File = "kek" };
 
     /// <summary>TLS; null: plain HTTP, for loopback or behind a proxy that ends TLS.</summary>
     public TlsOptions? Tls { get; init; }
@@ -44,6 +45,9 @@ internal sealed record ServerOptions
 
     /// <summary>The attestation role.</summary>
     public AttestationOptions Attestation { get; init; } = new();
+
+    /// <summary>The broker role.</summary>
+    public BrokerOptions Broker { get; init; } = new();
 
     /// <summary>Signing keys.</summary>
     public SigningOptions Signing { get; init; } = new();
@@ -96,11 +100,24 @@ internal sealed record AttestationOptions
     /// <summary>How often the machines of live tokens are judged again, in seconds; 0: never.</summary>
     public int ReappraisalSeconds { get; init; } = 300;
 
+    /// <summary>Whether the self test runs at each start, and must pass before anything is listened to.</summary>
+    public bool SelfTest { get; init; }
+
     /// <summary>The tenant of callers without a credential at NVIDIA's paths; null: they need one.</summary>
     public string? NrasAnonymousTenant { get; init; }
 
     /// <summary>Policy documents that are taken, tested and activated at the start, each for its tenant.</summary>
     public IReadOnlyList<PolicyFileOptions> Policies { get; init; } = [];
+}
+
+/// <summary>The broker role.</summary>
+internal sealed record BrokerOptions
+{
+    /// <summary>The log's name, a URL without scheme and final slash; null: the issuer's, with <c>/v1/log</c>. It cannot be changed later.</summary>
+    public string? LogOrigin { get; init; }
+
+    /// <summary>How long a challenge can be answered, in seconds.</summary>
+    public int ChallengeSeconds { get; init; } = 120;
 }
 
 /// <summary>A policy document of the operator's.</summary>

@@ -4,6 +4,7 @@ using Assay.Service.Challenges;
 using Assay.Service.Http;
 using Assay.Service.Identity;
 using Assay.Service.Keys;
+using Assay.Service.Log;
 using Assay.Service.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -40,6 +41,9 @@ public static class ServiceKernel
 {
     /// <summary>Answers carry it, and logs and problems name it.</summary>
     public const string RequestIdHeader = "x-request-id";
+
+    /// <summary>What the kernel keeps encrypted.</summary>
+    public static IEnumerable<SealedColumn> SealedColumns => [SigningKeys.Sealed, LogKey.Sealed];
 
     /// <summary>Adds storage, challenges, tenants, keys, audit, authentication, limits and problems.</summary>
     public static IServiceCollection AddServiceKernel(this IServiceCollection services, ServiceTerms terms)

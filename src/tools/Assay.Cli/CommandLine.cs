@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Assay.Cli.Audit;
 using Assay.Cli.Bundles;
 using Assay.Cli.Channels;
 using Assay.Cli.Clouds;
@@ -8,6 +9,7 @@ using Assay.Cli.Configuration;
 using Assay.Cli.Demo;
 using Assay.Cli.Explain;
 using Assay.Cli.Inspection;
+using Assay.Cli.Keys;
 using Assay.Cli.Measure;
 using Assay.Cli.Policies;
 using Assay.Cli.Seal;
@@ -42,6 +44,8 @@ internal static class CommandLine
             CollateralCommand.Create(),
             BundleCommand.Create(),
             SealCommand.Create(),
+            KeyCommand.Create(),
+            AuditCommand.Create(),
             ProxyCommand.Create(),
             ClientCommand.Create(),
             AnchorsCommand.Create(),

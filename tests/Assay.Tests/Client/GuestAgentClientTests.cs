@@ -1,5 +1,8 @@
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Assay.Client.Guest;
+using Assay.Sealing.Jose;
+using Assay.Sealing.Keys;
 using Assay.Tests.Guest;
 
 namespace Assay.Tests.Client;
@@ -46,6 +49,23 @@ public sealed class GuestAgentClientTests
         var health = await client.GetHealthAsync(Cancellation);
         Assert.False(health.IsReady);
         Assert.Equal("gate.cc.devtools", health.Fault!.Id);
+    }
+
+    /// <summary>A key has 32 bytes, a token for a cloud thousands: the longest that is opened, under the key with the longest header.</summary>
+    [Fact]
+    public async Task What_is_opened_has_at_most_8192_bytes()
+    {
+        await using var world = await GuestWorld.StartAsync();
+        using var agent = await RunningAgent.StartVerifiedAsync(world);
+        using var client = new GuestAgentClient(agent.Socket);
+        Assert.True(SealingPublicKey.TryParse((await client.GetPublicKeyAsync("release", "RSA-4096", Cancellation)).Span, out var key, out var fault), fault?.ToString());
+        var token = RandomNumberGenerator.GetBytes(8192);
+
+        using var opened = await client.UnwrapKeyAsync("release", Jwe.SealCompact(key, token, new JweTerms { Type = "JWT" }), Cancellation);
+        Assert.Equal(token, opened.Use(lease => lease.Bytes.ToArray()));
+        var refusal = await Assert.ThrowsAsync<AgentException>(() => client.UnwrapKeyAsync("release", Jwe.SealCompact(key, [.. token, 1]), Cancellation));
+        Assert.Equal(("agent.request", 400), IdOf(refusal));
+        Assert.Contains("8192", refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]

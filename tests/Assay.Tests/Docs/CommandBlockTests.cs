@@ -14,7 +14,7 @@ namespace Assay.Tests.Docs;
 public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixture<DocumentWorld>
 {
     private static readonly string[] s_languages = ["bash", "console", "text", "json", "yaml", "csharp", "xml", "rego"];
-    private static readonly string[] s_programs = ["assay", "assay-sim", "curl", "openssl"];
+    private static readonly string[] s_programs = ["assay", "assay-sim", "assay-server", "curl", "openssl"];
 
     public static TheoryData<string> Documents => [.. DocumentPage.All.Where(page => page.Blocks.Any(block => block.IsCommands && block.NotRun is null)).Select(page => page.Name)];
 
@@ -125,7 +125,7 @@ public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixtu
         // What the documents call ./assay in a checkout, and the folders of it that they name.
         File.CreateSymbolicLink(Path.Combine(work, "assay"), Path.Combine(bin, "assay"));
         File.CreateSymbolicLink(Path.Combine(work, "assay-sim"), Path.Combine(bin, "assay-sim"));
-        foreach (var shared in new[] { "policies", "vectors", "deploy", "docs" })
+        foreach (var shared in new[] { "policies", "samples", "vectors", "deploy", "docs" })
         {
             File.CreateSymbolicLink(Path.Combine(work, shared), Path.Combine(Repository.Root, shared));
         }
@@ -146,6 +146,7 @@ public sealed partial class CommandBlockTests(DocumentWorld world) : IClassFixtu
             ["PROGRAMS"] = AppContext.BaseDirectory,
             ["SERVICES"] = world.Services,
             ["PROXY_PORT"] = DocumentWorld.FreePort().ToString(CultureInfo.InvariantCulture),
+            ["SERVER_PORT"] = DocumentWorld.FreePort().ToString(CultureInfo.InvariantCulture),
             ["SIMULATOR_PORT"] = DocumentWorld.FreePort().ToString(CultureInfo.InvariantCulture),
             ["V"] = Recorded.Root ?? "",
             ["NONCE"] = DocumentWorld.Nonce,

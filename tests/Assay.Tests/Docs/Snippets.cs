@@ -7,8 +7,10 @@ using Assay.Checks;
 using Assay.Client.AspNetCore;
 using Assay.Client.Channels;
 using Assay.Client.Guest;
+using Assay.Client.Service;
 using Assay.Collateral;
 using Assay.Collateral.Files;
+using Assay.Collateral.Http;
 using Assay.Endorsements;
 using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
@@ -26,6 +28,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Assay.Tests.Docs;
 
@@ -77,6 +80,44 @@ public class Snippets
         var evidence = await agent.GetEvidenceAsync(challenge, key: "release");
         #endregion
         return evidence;
+    }
+
+    [Fact]
+    public async Task Without_a_service_the_snippet_says_so() =>
+        Assert.Equal("urn:assay:unreachable", (await Assert.ThrowsAsync<ServiceRefusedException>(() => AttestAsync("http://127.0.0.1:1", "assay_0", "https://broker.example", (_, _) => Task.FromResult<ReadOnlyMemory<byte>>("{}"u8.ToArray())))).Problem);
+
+    private static async Task<string> AttestAsync(string service, string key, string audience, Func<string, CancellationToken, Task<ReadOnlyMemory<byte>>> collect)
+    {
+        #region AttestWithService
+        if (!ServiceAddress.TryParse(service, out var address, out var fault))
+        {
+            throw new InvalidDataException(fault.ToString());
+        }
+
+        using var client = new AttestationServiceClient(address, key);
+        // In a VM: (nonce, cancellation) => agent.GetEvidenceAsync(nonce, "release", cancellation). What is refused throws, and names the checks that failed.
+        var token = await client.AttestAsync(audience, collect);
+        #endregion
+        return token.Text;
+    }
+
+    [Fact]
+    public void The_handler_of_tokens_is_added_with_issuer_and_audience()
+    {
+        using var provider = AcceptTokens(new ServiceCollection().AddLogging()).BuildServiceProvider();
+        Assert.Equal("https://models.example", provider.GetRequiredService<IOptionsMonitor<AssayTokenOptions>>().Get("AssayToken").Audience);
+    }
+
+    private static IServiceCollection AcceptTokens(IServiceCollection services)
+    {
+        #region AcceptTokens
+        services.AddAuthentication("AssayToken").AddAssayToken(options =>
+        {
+            options.Issuer = "https://attest.example";
+            options.Audience = "https://models.example";
+        });
+        #endregion
+        return services;
     }
 
     [Fact]

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Assay.Tests.Cli;
 
 namespace Assay.Tests.Docs;
 
-/// <summary>The unit of the collateral cache, its user, and the example of its options.</summary>
+/// <summary>The units of the collateral cache and of the attestation service, their users, and the example of the cache's options.</summary>
 public sealed class SystemdUnitTests
 {
     private const string Variable = "COLLATERAL_OPTIONS=";
@@ -12,16 +13,20 @@ public sealed class SystemdUnitTests
 
     private static string Unit => File.ReadAllText(Path.Combine(Folder, "assay-collateral.service"));
 
-    [Fact]
-    public void Systemd_accepts_the_unit()
+    [Theory]
+    [InlineData("assay-collateral", "/usr/local/bin/assay ")]
+    [InlineData("assay-server", "/opt/assay-server/assay-server ")]
+    public void Systemd_accepts_the_unit(string name, string program)
     {
         var peer = Peer.Require("systemd-analyze");
         var folder = Directory.CreateTempSubdirectory("assay-unit-").FullName;
         try
         {
             // The program is not installed where this runs, and nothing else may be amiss.
-            var unit = Path.Combine(folder, "assay-collateral.service");
-            File.WriteAllText(unit, Unit.Replace("/usr/local/bin/assay ", "/bin/true ", StringComparison.Ordinal));
+            var unit = Path.Combine(folder, $"{name}.service");
+            var text = File.ReadAllText(Path.Combine(Folder, $"{name}.service"));
+            Assert.Contains($"ExecStart={program}", text, StringComparison.Ordinal);
+            File.WriteAllText(unit, text.Replace(program, "/bin/true ", StringComparison.Ordinal));
 
             var answer = peer.Run("verify", "--man=no", unit);
 
@@ -31,6 +36,52 @@ public sealed class SystemdUnitTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Theory]
+    [InlineData("assay-collateral")]
+    [InlineData("assay-server")]
+    public void Systemd_makes_the_user_of_the_unit(string name)
+    {
+        var peer = Peer.Require("systemd-sysusers");
+        var root = Directory.CreateTempSubdirectory("assay-unit-").FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(root, "etc"));
+
+            var answer = peer.Run($"--root={root}", Path.Combine(Folder, $"{name}.sysusers.conf"));
+
+            Assert.True(answer.Accepted, answer.Output);
+            Assert.StartsWith($"{name}:", Assert.Single(File.ReadAllLines(Path.Combine(root, "etc", "passwd"))), StringComparison.Ordinal);
+            Assert.Contains($"User={name}", File.ReadAllLines(Path.Combine(Folder, $"{name}.service")));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void The_documented_installation_of_the_server_makes_what_its_unit_names()
+    {
+        var page = DocumentPage.Of("docs/operations/service.md");
+        var block = page.Blocks.Single(block => block.Text.Contains("systemd-sysusers\n", StringComparison.Ordinal)).Text;
+        var configuration = JsonNode.Parse(page.Blocks.Single(block => block.Language == "json").Text)!;
+        var unit = File.ReadAllLines(Path.Combine(Folder, "assay-server.service"));
+        var start = unit.Single(line => line.StartsWith("ExecStart=", StringComparison.Ordinal))["ExecStart=".Length..].Split(' ');
+
+        Assert.All(block.Split([' ', '\n']).Where(word => word.StartsWith("deploy/", StringComparison.Ordinal)), file => Assert.True(File.Exists(Path.Combine(Repository.Root, file)), file));
+        Assert.Contains($"dotnet publish src/services/Assay.Server -c Release -o {Path.GetDirectoryName(start[0])}`", page.Text, StringComparison.Ordinal);
+        Assert.Contains($"runuser -u assay-server -- {start[0]} init-key {configuration["kek"]}\n", block, StringComparison.Ordinal);
+        Assert.Contains($"runuser -u assay-server -- {start[0]} create-key --config {start[^1]} ", block, StringComparison.Ordinal);
+        foreach (var file in (JsonNode?[])[configuration["tls"]!["certificate"], configuration["tls"]!["key"], configuration["attestation"]!["policies"]![0]!["file"], start[^1]])
+        {
+            Assert.Matches($@"\ninstall [^\n]*\b{Path.GetFileName((string)file!)}\b[^\n]* {Path.GetDirectoryName((string)file!)}/\n", block);
+        }
+
+        var state = $"/var/lib/{unit.Single(line => line.StartsWith("StateDirectory=", StringComparison.Ordinal))["StateDirectory=".Length..]}";
+        Assert.Contains($"install -d -o assay-server -g assay-server -m 700 {state}\n", block, StringComparison.Ordinal);
+        Assert.All((JsonNode?[])[configuration["database"], configuration["collateral"]!["folder"]], place => Assert.StartsWith(state + "/", (string)place!, StringComparison.Ordinal));
     }
 
     [Fact]

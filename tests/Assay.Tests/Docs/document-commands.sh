@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stands for assay, assay-sim, curl and openssl while tests run the commands of the documents: the same programs, but the internet is the
+# Stands for assay, assay-sim, assay-server, curl and openssl while tests run the commands of the documents: the same programs, but the internet is the
 # simulator's services on loopback, fixed ports are free ones, and servers go on in the background until the test ends.
 set -euo pipefail
 name="$(basename "$0")"
@@ -15,6 +15,7 @@ for word in "$@"; do
     word="${word//cache:8093/127.0.0.1:$PROXY_PORT}"
     word="${word//127.0.0.1:8093/127.0.0.1:$PROXY_PORT}"
     word="${word//127.0.0.1:8471/127.0.0.1:$SIMULATOR_PORT}"
+    word="${word//127.0.0.1:8080/127.0.0.1:$SERVER_PORT}"
     word="${word/#8471/$SIMULATOR_PORT}"
     for place in /var/lib /etc /srv; do
         word="${word/#$place\//$WORLD$place/}"
@@ -24,11 +25,15 @@ done
 
 case "$name" in
     assay | assay-sim) if [ -n "${ASSAY_BINARIES:-}" ]; then program=("$ASSAY_BINARIES/$name"); else program=(dotnet "$PROGRAMS/$name.dll"); fi ;;
+    assay-server) program=(dotnet "$PROGRAMS/$name.dll") ;;
     *) program=("$(PATH="${PATH#*:}" command -v "$name")") ;;
 esac
 
 # The port that the documents name may be taken here.
 if [ "$name ${1:-} ${2:-}" = "assay collateral serve" ] && [[ " $* " != *" --listen "* ]]; then arguments+=(--listen "127.0.0.1:$PROXY_PORT"); fi
+
+# Its configuration names ports in a file.
+if [ "$name ${2:-}" = "assay-server --config" ]; then sed -i "s/127.0.0.1:8080/127.0.0.1:$SERVER_PORT/; s/127.0.0.1:8471/127.0.0.1:$SIMULATOR_PORT/" "$3"; fi
 
 # The revocation list of Intel's root has an address of its own.
 case "$name ${1:-} ${2:-}" in
@@ -53,7 +58,7 @@ started() { # id
 }
 
 case "$name ${1:-} ${2:-}" in
-    "assay collateral serve" | "assay-sim serve "*)
+    "assay collateral serve" | "assay-sim serve "* | "assay-server run "*)
         # One of each program at a time: where a reader would end the first by hand.
         if read -r id when 2>/dev/null <"$WORLD/servers.$name"; then
             if [ "$(started "$id")" = "$when" ]; then kill "$id" 2>/dev/null || true; fi

@@ -6,6 +6,7 @@ using Assay.Evidence.Files;
 using Assay.Evidence.Snp;
 using Assay.Evidence.Spdm;
 using Assay.Evidence.Tdx;
+using Assay.Log;
 using Assay.Reference;
 using Assay.Reference.Intel;
 using Assay.Reference.Manifest;
@@ -65,6 +66,7 @@ internal static class FuzzTargets
         byte[][] nonces = [Encoding.ASCII.GetBytes(new string('a', 64)), Encoding.ASCII.GetBytes("0x" + new string('0', 64))];
         return
         [
+            .. LogTargets(),
             new("SpdmReport.TryParse", [.. reports], input =>
                 SpdmReport.TryParse(input, out var report, out var fault) ? Ok(report.Bytes.Span, fault is not null) : Bad(fault)),
             new("OpaqueData.TryParse", [.. opaque], input =>
@@ -492,6 +494,29 @@ internal static class FuzzTargets
         4bCz8HT7F2H1OpVXZ72FPKU7Qi82bztQjtUluOiZEU19QEgmUbDxmQ==
         -----END RSA PRIVATE KEY-----
         """;
+
+    private static IEnumerable<FuzzTarget> LogTargets()
+    {
+        const string origin = "log.example/a";
+        using var ecdsa = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        using var key = NoteKey.Of(origin, ecdsa);
+        var note = SignedNote.Sign(new Checkpoint(origin, 1, Merkle.Leaf([])).ToString(), origin, ecdsa);
+        var hash = Merkle.Leaf([1]);
+        yield return new("LogTile.TryParse", [.. ((string[])["tile/0/000", "tile/entries/x001/234.p/5"]).Select(Encoding.UTF8.GetBytes)], input =>
+            LogTile.TryParse(Encoding.UTF8.GetString(input), out var tile) ? Ok(tile.Path, false) : new(false, null, ""));
+        yield return new("NoteKey.TryParse", [Encoding.UTF8.GetBytes(key.ToString())], input =>
+        {
+            var isRead = NoteKey.TryParse(Encoding.UTF8.GetString(input), out var read, out var fault);
+            using (read)
+            {
+                return isRead ? Ok(read!.ToString(), fault is not null) : Bad(fault);
+            }
+        });
+        yield return new("SignedNote.TryParse", [Encoding.UTF8.GetBytes(note)], input =>
+            SignedNote.TryParse(input, out var read, out var fault) ? Ok($"{read.Text} {string.Join(' ', read.Signers)}", fault is not null) : Bad(fault));
+        yield return new("LogProof.TryParse", [Encoding.UTF8.GetBytes(new LogProof(0, [hash, hash], note).ToString())], input =>
+            LogProof.TryParse(input, out var read, out var fault) ? Ok(read.ToString(), fault is not null) : Bad(fault));
+    }
 
     private static IEnumerable<byte[]> PrivateKeys() => [Encoding.ASCII.GetBytes(PrivateKey), Encoding.ASCII.GetBytes(SmallPrivateKey), Encoding.ASCII.GetBytes(RsaPrivateKey)];
 

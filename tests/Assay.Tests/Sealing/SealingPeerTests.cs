@@ -8,7 +8,7 @@ using Assay.Sealing.Keys;
 namespace Assay.Tests.Sealing;
 
 /// <summary>Other implementations open what we seal, and we open what they seal: npm jose and @hpke/core, José, openssl cms.</summary>
-public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClassFixture<SealingPeerTests.Packages>, IDisposable
+public sealed class SealingPeerTests : IDisposable
 {
     private const string Secret = "a data key of a model, sealed";
 
@@ -68,7 +68,7 @@ public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClas
     public void Npm_jose_and_we_open_what_the_other_sealed(KeyKind kind, JweAlgorithm algorithm)
     {
         var node = Peer.Require("node");
-        var script = packages.Install("jose.mjs", JoseScript);
+        var script = NpmPackages.Install("sealing", "jose.mjs", JoseScript);
         using var pair = SealingKeyPair.GenerateEphemeralKeyPair(kind);
         var (open, shut) = (Save(TestKeys.Export(pair).Jwk), Save(pair.PublicKey.Jwk));
         var terms = new JweTerms { Algorithm = algorithm, PartyU = "us"u8.ToArray(), PartyV = "them"u8.ToArray() };
@@ -113,7 +113,7 @@ public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClas
     public void Npm_hpke_and_we_open_what_the_other_sealed(KeyKind kind)
     {
         var node = Peer.Require("node");
-        var script = packages.Install("hpke.mjs", HpkeScript);
+        var script = NpmPackages.Install("sealing", "hpke.mjs", HpkeScript);
         using var pair = SealingKeyPair.GenerateEphemeralKeyPair(kind);
         var (open, shut) = (Save(TestKeys.Export(pair).Jwk), Save(pair.PublicKey.Jwk));
         byte[][] texts = [Encoding.UTF8.GetBytes(Secret), [], [1, 2, 3]];
@@ -195,36 +195,5 @@ public sealed class SealingPeerTests(SealingPeerTests.Packages packages) : IClas
         var path = Path.Combine(_folder.FullName, Path.GetRandomFileName());
         File.WriteAllText(path, text);
         return path;
-    }
-
-    /// <summary>The packages, installed once into artifacts/peers as their lock file says.</summary>
-    public sealed class Packages
-    {
-        private readonly string _folder = Path.Combine(Repository.Root, "artifacts", "peers", "sealing");
-
-        /// <summary>The path of a script beside the packages that it imports.</summary>
-        public string Install(string name, string script)
-        {
-            Directory.CreateDirectory(_folder);
-            if (!Directory.Exists(Path.Combine(_folder, "node_modules", "jose")) || !Directory.Exists(Path.Combine(_folder, "node_modules", "@hpke", "core")))
-            {
-                foreach (var file in (string[])["package.json", "package-lock.json"])
-                {
-                    File.Copy(Path.Combine(Repository.Root, "eng", "peers", "sealing", file), Path.Combine(_folder, file), overwrite: true);
-                }
-
-                var answer = Peer.Require("npm").Run("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", _folder);
-                if (!answer.Accepted && Environment.GetEnvironmentVariable("CI") == "true")
-                {
-                    Assert.Fail($"npm ci: {answer.Output}");
-                }
-
-                Assert.SkipUnless(answer.Accepted, "npm could not install jose and @hpke/core");
-            }
-
-            var path = Path.Combine(_folder, name);
-            File.WriteAllText(path, script);
-            return path;
-        }
     }
 }

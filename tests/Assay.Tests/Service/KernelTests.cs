@@ -15,7 +15,7 @@ public sealed class KernelTests : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("assay-kernel-").FullName;
     private readonly ManualTime _time = new(new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero));
-    private PostgresServer? _server;
+    private PostgresProcess? _server;
 
     public static TheoryData<string> Databases => ["sqlite", "postgresql"];
 
@@ -107,7 +107,7 @@ public sealed class KernelTests : IAsyncDisposable
         Assert.Equal(1, failed.Count(one => one));
         Assert.InRange(commits.Commits, 1, 499);
         Assert.Equal(499, await database.ReadAsync(connection => connection.ExecuteScalarAsync<long>("SELECT COUNT(*) FROM audit"), Cancellation));
-        Assert.Empty(await AuditChain.VerifyAsync(database, Kek, Cancellation));
+        Assert.Empty(await AuditLog.VerifyAsync(database, Kek, Cancellation));
     }
 
     [Theory]
@@ -128,7 +128,60 @@ public sealed class KernelTests : IAsyncDisposable
 
         await database.WriteAsync((connection, transaction) => connection.ExecuteAsync(sql, transaction: transaction), Cancellation);
 
-        Assert.Contains(expected, Assert.Single(await AuditChain.VerifyAsync(database, Kek, Cancellation)), StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Single(await AuditLog.VerifyAsync(database, Kek, Cancellation)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("DELETE FROM audit WHERE kind = 'secret'", "all of its entries are missing")]
+    [InlineData("DELETE FROM audit WHERE kind = 'secret'; DELETE FROM service_state WHERE name = 'audit-writers'", "the list of writers is missing")]
+    [InlineData("UPDATE service_state SET value = zeroblob(60) WHERE name = 'audit-writers'", "the list of writers")]
+    public async Task A_command_whose_whole_chain_was_removed_is_found(string sql, string expected)
+    {
+        await using var database = await OpenAsync("sqlite");
+        foreach (var kind in (string[])["test", "secret", "test"])
+        {
+            // Each a writer of its own, as commands are.
+            await using var commits = new GroupCommit(database, Kek, _time);
+            await commits.CommitAsync(new AuditEvent(kind, "a", "me", AuditOutcome.Allowed), null, Cancellation);
+        }
+
+        Assert.Empty(await AuditLog.VerifyAsync(database, Kek, Cancellation));
+        await database.WriteAsync((connection, transaction) => connection.ExecuteAsync(sql, transaction: transaction), Cancellation);
+
+        Assert.Contains(await AuditLog.VerifyAsync(database, Kek, Cancellation), fault => fault.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_audit_log_that_was_emptied_whole_is_not_intact_and_not_begun_anew()
+    {
+        await using var database = await OpenAsync("sqlite");
+        await using (var commits = new GroupCommit(database, Kek, _time))
+        {
+            await new SigningKeys(database, Kek, commits, new SigningKeyTerms(), _time).PrepareAsync(Cancellation);
+        }
+
+        await database.WriteAsync((connection, transaction) => connection.ExecuteAsync("DELETE FROM audit; DELETE FROM service_state", transaction: transaction), Cancellation);
+
+        Assert.Contains("the list of writers is missing", Assert.Single(await AuditLog.VerifyAsync(database, Kek, Cancellation)), StringComparison.Ordinal);
+        await using var next = new GroupCommit(database, Kek, _time);
+        Assert.Equal("service.audit.writers", (await Assert.ThrowsAsync<ServiceException>(() => next.CommitAsync(new AuditEvent("test", "a", "me", AuditOutcome.Allowed), null, Cancellation))).Id);
+    }
+
+    [Theory]
+    [MemberData(nameof(Databases))]
+    public async Task Writers_that_begin_together_are_all_in_the_list(string kind)
+    {
+        await using var database = await OpenAsync(kind);
+        var writers = Enumerable.Range(0, 8).Select(_ => new GroupCommit(database, Kek, _time)).ToArray();
+
+        await Task.WhenAll(writers.Select(writer => writer.CommitAsync(new AuditEvent("test", "a", "me", AuditOutcome.Allowed), null, Cancellation)));
+
+        Assert.Equal(8, await database.ReadAsync(connection => connection.ExecuteScalarAsync<long>("SELECT COUNT(DISTINCT writer) FROM audit"), Cancellation));
+        Assert.Empty(await AuditLog.VerifyAsync(database, Kek, Cancellation));
+        foreach (var writer in writers)
+        {
+            await writer.DisposeAsync();
+        }
     }
 
     [Theory]

@@ -8,12 +8,6 @@ using Assay.Server;
 using Assay.Service;
 using Assay.Service.Keys;
 using Assay.Trust.Jose;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Tests.Service;
 
@@ -27,8 +21,8 @@ public sealed class LoginTests(AttestedMachine machine) : IClassFixture<Attested
     {
         using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         Assert.True(SigningKey.TryParse(Encoding.ASCII.GetBytes(ecdsa.ExportPkcs8PrivateKeyPem()), out var key, out _));
-        await using var issuer = await IssuerAsync(key);
-        var address = issuer.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        await using var issuer = await LoginIssuer.StartAsync(key);
+        var address = issuer.Address;
         await using var world = await ServiceWorld.StartAsync(machine, configure: configuration => configuration["authentication"] = new JsonObject
         {
             ["oidc"] = new JsonArray(new JsonObject { ["issuer"] = address, ["audience"] = "assay", ["tenantClaim"] = "org", ["roles"] = new JsonObject { ["attesters"] = "attester" } }),
@@ -124,7 +118,7 @@ public sealed class LoginTests(AttestedMachine machine) : IClassFixture<Attested
     [InlineData("issuer", "\"https://attest.example.org\"", "loopback")]
     [InlineData("issuer", "\"https://nras.attestation.nvidia.com\"", "NVIDIA")]
     [InlineData("colateral", "{}", "unknown member")]
-    [InlineData("roles", "[\"broker\"]", "are known")]
+    [InlineData("roles", "[\"unknown\"]", "are known")]
     [InlineData("authentication", "{\"certificates\":[{\"subject\":\"CN=x\",\"tenant\":\"a\",\"roles\":[\"attester\"]}]}", "clientCa")]
     [InlineData("signing", "{\"leadSeconds\":1}", "leadSeconds")]
     public async Task A_configuration_that_cannot_be_meant_is_refused_with_its_member(string member, string json, string expected)
@@ -137,21 +131,6 @@ public sealed class LoginTests(AttestedMachine machine) : IClassFixture<Attested
 
         Assert.False(ServerConfiguration.TryRead(path, _ => null, out _, out var faults));
         Assert.Contains(faults, fault => fault.Contains(expected, StringComparison.Ordinal));
-    }
-
-    private static async Task<WebApplication> IssuerAsync(SigningKey key)
-    {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        var issuer = builder.Build();
-        issuer.Run(context =>
-        {
-            var address = $"http://{context.Request.Host}";
-            context.Response.ContentType = "application/json";
-            return context.Response.Body.WriteAsync(context.Request.Path == "/jwks" ? JsonWebKeySet.Of(key.PublicKey).ToJson() : Encoding.UTF8.GetBytes($$"""{"issuer":"{{address}}","jwks_uri":"{{address}}/jwks"}""")).AsTask();
-        });
-        await issuer.StartAsync(Cancellation);
-        return issuer;
     }
 
     private static async Task<HttpStatusCode> AskAsync(ServiceWorld world, X509Certificate2? certificate)

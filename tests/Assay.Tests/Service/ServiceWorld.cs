@@ -28,6 +28,8 @@ public sealed class ServiceWorld : IAsyncDisposable
 
     private readonly AttestedMachine _machine;
 
+    private bool _isStopped;
+
     private ServiceWorld(AttestedMachine machine) => _machine = machine;
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("assay-service-").FullName;
@@ -83,8 +85,10 @@ public sealed class ServiceWorld : IAsyncDisposable
     /// <summary>Starts it, or starts it again.</summary>
     public async Task StartAsync()
     {
+        _isStopped = true;
         Assert.True(ServerConfiguration.TryRead(Path.Combine(Folder, "server.json"), _ => null, out var configuration, out var faults), string.Join("\n", faults));
         Host = await ServerHost.StartAsync(configuration, TimeProvider.System, logging => logging.AddProvider(new Lines(Logged)), Cancellation);
+        _isStopped = false;
         Client = new HttpClient { BaseAddress = new Uri(Host.Addresses[0]) };
         var keys = Host.Services.GetRequiredService<ApiKeyStore>();
         await Host.Services.GetRequiredService<TenantStore>().CreateAsync(TenantStore.Operators, null, "test", Cancellation);
@@ -95,6 +99,13 @@ public sealed class ServiceWorld : IAsyncDisposable
     /// <summary>Stops it, as a host is stopped.</summary>
     public async Task StopAsync()
     {
+        // A start that failed has its own reason, which a second end must not hide.
+        if (_isStopped)
+        {
+            return;
+        }
+
+        _isStopped = true;
         Client.Dispose();
         await Host.DisposeAsync();
     }
@@ -104,6 +115,16 @@ public sealed class ServiceWorld : IAsyncDisposable
     {
         await Host.Services.GetRequiredService<TenantStore>().CreateAsync(tenant, null, "test", Cancellation);
         return (await Host.Services.GetRequiredService<ApiKeyStore>().CreateAsync(tenant, "test", [.. scopes], null, "test", Cancellation)).Key;
+    }
+
+    /// <summary>A further policy of the tenant for an audience of its own, as an operator and an editor of policies make it.</summary>
+    public async Task ActivateAsync(string policy, string audience, Action<JsonObject> change)
+    {
+        Assert.Equal(204, (await SendAsync(HttpMethod.Put, "/v1/audiences", new JsonObject { ["audience"] = audience, ["tenant"] = "demo" }.ToJsonString(), OperatorKey)).Status);
+        var added = await PostAsync("/v1/policies", _machine.Policy(policy, audience, await _machine.TrialAsync(), change).ToJsonString());
+        Assert.True(added.Status == 201, added.Body.ToString());
+        var activated = await PostAsync($"/v1/policies/{policy}/versions/1/activate", "");
+        Assert.True(activated.Status == 204, activated.Body.ToString());
     }
 
     public Task<ServiceAnswer> GetAsync(string path, string? key = null) => SendAsync(HttpMethod.Get, path, null, key);

@@ -102,7 +102,7 @@ public class SimulatedOcspTests(SimulatorFixture simulator) : IClassFixture<Simu
         var response = SimulatedOcsp.Answer(File.ReadAllBytes(request), [Brom(), brom], Good);
 
         var judged = Peer.Require("openssl").Run("ocsp", "-attime", SimulatorFixture.UnixTime, "-validity_period", Tolerance, "-reqin", request, "-respin", simulator.Save(response),
-            "-issuer", Save(Above(brom)), "-CAfile", Save(simulator.Authority.DeviceRoot));
+            "-issuer", Save(Above(brom)), "-verify_other", simulator.Save(Above(brom).ChainPem), "-CAfile", Save(simulator.Authority.DeviceRoot));
 
         Assert.True(made.Accepted, made.Output);
         Assert.Contains(Verified, judged.Output, StringComparison.Ordinal);

@@ -6,7 +6,7 @@ using Assay.Trust.Jose;
 namespace Assay.Tests.Tokens;
 
 /// <summary>Anyone with the key set can check: npm jose and python3-jwt accept what we write and refuse what was altered.</summary>
-public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jose) : IClassFixture<TokenFixture>, IClassFixture<TokenPeerTests.Jose>
+public sealed class TokenPeerTests(TokenFixture fixture) : IClassFixture<TokenFixture>
 {
     // Arguments: key set, token, issuer, time in seconds. Exit code 0 when it verifies.
     private const string JoseScript = """
@@ -39,7 +39,7 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
     public void Npm_jose_accepts_our_tokens_and_refuses_altered_ones()
     {
         var node = Peer.Require("node");
-        var script = jose.Install(JoseScript);
+        var script = NpmPackages.Install("oidc", "verify.mjs", JoseScript);
 
         Judge((keys, token) => node.Run(script, keys, token, "http://127.0.0.1:8443", Now));
         // The clock of this peer can be set, so time is asked about too.
@@ -117,33 +117,5 @@ public sealed class TokenPeerTests(TokenFixture fixture, TokenPeerTests.Jose jos
         var path = Path.Combine(fixture.Folder, Guid.CreateVersion7(TokenFixture.Now).ToString());
         File.WriteAllBytes(path, bytes);
         return path;
-    }
-
-    /// <summary>The package, installed once into artifacts/peers, which is ignored by version control.</summary>
-    public sealed class Jose
-    {
-        private const string Package = "jose@6";
-
-        private readonly string _folder = Path.Combine(Repository.Root, "artifacts", "peers", "jose");
-
-        /// <summary>The path of the script, beside the package that it imports.</summary>
-        public string Install(string script)
-        {
-            Directory.CreateDirectory(_folder);
-            if (!Directory.Exists(Path.Combine(_folder, "node_modules", "jose")))
-            {
-                var answer = Peer.Require("npm").Run("install", Package, "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", _folder);
-                if (!answer.Accepted && Environment.GetEnvironmentVariable("CI") == "true")
-                {
-                    Assert.Fail($"npm install {Package}: {answer.Output}");
-                }
-
-                Assert.SkipUnless(answer.Accepted, $"npm could not install {Package}");
-            }
-
-            var path = Path.Combine(_folder, "verify.mjs");
-            File.WriteAllText(path, script);
-            return path;
-        }
     }
 }

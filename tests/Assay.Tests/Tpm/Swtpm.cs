@@ -12,13 +12,15 @@ namespace Assay.Tests.Tpm;
 internal sealed class Swtpm : IDisposable
 {
     private readonly Process _process;
-    private readonly string _tcti;
 
     private Swtpm(Process process, string folder, int port)
     {
         (_process, Folder, Port) = (process, folder, port);
-        _tcti = string.Create(CultureInfo.InvariantCulture, $"swtpm:host=127.0.0.1,port={port}");
+        Tcti = string.Create(CultureInfo.InvariantCulture, $"swtpm:host=127.0.0.1,port={port}");
     }
+
+    /// <summary>How the tools reach it.</summary>
+    public string Tcti { get; }
 
     public string Folder { get; }
 
@@ -71,10 +73,10 @@ internal sealed class Swtpm : IDisposable
             return Peer.Require("tpm2_checkquote").Run(arguments);
         }
 
-        var answer = Peer.Require($"tpm2_{tool}").Run([.. arguments, "-T", _tcti]);
+        var answer = Peer.Require($"tpm2_{tool}").Run([.. arguments, "-T", Tcti]);
         if (tool is not ("startauthsession" or "policysecret" or "flushcontext"))
         {
-            Peer.Require("tpm2_flushcontext").Run("-t", "-T", _tcti);
+            Peer.Require("tpm2_flushcontext").Run("-t", "-T", Tcti);
         }
 
         return answer;
@@ -85,6 +87,24 @@ internal sealed class Swtpm : IDisposable
         var answer = Try(tool, arguments);
         Assert.True(answer.Accepted, $"tpm2_{tool} {string.Join(' ', arguments)}: {answer.Output}");
         return answer.Output;
+    }
+
+    /// <summary>An endorsement key (<c>ek.pub</c>) and an attestation key under it (<c>ak.pub</c>, <c>ak.name</c>), loaded.</summary>
+    public void MakeKeys(string type, string scheme)
+    {
+        Run("createek", "-c", At("ek.ctx"), "-G", type, "-u", At("ek.pub"));
+        Run("createak", "-C", At("ek.ctx"), "-c", At("ak.ctx"), "-G", type, "-g", "sha256", "-s", scheme, "-u", At("ak.pub"), "-n", At("ak.name"));
+    }
+
+    /// <summary>Activates the credential of a file, as the tools write it, with these keys; the secret is then in <c>secret.out</c>.</summary>
+    public PeerAnswer Activate(byte[] credential)
+    {
+        File.WriteAllBytes(At("cred"), credential);
+        Run("startauthsession", "--policy-session", "-S", At("s.ctx"));
+        Run("policysecret", "-S", At("s.ctx"), "-c", "e");
+        var answer = Try("activatecredential", "-c", At("ak.ctx"), "-C", At("ek.ctx"), "-i", At("cred"), "-o", At("secret.out"), "-P", $"session:{At("s.ctx")}");
+        Try("flushcontext", At("s.ctx"));
+        return answer;
     }
 
     /// <summary>The power goes off and on (CMD_INIT on the control socket, TPM2_Startup): PCRs begin anew, persistent keys and NV stay.</summary>

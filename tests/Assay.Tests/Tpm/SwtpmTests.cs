@@ -85,7 +85,6 @@ public class SwtpmTests
 
         Assert.True(CredentialChallenge.TryMake(endorsement, other, RandomNumberGenerator.Fill, out var foreign, out var whyNot), whyNot);
         Assert.False(Answer(tpm, foreign).Accepted);
-        foreign.Dispose();
 
         Assert.True(CredentialChallenge.TryMake(endorsement, area, RandomNumberGenerator.Fill, out var challenge, out whyNot), whyNot);
         Assert.False(challenge.TryConfirm(new byte[32], out var key, out whyNot));
@@ -94,7 +93,6 @@ public class SwtpmTests
         Assert.True(Answer(tpm, challenge).Accepted);
         Assert.False(challenge.TryConfirm(tpm.Read("secret.out"), out _, out whyNot));
         Assert.Equal("the challenge was answered before", whyNot);
-        challenge.Dispose();
     }
 
     [Theory]
@@ -114,7 +112,6 @@ public class SwtpmTests
             blob[at] ^= 1;
         }
 
-        challenge.Dispose();
     }
 
     [Fact]
@@ -181,8 +178,7 @@ public class SwtpmTests
 
     private static TpmPublic MakeKeys(Swtpm tpm, string type, string scheme)
     {
-        tpm.Run("createek", "-c", tpm.At("ek.ctx"), "-G", type, "-u", tpm.At("ek.pub"));
-        tpm.Run("createak", "-C", tpm.At("ek.ctx"), "-c", tpm.At("ak.ctx"), "-G", type, "-g", "sha256", "-s", scheme, "-u", tpm.At("ak.pub"), "-n", tpm.At("ak.name"));
+        tpm.MakeKeys(type, scheme);
         tpm.Run("readpublic", "-c", tpm.At("ak.ctx"), "-f", "pem", "-o", tpm.At("ak.pem"));
         Assert.True(TpmPublic.TryParseSized(tpm.Read("ak.pub"), out var area, out var fault), fault?.ToString());
         Assert.Equal(tpm.Read("ak.name"), area.Name);
@@ -228,22 +224,14 @@ public class SwtpmTests
         var answer = Answer(tpm, challenge);
         Assert.True(answer.Accepted, answer.Output);
         Assert.True(challenge.TryConfirm(tpm.Read("secret.out"), out var key, out whyNot), whyNot);
-        challenge.Dispose();
         return key;
     }
 
     private static PeerAnswer Answer(Swtpm tpm, CredentialChallenge challenge) => Answer(tpm, challenge.CredentialBlob.ToArray(), challenge.EncryptedSecret.ToArray());
 
     // The file of tpm2_makecredential: a magic, a version, and the two structures with their lengths.
-    private static PeerAnswer Answer(Swtpm tpm, byte[] blob, byte[] secret)
-    {
-        File.WriteAllBytes(tpm.At("cred"), [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1, (byte)(blob.Length >> 8), (byte)(blob.Length & 0xFF), .. blob, (byte)(secret.Length >> 8), (byte)(secret.Length & 0xFF), .. secret]);
-        tpm.Run("startauthsession", "--policy-session", "-S", tpm.At("s.ctx"));
-        tpm.Run("policysecret", "-S", tpm.At("s.ctx"), "-c", "e");
-        var answer = tpm.Try("activatecredential", "-c", tpm.At("ak.ctx"), "-C", tpm.At("ek.ctx"), "-i", tpm.At("cred"), "-o", tpm.At("secret.out"), "-P", $"session:{tpm.At("s.ctx")}");
-        tpm.Try("flushcontext", tpm.At("s.ctx"));
-        return answer;
-    }
+    private static PeerAnswer Answer(Swtpm tpm, byte[] blob, byte[] secret) => tpm.Activate(
+        [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1, (byte)(blob.Length >> 8), (byte)(blob.Length & 0xFF), .. blob, (byte)(secret.Length >> 8), (byte)(secret.Length & 0xFF), .. secret]);
 
     private static string Pem(SimulatedTpm simulated)
     {

@@ -19,6 +19,8 @@ public sealed class GuestAgentClient : IDisposable
 
     // Evidence of the largest machine has some megabytes.
     private const int LargestAnswer = 32 * 1024 * 1024;
+    private const int MostAttempts = 100;
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     private readonly string _socket;
@@ -92,8 +94,26 @@ public sealed class GuestAgentClient : IDisposable
         return pair.TryUnwrapKey(Encoding.ASCII.GetBytes(own), out var secret, out var fault) ? secret : throw new AgentException(fault.Id, fault.Problem, fault.Cure);
     }
 
-    /// <summary>A token of the image's attestation service. No service can be configured in this version: the agent answers <c>agent.no-service</c>.</summary>
-    /// <param name="audience">Who will read it.</param>
+    /// <summary>
+    /// Fetches a key of the image's key broker, which the agent asks with evidence of now. It crosses the socket wrapped for a key of this process, and stays in
+    /// locked memory: use it through its lease.
+    /// </summary>
+    /// <param name="id">The key's name at the broker.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">The broker denied it, the agent refused, or one of them could not be asked.</exception>
+    /// <exception cref="SealingException">Memory that cannot be locked.</exception>
+    public async Task<FetchedKey> FetchKeyAsync(string id, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        using var pair = SealingKeyPair.GenerateEphemeralKeyPair(KeyKind.P384);
+        var answer = await AskAsync("FetchKey", [("key", id)], cancellation, ("recipient", pair.PublicKey.Jwk)).ConfigureAwait(false);
+        var (wrapped, released) = Read(answer, root => (root.GetProperty("wrapped").GetString()!, new FetchedKey.Release(
+            root.GetProperty("version").GetInt64(), root.GetProperty("binding").GetString()!, root.GetProperty("logPosition").GetInt64(), root.GetProperty("logEntry").GetBytesFromBase64(), root.GetProperty("logProof").GetString()!)));
+        return pair.TryUnwrapKey(Encoding.ASCII.GetBytes(wrapped), out var secret, out var fault) ? new FetchedKey(id, secret, released) : throw new AgentException(fault.Id, fault.Problem, fault.Cure);
+    }
+
+    /// <summary>A token of the image's attestation service, which the agent asks with evidence of now. Its holder is believed: keep it secret.</summary>
+    /// <param name="audience">Who will read it: one of the audiences that the image's configuration names.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="AgentException">It refused, or could not be asked.</exception>
     public async Task<string> GetTokenAsync(string audience, CancellationToken cancellation = default)
@@ -114,7 +134,20 @@ public sealed class GuestAgentClient : IDisposable
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                    break;
+                }
+                catch (SocketException exception) when (exception.SocketErrorCode is SocketError.WouldBlock && attempt < MostAttempts)
+                {
+                    // Others wait to be accepted, as many as the kernel lets: the agent turns them away faster than they come.
+                    await Task.Delay(s_pause, cancellation).ConfigureAwait(false);
+                }
+            }
+
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

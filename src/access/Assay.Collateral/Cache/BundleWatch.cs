@@ -13,7 +13,7 @@ namespace Assay.Collateral.Cache;
 /// The files of bundles that a running server was started with, and of the keys that may sign them: what is written in their place is verified like the
 /// first one, under the keys as they are now, and then taken in. One that is refused changes nothing, and is logged. Safe for concurrent use.
 /// </summary>
-public sealed partial class BundleWatch : IAsyncDisposable
+public sealed class BundleWatch : IAsyncDisposable
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(5);
 
@@ -95,7 +95,7 @@ public sealed partial class BundleWatch : IAsyncDisposable
         if (!BoundedFile.TryRead(file.Path, Limits.BundleBytes, out var bytes, out var unreadable))
         {
             file.TryAgain();
-            Log.BundleRefused(_logger, name, LogText.Of(unreadable));
+            CollateralLog.BundleRefused(_logger, name, LogText.Of(unreadable));
             return;
         }
 
@@ -103,7 +103,7 @@ public sealed partial class BundleWatch : IAsyncDisposable
         if (signers is null)
         {
             TryAgain(file);
-            Log.BundleRefused(_logger, name, LogText.Of($"the keys that may sign it cannot be read: {whyNot}"));
+            CollateralLog.BundleRefused(_logger, name, LogText.Of($"the keys that may sign it cannot be read: {whyNot}"));
             return;
         }
 
@@ -119,11 +119,11 @@ public sealed partial class BundleWatch : IAsyncDisposable
         {
             if (VerifiedBundle.TryVerify(bytes, expected, _verification, out var bundle, out var fault) && _cache.TryImport(bundle, Path.GetFileName(file.Path), out var import, out fault))
             {
-                Log.BundleTaken(_logger, name, bundle.Manifest.Sequence, import.Taken, import.Passed.Length, Utc.Text(bundle.Manifest.GoodUntil), LogText.Of(BundleEnd.FirstOf([.. bundle.Items])));
+                CollateralLog.BundleTaken(_logger, name, bundle.Manifest.Sequence, import.Taken, import.Passed.Length, Utc.Text(bundle.Manifest.GoodUntil), LogText.Of(BundleEnd.FirstOf([.. bundle.Items])));
             }
             else
             {
-                Log.BundleRefused(_logger, name, LogText.Of(fault!.ToString()));
+                CollateralLog.BundleRefused(_logger, name, LogText.Of(fault!.ToString()));
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -131,7 +131,7 @@ public sealed partial class BundleWatch : IAsyncDisposable
             // What is on disk decides after a restart: the bundle is tried again at the next look. Nothing may end the server from a timer.
             file.Judged = null;
             file.TryAgain();
-            Log.BundleRefused(_logger, name, LogText.Of($"it cannot be written to disk: {exception.Message}"));
+            CollateralLog.BundleRefused(_logger, name, LogText.Of($"it cannot be written to disk: {exception.Message}"));
         }
     }
 

@@ -45,7 +45,7 @@ public sealed partial class CollateralCache
     {
         if (HostOf(source) is { } host && _throttle.MayWrite($"upstream {host}", out var leftOut))
         {
-            Log.UpstreamFailed(_logger, LogText.Of(host), CollateralKinds.NameOf(key.Kind), LogText.Of(whyNot), leftOut);
+            CollateralLog.UpstreamFailed(_logger, LogText.Of(host), CollateralKinds.NameOf(key.Kind), LogText.Of(whyNot), leftOut);
         }
     }
 
@@ -54,7 +54,7 @@ public sealed partial class CollateralCache
         var host = HostOf(source) ?? source;
         if (_throttle.MayWrite($"refused {host}", out var leftOut))
         {
-            Log.ItemRefused(_logger, LogText.Of(host), CollateralKinds.NameOf(key.Kind), LogText.Of(fault.Name), leftOut);
+            CollateralLog.ItemRefused(_logger, LogText.Of(host), CollateralKinds.NameOf(key.Kind), LogText.Of(fault.Name), leftOut);
         }
     }
 
@@ -63,7 +63,7 @@ public sealed partial class CollateralCache
         Meters.Count("store_errors", kind);
         if (_throttle.MayWrite("store", out var leftOut))
         {
-            Log.StoreFailed(_logger, CollateralKinds.NameOf(kind), LogText.Of(exception.Message), leftOut);
+            CollateralLog.StoreFailed(_logger, CollateralKinds.NameOf(kind), LogText.Of(exception.Message), leftOut);
         }
     }
 
@@ -72,7 +72,7 @@ public sealed partial class CollateralCache
         Meters.Count("damaged", kind, reason);
         if (_throttle.MayWrite("damaged", out var leftOut))
         {
-            Log.FileDamaged(_logger, CollateralKinds.NameOf(kind), LogText.Of(reason), leftOut);
+            CollateralLog.FileDamaged(_logger, CollateralKinds.NameOf(kind), LogText.Of(reason), leftOut);
         }
     }
 

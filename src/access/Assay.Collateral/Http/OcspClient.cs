@@ -66,15 +66,18 @@ public sealed class OcspClient : ICollateralSource, IDisposable
             return $"the answer is not an OCSP response{type} ({fault}): check the URL";
         }
 
-        return response.Status switch
-        {
-            OcspResponseStatus.Successful => null,
-            OcspResponseStatus.TryLater => "the responder is busy (tryLater): try again later",
-            OcspResponseStatus.InternalError => "the responder has an internal error (internalError): try again later",
-            OcspResponseStatus.MalformedRequest => "the responder does not understand the request (malformedRequest): check the URL",
-            OcspResponseStatus.SigRequired => "the responder requires signed requests (sigRequired), which are not supported: use another",
-            OcspResponseStatus.Unauthorized => "the responder does not know this certificate (unauthorized): ask its issuer's responder",
-            _ => "the responder gave no answer",
-        };
+        return WhyNot(response.Status);
     }
+
+    /// <summary>What a status means, and what to do; null for an answer.</summary>
+    internal static string? WhyNot(OcspResponseStatus status) => status switch
+    {
+        OcspResponseStatus.Successful => null,
+        OcspResponseStatus.TryLater => "the responder is busy (tryLater): try again later",
+        OcspResponseStatus.InternalError => "the responder has an internal error (internalError): try again later",
+        OcspResponseStatus.MalformedRequest => "the responder does not understand the request (malformedRequest): check the URL",
+        OcspResponseStatus.SigRequired => "the responder requires signed requests (sigRequired), which are not supported: use another",
+        OcspResponseStatus.Unauthorized => "the responder does not know this certificate (unauthorized): ask its issuer's responder",
+        _ => "the responder gave no answer",
+    };
 }

@@ -116,9 +116,12 @@ public sealed class HttpUpstream : ICollateralSource, IDisposable
         var answer = await _clients[address].SendAsync(() => Post(address, der), Limits.OcspResponseBytes, cancellation).ConfigureAwait(false);
         // What is no success nobody signed: it is an outage, and never an answer about a certificate.
         return answer.Body is not { } body ? Fetched.Failed($"{address}", answer.WhyNot!, answer.RetryAfter)
-            : OcspResponse.TryParse(body.Span, out var response, out _) && response.Status is not OcspResponseStatus.Successful ? Fetched.Failed($"{address}", $"the responder says {response.Status}")
+            : OcspResponse.TryParse(body.Span, out var response, out _) && response.Status is not OcspResponseStatus.Successful ? Fetched.Failed($"{address}", WhyNot(response.Status))
             : Fetched.Item($"{address}", body);
     }
+
+    private static string WhyNot(OcspResponseStatus status) =>
+        OcspClient.WhyNot(status) + (status is OcspResponseStatus.Unauthorized ? "; a collateral proxy is told chains by --learn or POST /v1/chains" : "");
 
     private async Task<Fetched<CollateralItem>> VcekAsync(string id, CancellationToken cancellation) =>
         AmdPath.TryReadVcek(id, out var path, out var query)

@@ -35,6 +35,9 @@ public sealed class AuthenticDevice
     /// <summary>The chain that certifies its key.</summary>
     internal CertificationPath Path { get; }
 
+    /// <summary>SHA-256 of each certificate of that chain, from the device's own to the root: what is named when one is revoked.</summary>
+    public ImmutableArray<Digest> CertificateFingerprints => [.. Path.Certificates.Select(certificate => certificate.Fingerprint)];
+
     /// <summary>Which device.</summary>
     public DeviceIdentity Identity { get; }
 

@@ -24,6 +24,9 @@ public sealed class VerifierCache
         _authentic = new(capacity);
     }
 
+    /// <summary>Signature verifications that were done, because no earlier one could be used.</summary>
+    public long SignatureVerifications => Meter.SignatureVerifications;
+
     /// <summary>The costly operations done through this cache.</summary>
     internal OperationMeter Meter { get; } = new();
 

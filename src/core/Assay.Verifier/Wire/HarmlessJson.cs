@@ -38,21 +38,36 @@ public static class HarmlessJson
             return json.ToArray();
         }
 
-        var text = new StringBuilder(json.Length);
-        foreach (var rune in Encoding.UTF8.GetString(json).EnumerateRunes())
+        var buffer = new ArrayBufferWriter<byte>(json.Length + 64);
+        while (!json.IsEmpty)
         {
-            if (rune.IsAscii || !Printable.IsHarmful(rune))
+            var run = json.IndexOfAnyExceptInRange((byte)0, (byte)0x7f);
+            buffer.Write(json[..(run < 0 ? json.Length : run)]);
+            json = run < 0 ? default : json[run..];
+            if (!json.IsEmpty)
             {
-                text.Append(rune);
-                continue;
-            }
-
-            foreach (var unit in rune.ToString())
-            {
-                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
+                // Each sequence that is no UTF-8 becomes one U+FFFD, as Encoding.UTF8 does.
+                _ = Rune.DecodeFromUtf8(json, out var rune, out var length);
+                WriteRune(buffer, rune);
+                json = json[length..];
             }
         }
 
-        return Encoding.UTF8.GetBytes(text.ToString());
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteRune(ArrayBufferWriter<byte> buffer, Rune rune)
+    {
+        if (!Printable.IsHarmful(rune))
+        {
+            buffer.Advance(rune.EncodeToUtf8(buffer.GetSpan(4)));
+            return;
+        }
+
+        Span<char> units = stackalloc char[2];
+        foreach (var unit in units[..rune.EncodeToUtf16(units)])
+        {
+            buffer.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}")));
+        }
     }
 }

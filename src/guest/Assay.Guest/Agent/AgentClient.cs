@@ -10,6 +10,8 @@ internal static class AgentClient
 {
     private const int LargestAnswer = 32 * 1024 * 1024;
     private const int Unusable = 2;
+    private const int MostAttempts = 100;
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     public static async Task<int> RunAsync(string path, string[] words, CancellationToken cancellation)
     {
@@ -44,7 +46,20 @@ internal static class AgentClient
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                    break;
+                }
+                catch (SocketException exception) when (exception.SocketErrorCode is SocketError.WouldBlock && attempt < MostAttempts)
+                {
+                    // Others wait to be accepted, as many as the kernel lets: the agent turns them away faster than they come.
+                    await Task.Delay(s_pause, cancellation).ConfigureAwait(false);
+                }
+            }
+
             var content = Encoding.UTF8.GetBytes(body);
             var head = string.Create(CultureInfo.InvariantCulture, $"POST /{method} HTTP/1.1\r\nHost: assay\r\nContent-Length: {content.Length}\r\n\r\n");
             await socket.SendAsync(new ReadOnlyMemory<byte>([.. Encoding.ASCII.GetBytes(head), .. content]), cancellation).ConfigureAwait(false);
@@ -67,7 +82,8 @@ internal static class AgentClient
         }
     }
 
-    private static string Body(params ReadOnlySpan<(string Name, string Value)> members)
+    /// <summary>A request's members as JSON.</summary>
+    public static string Body(params ReadOnlySpan<(string Name, string Value)> members)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))

@@ -18,15 +18,16 @@ namespace Assay.Guest.Agent;
 /// The agent on its unix socket (docs/reference/guest.md): whoever may ask is told what the gate and the latest verification found, and gets
 /// evidence for a challenge. It answers from the latest verdict; only its timer and <c>EnsureGpuReady</c> verify.
 /// </summary>
-internal sealed class GuestAgent : IDisposable
+internal sealed partial class GuestAgent : IDisposable
 {
     private const int MostConnections = 32;
     private const int MostRefusals = 8;
     private const int Backlog = 64;
     private const int LongestChallenge = 256;
     private const int LongestKey = 4096;
-    private const int LongestWrapped = 8192;
-    private const int LargestSecret = 1024;
+    // A key has 32 bytes, a token for a cloud some thousands. Base64 makes four characters of three, and the header comes before; with the recipient it fits a request.
+    private const int LongestWrapped = 12 * 1024;
+    private const int LargestSecret = 8 * 1024;
     private const int LargestRest = 64 * 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(1);
@@ -91,6 +92,7 @@ internal sealed class GuestAgent : IDisposable
         _places.Dispose();
         _refusals.Dispose();
         _evidence.Dispose();
+        _outside.Dispose();
     }
 
     private Socket Listen()
@@ -210,9 +212,10 @@ internal sealed class GuestAgent : IDisposable
                 "/GetEvidence" => await EvidenceAsync(request.Body, peer, cancellation).ConfigureAwait(false),
                 "/GetPublicKey" => PublicKey(request.Body, peer),
                 "/UnwrapKey" => Unwrap(request.Body, peer),
-                "/GetToken" => Problem(503, "agent.no-service", "no attestation service is configured for this image", "ask for GetEvidence, and have a verifier of yours judge it"),
+                "/GetToken" => await TokenAsync(request.Body, peer, cancellation).ConfigureAwait(false),
+                "/FetchKey" => await FetchKeyAsync(request.Body, peer, cancellation).ConfigureAwait(false),
                 "/GpuInfo" => Json(writer => writer.WriteString("attestation", Encoding.UTF8.GetString(_state.Snapshot.Verdict))),
-                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetPublicKey, UnwrapKey, GetToken or GpuInfo"),
+                _ => Problem(404, "agent.method", "the agent has no such method", "Health, Metrics, GetGpuAttestation, EnsureGpuReady, GetEvidence, GetPublicKey, UnwrapKey, GetToken, FetchKey or GpuInfo"),
             };
         }
         catch (SealingException exception)
@@ -221,7 +224,9 @@ internal sealed class GuestAgent : IDisposable
         }
         catch (GuestException exception)
         {
-            return Problem(exception.Fault.Id.StartsWith("agent.", StringComparison.Ordinal) ? 400 : 503, exception.Fault.Id, exception.Fault.Reason, exception.Fault.Cure);
+            // A request that is wrong, or something that may be right a minute later.
+            var isRequest = exception.Fault.Id.StartsWith("agent.", StringComparison.Ordinal) && exception.Fault.Id is not ("agent.service" or "agent.broker" or "agent.credential");
+            return Problem(isRequest ? 400 : 503, exception.Fault.Id, exception.Fault.Reason, exception.Fault.Cure);
         }
     }
 
@@ -259,10 +264,16 @@ internal sealed class GuestAgent : IDisposable
             return Problem(400, "agent.request", $"{wrong}", expected);
         }
 
+        return new HttpAnswer(200, "application/json", await BundleAsync(challenge, binding, cancellation).ConfigureAwait(false));
+    }
+
+    // One at a time: devices and processor answer one after the other anyway.
+    private async Task<byte[]> BundleAsync(string challenge, KeyBinding binding, CancellationToken cancellation)
+    {
         await _evidence.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return new HttpAnswer(200, "application/json", EvidenceBundle.MakeSteady(challenge, binding, _state, _sources));
+            return EvidenceBundle.MakeSteady(challenge, binding, _state, _sources);
         }
         finally
         {

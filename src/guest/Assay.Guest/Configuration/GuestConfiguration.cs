@@ -98,6 +98,17 @@ internal sealed record ProxySetting
     public required string? Operator { get; init; }
 }
 
+/// <summary>The attestation service whose tokens the agent gets.</summary>
+/// <param name="Url">Where it is.</param>
+/// <param name="Credential">A file with its API key, brought to this VM at run time.</param>
+/// <param name="Audiences">For whom tokens are got.</param>
+internal sealed record ServiceSetting(ServiceAddress Url, string Credential, ImmutableArray<string> Audiences);
+
+/// <summary>The key broker that the agent asks for keys.</summary>
+/// <param name="Url">Where it is.</param>
+/// <param name="Credential">A file with an API key of the scope <c>release</c>, brought to this VM at run time.</param>
+internal sealed record BrokerSetting(ServiceAddress Url, string Credential);
+
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>
 internal sealed record GuestConfiguration
 {
@@ -136,6 +147,12 @@ internal sealed record GuestConfiguration
 
     /// <summary>Null if the image has no proxy.</summary>
     public ProxySetting? Proxy { get; init; }
+
+    /// <summary>Null if the image gets no tokens.</summary>
+    public ServiceSetting? Service { get; init; }
+
+    /// <summary>Null if the image gets no keys.</summary>
+    public BrokerSetting? Broker { get; init; }
 
     /// <summary>SHA-384 of the text that all of this was read from.</summary>
     public Digest Source { get; init; } = new(new byte[System.Security.Cryptography.SHA384.HashSizeInBytes]);

@@ -19,6 +19,7 @@ internal static class GuestConfigurationReader
     private const int MostPeers = 32;
     private const int MostBootRegisters = 16;
     private const int MostNames = 16;
+    private const int MostAudiences = 16;
     private const uint AllRegisters = 0xFFFFFF;
 
     // Boot loader, kernel, command line and initrd: GRUB measures the last three into 8 and 9, systemd-boot a command line into 12, the kernel's EFI stub both into 9.
@@ -102,6 +103,8 @@ internal static class GuestConfigurationReader
             Model = root.Has("model") ? new Digest(root.Hex("model", Sha384Size)) : null,
             Agent = ReadAgent(root),
             Proxy = ReadProxy(root, paths),
+            Service = ReadService(root, paths),
+            Broker = ReadBroker(root, paths),
             Source = new Digest(System.Security.Cryptography.SHA384.HashData(json.Span)),
         };
         read = read with { PersistentKeys = ReadPersistentKeys(root, read) };
@@ -223,6 +226,34 @@ internal static class GuestConfigurationReader
             Names = proxy.Has("names") ? proxy.Texts("names", MostNames) : [],
             Operator = folder is null ? null : paths.Under(folder),
         };
+    }
+
+    private static ServiceSetting? ReadService(StrictNode root, GuestPaths paths)
+    {
+        if (root.ObjectOrNull("service") is not { } service)
+        {
+            return null;
+        }
+
+        var (address, credential) = ReadAccount(service, paths);
+        var audiences = service.Texts("audiences", MostAudiences);
+        return address is null ? null : new ServiceSetting(address, credential, audiences);
+    }
+
+    private static BrokerSetting? ReadBroker(StrictNode root, GuestPaths paths)
+    {
+        var (address, credential) = root.ObjectOrNull("broker") is { } broker ? ReadAccount(broker, paths) : default;
+        return address is null ? null : new BrokerSetting(address, credential);
+    }
+
+    // Where a service is, and the file with the credential for it.
+    private static (ServiceAddress? Address, string Credential) ReadAccount(StrictNode service, GuestPaths paths)
+    {
+        var sound = ServiceAddress.TryParse(service.Text("url"), out var address, out var fault);
+        service.Require(sound, "url", fault?.Problem ?? "");
+        var credential = service.Text("credential");
+        service.Require(Path.IsPathRooted(credential), "credential", "an absolute path is expected");
+        return (address, paths.Under(credential));
     }
 
     private static IPEndPoint ReadEndPoint(StrictNode node, string name)

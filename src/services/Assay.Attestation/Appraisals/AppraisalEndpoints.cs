@@ -11,11 +11,11 @@ using Assay.Service.Audit;
 using Assay.Service.Challenges;
 using Assay.Service.Http;
 using Assay.Service.Identity;
+using Assay.Service.Judging;
 using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 
 namespace Assay.Attestation.Appraisals;
@@ -120,9 +120,6 @@ internal static class AppraisalEndpoints
     }
 }
 
-/// <summary>How large a body may be.</summary>
-internal sealed record BodyLimit(long? MaxRequestBodySize) : IRequestSizeLimitMetadata;
-
 /// <summary>From evidence to an answer that was kept before it is given.</summary>
 internal sealed class AppraisalRoad(AttestationService service, AppraisalStore appraisals, AttestationMeters meters, TimeProvider clock)
 {
@@ -158,19 +155,14 @@ internal sealed class AppraisalRoad(AttestationService service, AppraisalStore a
     // The asker may be the judged party: it learns the permanent ids, and the tenant's readers learn what was found and expected.
     private static ProblemHttpResult Refused(Verdict verdict, string id)
     {
-        var findings = FindingsOf(verdict).ToArray();
+        var findings = VerdictFindings.Of(verdict).ToArray();
         var missing = verdict.Appraisal.Missing.Length > 0 || verdict.Machine?.Parts.Cpu is { Missing.IsDefaultOrEmpty: false };
         var kind = verdict.Kind is not VerdictKind.Incomplete ? AttestationProblems.EvidenceRefused : missing ? AttestationProblems.CollateralUnavailable : AttestationProblems.EvidenceIncomplete;
         return Problems.Of(
             kind, null, ("appraisal", id),
-            ("failed", Ids(findings.Where(finding => finding.State is CheckState.Failed))),
-            ("notChecked", Ids(findings.Where(finding => finding.Cause is NotCheckedCause.Missing))));
+            ("failed", VerdictFindings.Ids(findings.Where(finding => finding.State is CheckState.Failed))),
+            ("notChecked", VerdictFindings.Ids(findings.Where(finding => finding.Cause is NotCheckedCause.Missing))));
     }
-
-    private static string[] Ids(IEnumerable<Finding> findings) => [.. findings.Select(finding => finding.Id).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-
-    internal static IEnumerable<Finding> FindingsOf(Verdict verdict) =>
-        verdict.Appraisal.AllFindings.Concat(verdict.Machine?.Parts.ProcessorFindings ?? []).Concat(verdict.Machine?.Parts.Boot?.Findings ?? []).Concat(verdict.Machine?.Findings ?? []).Concat(verdict.PolicyFindings);
 
     private AppraisalRow Row(Verdict verdict, WrittenToken? token, string nonce, CompiledPolicy policy, string audience, Caller caller) => new()
     {
@@ -192,7 +184,7 @@ internal sealed class AppraisalRoad(AttestationService service, AppraisalStore a
         new AuditEvent("appraisal", row.Tenant, row.Actor, token is not null ? AuditOutcome.Allowed : AuditOutcome.Denied)
             .With("appraisal", row.Id).With("audience", row.Audience).With("policy", row.Policy).With("policyVersion", row.PolicyVersion).With("verdict", row.Verdict)
             .With("binding", verdict.Binding).With("anchors", verdict.Anchors).With("weakened", verdict.Weakened).With("unaccepted", unaccepted)
-            .With("failed", Ids(FindingsOf(verdict).Where(finding => finding.State is CheckState.Failed)))
+            .With("failed", VerdictFindings.Ids(VerdictFindings.Of(verdict).Where(finding => finding.State is CheckState.Failed)))
             .With("devices", verdict.Appraisal.Devices.Count(device => device.Device is not null)).With("tee", verdict.Machine?.Parts.Cpu?.Tee?.Word)
             .With("token", token?.Id).With("verifier", service.Terms.Issuer.ToString()).With("request", requestId);
 }

@@ -53,6 +53,12 @@ public class AppraisalRow
 /// <summary>Appraisals: the verdict and for a stated time the raw evidence, both encrypted under the key encryption key, each for its own appraisal.</summary>
 public sealed class AppraisalStore(ServiceDatabase database, GroupCommit commits, KeyEncryptionKey kek, TimeProvider clock)
 {
+    internal static IEnumerable<SealedColumn> SealedColumns { get; } =
+    [
+        new("verdicts", "appraisal", ["id"], "verdict_sealed", values => ContextOfVerdict(values[0])),
+        new("evidence", "appraisal", ["id"], "evidence_sealed", values => ContextOfEvidence(values[0])),
+    ];
+
     private const string Columns = "id, tenant, at, actor, audience, policy, policy_version, verdict, token_id, token_ends, nonce, revoked_at, revoked_why";
     private const string Sealed = $"{Columns}, verdict_sealed, evidence_sealed, evidence_until";
     private const string Insert =

@@ -1,8 +1,10 @@
 using Assay.Attestation.Policies;
+using Assay.Attestation.Tpm;
 using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Service;
+using Assay.Service.Judging;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -12,7 +14,7 @@ namespace Assay.Attestation.Appraisals;
 /// What the role does beside requests: takes over policies that another process activated, removes what is over, and judges the machines of live tokens
 /// again. A token whose machine fails now, because its collateral was revoked since, is put on the list of revoked ones.
 /// </summary>
-internal sealed partial class AttestationUpkeep(AttestationTerms terms, PolicyStore policies, AppraisalStore appraisals, AttestationService service, TimeProvider clock, ILogger<AttestationUpkeep> logger) : BackgroundService
+internal sealed partial class AttestationUpkeep(AttestationTerms terms, PolicyStore policies, AppraisalStore appraisals, TpmKeyStore tpmKeys, AttestationService service, TimeProvider clock, ILogger<AttestationUpkeep> logger) : BackgroundService
 {
     private const int MostReappraised = 1000;
 
@@ -66,6 +68,7 @@ internal sealed partial class AttestationUpkeep(AttestationTerms terms, PolicySt
             if (isDue)
             {
                 await appraisals.PurgeAsync(terms.KeepAppraisals, cancellation).ConfigureAwait(false);
+                await tpmKeys.PurgeAsync(cancellation).ConfigureAwait(false);
                 await ReappraiseAsync(cancellation).ConfigureAwait(false);
             }
         }
@@ -75,7 +78,7 @@ internal sealed partial class AttestationUpkeep(AttestationTerms terms, PolicySt
         }
     }
 
-    private static string? RevokedCheck(Verdict verdict) => AppraisalRoad.FindingsOf(verdict)
+    private static string? RevokedCheck(Verdict verdict) => VerdictFindings.Of(verdict)
         .FirstOrDefault(finding => finding.State is CheckState.Failed && (finding.Id.EndsWith("not-revoked", StringComparison.Ordinal) || finding.Id.EndsWith("not-held", StringComparison.Ordinal)))?.Id;
 
     private static partial class Log

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Assay.Attestation.Appraisals;
 using Assay.Service.Http;
 using Assay.Service.Identity;
+using Assay.Service.Judging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;

@@ -40,6 +40,9 @@ public sealed class PolicyStore(ServiceDatabase database, GroupCommit commits, T
 
     private FrozenDictionary<(string Tenant, string Audience), CompiledPolicy> _active = FrozenDictionary<(string, string), CompiledPolicy>.Empty;
 
+    /// <summary>Every policy that decides, in the order of tenants and names.</summary>
+    public ImmutableArray<CompiledPolicy> Active => [.. _active.Values.Distinct().OrderBy(policy => policy.Tenant, StringComparer.Ordinal).ThenBy(policy => policy.Document.Id, StringComparer.Ordinal)];
+
     /// <summary>The policy that decides about an audience of a tenant; null: none.</summary>
     public CompiledPolicy? Find(string tenant, string audience) => _active.GetValueOrDefault((tenant, audience));
 

@@ -5,22 +5,10 @@ using Assay.Attestation.Appraisals;
 using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Policy;
+using Assay.Service.Judging;
 using TimeSource = Assay.Checks.TimeSource;
 
 namespace Assay.Attestation.Policies;
-
-/// <summary>How a policy's own tests went.</summary>
-/// <param name="Passed">Whether there is one, and all passed.</param>
-/// <param name="Tests">Each of them.</param>
-public sealed record PolicyTestReport(bool Passed, ImmutableArray<PolicyTestAnswer> Tests);
-
-/// <summary>How one test went.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Passed">Whether the verdict is the expected one.</param>
-/// <param name="Expected">The verdict that was expected.</param>
-/// <param name="Found">The verdict that came.</param>
-/// <param name="Detail">What failed, or what was not accepted; null: nothing.</param>
-public sealed record PolicyTestAnswer(string Name, bool Passed, string Expected, string Found, string? Detail);
 
 /// <summary>What a version would answer to the machines that were judged lately.</summary>
 /// <param name="Tried">How many appraisals.</param>
@@ -44,20 +32,17 @@ public sealed class PolicyTrial(AttestationService service, AppraisalStore appra
     /// <summary>Appraisals that one dry run judges at the most.</summary>
     public const int MostTried = 1000;
 
-    // Of a stored case neither can be otherwise: it may be judged at an instant of its own, and need not answer a challenge.
-    private static readonly string[] s_ofRecordings = ["time-stated", "nonce-not-given"];
-
     /// <summary>Runs a version's own tests.</summary>
-    public async Task<PolicyTestReport> TestAsync(CompiledPolicy policy, CancellationToken cancellation)
+    public Task<PolicyTestReport> TestAsync(CompiledPolicy policy, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        var answers = ImmutableArray.CreateBuilder<PolicyTestAnswer>();
-        foreach (var test in policy.Document.Tests)
-        {
-            answers.Add(await TestAsync(policy, test, cancellation).ConfigureAwait(false));
-        }
-
-        return new PolicyTestReport(answers.Count > 0 && answers.All(answer => answer.Passed), answers.ToImmutable());
+        return PolicyTests.RunAsync(
+            policy.Document.Tests, service.Now(),
+            async (evidence, challenge, time) =>
+            {
+                var (verdict, fault) = await service.JudgeAsync(evidence, policy, challenge, time, cancellation).ConfigureAwait(false);
+                return new PolicyCase(verdict, fault, verdict is null ? [] : policy.Unaccepted(verdict), []);
+            });
     }
 
     /// <summary>Judges the latest appraisals of the policy again, as they would be judged now.</summary>
@@ -81,29 +66,6 @@ public sealed class PolicyTrial(AttestationService service, AppraisalStore appra
         return new DryRunReport(tried, changes.Count(change => change.Was is "pass"), changes.Count(change => change.WouldBe is "pass"), fromClaims, changes.ToImmutable());
     }
 
-    private async Task<PolicyTestAnswer> TestAsync(CompiledPolicy policy, PolicyTest test, CancellationToken cancellation)
-    {
-        if (!MachineEvidence.TryParse(JsonMarshal.GetRawUtf8Value(test.Evidence), test.Name, out var evidence, out var fault))
-        {
-            return new PolicyTestAnswer(test.Name, false, test.Expect, "malformed", fault.ToString());
-        }
-
-        var time = test.At is { } at ? new EvaluationTime(at, TimeSource.Stated) : service.Now();
-        var (verdict, wrong) = await service.JudgeAsync(evidence, policy, test.Challenge ?? evidence.StatedNonce, time, cancellation).ConfigureAwait(false);
-        if (verdict is null)
-        {
-            return new PolicyTestAnswer(test.Name, false, test.Expect, "malformed", wrong);
-        }
-
-        var unaccepted = policy.Unaccepted(verdict).Except(s_ofRecordings, StringComparer.Ordinal).ToArray();
-        var found = verdict.Passed && unaccepted.Length > 0 ? "fail" : verdict.Word;
-        var failed = AppraisalRoad.FindingsOf(verdict).Where(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing).Select(finding => finding.Id).Distinct(StringComparer.Ordinal).ToArray();
-        var unseen = test.Failing.Except(failed, StringComparer.Ordinal).ToArray();
-        return new PolicyTestAnswer(
-            test.Name, found == test.Expect && unseen.Length == 0, test.Expect, found,
-            unseen.Length > 0 ? $"expected among the failing checks: {string.Join(", ", unseen)}" : verdict.Passed && unaccepted.Length > 0 ? $"not accepted: {string.Join(", ", unaccepted)}" : failed.Length > 0 ? string.Join(", ", failed) : null);
-    }
-
     private async Task<(string Word, ImmutableArray<string> Why)> JudgeAsync(CompiledPolicy policy, byte[] evidence, string nonce, CancellationToken cancellation)
     {
         if (!MachineEvidence.TryParse(evidence, "stored", out var machine, out _))
@@ -119,7 +81,7 @@ public sealed class PolicyTrial(AttestationService service, AppraisalStore appra
 
         var unaccepted = verdict.Passed ? policy.Unaccepted(verdict) : [];
         return !unaccepted.IsEmpty ? ("weakened", unaccepted)
-            : (verdict.Word, [.. AppraisalRoad.FindingsOf(verdict).Where(finding => finding.State is CheckState.Failed || finding.Cause is NotCheckedCause.Missing).Select(finding => finding.Id).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)]);
+            : (verdict.Word, VerdictFindings.FailedOrMissing(verdict));
     }
 
     // What can be said without evidence: never that it would pass where it did not.

@@ -39,6 +39,11 @@ public sealed record RotationAnswer(string Key);
 /// <summary>An audit entry.</summary>
 public sealed record AuditAnswer(string Writer, long Position, DateTimeOffset At, string Tenant, string Kind, System.Text.Json.JsonElement Event);
 
+/// <summary>What a walk over the audit log found.</summary>
+/// <param name="Intact">Whether nothing was changed, or removed but for the last entries of a writer.</param>
+/// <param name="Faults">What was, in words.</param>
+public sealed record AuditVerification(bool Intact, IReadOnlyList<string> Faults);
+
 /// <summary>Tenants, keys and the audit log.</summary>
 public static class AdministrationEndpoints
 {
@@ -53,17 +58,15 @@ public static class AdministrationEndpoints
         tenants.MapPut("", PutTenantAsync).RequireScope(Scopes.Operator).WithSummary("Makes a tenant, or changes it.");
         var keys = routes.MapGroup("/v1/api-keys").WithTags("Administration");
         keys.MapGet("", ListKeysAsync).RequireScope(Scopes.Keys).WithSummary("The API keys of the tenant, without their secrets.");
-        keys.MapPost("", CreateKeyAsync).RequireAuthorization(policy => policy.RequireAssertion(context => MayMakeKeys(context.User))).WithMetadata(new RequiredScope(Scopes.Keys)).WithSummary("Makes an API key. Its text is in this answer and nowhere else.");
+        keys.MapPost("", CreateKeyAsync).RequireAuthorization(policy => policy.RequireAssertion(context => Caller.MayMakeKeys(context.User))).WithMetadata(new RequiredScope(Scopes.Keys)).WithSummary("Makes an API key. Its text is in this answer and nowhere else.");
         keys.MapDelete("/{id}", RevokeKeyAsync).RequireScope(Scopes.Keys).WithSummary("Revokes an API key: it holds everywhere after five seconds.");
         var signing = routes.MapGroup("/v1/signing-keys").WithTags("Administration");
         signing.MapPost("/rotate", RotateAsync).RequireScope(Scopes.Operator).WithSummary("Makes the next signing key of an algorithm: published now, signing later.");
         signing.MapPost("/{id}/withdraw", WithdrawAsync).RequireScope(Scopes.Operator).WithSummary("Withdraws a signing key that may be in other hands. Nothing that it signed verifies any more.");
         routes.MapGet("/v1/audit", ListAuditAsync).RequireScope(Scopes.Audit).WithTags("Administration").WithSummary("The audit entries of the tenant, newest first.");
         routes.MapGet("/v1/audit/ocsf", ListOcsfAsync).RequireScope(Scopes.Audit).WithTags("Administration").WithSummary("The same as OCSF events, a line of JSON each, oldest first from a time on: what a SIEM reads.").Produces<string>(contentType: "application/x-ndjson");
-        routes.MapGet("/v1/audit/verify", VerifyAuditAsync).RequireScope(Scopes.Operator).WithTags("Administration").WithSummary("Whether any audit entry was changed, or removed from the middle.");
+        routes.MapGet("/v1/audit/verify", VerifyAuditAsync).RequireScope(Scopes.Operator).WithTags("Administration").WithSummary("Whether any audit entry was changed, or removed other than from the end of its writer's.");
     }
-
-    private static bool MayMakeKeys(ClaimsPrincipal user) => user.HasClaim(Caller.ScopeClaim, Scopes.Keys) || user.HasClaim(Caller.ScopeClaim, Scopes.Operator);
 
     private static async Task<Ok<ImmutableArray<Tenant>>> ListTenantsAsync(TenantStore tenants, CancellationToken cancellation) => TypedResults.Ok(await tenants.ListAsync(cancellation).ConfigureAwait(false));
 
@@ -149,6 +152,9 @@ public static class AdministrationEndpoints
         return TypedResults.Content(string.Concat(rows.Select(row => OcsfEvent.Of(row).ToJsonString() + "\n")), "application/x-ndjson");
     }
 
-    private static async Task<Ok<IReadOnlyList<string>>> VerifyAuditAsync(ServiceDatabase database, KeyEncryptionKey kek, CancellationToken cancellation) =>
-        TypedResults.Ok(await AuditChain.VerifyAsync(database, kek, cancellation).ConfigureAwait(false));
+    private static async Task<Ok<AuditVerification>> VerifyAuditAsync(ServiceDatabase database, KeyEncryptionKey kek, CancellationToken cancellation)
+    {
+        var faults = await AuditLog.VerifyAsync(database, kek, cancellation).ConfigureAwait(false);
+        return TypedResults.Ok(new AuditVerification(faults.Count == 0, faults));
+    }
 }

@@ -11,7 +11,7 @@ namespace Assay.Service.Audit;
 /// <summary>
 /// The entries of one process, in order, each authenticated together with the one before it: <c>mac = HMAC-SHA-256(k, mac before ‖ entry)</c>, where k is
 /// derived from the key encryption key. Who changes the database without that key changes no entry, and removes none from the middle, unseen. That the last
-/// entries of a process were cut off is not seen here.
+/// entries of a process were cut off is not seen here; that all of its entries are gone is, by <see cref="AuditWriters"/>.
 /// </summary>
 internal sealed class AuditChain(KeyEncryptionKey key)
 {
@@ -26,6 +26,11 @@ internal sealed class AuditChain(KeyEncryptionKey key)
     /// <summary>Adds entries in the caller's transaction.</summary>
     public async Task AppendAsync(IEnumerable<AuditEvent> entries, DateTimeOffset now, DbConnection connection, DbTransaction transaction)
     {
+        if (Position == 0)
+        {
+            await AuditWriters.AddAsync(_writer, key, connection, transaction).ConfigureAwait(false);
+        }
+
         var rows = new List<AuditRow>();
         foreach (var entry in entries)
         {
@@ -47,30 +52,43 @@ internal sealed class AuditChain(KeyEncryptionKey key)
         }
     }
 
-    /// <summary>Every chain from its first entry: what was changed or removed from the middle. Empty where nothing was.</summary>
+    private static string NewWriter() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+}
+
+/// <summary>The audit log as a whole.</summary>
+public static class AuditLog
+{
+    /// <summary>Every chain from its first entry: what was changed, removed from the middle, or removed with its whole chain. Empty where nothing was.</summary>
     public static async Task<IReadOnlyList<string>> VerifyAsync(ServiceDatabase database, KeyEncryptionKey key, CancellationToken cancellation)
     {
-        var rows = await database.ReadAsync(connection => connection.QueryAsync<AuditRow>(new CommandDefinition("SELECT writer, position, at, tenant, kind, event, mac FROM audit ORDER BY writer, position", cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
-        var faults = new List<string>();
-        foreach (var chain in rows.GroupBy(row => row.Writer))
-        {
-            var (last, expected) = (Array.Empty<byte>(), 1L);
-            foreach (var row in chain)
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(key);
+        // Row by row: a log has no bound.
+        return await database.ReadAsync<IReadOnlyList<string>>(
+            async connection =>
             {
-                if (row.Position != expected || !CryptographicOperations.FixedTimeEquals(row.Mac, key.Authenticate(row.ToBytes(last))))
+                if (await AuditKeys.ReadAsync(key, connection, transaction: null).ConfigureAwait(false) is not { } eras)
                 {
-                    faults.Add($"writer {row.Writer}, entry {expected}: {(row.Position != expected ? "it is missing" : "it was changed, or was written under another key")}");
-                    break;
+                    return ["the record of former audit keys was changed, or was written under another key"];
                 }
 
-                (last, expected) = (row.Mac, expected + 1);
-            }
-        }
+                var reading = new AuditReading(key, eras);
+                var before = await AuditWriters.ReadAsync(key, connection, transaction: null).ConfigureAwait(false);
+                await foreach (var row in connection.QueryUnbufferedAsync<AuditRow>("SELECT writer, position, at, tenant, kind, event, mac FROM audit ORDER BY writer, position").WithCancellation(cancellation).ConfigureAwait(false))
+                {
+                    reading.Take(row);
+                }
 
-        return faults;
+                reading.End();
+                AuditKeys.Wipe(eras);
+
+                // Read twice: a process that began in between is in the second list alone.
+                var after = await AuditWriters.ReadAsync(key, connection, transaction: null).ConfigureAwait(false);
+                var isUsed = await AuditWriters.HasKeysAsync(connection, transaction: null).ConfigureAwait(false);
+                return [.. AuditWriters.FaultsOf(before, after, reading.Seen, isUsed), .. reading.Faults];
+            },
+            cancellation).ConfigureAwait(false);
     }
-
-    private static string NewWriter() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 }
 
 /// <summary>An entry as it is stored.</summary>

@@ -36,10 +36,14 @@ internal static class OcsfEvent
         ["api-key.revoke"] = (EntityManagement, Delete),
         ["signing-key.create"] = (EntityManagement, Create),
         ["signing-key.withdraw"] = (EntityManagement, Delete),
+        ["kek.rewrap"] = (EntityManagement, Update),
+        ["tpm-endorsement-key.enrol"] = (EntityManagement, Create),
+        ["tpm-endorsement-key.remove"] = (EntityManagement, Delete),
+        ["tpm-attestation-key.activate"] = (EntityManagement, Create),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     // What an entry is about, the first that it has.
-    private static readonly string[] s_names = ["policy", "audience", "key", "token"];
+    private static readonly string[] s_names = ["policy", "audience", "key", "token", "tenant"];
 
     /// <summary>Whether a kind of entry has a class; a test says that all have.</summary>
     public static bool Knows(string kind) => s_kinds.ContainsKey(kind);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Assay.Service.Storage;
+using System.Text.Json;
+using Assay.Service.Keys;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -56,11 +57,14 @@ public static class Problems
     /// <summary>A part that the server needs does not answer.</summary>
     public static ProblemKind Unavailable { get; } = new("unavailable", 503, "A part that the server needs does not answer: come again in a moment.");
 
+    /// <summary>The key encryption key cannot be used now.</summary>
+    public static ProblemKind KekUnavailable { get; } = new("kek-unavailable", 503, "The key encryption key does not answer: nothing was decided. Come again in a moment.");
+
     /// <summary>A bug.</summary>
     public static ProblemKind Internal { get; } = new("internal", 500, "The server failed. The request id tells its operator which request it was.");
 
     /// <summary>The kinds of the kernel.</summary>
-    public static ImmutableArray<ProblemKind> All { get; } = [Unauthenticated, Forbidden, NotFound, Method, BadRequest, TooLarge, MediaType, TooManyRequests, QuotaUsedUp, Busy, Unavailable, Internal];
+    public static ImmutableArray<ProblemKind> All { get; } = [Unauthenticated, Forbidden, NotFound, Method, BadRequest, TooLarge, MediaType, TooManyRequests, QuotaUsedUp, Busy, Unavailable, KekUnavailable, Internal];
 
     /// <summary>The kind of an answer that has a status and nothing else.</summary>
     internal static ProblemKind OfStatus(int status) => All.FirstOrDefault(kind => kind.Status == status) ?? (status < 500 ? BadRequest : Internal);
@@ -118,15 +122,18 @@ public static class Problems
                 BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => TooLarge,
                 BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => MediaType,
                 BadHttpRequestException => BadRequest,
+                ServiceException { Id: KeyEncryptionKey.Unavailable } => KekUnavailable,
                 ServiceException => Unavailable,
                 _ => Internal,
             };
-            if (kind == Internal || kind == Unavailable)
+            if (kind.Status >= StatusCodes.Status500InternalServerError)
             {
                 log.Failed(httpContext, exception);
             }
 
-            await WriteAsync(httpContext, kind, retryAfter: kind == Unavailable ? TimeSpan.FromSeconds(2) : null).ConfigureAwait(false);
+            // Where in the client's own text, and of which kind; none of its values.
+            var detail = kind == BadRequest && exception.InnerException is JsonException malformed ? StrictJsonOptions.WhyNot(malformed) : null;
+            await WriteAsync(httpContext, kind, detail, retryAfter: kind.Status == StatusCodes.Status503ServiceUnavailable ? TimeSpan.FromSeconds(2) : null).ConfigureAwait(false);
             return true;
         }
     }

@@ -15,10 +15,10 @@ public sealed record RequestLimitTerms
     /// <summary>Requests of one tenant each second, twice as many at once.</summary>
     public int PerTenant { get; init; } = 500;
 
-    /// <summary>Requests under way.</summary>
+    /// <summary>Requests under way; of one tenant half as many, of an address without one an eighth.</summary>
     public int Concurrency { get; init; } = 64;
 
-    /// <summary>Requests that wait for one of these; more are told to come again.</summary>
+    /// <summary>Requests that wait for one of these, with the same shares; more are told to come again.</summary>
     public int Waiting { get; init; } = 256;
 }
 
@@ -31,6 +31,7 @@ public sealed class RequestLimits : IAsyncDisposable
     private readonly PartitionedRateLimiter<HttpContext> _addresses;
     private readonly PartitionedRateLimiter<string> _tenants;
     private readonly ConcurrencyLimiter _underWay;
+    private readonly PartitionedRateLimiter<(string Name, bool IsTenant)> _shares;
 
     /// <param name="terms">How much.</param>
     public RequestLimits(RequestLimitTerms terms)
@@ -38,8 +39,18 @@ public sealed class RequestLimits : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(terms);
         _addresses = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(AddressOf(context.Connection.RemoteIpAddress), _ => Bucket(terms.PerAddress)));
         _tenants = PartitionedRateLimiter.Create<string, string>(tenant => RateLimitPartition.GetTokenBucketLimiter(tenant, _ => Bucket(terms.PerTenant)));
+        // Clients that send slowly hold their places for as long as that is allowed: of a tenant half of all, of an address without one an eighth.
+        _shares = PartitionedRateLimiter.Create<(string Name, bool IsTenant), (string, bool)>(holder => RateLimitPartition.GetConcurrencyLimiter(holder, _ => new ConcurrencyLimiterOptions
+        {
+            PermitLimit = Math.Max(1, terms.Concurrency / (holder.IsTenant ? 2 : 8)),
+            QueueLimit = terms.Waiting / (holder.IsTenant ? 2 : 8),
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        }));
         _underWay = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = terms.Concurrency, QueueLimit = terms.Waiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
     }
+
+    /// <summary>How many places a tenant has left.</summary>
+    internal long FreeOf(string tenant) => _shares.GetStatistics((tenant, true))!.CurrentAvailablePermits;
 
     /// <summary>The address, before authentication.</summary>
     internal async Task AddressesAsync(HttpContext context, RequestDelegate next)
@@ -63,7 +74,8 @@ public sealed class RequestLimits : IAsyncDisposable
             return;
         }
 
-        if (context.User.FindFirst(Caller.TenantClaim)?.Value is { } tenant)
+        var tenant = context.User.FindFirst(Caller.TenantClaim)?.Value;
+        if (tenant is not null)
         {
             using var lease = _tenants.AttemptAcquire(tenant);
             if (!lease.IsAcquired)
@@ -73,8 +85,9 @@ public sealed class RequestLimits : IAsyncDisposable
             }
         }
 
-        using var place = await _underWay.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false);
-        if (!place.IsAcquired)
+        using var share = await _shares.AcquireAsync(tenant is not null ? (tenant, true) : (AddressOf(context.Connection.RemoteIpAddress), false), 1, context.RequestAborted).ConfigureAwait(false);
+        using var place = share.IsAcquired ? await _underWay.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false) : null;
+        if (place is not { IsAcquired: true })
         {
             await Problems.WriteAsync(context, Problems.Busy, retryAfter: TimeSpan.FromSeconds(1)).ConfigureAwait(false);
             return;
@@ -88,6 +101,7 @@ public sealed class RequestLimits : IAsyncDisposable
     {
         await _addresses.DisposeAsync().ConfigureAwait(false);
         await _tenants.DisposeAsync().ConfigureAwait(false);
+        await _shares.DisposeAsync().ConfigureAwait(false);
         await _underWay.DisposeAsync().ConfigureAwait(false);
     }
 

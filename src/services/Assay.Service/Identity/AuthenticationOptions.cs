@@ -48,4 +48,10 @@ public sealed record CertificateLogin
 
     /// <summary>What it may do.</summary>
     public required IReadOnlyList<string> Roles { get; init; }
+
+    /// <summary>
+    /// Whose it is, where two persons are needed: the same word for all certificates of a person, and <c>ISSUER#SUB</c> for one who also logs in by OIDC. Null: each
+    /// certificate is a person, and all of one <see cref="Subject"/> are one.
+    /// </summary>
+    public string? Person { get; init; }
 }

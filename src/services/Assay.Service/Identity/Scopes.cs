@@ -24,16 +24,24 @@ public static class Scopes
     /// <summary>Make and revoke the tenant's API keys.</summary>
     public const string Keys = "keys";
 
+    /// <summary>Ask for keys with evidence.</summary>
+    public const string Release = "release";
+
+    /// <summary>Make, change and freeze the tenant's keys, and write their release policies.</summary>
+    public const string Broker = "broker";
+
     /// <summary>The operator: tenants, audiences, signing keys. It reads no tenant's appraisals.</summary>
     public const string Operator = "operator";
 
     /// <summary>All of them.</summary>
-    public static ImmutableArray<string> All { get; } = [Attest, Read, Policy, Audit, Keys, Operator];
+    public static ImmutableArray<string> All { get; } = [Attest, Read, Policy, Audit, Keys, Release, Broker, Operator];
 
     /// <summary>Sets of scopes by a name, for logins that carry roles.</summary>
     public static FrozenDictionary<string, ImmutableArray<string>> Roles { get; } = new Dictionary<string, ImmutableArray<string>>(StringComparer.Ordinal)
     {
         ["attester"] = [Attest],
+        ["releaser"] = [Release],
+        ["key-owner"] = [Read, Broker, Audit],
         ["auditor"] = [Read, Audit],
         ["policy-editor"] = [Read, Policy],
         ["tenant-admin"] = [Attest, Read, Policy, Audit, Keys],
@@ -55,19 +63,35 @@ public sealed record RequiredScope(string Scope);
 /// <param name="Subject">Who it is, for the audit log.</param>
 public sealed record Caller(string Tenant, string Subject)
 {
+    /// <summary>Whether this is a person's login: an API key identifies no person, and may be shared.</summary>
+    public bool IsPerson => !Subject.StartsWith(KeyPrefix, StringComparison.Ordinal);
+
+    /// <summary>Who it is where two persons are needed: logins of one person have it in common, as far as the configuration says so.</summary>
+    public string Person { get; init; } = Subject;
+
+    /// <summary>Whether it may make API keys or tenants: such a caller is no second person.</summary>
+    public bool MayMakeIdentities { get; init; }
+
+    internal const string KeyPrefix = "key:";
     internal const string ScopeClaim = "assay_scope";
     internal const string TenantClaim = "assay_tenant";
     internal const string SubjectClaim = "assay_subject";
+    internal const string PersonClaim = "assay_person";
 
     /// <summary>The caller that authentication found.</summary>
     public static Caller Of(ClaimsPrincipal principal)
     {
         ArgumentNullException.ThrowIfNull(principal);
-        return new Caller(
-            principal.FindFirst(TenantClaim)?.Value ?? throw new InvalidOperationException("asked without authentication"),
-            principal.FindFirst(SubjectClaim)!.Value);
+        var subject = principal.FindFirst(SubjectClaim)?.Value;
+        return new Caller(principal.FindFirst(TenantClaim)?.Value ?? throw new InvalidOperationException("asked without authentication"), subject!)
+        {
+            Person = principal.FindFirst(PersonClaim)?.Value ?? subject!,
+            MayMakeIdentities = MayMakeKeys(principal),
+        };
     }
 
-    internal static ClaimsPrincipal Principal(string scheme, string tenant, string subject, IEnumerable<string> scopes) => new(new ClaimsIdentity(
-        [new Claim(TenantClaim, tenant), new Claim(SubjectClaim, subject), .. scopes.Select(scope => new Claim(ScopeClaim, scope))], scheme));
+    internal static bool MayMakeKeys(ClaimsPrincipal principal) => principal.HasClaim(ScopeClaim, Scopes.Keys) || principal.HasClaim(ScopeClaim, Scopes.Operator);
+
+    internal static ClaimsPrincipal Principal(string scheme, string tenant, string subject, IEnumerable<string> scopes, string? person = null) => new(new ClaimsIdentity(
+        [new Claim(TenantClaim, tenant), new Claim(SubjectClaim, subject), new Claim(PersonClaim, person ?? subject), .. scopes.Select(scope => new Claim(ScopeClaim, scope))], scheme));
 }

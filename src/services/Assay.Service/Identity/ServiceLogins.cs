@@ -143,7 +143,7 @@ internal static class ServiceLogins
                     return;
                 }
 
-                context.Principal = Caller.Principal(context.Scheme.Name, login.Tenant, $"certificate:{digest[..16]}", ScopesOf(login.Roles));
+                context.Principal = Caller.Principal(context.Scheme.Name, login.Tenant, $"certificate:{digest[..16]}", ScopesOf(login.Roles), login.Person ?? (login.Subject is { } name ? $"certificate:{name}" : null));
                 context.Success();
             },
         };
@@ -166,8 +166,8 @@ internal static class ServiceLogins
             }
 
             return await keys.FindAsync(text, Context.RequestAborted).ConfigureAwait(false) is { } key
-                ? AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(ByKey, key.Tenant, $"key:{key.Id}", key.Scopes), ByKey))
-                : AuthenticateResult.Fail("no such key");
+                ? AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(ByKey, key.Tenant, $"{Caller.KeyPrefix}{key.Id}", key.Scopes), ByKey))
+                : AuthenticateResult.Fail("the key is unknown, expired or revoked, or its tenant is disabled");
         }
     }
 

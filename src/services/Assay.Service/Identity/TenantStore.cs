@@ -32,7 +32,7 @@ public sealed class TenantStore(ServiceDatabase database, GroupCommit commits, T
         }
 
         await commits.CommitAsync(
-            new AuditEvent("tenant.create", id, actor, AuditOutcome.Allowed),
+            new AuditEvent("tenant.create", id, actor, AuditOutcome.Allowed).With("tenant", id),
             (connection, transaction) => connection.ExecuteAsync(
                 "INSERT INTO tenant (id, created_at, daily_appraisals) VALUES (@Id, @Now, @Daily) ON CONFLICT (id) DO NOTHING", new { Id = id, Now = clock.GetUtcNow().ToUnixTimeMilliseconds(), Daily = dailyAppraisals }, transaction),
             cancellation).ConfigureAwait(false);

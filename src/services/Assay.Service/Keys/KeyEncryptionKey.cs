@@ -6,41 +6,59 @@ using Assay.Sealing.Memory;
 namespace Assay.Service.Keys;
 
 /// <summary>
-/// The key that encrypts what the database holds (signing keys, stored evidence) and authenticates its audit entries. A record is
-/// <c>salt[24] ‖ commitment[32] ‖ ciphertext ‖ tag[16]</c>: AES-256-GCM under a key derived for this record by HKDF with SHA-384, as is the
-/// commitment, so that no record opens under two keys (NIST SP 800-38D says nothing of that). Its context, which is not stored, names what it is of.
+/// What encrypts the database of a service (signing keys, records of keys, stored evidence) and authenticates its audit entries. With the back-end
+/// <c>file</c> this is the key encryption key itself. With one that keeps the key encryption key to itself (PKCS#11) it is the database's root data key:
+/// random, in the database wrapped by the key encryption key, and in the locked memory of this process while it runs (<see cref="DatabaseKey"/>). The
+/// secrets of the broker are under neither alone: each has a data encryption key of its own, which the back-end unwraps for each release.
 /// </summary>
 public sealed class KeyEncryptionKey : IDisposable
 {
     /// <summary>Bytes of the key.</summary>
-    public const int Size = 32;
+    public const int Size = RecordCipher.KeySize;
 
-    private const int SaltSize = 24;
-    private const int CommitmentSize = 32;
-    private const int TagSize = 16;
-    private const int NonceSize = 12;
-    private const string Label = "assay record v1";
+    /// <summary>The id of the fault that the back-end does not answer. It is no refusal: the caller comes again.</summary>
+    public const string Unavailable = "service.kek.unavailable";
 
     private readonly SecretBuffer _key;
     private readonly SecretBuffer _audit;
 
+    // With a file: the same key does both.
     private KeyEncryptionKey(SecretBuffer key)
+        : this(key, new FileKeyWrapper(key, NameOf(key)))
     {
-        _key = key;
-        var derived = new byte[Size];
-        DeriveAll("assay audit v1"u8, derived);
-        _audit = SecretMemory.Locked.Take(derived);
-        Span<byte> name = stackalloc byte[16];
-        DeriveAll("assay kek name v1"u8, name);
-        Id = Base64Url.EncodeToString(name);
     }
 
-    /// <summary>Tells keys apart, and tells nothing about them.</summary>
-    public string Id { get; }
+    internal KeyEncryptionKey(FileKeyWrapper file)
+        : this(file.Key, file)
+    {
+    }
 
-    /// <summary>Reads a key from a file that nobody but its owner may read: 32 bytes as base64 in one line, as <c>assay-server init-key</c> writes it.</summary>
+    internal KeyEncryptionKey(SecretBuffer root, IKeyWrapper wrapper)
+    {
+        (_key, Wrapper) = (root, wrapper);
+        var derived = new byte[Size];
+        RecordCipher.Derive(_key, "assay audit v1"u8, derived);
+        _audit = SecretMemory.Locked.Take(derived);
+    }
+
+    /// <summary>The key encryption key itself, and where it is.</summary>
+    public IKeyWrapper Wrapper { get; }
+
+    /// <summary>Tells key encryption keys apart, and tells nothing about them.</summary>
+    public string Id => Wrapper.Id;
+
+    /// <summary>Reads a key from a file that its owner alone may read: 32 bytes as base64 in one line, as <c>assay-server init-key</c> writes it.</summary>
     /// <exception cref="ServiceException">There is no such file, others may read it, or it holds something else.</exception>
-    public static KeyEncryptionKey Read(string path)
+    public static KeyEncryptionKey Read(string path) => new(ReadKey(path));
+
+    /// <summary>The same, as a back-end.</summary>
+    internal static FileKeyWrapper ReadWrapper(string path)
+    {
+        var key = ReadKey(path);
+        return new FileKeyWrapper(key, NameOf(key));
+    }
+
+    private static SecretBuffer ReadKey(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         byte[] text;
@@ -53,11 +71,65 @@ public sealed class KeyEncryptionKey : IDisposable
 
             text = File.ReadAllBytes(path);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException exception)
         {
-            throw new ServiceException("service.kek.missing", $"kek {path}: {exception.Message}. Make one once with assay-server init-key {path}, and back it up: without it the database cannot be read", exception);
+            throw new ServiceException("service.kek.open", $"kek {path}: the user {Environment.UserName} may not read it; give it to that user (chown), mode 0600", exception);
+        }
+        catch (IOException exception)
+        {
+            throw new ServiceException("service.kek.missing", $"kek {path}: {exception.Message.TrimEnd('.')}. Make one once with assay-server init-key {path}, and back it up: without it the database cannot be read", exception);
         }
 
+        return Parse(path, text);
+    }
+
+    /// <summary>Writes a new key to a file that must not exist, mode 0600.</summary>
+    /// <exception cref="IOException">The file exists or cannot be written.</exception>
+    public static void Create(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Span<byte> key = stackalloc byte[Size];
+        RandomNumberGenerator.Fill(key);
+        Write(path, key);
+        CryptographicOperations.ZeroMemory(key);
+    }
+
+    /// <summary>
+    /// Copies a key out of a file that others may read into one that its owner alone may, mode 0600: an orchestrator hands secrets over in files of a group,
+    /// and runs what prepares a start again. What is there already must be the same key.
+    /// </summary>
+    /// <exception cref="ServiceException">The first file holds something else, or the second one another key.</exception>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read or written.</exception>
+    public static void Take(string from, string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(from);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var taken = new KeyEncryptionKey(Parse(from, File.ReadAllBytes(from)));
+        if (File.Exists(path))
+        {
+            using var there = new KeyEncryptionKey(Parse(path, File.ReadAllBytes(path)));
+            if (there.Id != taken.Id)
+            {
+                throw new ServiceException("service.kek.create", $"{path} holds another key: what the database has under it could not be read any more. Move it away yourself where that is meant");
+            }
+        }
+
+        // Never without one: the file is whole before it has the name.
+        var part = $"{path}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
+        try
+        {
+            taken._key.Use(lease => Write(part, lease.Bytes));
+            File.Move(part, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(part);
+        }
+    }
+
+    private static SecretBuffer Parse(string path, byte[] text)
+    {
         var key = new byte[Size];
         try
         {
@@ -67,7 +139,7 @@ public sealed class KeyEncryptionKey : IDisposable
                 throw new ServiceException("service.kek.form", $"kek {path}: {Size} bytes as base64 in one line are expected, as assay-server init-key writes them");
             }
 
-            return new KeyEncryptionKey(SecretMemory.Locked.Take(key));
+            return SecretMemory.Locked.Take(key);
         }
         finally
         {
@@ -76,14 +148,9 @@ public sealed class KeyEncryptionKey : IDisposable
         }
     }
 
-    /// <summary>Writes a new key to a file that must not exist, mode 0600.</summary>
-    /// <exception cref="IOException">The file exists or cannot be written.</exception>
-    public static void Create(string path)
+    private static void Write(string path, ReadOnlySpan<byte> key)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        Span<byte> key = stackalloc byte[Size];
         Span<byte> text = stackalloc byte[45];
-        RandomNumberGenerator.Fill(key);
         Base64.EncodeToUtf8(key, text, out _, out var written);
         text[written] = (byte)'\n';
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -98,71 +165,49 @@ public sealed class KeyEncryptionKey : IDisposable
             file.Flush(flushToDisk: true);
         }
 
-        CryptographicOperations.ZeroMemory(key);
         CryptographicOperations.ZeroMemory(text);
     }
 
     /// <summary>Encrypts a record.</summary>
     /// <param name="plain">What it holds.</param>
     /// <param name="context">What it is of: kind and id. It must be the same when it is opened.</param>
-    public byte[] Seal(ReadOnlySpan<byte> plain, string context)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(context);
-        var record = new byte[SaltSize + CommitmentSize + plain.Length + TagSize];
-        var salt = record.AsSpan(0, SaltSize);
-        RandomNumberGenerator.Fill(salt);
-        Span<byte> derived = stackalloc byte[Size + NonceSize + CommitmentSize];
-        Derive(salt, context, derived);
-        derived[(Size + NonceSize)..].CopyTo(record.AsSpan(SaltSize));
-        using (var gcm = new AesGcm(derived[..Size], TagSize))
-        {
-            gcm.Encrypt(derived.Slice(Size, NonceSize), plain, record.AsSpan(SaltSize + CommitmentSize, plain.Length), record.AsSpan(^TagSize..), Encoding.UTF8.GetBytes(context));
-        }
-
-        CryptographicOperations.ZeroMemory(derived);
-        return record;
-    }
+    public byte[] Seal(ReadOnlySpan<byte> plain, string context) => RecordCipher.Seal(_key, plain, context);
 
     /// <summary>Opens a record; null where it is of another key or context, or was changed. The caller wipes what it gets where it is secret.</summary>
-    public byte[]? Open(ReadOnlySpan<byte> record, string context)
+    public byte[]? Open(ReadOnlySpan<byte> record, string context) => RecordCipher.Open(_key, record, context);
+
+    /// <summary>Encrypts a secret under a data encryption key of its own, which the back-end wraps.</summary>
+    /// <param name="secret">What it holds. The caller wipes it.</param>
+    /// <param name="context">What it is of: kind and id. It must be the same when it is opened.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="ServiceException"><see cref="Unavailable"/>: the back-end does not answer.</exception>
+    public async Task<byte[]> SealSecretAsync(ReadOnlyMemory<byte> secret, string context, CancellationToken cancellation) =>
+        (await Envelope.SealAsync(Wrapper, secret, context, cancellation).ConfigureAwait(false)).ToBytes();
+
+    /// <summary>Opens such a secret, with one operation of the back-end; null if it is of another key or context, or was changed. The caller wipes it.</summary>
+    /// <exception cref="ServiceException"><see cref="Unavailable"/>: the back-end does not answer.</exception>
+    public async Task<byte[]?> OpenSecretAsync(ReadOnlyMemory<byte> kept, string context, CancellationToken cancellation)
     {
-        ArgumentException.ThrowIfNullOrEmpty(context);
-        if (record.Length < SaltSize + CommitmentSize + TagSize)
+        if (Envelope.TryParse(kept, out var envelope))
         {
-            return null;
+            return await envelope.OpenAsync(Wrapper, context, cancellation).ConfigureAwait(false);
         }
 
-        Span<byte> derived = stackalloc byte[Size + NonceSize + CommitmentSize];
-        Derive(record[..SaltSize], context, derived);
-        if (!CryptographicOperations.FixedTimeEquals(derived[(Size + NonceSize)..], record.Slice(SaltSize, CommitmentSize)))
-        {
-            CryptographicOperations.ZeroMemory(derived);
-            return null;
-        }
-
-        var plain = new byte[record.Length - SaltSize - CommitmentSize - TagSize];
-        try
-        {
-            using var gcm = new AesGcm(derived[..Size], TagSize);
-            gcm.Decrypt(derived.Slice(Size, NonceSize), record.Slice(SaltSize + CommitmentSize, plain.Length), record[^TagSize..], plain, Encoding.UTF8.GetBytes(context));
-            return plain;
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
-        }
-        finally
-        {
-            CryptographicOperations.ZeroMemory(derived);
-        }
+        // As the first brokers kept secrets: directly under the key of the file. Other back-ends never had them.
+        return Wrapper is FileKeyWrapper ? Open(kept.Span, context) : null;
     }
 
     /// <summary>HMAC-SHA-256 over an audit entry, under a key derived for that alone.</summary>
-    public byte[] Authenticate(ReadOnlySpan<byte> entry)
+    public byte[] Authenticate(ReadOnlySpan<byte> entry) => Authenticate(_audit, entry);
+
+    internal static byte[] Authenticate(SecretBuffer key, ReadOnlySpan<byte> entry)
     {
         var bytes = entry.ToArray();
-        return _audit.Use(lease => HMACSHA256.HashData(lease.Bytes, bytes));
+        return key.Use(lease => HMACSHA256.HashData(lease.Bytes, bytes));
     }
+
+    /// <summary>The key of <see cref="Authenticate(ReadOnlySpan{byte})"/>, for the record that keeps it after a re-wrap. The caller wipes it.</summary>
+    internal byte[] ExportAuditKey() => _audit.Use(lease => lease.Bytes.ToArray());
 
     /// <inheritdoc/>
     public void Dispose()
@@ -171,20 +216,10 @@ public sealed class KeyEncryptionKey : IDisposable
         _audit.Dispose();
     }
 
-    private void Derive(ReadOnlySpan<byte> salt, string context, Span<byte> derived)
+    private static string NameOf(SecretBuffer key)
     {
-        var info = new byte[Label.Length + salt.Length + Encoding.UTF8.GetByteCount(context)];
-        Encoding.ASCII.GetBytes(Label, info);
-        salt.CopyTo(info.AsSpan(Label.Length));
-        Encoding.UTF8.GetBytes(context, info.AsSpan(Label.Length + salt.Length));
-        DeriveAll(info, derived);
-    }
-
-    private void DeriveAll(ReadOnlySpan<byte> info, Span<byte> derived)
-    {
-        var (about, made) = (info.ToArray(), new byte[derived.Length]);
-        _key.Use(lease => HKDF.DeriveKey(HashAlgorithmName.SHA384, lease.Bytes, made, salt: [], about));
-        made.CopyTo(derived);
-        CryptographicOperations.ZeroMemory(made);
+        Span<byte> name = stackalloc byte[16];
+        RecordCipher.Derive(key, "assay kek name v1"u8, name);
+        return Base64Url.EncodeToString(name);
     }
 }

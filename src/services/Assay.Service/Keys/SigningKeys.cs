@@ -32,6 +32,8 @@ public sealed class SigningKeys(ServiceDatabase database, KeyEncryptionKey kek, 
     /// <summary>The algorithms that are signed with, the default first (S-22).</summary>
     public static ImmutableArray<string> Algorithms { get; } = ["ES384", "ES256", "RS256"];
 
+    internal static SealedColumn Sealed { get; } = new("signing keys", "signing_key", ["id"], "wrapped", values => Context(values[0], values[1])) { More = ["algorithm"] };
+
     private const string Select = "SELECT id, algorithm, public_jwk, wrapped, created_at, active_from FROM signing_key";
     private const string Insert = "INSERT INTO signing_key (id, algorithm, public_jwk, wrapped, created_at, active_from) VALUES (@Id, @Algorithm, @PublicJwk, @Wrapped, @CreatedAt, @ActiveFrom)";
     private const int RsaBits = 3072;

@@ -1,24 +1,21 @@
 using System.Data.Common;
-using System.Threading.Channels;
 using Assay.Service.Audit;
 using Assay.Service.Keys;
 
 namespace Assay.Service.Storage;
 
 /// <summary>
-/// Everything that a service acknowledges goes to disk through here, with its audit entry, many callers in one transaction: one wait for the disk serves
-/// all of them. A caller goes on when its own rows hold. Entries of this process form one chain, so one writer orders them.
+/// Everything that a service acknowledges goes to disk through here, with its audit entry, many callers in one transaction. A caller goes on when its own
+/// rows hold. Entries of this process form one chain, so one writer orders them.
 /// </summary>
 public sealed class GroupCommit : IAsyncDisposable
 {
-    private const int MostWaiting = 4096;
-    private const int MostTogether = 256;
+    private const int MostRaces = 64;
 
     private readonly ServiceDatabase _database;
     private readonly AuditChain _chain;
     private readonly TimeProvider _clock;
-    private readonly Channel<Item> _items = Channel.CreateBounded<Item>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
-    private readonly Task _writing;
+    private readonly WriteQueue<Item> _queue;
 
     /// <param name="database">Where to.</param>
     /// <param name="kek">What authenticates the audit entries.</param>
@@ -26,11 +23,11 @@ public sealed class GroupCommit : IAsyncDisposable
     public GroupCommit(ServiceDatabase database, KeyEncryptionKey kek, TimeProvider clock)
     {
         (_database, _chain, _clock) = (database, new AuditChain(kek), clock);
-        _writing = Task.Run(WriteAllAsync);
+        _queue = new WriteQueue<Item>(TryWriteAsync, (item, exception) => item.Done.TrySetException(exception));
     }
 
     /// <summary>Commits since the start, each of one or more callers.</summary>
-    public long Commits { get; private set; }
+    public long Commits => _queue.Commits;
 
     /// <summary>Returns when the entry, and the rows that go with it, hold.</summary>
     /// <param name="entry">What happened.</param>
@@ -41,45 +38,25 @@ public sealed class GroupCommit : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(entry);
         var item = new Item(entry, rows, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        await _items.Writer.WriteAsync(item, cancellation).ConfigureAwait(false);
+        await _queue.AddAsync(item, cancellation).ConfigureAwait(false);
         await item.Done.Task.ConfigureAwait(false);
     }
 
     /// <summary>Writes what waits, and ends.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _items.Writer.TryComplete();
-        await _writing.ConfigureAwait(false);
-    }
+    public ValueTask DisposeAsync() => _queue.DisposeAsync();
 
-    private async Task WriteAllAsync()
+    private async Task<Exception?> TryWriteAsync(IReadOnlyList<Item> batch)
     {
-        var batch = new List<Item>(MostTogether);
-        while (await _items.Reader.WaitToReadAsync().ConfigureAwait(false))
+        for (var attempt = 1; ; attempt++)
         {
-            batch.Clear();
-            while (batch.Count < MostTogether && _items.Reader.TryRead(out var item))
+            if (await TryOnceAsync(batch).ConfigureAwait(false) is var exception && (exception is not AuditWriterRaceException || attempt == MostRaces))
             {
-                batch.Add(item);
-            }
-
-            if (await TryWriteAsync(batch).ConfigureAwait(false) is null)
-            {
-                continue;
-            }
-
-            // One row that the database refuses must not take the others along.
-            foreach (var item in batch)
-            {
-                if (await TryWriteAsync([item]).ConfigureAwait(false) is { } exception)
-                {
-                    item.Done.TrySetException(exception);
-                }
+                return exception is AuditWriterRaceException ? new ServiceException("service.database.unavailable", "too many processes began to write audit entries in the same moment", exception) : exception;
             }
         }
     }
 
-    private async Task<Exception?> TryWriteAsync(List<Item> batch)
+    private async Task<Exception?> TryOnceAsync(IReadOnlyList<Item> batch)
     {
         var at = _chain.Position;
         try
@@ -87,6 +64,8 @@ public sealed class GroupCommit : IAsyncDisposable
             await _database.WriteAsync(
                 async (connection, transaction) =>
                 {
+                    // The entries first: what they find in the database was there before them.
+                    await _chain.AppendAsync(batch.Select(item => item.Entry), _clock.GetUtcNow(), connection, transaction).ConfigureAwait(false);
                     foreach (var item in batch)
                     {
                         if (item.Rows is not null)
@@ -95,7 +74,6 @@ public sealed class GroupCommit : IAsyncDisposable
                         }
                     }
 
-                    await _chain.AppendAsync(batch.Select(item => item.Entry), _clock.GetUtcNow(), connection, transaction).ConfigureAwait(false);
                     return true;
                 },
                 CancellationToken.None).ConfigureAwait(false);
@@ -107,8 +85,11 @@ public sealed class GroupCommit : IAsyncDisposable
             return exception;
         }
 
-        Commits++;
-        batch.ForEach(item => item.Done.TrySetResult());
+        foreach (var item in batch)
+        {
+            item.Done.TrySetResult();
+        }
+
         return null;
     }
 

@@ -9,6 +9,9 @@ namespace Assay.Service.Storage;
 /// </summary>
 public abstract class ServiceDatabase : IAsyncDisposable
 {
+    /// <summary>The meter of PostgreSQL's client: commands, their times, and connections.</summary>
+    public const string PostgresMeterName = "Npgsql";
+
     // Columns are named as SQL does, members as C# does.
     static ServiceDatabase() => DefaultTypeMap.MatchNamesWithUnderscores = true;
 
@@ -28,6 +31,14 @@ public abstract class ServiceDatabase : IAsyncDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(connection);
         return PostgresDatabase.IsFor(connection) ? new PostgresDatabase(connection) : new SqliteDatabase(connection);
+    }
+
+    /// <summary>The same, for a command that no other process may use the database beside (<see cref="HoldAloneAsync"/>).</summary>
+    /// <exception cref="ServiceException">The connection string cannot be read.</exception>
+    public static ServiceDatabase OfOne(string connection)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return PostgresDatabase.IsFor(connection) ? new PostgresDatabase(connection, isAlone: true) : new SqliteDatabase(connection);
     }
 
     /// <summary>Brings the schema up to date, and checks that the server keeps what it acknowledges.</summary>
@@ -100,6 +111,17 @@ public abstract class ServiceDatabase : IAsyncDisposable
 
     /// <summary>Closes its connections.</summary>
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>Keeps other commands that need the database alone away until it is disposed, and refuses where a server uses it.</summary>
+    /// <exception cref="ServiceException">Another process uses it.</exception>
+    internal abstract Task<IAsyncDisposable> HoldAloneAsync(CancellationToken cancellation);
+
+    /// <summary>Refuses where a server has begun to use the database since.</summary>
+    /// <exception cref="ServiceException">Another process uses it.</exception>
+    internal abstract Task RequireAloneAsync(CancellationToken cancellation);
+
+    /// <summary>Removes what rows held before they were changed from the database's file, where that is ours to do.</summary>
+    internal abstract Task CompactAsync(CancellationToken cancellation);
 
     internal abstract Task<DbConnection> OpenAsync(CancellationToken cancellation);
 

@@ -74,6 +74,31 @@ internal sealed class SqliteDatabase : ServiceDatabase
         }
     }
 
+    // The lock of the file, which each process takes when it prepares, keeps all others away.
+    internal override Task<IAsyncDisposable> HoldAloneAsync(CancellationToken cancellation)
+    {
+        Hold();
+        return Task.FromResult<IAsyncDisposable>(new NothingToEnd());
+    }
+
+    internal override Task RequireAloneAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    internal override async Task CompactAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var connection = await OpenAsync(cancellation).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                await connection.ExecuteAsync(new CommandDefinition("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);", commandTimeout: 0, cancellationToken: cancellation)).ConfigureAwait(false);
+            }
+        }
+        catch (SqliteException exception)
+        {
+            throw new ServiceException("service.database.unavailable", $"database {File}: what rows held before is still in free pages of the file: VACUUM failed: {exception.Message}", exception);
+        }
+    }
+
     internal override void Upgrade(IReadOnlyCollection<SchemaScript> scripts) => Schema.Run(DbUp.DeployChanges.To.SqliteDatabase(_connection), this, scripts);
 
     private protected override bool IsOutage(Exception exception) => exception is SqliteException;
@@ -97,10 +122,19 @@ internal sealed class SqliteDatabase : ServiceDatabase
             Directory.CreateDirectory(Path.GetDirectoryName(File)!);
             _held = new FileStream($"{File}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException exception)
         {
-            throw new ServiceException("service.database.held", $"database {File}: it cannot be opened, or another process uses it: {exception.Message}. Several processes need PostgreSQL", exception);
+            throw new ServiceException("service.database.access", $"database {File}: the user {Environment.UserName} may not write {File}.lock; give file and folder to that user (chown)", exception);
         }
+        catch (IOException exception)
+        {
+            throw new ServiceException("service.database.held", $"database {File}: it cannot be opened, or another process uses it: {exception.Message.TrimEnd('.')}. Several processes need PostgreSQL", exception);
+        }
+    }
+
+    private sealed class NothingToEnd : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     private sealed class Turn(SemaphoreSlim writers) : IDisposable

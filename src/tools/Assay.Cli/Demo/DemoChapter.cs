@@ -23,4 +23,7 @@ internal enum DemoChapter
 
     /// <summary>An attestation service gives such a VM a token. In a checkout too, and never part of the whole.</summary>
     Service,
+
+    /// <summary>A key broker releases a key to such a VM. In a checkout too, and never part of the whole.</summary>
+    Broker,
 }

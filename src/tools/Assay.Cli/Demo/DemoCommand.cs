@@ -10,7 +10,7 @@ internal static class DemoCommand
 {
     public static DescribedCommand Create()
     {
-        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal, channel or service; the first three when none is given: the others build the programs that they run, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel", "service");
+        var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal, channel, service or broker; the first three when none is given: the others build the programs that they run, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel", "service", "broker");
         var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
@@ -25,6 +25,7 @@ internal static class DemoCommand
                 "assay demo seal",
                 "assay demo channel",
                 "assay demo service",
+                "assay demo broker",
                 "assay demo --out machine",
             ])
         {
@@ -44,7 +45,7 @@ internal static class DemoCommand
             return ExitCode.Unusable;
         }
 
-        if (chapter is DemoChapter.Guest or DemoChapter.Seal or DemoChapter.Channel or DemoChapter.Service)
+        if (chapter is DemoChapter.Guest or DemoChapter.Seal or DemoChapter.Channel or DemoChapter.Service or DemoChapter.Broker)
         {
             return await RunGuestAsync(chapter.Value, folder, json, cancellation).ConfigureAwait(false);
         }
@@ -70,7 +71,7 @@ internal static class DemoCommand
         }
 
         var (guest, whyNot) = await BuildAsync(CheckoutProgram.Guest, cancellation).ConfigureAwait(false);
-        var (server, whyNoServer) = guest is null || chapter is not DemoChapter.Service ? (null, null) : await BuildAsync(CheckoutProgram.Server, cancellation).ConfigureAwait(false);
+        var (server, whyNoServer) = guest is null || chapter is not (DemoChapter.Service or DemoChapter.Broker) ? (null, null) : await BuildAsync(CheckoutProgram.Server, cancellation).ConfigureAwait(false);
         if ((whyNot ?? whyNoServer) is { } reason)
         {
             Output.Error("cli.demo", reason);
@@ -82,7 +83,8 @@ internal static class DemoCommand
         {
             DemoChapter.Guest => ShowGuestAsync(guest!, now, json, cancellation),
             DemoChapter.Seal => ShowSealAsync(guest!, now, json, cancellation),
-            DemoChapter.Service => ShowServiceAsync(guest!, server!, now, json, cancellation),
+            DemoChapter.Service => ShowAsync(DemoService.StartAsync(guest!, server!, now, cancellation), json, cancellation),
+            DemoChapter.Broker => ShowAsync(DemoBroker.StartAsync(guest!, server!, now, cancellation), json, cancellation),
             _ => ShowChannelAsync(guest!, now, json, cancellation),
         };
         var asExpected = await show.ConfigureAwait(false);
@@ -107,10 +109,11 @@ internal static class DemoCommand
         return json ? await DemoChannelPrinter.PrintJsonAsync(channel, cancellation).ConfigureAwait(false) : await DemoChannelPrinter.PrintAsync(channel, Output.Out, cancellation).ConfigureAwait(false);
     }
 
-    private static async Task<bool> ShowServiceAsync(string guest, string server, DateTimeOffset now, bool json, CancellationToken cancellation)
+    private static async Task<bool> ShowAsync<T>(Task<T> starting, bool json, CancellationToken cancellation)
+        where T : IDemoSteps
     {
-        await using var service = await DemoService.StartAsync(guest, server, now, cancellation).ConfigureAwait(false);
-        return json ? await DemoServicePrinter.PrintJsonAsync(service, cancellation).ConfigureAwait(false) : await DemoServicePrinter.PrintAsync(service, Output.Out, cancellation).ConfigureAwait(false);
+        await using var chapter = await starting.ConfigureAwait(false);
+        return json ? await DemoStepPrinter.PrintJsonAsync(chapter, cancellation).ConfigureAwait(false) : await DemoStepPrinter.PrintAsync(chapter, Output.Out, cancellation).ConfigureAwait(false);
     }
 
     private static Task<(string? Program, string? WhyNot)> BuildAsync(CheckoutProgram program, CancellationToken cancellation)

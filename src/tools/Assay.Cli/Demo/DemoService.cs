@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -14,32 +13,17 @@ using Assay.Wire;
 
 namespace Assay.Cli.Demo;
 
-/// <summary>What the lines of the chapter about the service are about.</summary>
-internal enum DemoServicePart
-{
-    /// <summary>A VM gets a token, and a relying party that knows the issuer alone believes it.</summary>
-    Honest,
-
-    /// <summary>A client of NVIDIA's service, with another address and nothing else.</summary>
-    Nvidia,
-
-    /// <summary>Somebody tries to get a token that is not due.</summary>
-    Attacks,
-}
-
-/// <summary>One line of the chapter.</summary>
-/// <param name="Part">Where it belongs.</param>
-/// <param name="Title">What was tried.</param>
-/// <param name="AsExpected">Whether it came out as it must.</param>
-/// <param name="Reason">What was answered.</param>
-internal sealed record DemoServiceLine(DemoServicePart Part, string Title, bool AsExpected, string Reason);
-
 /// <summary>
 /// A simulated VM boots through its gate and gets a token of an attestation service, which runs as a process with SQLite, through challenge and appraisal. A relying party verifies it by discovery
 /// alone, a client of NVIDIA's shape asks at NVIDIA's paths, and attackers are answered by permanent problems.
 /// </summary>
-internal sealed class DemoService : IAsyncDisposable
+internal sealed class DemoService : IDemoSteps
 {
+    private static readonly DemoGroup s_honest = new("steps", "A confidential VM gets a token, and a relying party that knows only the issuer believes it");
+    private static readonly DemoGroup s_nvidia = new("nvidia", "A client of NVIDIA's service, with another address and a key of ours");
+    private static readonly DemoGroup s_attacks = new("attacks", "Attackers try to get a token that is not due", "refused");
+    private static readonly DemoGroup[] s_groups = [s_honest, s_nvidia, s_attacks];
+
     private const string Audience = "https://broker.example";
 
     private readonly SimulatedAuthority _authority;
@@ -58,19 +42,17 @@ internal sealed class DemoService : IAsyncDisposable
         return new DemoService(authority, await DemoVm.StartAsync(guest, authority, SimulatedIntel.Create(now), now, cancellation).ConfigureAwait(false), server);
     }
 
-    /// <summary>The lines, as they come out. None follows where there is nothing to attack.</summary>
-    public async IAsyncEnumerable<DemoServiceLine> RunAsync([EnumeratorCancellation] CancellationToken cancellation)
-    {
-        foreach (var step in (Func<CancellationToken, Task<DemoServiceLine>>[])[BootAsync, ServeAsync, AttestAsync, NvidiaAsync, ReplayAsync, OthersEvidenceAsync, AudienceAsync, StrangerAsync])
-        {
-            var line = await step(cancellation).ConfigureAwait(false);
-            yield return line;
-            if (line is { Part: DemoServicePart.Honest, AsExpected: false })
-            {
-                yield break;
-            }
-        }
-    }
+    /// <inheritdoc/>
+    public string Opening => "Everything here is simulated and proves nothing about hardware. The service is assay-server, as a process on loopback.";
+
+    /// <inheritdoc/>
+    public string Closing => "The VM has a token that anyone who knows the issuer can verify, and no other caller got one.";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DemoGroup> Groups => s_groups;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Func<CancellationToken, Task<DemoStep>>> Steps => [BootAsync, ServeAsync, AttestAsync, NvidiaAsync, ReplayAsync, OthersEvidenceAsync, AudienceAsync, StrangerAsync];
 
     public async ValueTask DisposeAsync()
     {
@@ -84,22 +66,22 @@ internal sealed class DemoService : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private async Task<DemoServiceLine> BootAsync(CancellationToken cancellation)
+    private async Task<DemoStep> BootAsync(CancellationToken cancellation)
     {
         const string title = "the VM boots through its gate";
         _vm.Prepare(GuestFault.None);
         var whyNot = await _vm.BootAsync(cancellation).ConfigureAwait(false);
-        return new DemoServiceLine(DemoServicePart.Honest, title, whyNot is null, whyNot ?? string.Join(" → ", _vm.Events()));
+        return new DemoStep(s_honest, title, whyNot is null, whyNot ?? string.Join(" → ", _vm.Events()));
     }
 
-    private async Task<DemoServiceLine> ServeAsync(CancellationToken cancellation)
+    private async Task<DemoStep> ServeAsync(CancellationToken cancellation)
     {
         const string title = "the organisation's own service starts, with SQLite and a policy that passes its own test";
         // The platform has collateral from its first quote on.
         var trial = await EvidenceAsync(Convert.ToHexStringLower(SHA256.HashData("the policy's own test"u8)), cancellation).ConfigureAwait(false);
         var party = await _vm.RelyingPartyAsync(cancellation).ConfigureAwait(false);
         (_server, var whyNot) = await DemoServer.StartAsync(_program, _folder, _vm.Hardware.Anchors, _vm.Services, Policy(party, trial), cancellation).ConfigureAwait(false);
-        return new DemoServiceLine(DemoServicePart.Honest, title, _server is not null, whyNot ?? $"{_server!.Address}, roles: attestation");
+        return new DemoStep(s_honest, title, _server is not null, whyNot ?? $"{_server!.Address}, roles: attestation");
     }
 
     private JsonObject Policy(RelyingParty party, string trial) => new()
@@ -121,7 +103,7 @@ internal sealed class DemoService : IAsyncDisposable
             new JsonObject { ["name"] = "it does not answer another challenge", ["expect"] = "fail", ["evidence"] = JsonNode.Parse(trial), ["challenge"] = new string('0', 64) }),
     };
 
-    private async Task<DemoServiceLine> AttestAsync(CancellationToken cancellation)
+    private async Task<DemoStep> AttestAsync(CancellationToken cancellation)
     {
         const string title = "challenge, evidence, appraisal: a token, verified by discovery alone";
         var (id, nonce) = await ChallengeAsync(cancellation).ConfigureAwait(false);
@@ -130,11 +112,11 @@ internal sealed class DemoService : IAsyncDisposable
         var (status, body) = await AppraiseAsync(id, Audience, _answered, cancellation).ConfigureAwait(false);
         if (status != 200)
         {
-            return new DemoServiceLine(DemoServicePart.Honest, title, false, body.ToString());
+            return new DemoStep(s_honest, title, false, body.ToString());
         }
 
         var whyNot = await WhyNotBelievedAsync(body.GetProperty("token").GetString()!, cancellation).ConfigureAwait(false);
-        return new DemoServiceLine(DemoServicePart.Honest, title, whyNot is null, whyNot ?? $"{body.GetProperty("form").GetString()} under policy {body.GetProperty("policy").GetString()}, version {body.GetProperty("policyVersion").GetInt64()}; issuer, keys and algorithm came from {_server!.Address}/.well-known/openid-configuration");
+        return new DemoStep(s_honest, title, whyNot is null, whyNot ?? $"{body.GetProperty("form").GetString()} under policy {body.GetProperty("policy").GetString()}, version {body.GetProperty("policyVersion").GetInt64()}; issuer, keys and algorithm came from {_server!.Address}/.well-known/openid-configuration");
     }
 
     // A relying party that knows one thing: the issuer.
@@ -166,7 +148,7 @@ internal sealed class DemoService : IAsyncDisposable
             : string.Join("; ", findings.Where(finding => finding.State is CheckState.Failed).Select(finding => $"{finding.Id}: {finding.Reason}"));
     }
 
-    private async Task<DemoServiceLine> NvidiaAsync(CancellationToken cancellation)
+    private async Task<DemoStep> NvidiaAsync(CancellationToken cancellation)
     {
         const string title = "POST /v4/attest/gpu, claims 4.0, as attestation-sdk 2.x asks";
         var nonce = RandomNumberGenerator.GetBytes(Nonce.Size);
@@ -175,36 +157,36 @@ internal sealed class DemoService : IAsyncDisposable
         var (status, body) = await _server!.PostAsync("/v4/attest/gpu", request.ToJsonString(), null, cancellation).ConfigureAwait(false);
         if (status != 200 || !CompactJws.TryParse(body[0][1].GetString(), out var overall, out _))
         {
-            return new DemoServiceLine(DemoServicePart.Nvidia, title, false, body.ToString());
+            return new DemoStep(s_nvidia, title, false, body.ToString());
         }
 
         var (result, freshness) = (overall.Payload.GetProperty("x-nvidia-overall-att-result").GetBoolean(), overall.Payload.GetProperty("x-assay-freshness").GetString());
-        return new DemoServiceLine(DemoServicePart.Nvidia, title, result && freshness == "caller" && body[1].EnumerateObject().Count() == list.Count, $"x-nvidia-overall-att-result {(result ? "true" : "false")}, {list.Count} device tokens; x-assay-freshness {freshness}: no broker takes it");
+        return new DemoStep(s_nvidia, title, result && freshness == "caller" && body[1].EnumerateObject().Count() == list.Count, $"x-nvidia-overall-att-result {(result ? "true" : "false")}, {list.Count} device tokens; x-assay-freshness {freshness}: no broker takes it");
     }
 
-    private async Task<DemoServiceLine> ReplayAsync(CancellationToken cancellation) =>
+    private async Task<DemoStep> ReplayAsync(CancellationToken cancellation) =>
         Refused("the same challenge and evidence once more", "urn:assay:challenge-spent", await AppraiseAsync(_spent, Audience, _answered, cancellation).ConfigureAwait(false));
 
-    private async Task<DemoServiceLine> OthersEvidenceAsync(CancellationToken cancellation)
+    private async Task<DemoStep> OthersEvidenceAsync(CancellationToken cancellation)
     {
         var (id, _) = await ChallengeAsync(cancellation).ConfigureAwait(false);
         return Refused("old evidence for a new challenge", "urn:assay:evidence-refused", await AppraiseAsync(id, Audience, _answered, cancellation).ConfigureAwait(false));
     }
 
-    private async Task<DemoServiceLine> AudienceAsync(CancellationToken cancellation)
+    private async Task<DemoStep> AudienceAsync(CancellationToken cancellation)
     {
         var (id, _) = await ChallengeAsync(cancellation).ConfigureAwait(false);
         return Refused("an audience that no policy of the tenant decides about", "urn:assay:audience-unknown", await AppraiseAsync(id, "https://other.example", _answered, cancellation).ConfigureAwait(false));
     }
 
-    private async Task<DemoServiceLine> StrangerAsync(CancellationToken cancellation) =>
+    private async Task<DemoStep> StrangerAsync(CancellationToken cancellation) =>
         Refused("a caller with a key that the service never made", "urn:assay:unauthenticated", await _server!.PostAsync("/v1/challenges", "{}", $"assay_{new string('0', 16)}_{new string('A', 43)}", cancellation).ConfigureAwait(false));
 
-    private static DemoServiceLine Refused(string title, string type, (int Status, JsonElement Body) answer)
+    private static DemoStep Refused(string title, string type, (int Status, JsonElement Body) answer)
     {
         var found = answer.Body.ValueKind is JsonValueKind.Object && answer.Body.TryGetProperty("type", out var value) ? value.GetString() : "no problem";
         var failed = answer.Body.ValueKind is JsonValueKind.Object && answer.Body.TryGetProperty("failed", out var ids) ? $": {string.Join(", ", ids.EnumerateArray().Select(id => id.GetString()))}" : "";
-        return new DemoServiceLine(DemoServicePart.Attacks, title, found == type, $"{answer.Status} {found}{failed}");
+        return new DemoStep(s_attacks, title, found == type, $"{answer.Status} {found}{failed}");
     }
 
     private async Task<(string Id, string Nonce)> ChallengeAsync(CancellationToken cancellation)

@@ -29,12 +29,13 @@ internal sealed class DemoVm : IAsyncDisposable
     private readonly SimulatedWorld _world;
     private readonly SimulatedGuestServer _server;
     private readonly DemoServices _services;
+    private readonly (int Gpus, int Switches) _counts;
     private Process? _agent;
     private Process? _proxy;
 
-    private DemoVm(string program, SimulatedAuthority authority, SimulatedIntel intel, SimulatedWorld world, DemoServices services)
+    private DemoVm(string program, SimulatedAuthority authority, SimulatedIntel intel, SimulatedWorld world, DemoServices services, (int Gpus, int Switches) counts)
     {
-        (_program, _world, _services) = (program, world, services);
+        (_program, _world, _services, _counts) = (program, world, services, counts);
         Hardware = new SimulatedGuest(world, authority, intel);
         _services.Processors = () => Hardware.ProcessorServices;
         _server = SimulatedGuestServer.Start(Hardware, Socket);
@@ -56,16 +57,20 @@ internal sealed class DemoVm : IAsyncDisposable
     /// <summary>The member <c>proxy</c> of the measured configuration, from the next <see cref="Prepare"/> on; null for none.</summary>
     public string? Proxy { get; set; }
 
+    /// <summary>The member <c>broker</c> of the measured configuration, from the next <see cref="Prepare"/> on; null for none.</summary>
+    public string? Broker { get; set; }
+
+    /// <summary>Where the agent listens.</summary>
+    public string AgentSocket => Path.Combine(Root, "run", "assay", "agent.sock");
+
     private string Socket => Path.Combine(Folder, "hardware.sock");
 
     private string Configuration => Path.Combine(Root, "usr", "lib", "assay", "guest.json");
 
-    private string AgentSocket => Path.Combine(Root, "run", "assay", "agent.sock");
-
     /// <summary>A machine of these makers.</summary>
-    public static async Task<DemoVm> StartAsync(string program, SimulatedAuthority authority, SimulatedIntel intel, DateTimeOffset now, CancellationToken cancellation) =>
-        SimulatedWorld.TryCreateMachine(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10, Gpus, Switches, SimulatedFault.None, new FaultTarget(), now, out var world, out var whyNot)
-            ? new DemoVm(program, authority, intel, world, await DemoServices.StartAsync(world, cancellation).ConfigureAwait(false))
+    public static async Task<DemoVm> StartAsync(string program, SimulatedAuthority authority, SimulatedIntel intel, DateTimeOffset now, CancellationToken cancellation, int gpus = Gpus, int switches = Switches) =>
+        SimulatedWorld.TryCreateMachine(authority, DeviceProfile.HopperProtectedPcie, DeviceProfile.Ls10, gpus, switches, SimulatedFault.None, new FaultTarget(), now, out var world, out var whyNot)
+            ? new DemoVm(program, authority, intel, world, await DemoServices.StartAsync(world, cancellation).ConfigureAwait(false), (gpus, switches))
             : throw new InvalidOperationException(whyNot);
 
     /// <summary>The power goes off and on: registers are zero, /run is empty, and no process is left. The image's gate verifies, unless another configuration is given.</summary>
@@ -84,7 +89,7 @@ internal sealed class DemoVm : IAsyncDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Configuration)!);
         File.WriteAllText(Configuration, configuration ?? string.Create(
             CultureInfo.InvariantCulture,
-            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{Gpus}},"switches":{{Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","collateralUrl":"{{_services.Address}}"{{ProxyMember}}}"""));
+            $$"""{"version":1,"gate":"verify","devices":{"gpus":{{_counts.Gpus}},"switches":{{_counts.Switches}},"architectures":["HOPPER","LS10"],"mode":"ppcie"},"register":"rtmr3","boundary":"assay","collateralUrl":"{{_services.Address}}"{{Member("proxy", Proxy)}}{{Member("broker", Broker)}}}"""));
     }
 
     /// <summary>The proxy of the configuration, with what the operator brought to this VM. The reason if it does not serve.</summary>
@@ -151,8 +156,8 @@ internal sealed class DemoVm : IAsyncDisposable
     {
         Sources = new CollateralSources { Rims = new WorldRims(_world), Ocsp = new WorldOcsp(_world) },
         Policy = await RunAsync(["digest", Configuration], cancellation).ConfigureAwait(false) is { ExitCode: 0, Output: var digest } ? digest.Trim() : throw new InvalidOperationException("assay-guest digest does not answer"),
-        Gpus = Gpus,
-        Switches = Switches,
+        Gpus = _counts.Gpus,
+        Switches = _counts.Switches,
     };
 
     /// <summary>The names of the events in this boot's log.</summary>
@@ -208,7 +213,7 @@ internal sealed class DemoVm : IAsyncDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    private string ProxyMember => Proxy is null ? "" : $",\"proxy\":{Proxy}";
+    private static string Member(string name, string? value) => value is null ? "" : $",\"{name}\":{value}";
 
     private static async Task<string?> ServesAsync(Process process, Func<bool> canConnect, string whyNot, CancellationToken cancellation)
     {

@@ -49,7 +49,10 @@ public sealed partial class ExplainTests
     /// <summary>The ids of what the client's proxy says itself; those of channels are others.</summary>
     private static IEnumerable<string> OfTheProxy => SourceFiles.Of(Path.Combine(Repository.Root, "src", "tools", "Assay.Cli", "Channels")).SelectMany(file => ProxyFault().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy);
+    /// <summary>The faults of the server: ServiceDocumentTests holds their page against its source.</summary>
+    private static IEnumerable<string> OfTheService => ServiceFault().Matches(s_document).Select(match => match.Groups[1].Value);
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy).Union(OfTheService);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -189,6 +192,9 @@ public sealed partial class ExplainTests
 
     [GeneratedRegex("```text\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Quoted();
+
+    [GeneratedRegex("^### `(service\\.[a-z.]+)`$", RegexOptions.Multiline)]
+    private static partial Regex ServiceFault();
 
     [GeneratedRegex("<id>|#N")]
     private static partial Regex Placeholder();

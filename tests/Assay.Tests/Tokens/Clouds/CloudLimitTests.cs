@@ -118,28 +118,56 @@ public sealed partial class CloudLimitTests(CloudWorld world) : IClassFixture<Cl
     public void Names_of_Googles_own_are_refused(string pool, string provider, string field) =>
         Assert.Equal((field, "names that begin with gcp- are Google's own"), (Setup(new GcpTarget { Project = "acme", ProjectNumber = "1", Pool = pool, Provider = provider }) is { } fault ? (fault.Field, fault.Problem) : default));
 
+    /// <summary>The characters of every limit on text that the tests above do not write: a subject's values are held to fewer by its template.</summary>
+    [Theory]
+    [InlineData(CloudKind.Aws, "iss", "https://as.example.org/$a", "U+0024")]
+    [InlineData(CloudKind.Entra, "iss", "https://as.example.org/a,b", "U+002C")]
+    [InlineData(CloudKind.Aws, "attribute", "gpu#model", "U+0023")]
+    [InlineData(CloudKind.Vault, "attribute", "gpu.model", "U+002E")]
+    [InlineData(CloudKind.Aws, "role", "model/keys", "U+002F")]
+    [InlineData(CloudKind.Vault, "role", "model.keys", "U+002E")]
+    [InlineData(CloudKind.Aws, "session name", "a b", "U+0020")]
+    [InlineData(CloudKind.Gcp, "pool", "assay_pool", "U+005F")]
+    [InlineData(CloudKind.Gcp, "pool", "Assay", "U+0041")]
+    [InlineData(CloudKind.Gcp, "provider", "provider_1", "U+005F")]
+    [InlineData(CloudKind.Entra, "credential name", "a.b", "U+002E")]
+    public void A_text_has_no_other_characters_than_its_limit_lists(CloudKind cloud, string field, string text, string character)
+    {
+        var fault = Named(cloud, field, text)!;
+        Assert.Equal((field, $"{Name(cloud)} takes {CloudLimits.Of(cloud, field).Allowed}, found the character {character}"), (fault.Field.StartsWith(field, StringComparison.Ordinal) ? field : fault.Field, fault.Problem));
+    }
+
+    // A field of the cloud with that text in it: what refuses it, or null.
+    private ParseFault? Named(CloudKind cloud, string field, string text) => field switch
+    {
+        "iss" => Terms(cloud, CloudWorld.Terms with { Issuer = TokenFixture.Issuer(text) }),
+        "attribute" => Profile(cloud, attributes: [new CloudMapping(text, "gpu_model")]),
+        "role" when cloud is CloudKind.Aws => Setup((AwsTarget)TargetOf(cloud) with { Role = text }),
+        "role" => Setup((VaultTarget)TargetOf(cloud) with { Role = text }),
+        "session name" => Setup((AwsTarget)TargetOf(cloud) with { Session = text }),
+        "pool" => Setup((GcpTarget)TargetOf(cloud) with { Pool = text }),
+        "provider" => Setup((GcpTarget)TargetOf(cloud) with { Provider = text }),
+        "credential name" => Setup((EntraTarget)TargetOf(cloud) with { Name = text }),
+        _ => throw new InvalidOperationException($"nothing writes a {field} of {cloud}"),
+    };
+
     // A field of the cloud with that much in it: what refuses it, or null.
     private Func<int, ParseFault?> Maker(CloudKind cloud, string field) => field switch
     {
         // A token's issuer has at most 512 characters, so this one cannot be met: it is asked about directly.
         "iss" when cloud is CloudKind.Entra => size => CloudLimits.Of(cloud, field).OfText($"https://as.example.org/{new string('a', size - 23)}"),
-        "iss" => size => Terms(cloud, CloudWorld.Terms with { Issuer = TokenFixture.Issuer($"https://as.example.org/{new string('a', size - 23)}") }),
+        "iss" => size => Named(cloud, field, $"https://as.example.org/{new string('a', size - 23)}"),
         "aud" => size => Profile(cloud, audience: new string('a', size)),
         "audiences" => count => Setup(TargetOf(cloud), audiences: count),
         // The subject is the policy's id and nothing else.
         "sub" => size => world.Fault(CloudWorld.Profile(cloud, "{policy}"), world.Under(new string('p', size))),
         "subjects" => count => Setup(TargetOf(cloud), "{policy}:{gpus}", new CloudCondition("gpus", [.. Enumerable.Range(1, count).Select(number => number.ToString(CultureInfo.InvariantCulture))])),
         "attributes" => count => Profile(cloud, attributes: [.. Enumerable.Range(0, count).Select(number => new CloudMapping($"a{number}", "gpu_model"))]),
-        "attribute" => size => Profile(cloud, attributes: [new CloudMapping(new string('a', size), "gpu_model")]),
+        "attribute" or "role" or "session name" or "pool" or "provider" => size => Named(cloud, field, new string('a', size)),
         "attribute value" or "mapped attributes" => size => world.Fault(CloudWorld.Profile(cloud, attributes: [new CloudMapping("image", "image")]), world.WithImage(new string('i', size))),
         "token" => size => world.Fault(CloudWorld.Profile(cloud), world.WithImage(new string('i', size))),
         "lifetime" => seconds => Terms(cloud, CloudWorld.Terms with { Lifetime = TimeSpan.FromSeconds(seconds) }),
-        "role" when cloud is CloudKind.Aws => size => Setup((AwsTarget)TargetOf(cloud) with { Role = new string('r', size) }),
-        "role" => size => Setup((VaultTarget)TargetOf(cloud) with { Role = new string('r', size) }),
-        "session name" => size => Setup((AwsTarget)TargetOf(cloud) with { Session = new string('s', size) }),
-        "pool" => size => Setup((GcpTarget)TargetOf(cloud) with { Pool = new string('p', size) }),
-        "provider" => size => Setup((GcpTarget)TargetOf(cloud) with { Provider = new string('p', size) }),
-        "credential name" => size => Setup((EntraTarget)TargetOf(cloud) with { Name = new string('n', size - 2) }),
+        "credential name" => size => Named(cloud, field, new string('n', size - 2)),
         // Expressions here are as long as the longest claim; the limit is asked about each all the same.
         "attribute mapping" => CloudLimits.Of(cloud, field).OfCount(1) is null ? size => CloudLimits.Of(cloud, field).OfCount(size) : throw new InvalidOperationException(),
         // So many characters in values that a token may have.

@@ -51,6 +51,16 @@ public sealed class SigningKey : IDisposable
         }
     }
 
+    /// <summary>A statement that is no token, as a compact JWS (RFC 7515 §3.1) with <c>alg</c>, <c>kid</c> and <c>typ</c>.</summary>
+    /// <param name="type">Its media type without <c>application/</c>, other than <c>JWT</c> and those of tokens: readers of tokens must not take it for one.</param>
+    /// <param name="payload">JSON, UTF-8.</param>
+    public string SignStatement(string type, ReadOnlySpan<byte> payload)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(type);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(type.EndsWith("+jws", StringComparison.Ordinal), true, nameof(type));
+        return CompactJws.Write(this, payload, type);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();
 

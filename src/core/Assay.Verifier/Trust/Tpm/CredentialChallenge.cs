@@ -4,11 +4,12 @@ using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Evidence.Tpm;
+using Assay.Wire;
 
 namespace Assay.Trust.Tpm;
 
-/// <summary>Fills a buffer with random bytes; the library has no source of chance of its own.</summary>
-internal delegate void RandomFill(Span<byte> target);
+/// <summary>Fills a buffer with unpredictable bytes: <c>RandomNumberGenerator.Fill</c>. The verifier has no random source of its own.</summary>
+public delegate void RandomFill(Span<byte> target);
 
 /// <summary>
 /// A credential for one attestation key, readable only by the TPM that holds the endorsement key, and only while that very key is loaded
@@ -16,7 +17,7 @@ internal delegate void RandomFill(Span<byte> target);
 /// TPM. That this TPM is genuine is <see cref="EndorsementKey"/>'s word. Single use; the caller keeps it
 /// short-lived and bound to its session.
 /// </summary>
-internal sealed class CredentialChallenge : IDisposable
+internal sealed class CredentialChallenge
 {
     /// <summary>Bytes of the secret.</summary>
     public const int SecretSize = 32;
@@ -24,14 +25,13 @@ internal sealed class CredentialChallenge : IDisposable
     private const uint Endorsement = 0x4000000B;
     private const int AesBlock = 16;
 
-    private readonly byte[] _secret;
     private readonly TpmPublic _attestation;
     private readonly TpmPublic _endorsement;
     private bool _spent;
 
-    private CredentialChallenge(byte[] secret, TpmPublic endorsement, TpmPublic attestation, byte[] credential, byte[] encryptedSecret)
+    private CredentialChallenge(Digest secretDigest, TpmPublic endorsement, TpmPublic attestation, byte[] credential, byte[] encryptedSecret)
     {
-        _secret = secret;
+        SecretDigest = secretDigest;
         _endorsement = endorsement;
         _attestation = attestation;
         CredentialBlob = credential;
@@ -43,6 +43,9 @@ internal sealed class CredentialChallenge : IDisposable
 
     /// <summary>TPM2B_ENCRYPTED_SECRET's content: the seed, encrypted to the endorsement key.</summary>
     public ReadOnlyMemory<byte> EncryptedSecret { get; }
+
+    /// <summary>SHA-256 of the secret, which itself is kept nowhere: who reads this cannot answer.</summary>
+    public Digest SecretDigest { get; }
 
     /// <summary>
     /// Makes a challenge. The attestation key's name is computed here from its public area, so what the area says of the key is what the
@@ -65,16 +68,16 @@ internal sealed class CredentialChallenge : IDisposable
             return false;
         }
 
-        var secret = new byte[SecretSize];
-        random(secret);
         if (!TrySeed(endorsement.Public, random, out var seed, out var encrypted))
         {
-            CryptographicOperations.ZeroMemory(secret);
             whyNot = "the endorsement key is not a valid public key";
             return false;
         }
 
-        challenge = new CredentialChallenge(secret, endorsement.Public, attestation, Wrap(endorsement.Public, seed, attestation.Name, secret), encrypted);
+        var secret = new byte[SecretSize];
+        random(secret);
+        challenge = new CredentialChallenge(Digest.Sha256(secret), endorsement.Public, attestation, Wrap(endorsement.Public, seed, attestation.Name, secret), encrypted);
+        CryptographicOperations.ZeroMemory(secret);
         CryptographicOperations.ZeroMemory(seed);
         return true;
     }
@@ -90,9 +93,7 @@ internal sealed class CredentialChallenge : IDisposable
         }
 
         _spent = true;
-        var right = CryptographicOperations.FixedTimeEquals(answer, _secret);
-        CryptographicOperations.ZeroMemory(_secret);
-        if (!right)
+        if (!IsSecret(answer, SecretDigest))
         {
             whyNot = "the answer is not the secret: the two keys are not in one TPM";
             return false;
@@ -101,12 +102,9 @@ internal sealed class CredentialChallenge : IDisposable
         return AttestationKey.TryActivated(_attestation, QualifiedName(), out key, out whyNot);
     }
 
-    /// <summary>Forgets the secret.</summary>
-    public void Dispose()
-    {
-        _spent = true;
-        CryptographicOperations.ZeroMemory(_secret);
-    }
+    /// <summary>Whether an answer is the secret of this digest. Compared in constant time.</summary>
+    internal static bool IsSecret(ReadOnlySpan<byte> answer, Digest secretDigest) =>
+        CryptographicOperations.FixedTimeEquals(SHA256.HashData(answer), secretDigest.Bytes);
 
     // An attestation key under the endorsement key: what its quotes name as their signer (Part 1 §16.3).
     private byte[] QualifiedName()

@@ -1,0 +1,53 @@
+using Assay.Broker.Approvals;
+using Assay.Broker.Keys;
+using Assay.Broker.Logs;
+using Assay.Broker.Release;
+using Assay.Service.Keys;
+using Assay.Service.Log;
+using Assay.Service.Storage;
+using Assay.Trust;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Assay.Broker;
+
+/// <summary>What a host adds and maps to serve keys, after the kernel.</summary>
+public static class BrokerRole
+{
+    /// <summary>The role's part of the schema.</summary>
+    public static IEnumerable<SchemaScript> Schema => SchemaScript.OfAssembly(typeof(BrokerRole).Assembly);
+
+    /// <summary>What the role keeps encrypted.</summary>
+    public static IEnumerable<SealedColumn> SealedColumns => [.. KeyStore.SealedColumns, FreezeStore.Sealed, .. ApprovalStore.SealedColumns];
+
+    /// <summary>Adds the role.</summary>
+    public static IServiceCollection AddBroker(this IServiceCollection services, BrokerTerms terms, VerifierCache cache)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(terms);
+        services.AddSingleton(terms);
+        services.AddSingleton(provider => new TransparencyLog(
+            provider.GetRequiredService<ServiceDatabase>(), provider.GetRequiredService<KeyEncryptionKey>(), new TransparencyLogTerms { Origin = terms.LogOrigin }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>();
+        services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>();
+        return services;
+    }
+
+    /// <summary>Opens the log, or begins it: before anything is served.</summary>
+    public static Task PrepareBrokerAsync(this IServiceProvider services, CancellationToken cancellation) => services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation);
+
+    /// <summary>Maps its endpoints.</summary>
+    public static void MapBroker(this IEndpointRouteBuilder routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        routes.MapKeys();
+        routes.MapTrials();
+        routes.MapFreezes();
+        routes.MapApprovals();
+        routes.MapRelease();
+        routes.MapLog();
+    }
+}

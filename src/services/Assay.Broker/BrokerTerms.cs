@@ -1,0 +1,27 @@
+using Assay.Collateral.Cache;
+using Assay.Tokens;
+using Assay.Trust;
+
+namespace Assay.Broker;
+
+/// <summary>What the broker role of a host is made of.</summary>
+public sealed record BrokerTerms
+{
+    /// <summary>The service's name in verdicts.</summary>
+    public required TokenIssuer Issuer { get; init; }
+
+    /// <summary>Under whose anchors evidence is judged.</summary>
+    public required TrustSet Trust { get; init; }
+
+    /// <summary>Where collateral comes from. The host disposes it.</summary>
+    public required CachedSource Collateral { get; init; }
+
+    /// <summary>The log's name: a URL without scheme and final slash.</summary>
+    public required string LogOrigin { get; init; }
+
+    /// <summary>How long a challenge can be answered.</summary>
+    public TimeSpan ChallengeLife { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long all the fetching of one release may take.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+}

@@ -1,0 +1,22 @@
+using System.Collections.Immutable;
+using Assay.Policy;
+using Assay.Sealing.Keys;
+using Assay.Service.Judging;
+using Assay.Wire;
+
+namespace Assay.Broker.Keys;
+
+/// <summary>A release policy, ready to judge. Immutable, for any number of threads.</summary>
+/// <param name="Expectations">What evidence must show.</param>
+/// <param name="Conditions">What the verdict must say beside it.</param>
+/// <param name="Tests">Its own tests.</param>
+/// <param name="Digest">SHA-384 of the document.</param>
+public sealed record CompiledRelease(CompiledExpectations Expectations, Conditions Conditions, ImmutableArray<PolicyTest> Tests, Digest Digest)
+{
+    /// <summary>The conditions that a verdict does not meet. They are asked about a verdict that passed: nothing is said about evidence that is not proven.</summary>
+    public ImmutableArray<string> Unmet(Verdict verdict)
+    {
+        ArgumentNullException.ThrowIfNull(verdict);
+        return verdict.Passed ? Conditions.Unmet(verdict) : [];
+    }
+}

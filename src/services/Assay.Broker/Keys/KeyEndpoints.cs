@@ -1,0 +1,210 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Assay.Broker.Approvals;
+using Assay.Broker.Release;
+using Assay.Service.Http;
+using Assay.Service.Identity;
+using Assay.Wire;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace Assay.Broker.Keys;
+
+/// <summary>A key to make.</summary>
+/// <param name="Id">1 to 64 of a–z, 0–9, hyphen and dot.</param>
+/// <param name="Bytes">How many random bytes, 16 to 4096; null with a secret.</param>
+/// <param name="Secret">Bytes of the caller, at most 4096; null: generated here, and never visible outside an attested machine.</param>
+/// <param name="Approval"><c>two-person</c>: every change but disabling waits for a second person, for good. Null: one person is enough.</param>
+public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, string? Approval = null);
+
+/// <summary>A further version.</summary>
+/// <param name="Revision">The revision that the caller has read.</param>
+/// <param name="Bytes">As in <see cref="KeyRequest"/>.</param>
+/// <param name="Secret">As in <see cref="KeyRequest"/>.</param>
+public sealed record RotateRequest(long Revision, int? Bytes = null, byte[]? Secret = null);
+
+/// <summary>A state to come to.</summary>
+/// <param name="Revision">The revision that the caller has read.</param>
+/// <param name="State"><c>enabled</c>, <c>disabled</c> or <c>destroyed</c>.</param>
+public sealed record StateRequest(long Revision, string State);
+
+/// <summary>A release policy.</summary>
+/// <param name="Revision">The revision that the caller has read.</param>
+/// <param name="Policy">The document (docs/reference/broker.md).</param>
+public sealed record PolicyRequest(long Revision, JsonElement Policy);
+
+/// <summary>What is not to be released.</summary>
+/// <param name="Reason">In words, for the log.</param>
+/// <param name="Key">Which key; null: all of the tenant.</param>
+public sealed record FreezeRequest(string Reason, string? Key = null);
+
+/// <summary>A freeze.</summary>
+public sealed record FreezeAnswer(string Id);
+
+/// <summary>Keys, their policies and freezes. No answer has a secret.</summary>
+internal static class KeyEndpoints
+{
+    private const int MostBytes = 4096;
+    private const int LeastBytes = 16;
+
+    public static void MapKeys(this IEndpointRouteBuilder routes)
+    {
+        var keys = routes.MapGroup("/v1/keys").WithTags("Keys");
+        keys.MapPost("", CreateAsync).RequireScope(Scopes.Broker).WithSummary("Makes or imports a key. It is not released until it has a policy.");
+        keys.MapGet("", ListAsync).RequireScope(Scopes.Read).WithSummary("The keys of the tenant, without their secrets.");
+        keys.MapGet("/{id}", FindAsync).RequireScope(Scopes.Read).WithSummary("One key, without its secret.");
+        keys.MapPost("/{id}/rotate", RotateAsync).RequireScope(Scopes.Broker).WithSummary("Makes or imports a further version, which is released from now on.");
+        keys.MapPost("/{id}/state", SetStateAsync).RequireScope(Scopes.Broker).WithSummary("Enables, disables or destroys a key.");
+        keys.MapPost("/{id}/policy", SetPolicyAsync).RequireScope(Scopes.Broker).WithMetadata(new BodyLimit(1024 * 1024)).WithSummary("Sets the release policy.");
+    }
+
+    public static void MapFreezes(this IEndpointRouteBuilder routes)
+    {
+        var freezes = routes.MapGroup("/v1/freezes").WithTags("Keys");
+        freezes.MapPost("", FreezeAsync).RequireScope(Scopes.Broker).WithSummary("Freezes a key, or all keys of the tenant: when this returns nothing is released.");
+        freezes.MapGet("", FreezesAsync).RequireScope(Scopes.Read).WithSummary("The freezes that hold.");
+        freezes.MapPost("/{id}/lift", LiftAsync).RequireScope(Scopes.Broker).WithSummary("Proposes that a freeze ends. It ends when a second person approves.");
+    }
+
+    private static async Task<Results<Created<KeyDescription>, ProblemHttpResult>> CreateAsync(KeyRequest request, ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation)
+    {
+        if (!ResourceName.IsValid(request.Id))
+        {
+            return Problems.Of(Problems.BadRequest, $"id: {ResourceName.Expected}");
+        }
+
+        if (!TryBytes(request.Bytes, request.Secret, out var secret))
+        {
+            return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
+        }
+
+        if (request.Approval is not (null or KeyStore.TwoPerson))
+        {
+            return Problems.Of(Problems.BadRequest, $"approval: {KeyStore.TwoPerson}, or nothing, is expected");
+        }
+
+        var caller = Caller.Of(user);
+        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
+            ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
+            : Problems.Of(BrokerProblems.KeyExists);
+    }
+
+    private static async Task<Ok<ImmutableArray<KeyDescription>>> ListAsync(ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
+        TypedResults.Ok(await keys.ListAsync(Caller.Of(user).Tenant, cancellation).ConfigureAwait(false));
+
+    private static async Task<Results<Ok<KeyDescription>, ProblemHttpResult>> FindAsync(string id, ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
+        await keys.FindAsync(Caller.Of(user).Tenant, id, cancellation).ConfigureAwait(false) is { } key ? TypedResults.Ok(key) : Problems.Of(Problems.NotFound);
+
+    private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>> RotateAsync(string id, RotateRequest request, ClaimsPrincipal user, KeyStore keys, ApprovalStore approvals, CancellationToken cancellation)
+    {
+        if (!TryBytes(request.Bytes, request.Secret, out var secret))
+        {
+            return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
+        }
+
+        var caller = Caller.Of(user);
+        try
+        {
+            var act = new ApprovalAct { Act = BrokerEntries.Rotate, Key = id, Revision = request.Revision, Bytes = secret.Length, Import = request.Secret is not null };
+            return await ProposedAsync(caller, keys, approvals, act, request.Secret, cancellation).ConfigureAwait(false)
+                ?? Answer(await keys.RotateAsync(caller.Tenant, id, request.Revision, secret, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>> SetStateAsync(string id, StateRequest request, ClaimsPrincipal user, KeyStore keys, ApprovalStore approvals, CancellationToken cancellation)
+    {
+        if (request.State is not (KeyStore.Enabled or KeyStore.Disabled or KeyStore.Destroyed))
+        {
+            return Problems.Of(Problems.BadRequest, "state: enabled, disabled or destroyed is expected");
+        }
+
+        var caller = Caller.Of(user);
+        var act = new ApprovalAct { Act = BrokerEntries.State, Key = id, Revision = request.Revision, State = request.State };
+        return (request.State is KeyStore.Disabled ? null : await ProposedAsync(caller, keys, approvals, act, null, cancellation).ConfigureAwait(false))
+            ?? Answer(await keys.SetStateAsync(caller.Tenant, id, request.Revision, request.State, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
+    }
+
+    private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>> SetPolicyAsync(string id, PolicyRequest request, ClaimsPrincipal user, KeyStore keys, ApprovalStore approvals, ReleaseTrial trial, CancellationToken cancellation)
+    {
+        var json = JsonMarshal.GetRawUtf8Value(request.Policy).ToArray();
+        if (!ReleasePolicy.TryCompile(json, out var policy, out var fault))
+        {
+            return Problems.Of(BrokerProblems.PolicyRefused, fault);
+        }
+
+        if (await trial.TestAsync(id, policy, cancellation).ConfigureAwait(false) is { Passed: false } report)
+        {
+            return Problems.Of(BrokerProblems.PolicyTestsFailed, null, ("tests", report.Tests));
+        }
+
+        var caller = Caller.Of(user);
+        var act = new ApprovalAct { Act = BrokerEntries.Policy, Key = id, Revision = request.Revision, Policy = Encoding.UTF8.GetString(json) };
+        return await ProposedAsync(caller, keys, approvals, act, null, cancellation).ConfigureAwait(false)
+            ?? Answer(await keys.SetPolicyAsync(caller.Tenant, id, request.Revision, act.Policy, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
+    }
+
+    private static async Task<Results<Created<FreezeAnswer>, ProblemHttpResult>> FreezeAsync(FreezeRequest request, ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation)
+    {
+        if (request.Reason.Length is 0 or > 200 || (request.Key is not null && !ResourceName.IsValid(request.Key)))
+        {
+            return Problems.Of(Problems.BadRequest, "reason: 1 to 200 characters are expected; key: a key's id, or nothing for all of the tenant");
+        }
+
+        var caller = Caller.Of(user);
+        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is { } id
+            ? TypedResults.Created((string?)null, new FreezeAnswer(id)) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
+    }
+
+    private static async Task<Ok<ImmutableArray<Freeze>>> FreezesAsync(ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation) =>
+        TypedResults.Ok(await freezes.ListAsync(Caller.Of(user).Tenant, cancellation).ConfigureAwait(false));
+
+    // A freeze of any key needs two persons to end: the first proposes it, the second approves it.
+    private static async Task<Results<Accepted<ApprovalAnswer>, ProblemHttpResult>> LiftAsync(string id, ClaimsPrincipal user, FreezeStore freezes, ApprovalStore approvals, CancellationToken cancellation)
+    {
+        var caller = Caller.Of(user);
+        if (!caller.IsPerson)
+        {
+            return Problems.Of(BrokerProblems.SecondPerson);
+        }
+
+        if ((await freezes.ListAsync(caller.Tenant, cancellation).ConfigureAwait(false)).FirstOrDefault(freeze => freeze.Id == id) is not { } found)
+        {
+            return Problems.Of(Problems.NotFound);
+        }
+
+        var act = new ApprovalAct { Act = BrokerEntries.Unfreeze, Key = found.Key, Freeze = id, Reason = Printable.Of(found.Reason) };
+        return await ApprovalEndpoints.ProposeAsync(caller, approvals, act, null, cancellation).ConfigureAwait(false) is { } waiting ? TypedResults.Accepted((string?)null, waiting) : ApprovalEndpoints.NotProposed(caller);
+    }
+
+    // Null where one person is enough, or where there is no such key. Whether two are needed never changes, and the transaction asks again.
+    private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>?> ProposedAsync(Caller caller, KeyStore keys, ApprovalStore approvals, ApprovalAct act, byte[]? secret, CancellationToken cancellation)
+    {
+        if (await keys.FindAsync(caller.Tenant, act.Key, cancellation).ConfigureAwait(false) is not { Approval: KeyStore.TwoPerson } key)
+        {
+            return null;
+        }
+
+        return key.Revision != act.Revision || key.State == KeyStore.Destroyed ? Problems.Of(BrokerProblems.KeyChanged)
+            : await ApprovalEndpoints.ProposeAsync(caller, approvals, act, secret, cancellation).ConfigureAwait(false) is { } waiting ? TypedResults.Accepted((string?)null, waiting)
+            : ApprovalEndpoints.NotProposed(caller);
+    }
+
+    private static Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult> Answer(bool? done) =>
+        done is null ? Problems.Of(Problems.NotFound) : done.Value ? TypedResults.NoContent() : Problems.Of(BrokerProblems.KeyChanged);
+
+    private static bool TryBytes(int? bytes, byte[]? given, out byte[] secret)
+    {
+        secret = given ?? (bytes is { } count and >= LeastBytes and <= MostBytes ? RandomNumberGenerator.GetBytes(count) : []);
+        return bytes is null != given is null && secret.Length is > 0 and <= MostBytes;
+    }
+}

@@ -1,0 +1,207 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Assay.Broker.Approvals;
+using Assay.Service;
+using Assay.Service.Audit;
+using Assay.Service.Keys;
+using Assay.Service.Log;
+using Assay.Service.Storage;
+using Dapper;
+
+namespace Assay.Broker.Keys;
+
+/// <summary>A key as its owner sees it: no secret leaves by this way.</summary>
+/// <param name="Id">Its name.</param>
+/// <param name="State"><c>enabled</c>, <c>disabled</c> or <c>destroyed</c>.</param>
+/// <param name="Version">The version that is released; null: destroyed.</param>
+/// <param name="PolicyVersion">0: there is no policy yet.</param>
+/// <param name="Revision">To be named by who changes it.</param>
+/// <param name="CreatedAt">When.</param>
+/// <param name="CreatedBy">By whom.</param>
+/// <param name="Approval"><c>two-person</c>, or null.</param>
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval);
+
+/// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
+public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, TimeProvider clock)
+{
+    internal static IEnumerable<SealedColumn> SealedColumns { get; } =
+    [
+        new("records of keys", "broker_key", ["tenant", "id"], "record_sealed", values => Context(values[0], values[1])),
+        new("secrets of keys", "broker_key_version", ["tenant", "id", "version"], "secret_sealed", values => ContextOfSecret(values[0], values[1], values[2])) { IsSecret = true },
+    ];
+
+    internal const string Enabled = "enabled";
+    internal const string Disabled = "disabled";
+    internal const string Destroyed = "destroyed";
+    internal const string TwoPerson = "two-person";
+
+    private const int MostListed = 1000;
+    private const string InsertVersion = "INSERT INTO broker_key_version (tenant, id, version, secret_sealed) VALUES (@Tenant, @Id, @Version, @Sealed)";
+    private const string SelectVersion = "SELECT secret_sealed FROM broker_key_version WHERE tenant = @Tenant AND id = @Id AND version = @Version";
+    private const string Select = "SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @Tenant AND id = @Id";
+
+    /// <summary>Makes a key. False where the tenant has one of this name.</summary>
+    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, string? approval, string actor, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var sealedSecret = await kek.SealSecretAsync(secret, Context(tenant, id, 1), cancellation).ConfigureAwait(false);
+        var receipt = await log.AppendAsync(
+            async turn =>
+            {
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var made = await turn.Connection.ExecuteAsync(
+                    "INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed) ON CONFLICT (tenant, id) DO NOTHING", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
+                if (made == 1)
+                {
+                    await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
+                }
+
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("approval", approval), made == 1 ? SubjectOf(id) : "");
+            },
+            cancellation).ConfigureAwait(false);
+        return receipt.Decided.Outcome is AuditOutcome.Allowed;
+    }
+
+    /// <summary>A further version, which is released from now on; those before are kept, and not released.</summary>
+    public async Task<bool?> RotateAsync(string tenant, string id, long revision, byte[] secret, string actor, Approved? approved, CancellationToken cancellation)
+    {
+        // Before the turn, for which all releases wait: the back-end may be a token behind a network. The revision fixes the version.
+        var next = await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { } before && before.Revision == revision ? before.Version + 1 : 0;
+        var sealedSecret = next == 0 ? [] : await kek.SealSecretAsync(secret, Context(tenant, id, next), cancellation).ConfigureAwait(false);
+        return await ChangeAsync(
+            BrokerEntries.Rotate, tenant, id, revision, actor, approved,
+            record => record.State == Destroyed || record.Version + 1 != next ? null : record with { Version = next },
+            (entry, record) => entry.With("version", record.Version),
+            (record, turn) => turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, record.Version, Sealed = sealedSecret }, turn.Transaction), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Sets the release policy, which was compiled before.</summary>
+    public Task<bool?> SetPolicyAsync(string tenant, string id, long revision, string policy, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
+        BrokerEntries.Policy, tenant, id, revision, actor, approved,
+        record => record with { Policy = policy, PolicyVersion = record.PolicyVersion + 1 },
+        (entry, record) => entry.With("policyVersion", record.PolicyVersion).With("policyDigest", ReleasePolicy.DigestOf(System.Text.Encoding.UTF8.GetBytes(policy)).ToString()), rows: null, cancellation);
+
+    /// <summary>Enables, disables or destroys a key. A destroyed one has no secret any more, and comes to nothing else.</summary>
+    public Task<bool?> SetStateAsync(string tenant, string id, long revision, string state, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
+        BrokerEntries.State, tenant, id, revision, actor, approved,
+        record => record.State == Destroyed ? null : record with { State = state, Version = state == Destroyed ? 0 : record.Version },
+        (entry, record) => entry.With("state", record.State),
+        (record, turn) => record.State == Destroyed ? turn.Connection.ExecuteAsync("DELETE FROM broker_key_version WHERE tenant = @Tenant AND id = @Id", new { Tenant = tenant, Id = id }, turn.Transaction) : Task.CompletedTask, cancellation);
+
+    /// <summary>A key without its secret; null if there is no such key.</summary>
+    public async Task<KeyDescription?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { } record ? Describe(id, record) : null;
+
+    /// <summary>The keys of a tenant.</summary>
+    public async Task<ImmutableArray<KeyDescription>> ListAsync(string tenant, CancellationToken cancellation)
+    {
+        var rows = await database.ReadAsync(
+            connection => connection.QueryAsync<Row>(new CommandDefinition($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        return [.. rows.Select(row => Describe(row.Id, Open(row, tenant)))];
+    }
+
+    /// <summary>A key as it is now.</summary>
+    internal async Task<KeyRecord?> OpenAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        var row = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition(Select, new { Tenant = tenant, Id = id }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        return row is null ? null : Open(row, tenant);
+    }
+
+    /// <summary>The same in a turn of the log: what it says holds until that turn's end, and is the last that the log knows.</summary>
+    internal async Task<KeyRecord?> OpenAsync(string tenant, string id, LogTurn turn)
+    {
+        var row = await turn.Connection.QuerySingleOrDefaultAsync<Row>(Select, new { Tenant = tenant, Id = id }, turn.Transaction).ConfigureAwait(false);
+        var record = row is null ? null : Open(row, tenant);
+        return turn.Last(tenant, SubjectOf(id)) == record?.Position ? record
+            : throw new ServiceException("service.broker.key", $"the key {id} of {tenant} in the database is not as its last change in the log left it: it was removed, or an older state was put back");
+    }
+
+    /// <summary>
+    /// The secret of the version that is released now, before it is decided whether: the decision compares the version. The caller wipes it. Null if there is
+    /// no such key, or it is destroyed.
+    /// </summary>
+    /// <exception cref="ServiceException">The row was changed, or <see cref="KeyEncryptionKey.Unavailable"/>: the back-end does not answer.</exception>
+    internal async Task<(long Version, byte[] Secret)?> SecretAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        if (await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Version: > 0 and var version })
+        {
+            return null;
+        }
+
+        var kept = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<byte[]>(new CommandDefinition(SelectVersion, new { Tenant = tenant, Id = id, Version = version }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        return kept is not null && await kek.OpenSecretAsync(kept, Context(tenant, id, version), cancellation).ConfigureAwait(false) is { } secret ? (version, secret)
+            : throw new ServiceException("service.broker.key", $"version {version} of the key {id} of {tenant} is not in the database, or does not open: it was changed, is another key's, or is under another key encryption key");
+    }
+
+    // Null where there is no such key; false where it is at another revision, or cannot come to this.
+    private async Task<bool?> ChangeAsync(string kind, string tenant, string id, long revision, string actor, Approved? approved, Func<KeyRecord, KeyRecord?> change, Func<AuditEvent, KeyRecord, AuditEvent> tell, Func<KeyRecord, LogTurn, Task>? rows, CancellationToken cancellation)
+    {
+        var exists = true;
+        var receipt = await log.AppendAsync(
+            async turn =>
+            {
+                var record = await OpenAsync(tenant, id, turn).ConfigureAwait(false);
+                exists = record is not null;
+                // It is used up whatever comes of it.
+                var isTaken = approved is not null && await approved.TakeAsync(turn).ConfigureAwait(false) && approved.Act.Act == kind && approved.Act.Key == id && approved.Act.Tenant == tenant;
+                var changed = record is not null && record.Revision == revision ? change(record) : null;
+                if (record is null || changed is null || approved is not null != isTaken || (approved is null && NeedsTwo(record, changed)))
+                {
+                    return new LogDecision(Entry(kind, tenant, id, actor, isDone: false).With("why", record is null ? "no such key" : record.Revision != revision ? "changed in between" : changed is null ? "destroyed" : "not approved"));
+                }
+
+                changed = changed with { Revision = revision + 1, Position = turn.Position };
+                await turn.Connection.ExecuteAsync(
+                    "UPDATE broker_key SET revision = @Revision, record_sealed = @Sealed WHERE tenant = @Tenant AND id = @Id", new { changed.Revision, Sealed = Seal(changed, tenant, id), Tenant = tenant, Id = id }, turn.Transaction).ConfigureAwait(false);
+                if (rows is not null)
+                {
+                    await rows(changed, turn).ConfigureAwait(false);
+                }
+
+                var entry = tell(Entry(kind, tenant, id, actor, isDone: true).With("revision", changed.Revision), changed);
+                return new LogDecision(approved?.Tell(entry) ?? entry, SubjectOf(id));
+            },
+            cancellation).ConfigureAwait(false);
+        return exists ? receipt.Decided.Outcome is AuditOutcome.Allowed : null;
+    }
+
+    // Stopping releases is for one person: everything else could open the key, put another in its place, or lose it.
+    internal static bool NeedsTwo(KeyRecord record, KeyRecord changed) => record.Approval is TwoPerson && record with { State = Disabled } != changed;
+
+    private static AuditEvent Entry(string kind, string tenant, string id, string actor, bool isDone) =>
+        new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
+
+    private static KeyDescription Describe(string id, KeyRecord record) =>
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval);
+
+    private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
+
+    private KeyRecord Open(Row row, string tenant)
+    {
+        if (kek.Open(row.RecordSealed, Context(tenant, row.Id)) is not { } bytes)
+        {
+            throw new ServiceException("service.broker.key", $"the key {row.Id} of {tenant} in the database does not open: it was changed, is another key's, or is under another key encryption key");
+        }
+
+        var record = KeyRecord.Parse(bytes);
+        return record.Revision == row.Revision ? record : throw new ServiceException("service.broker.key", $"the key {row.Id} of {tenant} in the database has two revisions: it was changed");
+    }
+
+    private static string SubjectOf(string id) => $"key/{id}";
+
+    // Names of tenants and keys have no slash.
+    private static string Context(string tenant, string id) => $"broker-key/{tenant}/{id}";
+
+    private static string Context(string tenant, string id, long version) => ContextOfSecret(tenant, id, version.ToString(CultureInfo.InvariantCulture));
+
+    private static string ContextOfSecret(string tenant, string id, string version) => $"broker-secret/{tenant}/{id}/{version}";
+
+    private sealed class Row
+    {
+        public string Id { get; set; } = "";
+
+        public long Revision { get; set; }
+
+        public byte[] RecordSealed { get; set; } = [];
+    }
+}

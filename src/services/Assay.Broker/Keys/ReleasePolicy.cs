@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Assay.Service.Http;
+using Assay.Service.Judging;
+using Assay.Wire;
+using CompiledConditions = Assay.Service.Judging.Conditions;
+
+namespace Assay.Broker.Keys;
+
+/// <summary>To whom a key is released: JSON, unknown members refused. What it does not ask for must be named in <c>acceptWeakened</c> (S-10a).</summary>
+public sealed record ReleasePolicy
+{
+    private const int MostTests = 20;
+
+    /// <summary>1.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>What evidence must show. <c>binding</c> is stated always: with anything but <c>boot-event</c> the GPU is not shown to be the confidential VM's own.</summary>
+    public required PolicyExpectations Expect { get; init; }
+
+    /// <summary>A Rego policy that decides beside the expectations; null: everything must hold.</summary>
+    public PolicyRego? Rego { get; init; }
+
+    /// <summary>What the verdict must say beside it, in the form of AWS's policies: operator → key → values. Null: nothing.</summary>
+    public ImmutableDictionary<string, ImmutableDictionary<string, JsonElement>>? Conditions { get; init; }
+
+    /// <summary>Evidence with the verdict that it must get: the policy is taken only if all of them come out as they say.</summary>
+    public ImmutableArray<PolicyTest> Tests { get; init; } = [];
+
+    /// <summary>Reads and compiles a document.</summary>
+    public static bool TryCompile(ReadOnlySpan<byte> json, [NotNullWhen(true)] out CompiledRelease? compiled, [NotNullWhen(false)] out string? fault)
+    {
+        (compiled, fault) = (null, null);
+        ReleasePolicy? document = null;
+        try
+        {
+            document = JsonSerializer.Deserialize<ReleasePolicy>(json, StrictJsonOptions.Value);
+            fault = document is null ? "an object is expected" : document.WhyNot();
+        }
+        catch (JsonException exception)
+        {
+            fault = StrictJsonOptions.WhyNot(exception);
+        }
+
+        if (fault is null && HidesCharacters(json))
+        {
+            fault = "$: a character that is not shown, for example one that turns the direction of writing: what a second person reads must be what it says";
+        }
+
+        if (fault is not null || !CompiledExpectations.TryCompile(document!.Expect, document.Rego, out var expectations, out fault) || !CompiledConditions.TryCompile(document.Conditions, out var conditions, out fault))
+        {
+            return false;
+        }
+
+        compiled = new CompiledRelease(expectations, conditions, document.Tests, DigestOf(json));
+        return true;
+    }
+
+    /// <summary>SHA-384 of its bytes.</summary>
+    public static Digest DigestOf(ReadOnlySpan<byte> json) => new(SHA384.HashData(json));
+
+    private static bool HidesCharacters(ReadOnlySpan<byte> json)
+    {
+        var text = string.Concat(Encoding.UTF8.GetString(json).Where(c => c is not ('\r' or '\n' or '\t')));
+        return Printable.Of(text).Length != text.Length;
+    }
+
+    // An empty policy releases nothing, so it is not even taken.
+    private string? WhyNot() =>
+        Version != 1 ? "$.version: 1 is expected"
+        : Expect.WhyNot() is { } fault ? fault
+        : Expect.Binding is null ? "$.expect.binding: it must be stated: boot-event, or a weaker tier by its name"
+        : Expect.Binding is "boot-event" && Expect.Gpus is null or 0 ? "$.expect.gpus: how many GPUs a machine must show is expected, at least 1"
+        : (Expect.Gpus is null or 0) && !Expect.Processor ? "$.expect: a policy that asks for neither GPUs nor a processor would release to anybody"
+        : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"
+        : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(wrong => wrong is not null);
+}

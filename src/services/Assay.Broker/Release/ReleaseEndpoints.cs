@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Security.Claims;
+using System.Text.Json;
+using Assay.Service.Challenges;
+using Assay.Service.Http;
+using Assay.Service.Identity;
+using Assay.Service.Log;
+using Assay.Wire;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace Assay.Broker.Release;
+
+/// <summary>A challenge for one release.</summary>
+/// <param name="Id">Sent back with the evidence.</param>
+/// <param name="Nonce">What evidence answers: 64 hexadecimal digits.</param>
+/// <param name="ExpiresAt">When it is too late.</param>
+public sealed record ReleaseChallenge(string Id, string Nonce, DateTimeOffset ExpiresAt);
+
+/// <summary>What is answered to a challenge.</summary>
+/// <param name="Challenge">The challenge's id.</param>
+/// <param name="Evidence">Our bundle, with the key to which the secret is to be sealed.</param>
+public sealed record ReleaseRequest(string Challenge, JsonElement Evidence);
+
+/// <summary>A released key.</summary>
+/// <param name="Key">Its name.</param>
+/// <param name="Version">Which version.</param>
+/// <param name="Jwe">The secret, a compact JWE to the key that the evidence names.</param>
+/// <param name="Binding">How GPU and confidential VM are bound: <c>boot-event</c>, or a weaker one that the policy names.</param>
+/// <param name="Tier">What that is worth: <c>boot-event</c>, <c>evidence-hash</c>, <c>processor-only</c>, <c>unbound</c> or <c>gpu-only</c>.</param>
+/// <param name="LogPosition">Where the release is in the log.</param>
+/// <param name="LogEntry">The entry, as it is hashed.</param>
+/// <param name="LogProof">That it is in the log (C2SP tlog-proof), for <c>assay audit prove</c>.</param>
+public sealed record ReleaseAnswer(string Key, long Version, string Jwe, string Binding, string Tier, long LogPosition, byte[] LogEntry, string LogProof);
+
+/// <summary>Challenges and releases.</summary>
+internal static class ReleaseEndpoints
+{
+    private const string Purpose = "release";
+
+    public static void MapRelease(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/release-challenges", IssueAsync).RequireScope(Scopes.Release).WithTags("Release").WithSummary("A challenge: random, for one release, short of life.");
+        routes.MapPost("/v1/keys/{id}/release", ReleaseAsync).RequireScope(Scopes.Release).WithTags("Release").WithMetadata(new BodyLimit(Limits.EvidenceFileBytes + 4096)).WithSummary("Judges evidence, and hands the key to the machine that it is of.");
+    }
+
+    private static async Task<Created<ReleaseChallenge>> IssueAsync(ClaimsPrincipal user, ChallengeStore challenges, BrokerTerms terms, CancellationToken cancellation)
+    {
+        var challenge = await challenges.IssueAsync(Caller.Of(user).Tenant, Purpose, terms.ChallengeLife, cancellation).ConfigureAwait(false);
+        return TypedResults.Created((string?)null, new ReleaseChallenge(challenge.Id, challenge.Nonce, challenge.ExpiresAt));
+    }
+
+    private static async Task<Results<Ok<ReleaseAnswer>, ProblemHttpResult>> ReleaseAsync(
+        string id, ReleaseRequest request, ClaimsPrincipal user, ChallengeStore challenges, ReleaseRoad road, TransparencyLog log, HttpContext context, CancellationToken cancellation)
+    {
+        var caller = Caller.Of(user);
+        // Before anything is verified: an attempt uses the challenge up, whatever comes of it.
+        if (await challenges.RedeemAsync(request.Challenge, caller.Tenant, Purpose, cancellation).ConfigureAwait(false) is not { } nonce)
+        {
+            return Problems.Of(BrokerProblems.ChallengeSpent);
+        }
+
+        var (outcome, fault) = await road.ReleaseAsync(id, JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray(), nonce, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
+        if (outcome is null)
+        {
+            return Problems.Of(BrokerProblems.EvidenceMalformed, fault);
+        }
+
+        if (outcome.IsOutage)
+        {
+            context.Response.Headers.RetryAfter = "2";
+            return Problems.Of(Problems.KekUnavailable, null, ("logPosition", outcome.Receipt.Position));
+        }
+
+        // Why a key that exists is not released is for those who read the log: to the asker all denials are alike, but for what is wrong with its own evidence.
+        return outcome.Jwe is { } jwe
+            ? TypedResults.Ok(new ReleaseAnswer(
+                id, outcome.Version, jwe, outcome.Binding, outcome.Tier, outcome.Receipt.Position, outcome.Receipt.Entry.ToArray(), (await log.ProveAsync(outcome.Receipt, cancellation).ConfigureAwait(false)).ToString()))
+            : Problems.Of(BrokerProblems.ReleaseDenied, null, ("failed", outcome.Failed), ("logPosition", outcome.Receipt.Position));
+    }
+}

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Assay.Broker.Keys;
+using Assay.Checks;
+using Assay.Evidence.Files;
+using Assay.Policy;
+using Assay.Sealing.Keys;
+using Assay.Service;
+using Assay.Service.Judging;
+using Assay.Trust;
+using Assay.Wire;
+
+namespace Assay.Broker.Release;
+
+/// <summary>Judges evidence under release policies, with the broker's own clock, anchors and collateral (S-13). It decides about no release.</summary>
+internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeProvider clock)
+{
+    private const int MostCompiled = 1000;
+
+    private readonly MachineJudge _judge = new(terms.Trust, terms.Patience, cache, clock);
+
+    // By digest of the text: policies are compiled, and their reference values verified, once and not for each request.
+    private readonly ConcurrentDictionary<Digest, CompiledRelease> _compiled = new();
+
+    /// <summary>Now, by the broker's clock.</summary>
+    public EvaluationTime Now() => _judge.Now();
+
+    /// <summary>The policy of a key, ready to judge.</summary>
+    /// <exception cref="ServiceException">A policy that was stored no longer compiles.</exception>
+    public CompiledRelease Compile(string tenant, string id, string policy)
+    {
+        var json = Encoding.UTF8.GetBytes(policy);
+        var digest = ReleasePolicy.DigestOf(json);
+        if (_compiled.TryGetValue(digest, out var known))
+        {
+            return known;
+        }
+
+        if (!ReleasePolicy.TryCompile(json, out var compiled, out var wrong))
+        {
+            throw new ServiceException("service.broker.policy", $"the release policy of the key {id} of {tenant} no longer compiles: {wrong}");
+        }
+
+        if (_compiled.Count >= MostCompiled)
+        {
+            _compiled.Clear();
+        }
+
+        _compiled[digest] = compiled;
+        return compiled;
+    }
+
+    /// <summary>The verdict; null with a fault where evidence and challenge cannot be put together.</summary>
+    public Task<(Verdict? Verdict, string? Fault)> JudgeAsync(string id, CompiledRelease policy, MachineEvidence evidence, string? challenge, EvaluationTime time, CancellationToken cancellation)
+    {
+        var decides = new VerdictTerms { Policy = policy.Expectations.Policy(id), Issuer = terms.Issuer.ToString() };
+        return _judge.JudgeAsync(evidence, policy.Expectations, decides, challenge, time, terms.Collateral, cancellation);
+    }
+
+    /// <summary>The key to which a secret would be sealed: the one that the verified evidence names; null where it names none that can.</summary>
+    public static SealingPublicKey? RecipientOf(Verdict verdict) =>
+        verdict.Machine?.Parts.Key is { } bound && SealingPublicKey.TryParse(Encoding.UTF8.GetBytes(bound.Jwk), out var key, out _) ? key : null;
+}

@@ -1,0 +1,182 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Assay.Broker.Keys;
+using Assay.Evidence.Files;
+using Assay.Policy;
+using Assay.Sealing.Jose;
+using Assay.Sealing.Keys;
+using Assay.Service;
+using Assay.Service.Audit;
+using Assay.Service.Identity;
+using Assay.Service.Judging;
+using Assay.Service.Keys;
+using Assay.Service.Log;
+using Assay.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace Assay.Broker.Release;
+
+/// <summary>What a release came to.</summary>
+/// <param name="Receipt">Its entry in the log.</param>
+/// <param name="Jwe">The key, sealed to the machine's own; null if it is not released.</param>
+/// <param name="Version">Which version of the key; 0: none.</param>
+/// <param name="Binding">How GPU and confidential VM are bound.</param>
+/// <param name="Tier">What that is worth: <see cref="ReleaseTier"/>.</param>
+/// <param name="Failed">Checks that failed or could not be made, and conditions that do not hold.</param>
+/// <param name="IsOutage">It would be released, and the key encryption key does not answer.</param>
+internal sealed record ReleaseOutcome(LogReceipt Receipt, string? Jwe, long Version, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
+
+/// <summary>
+/// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
+/// decided and logged in one transaction, which reads state, policy and freezes; sealed to the key that the verified evidence names, and no other.
+/// </summary>
+internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, ILogger<ReleaseRoad> logger)
+{
+    private const string Unavailable = "kek-unavailable";
+
+    /// <summary>Null with a fault if the evidence cannot be judged at all.</summary>
+    public async Task<(ReleaseOutcome? Outcome, string? Fault)> ReleaseAsync(string id, byte[] evidence, string challenge, Caller caller, string requestId, CancellationToken cancellation)
+    {
+        if (!MachineEvidence.TryParse(evidence, "evidence", out var machine, out var malformed))
+        {
+            return (null, malformed.ToString());
+        }
+
+        var judged = await JudgeAsync(id, machine, challenge, caller.Tenant, cancellation).ConfigureAwait(false);
+        if (judged.Fault is not null)
+        {
+            return (null, judged.Fault);
+        }
+
+        var evidenceDigest = new Digest(SHA384.HashData(evidence)).ToString();
+        var (secret, opened, unavailable) = await OpenAsync(id, judged, caller, requestId, cancellation).ConfigureAwait(false);
+        var version = 0L;
+        var isReleased = false;
+        var isOutage = false;
+        try
+        {
+            var receipt = await log.AppendAsync(
+                async turn =>
+                {
+                    var record = await keys.OpenAsync(caller.Tenant, id, turn).ConfigureAwait(false);
+                    var why = await WhyNotAsync(record, judged, id, caller.Tenant, turn).ConfigureAwait(false);
+                    // An outage comes last: what is denied is denied also while nothing answers.
+                    isOutage = why is null && unavailable;
+                    why ??= isOutage ? Unavailable : record!.Version != opened ? "version-changed" : null;
+                    isReleased = why is null;
+                    version = isReleased ? record!.Version : 0;
+                    return new LogDecision(Entry(id, judged, record, version, why, caller, requestId, evidenceDigest));
+                },
+                cancellation).ConfigureAwait(false);
+            // Behind the lock only what must be: sealing takes longer than deciding.
+            var jwe = isReleased ? Jwe.SealCompact(judged.Recipient!, secret, new JweTerms { Type = "assay-key+jwe" }) : null;
+            return (new ReleaseOutcome(receipt, jwe, version, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    // Before the transaction, for which all other releases and every freeze wait: the key encryption key may be in a token behind a network. And after the
+    // evidence was judged: a caller without a machine that passes costs the token nothing.
+    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(string id, Judged judged, Caller caller, string requestId, CancellationToken cancellation)
+    {
+        if (judged is not { Verdict.Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null })
+        {
+            return (null, 0, false);
+        }
+
+        try
+        {
+            return await keys.SecretAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { } opened ? (opened.Secret, opened.Version, false) : (null, 0, false);
+        }
+        catch (ServiceException exception) when (exception.Id == KeyEncryptionKey.Unavailable)
+        {
+            Log.Unavailable(logger, id, judged.PolicyVersion, caller.Tenant, caller.Subject, exception.Message, requestId);
+            return (null, 0, true);
+        }
+    }
+
+    // Under the policy as it is before the transaction; the transaction then requires that it is still the same.
+    private async Task<Judged> JudgeAsync(string id, MachineEvidence machine, string challenge, string tenant, CancellationToken cancellation)
+    {
+        if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion })
+        {
+            return new Judged();
+        }
+
+        var compiled = judge.Compile(tenant, id, policy);
+        var (verdict, fault) = await judge.JudgeAsync(id, compiled, machine, challenge, judge.Now(), cancellation).ConfigureAwait(false);
+        if (verdict is null)
+        {
+            return new Judged { Fault = fault };
+        }
+
+        var unmet = compiled.Unmet(verdict);
+        return new Judged
+        {
+            Verdict = verdict,
+            Policy = policy,
+            PolicyVersion = policyVersion,
+            PolicyDigest = compiled.Digest.ToString(),
+            Recipient = ReleaseJudge.RecipientOf(verdict),
+            Unaccepted = compiled.Expectations.Unaccepted(verdict),
+            Unmet = unmet,
+            Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
+            Certificates = [.. verdict.Appraisal.Devices.Where(device => device.Device is not null).SelectMany(device => device.Device!.CertificateFingerprints).Select(digest => digest.ToString()).Distinct(StringComparer.Ordinal)],
+        };
+    }
+
+    private async Task<string?> WhyNotAsync(KeyRecord? record, Judged judged, string id, string tenant, LogTurn turn) =>
+        record is null ? "no-such-key"
+        : record.State != KeyStore.Enabled ? $"key-{record.State}"
+        : record.Policy is null ? "no-policy"
+        : await freezes.FrozenByAsync(tenant, id, turn).ConfigureAwait(false) is { } freeze ? $"frozen:{freeze}"
+        : record.Policy != judged.Policy || record.PolicyVersion != judged.PolicyVersion ? "policy-changed"
+        : judged.Verdict is not { Passed: true } ? "evidence-refused"
+        : !judged.Unaccepted.IsEmpty ? "verdict-weakened"
+        : !judged.Unmet.IsEmpty ? "conditions-unmet"
+        : judged.Recipient is null ? "no-key-to-seal-to"
+        : null;
+
+    private AuditEvent Entry(string id, Judged judged, KeyRecord? record, long version, string? why, Caller caller, string requestId, string evidenceDigest) =>
+        new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
+            .With("key", id).With("version", version).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
+            .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", evidenceDigest)
+            .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
+            .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
+            .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Verdict?.Machine?.Parts.Cpu?.Tee?.Word)
+            .With("devices", judged.Verdict?.Appraisal.Devices.Count(device => device.Device is not null) ?? 0)
+            .With("certificates", judged.Certificates)
+            .With("verifier", terms.Issuer.ToString()).With("request", requestId);
+
+    private sealed record Judged
+    {
+        public Verdict? Verdict { get; init; }
+
+        public string? Policy { get; init; }
+
+        public long PolicyVersion { get; init; }
+
+        public string? PolicyDigest { get; init; }
+
+        public SealingPublicKey? Recipient { get; init; }
+
+        public ImmutableArray<string> Unaccepted { get; init; } = [];
+
+        public ImmutableArray<string> Unmet { get; init; } = [];
+
+        public ImmutableArray<string> Failed { get; init; } = [];
+
+        public ImmutableArray<string> Certificates { get; init; } = [];
+
+        public string? Fault { get; init; }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(2031, LogLevel.Error, "the key {Key} could not be released under version {PolicyVersion} of its policy, tenant \"{Tenant}\", requester {Requester}: the key encryption key does not answer: {Reason}, request {RequestId}")]
+        public static partial void Unavailable(ILogger logger, string key, long policyVersion, string tenant, string requester, string reason, string requestId);
+    }
+}

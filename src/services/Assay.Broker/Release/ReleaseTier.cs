@@ -1,0 +1,21 @@
+using Assay.Policy;
+
+namespace Assay.Broker.Release;
+
+/// <summary>
+/// What a release rests on, by name, from the strongest: <c>boot-event</c>, <c>evidence-hash</c>, <c>processor-only</c> (a confidential VM without devices),
+/// <c>unbound</c> (devices beside a VM, bound by nothing) and <c>gpu-only</c> (the host can read what the VM reads; S-10).
+/// </summary>
+internal static class ReleaseTier
+{
+    public const string GpuOnly = "gpu-only";
+
+    public static string Of(Verdict? verdict) => verdict switch
+    {
+        null => "none",
+        _ when verdict.Machine?.Parts.Cpu?.Tee is null => GpuOnly,
+        { Binding: "none", Appraisal.Devices.IsEmpty: true } => "processor-only",
+        { Binding: "none" } => "unbound",
+        _ => verdict.Binding,
+    };
+}

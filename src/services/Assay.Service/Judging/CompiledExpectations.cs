@@ -1,0 +1,159 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Assay.Appraisal.Machine;
+using Assay.Checks;
+using Assay.Policies;
+using Assay.Policy;
+using Assay.Reference.Intel;
+using Assay.Reference.Manifest;
+using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
+using Assay.Wire;
+
+namespace Assay.Service.Judging;
+
+/// <summary>Expectations of a policy, ready to judge: its Rego compiled and its keys read. Immutable, for any number of threads.</summary>
+public sealed class CompiledExpectations
+{
+    private readonly byte[]? _references;
+    private readonly JsonWebKeySet? _referenceKeys;
+    private readonly RegoPolicy? _rego;
+    private ReadReferences? _read;
+
+    private CompiledExpectations(PolicyExpectations document, byte[]? references, JsonWebKeySet? keys, RegoPolicy? rego) =>
+        (Document, _references, _referenceKeys, _rego) = (document, references, keys, rego);
+
+    /// <summary>What they say.</summary>
+    public PolicyExpectations Document { get; }
+
+    /// <summary>Reads and compiles.</summary>
+    /// <param name="document">What evidence must show; without faults of its own.</param>
+    /// <param name="source">A policy that decides beside it; null: none.</param>
+    /// <param name="compiled">Ready to judge.</param>
+    /// <param name="fault">Which member is wrong, and how.</param>
+    public static bool TryCompile(PolicyExpectations document, PolicyRego? source, [NotNullWhen(true)] out CompiledExpectations? compiled, [NotNullWhen(false)] out string? fault)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        compiled = null;
+        fault = null;
+        JsonWebKeySet? keys = null;
+        RegoPolicy? rego = null;
+        if (document.ReferenceKeys is { } set && !JsonWebKeySet.TryParse(BytesOf(set), out keys, out var problem))
+        {
+            fault = $"$.expect.referenceKeys: {problem}";
+        }
+        else if (document.DangerouslyAcceptTcb.FirstOrDefault(word => !Enum.TryParse<TcbStatus>(word, out _)) is { } unknown)
+        {
+            fault = $"$.expect.dangerouslyAcceptTcb: {Printable.Of(unknown)} is no TCB status";
+        }
+        else if (source is not null && !TryCompile(source, out rego, out fault))
+        {
+            fault = $"$.rego: {fault}";
+        }
+
+        compiled = fault is null ? new CompiledExpectations(document, document.ReferenceValues is { } values ? BytesOf(values) : null, keys, rego) : null;
+        return compiled is not null;
+    }
+
+    /// <summary>Who decides about the claims.</summary>
+    /// <param name="name">What the policy is called in the verdict.</param>
+    public RelyingPartyPolicy Policy(string name) => _rego?.Named(name) ?? RelyingPartyPolicy.Default;
+
+    /// <summary>What is expected of a machine that answers this challenge now; null with a reason where the reference values no longer hold.</summary>
+    public MachineExpectations? Expectations(EvaluationTime time, TrustSet trust, string? challenge, bool hasKey, out string? fault)
+    {
+        var expect = Document;
+        var references = References(time, out fault);
+        if (fault is not null)
+        {
+            return null;
+        }
+
+        return new MachineExpectations
+        {
+            Basis = new TrustBasis(time, trust, expect.DangerouslySkipRevocation ? RevocationChecking.DangerouslySkipped : RevocationChecking.Required),
+            Challenge = hasKey ? challenge : null,
+            Nonce = !hasKey && Nonce.TryParse(challenge, out var nonce, out _) ? nonce : null,
+            References = references,
+            Gpus = expect.Gpus,
+            Switches = expect.Switches,
+            RequireProcessor = expect.Processor,
+            RequiredBinding = expect.Binding is "boot-event" ? GpuBinding.BootEvent : null,
+            DangerouslyAcceptedBinding = expect.Binding switch { "evidence-hash" => GpuBinding.EvidenceHash, "none" => GpuBinding.None, _ => null },
+            RequireSecureBoot = expect.SecureBoot,
+            RequireLog = expect.BootLog,
+            RequireFwid = expect.Fwid,
+            MaximumCollateralAge = expect.CollateralHours is { } hours ? TimeSpan.FromHours(hours) : null,
+            AcceptVlek = expect.AcceptVlek,
+            DangerouslyAcceptHeldRimSigner = expect.DangerouslyAcceptHeldRimSigner,
+            DangerouslyAcceptedTcbStatuses = [.. expect.DangerouslyAcceptTcb.Select(Enum.Parse<TcbStatus>)],
+        };
+    }
+
+    /// <summary>The weakenings of a verdict that this policy does not accept.</summary>
+    public ImmutableArray<string> Unaccepted(Verdict verdict) => [.. verdict.Weakened.Where(name => !Document.AcceptWeakened.Contains(name, StringComparer.Ordinal))];
+
+    // A manifest ends: it is judged anew each minute, and not once a request.
+    private ReferenceValues? References(EvaluationTime time, out string? fault)
+    {
+        fault = null;
+        if (_references is null)
+        {
+            return null;
+        }
+
+        if (time.Source is TimeSource.System && _read is { } read && time.Instant - read.At is { Ticks: >= 0 } age && age < TimeSpan.FromMinutes(1))
+        {
+            return read.Values;
+        }
+
+        if (!ReferenceValues.TryRead(_references, _referenceKeys, time, Document.ReferenceSequence, out var values, out var findings))
+        {
+            fault = string.Join("; ", findings.Where(finding => finding.State is CheckState.Failed).Select(finding => $"{finding.Id}: {finding.Reason}"));
+            return null;
+        }
+
+        if (time.Source is TimeSource.System)
+        {
+            _read = new ReadReferences(time.Instant, values);
+        }
+
+        return values;
+    }
+
+    private static bool TryCompile(PolicyRego source, [NotNullWhen(true)] out RegoPolicy? rego, out string? fault)
+    {
+        rego = null;
+        fault = null;
+        if (source.Modules.IsEmpty)
+        {
+            fault = "modules: at least one is expected";
+            return false;
+        }
+
+        IReadOnlyList<(string, PolicyDocument)> documents = [];
+        if (source.Data is { } data)
+        {
+            if (!PolicyDocument.TryParse(BytesOf(data), out var document, out var problem))
+            {
+                fault = $"data: {problem}";
+                return false;
+            }
+
+            documents = [("data", document)];
+        }
+
+        var read = RegoPolicy.TryParse([.. source.Modules.Select(module => new PolicyFile(module.Key, Encoding.UTF8.GetBytes(module.Value)))], documents, source.Rule, out rego, out var wrong);
+        fault = read ? null : wrong!.ToString();
+        return read;
+    }
+
+    private static byte[] BytesOf(JsonElement element) =>
+        element.ValueKind is JsonValueKind.String ? Encoding.UTF8.GetBytes(element.GetString()!) : JsonMarshal.GetRawUtf8Value(element).ToArray();
+
+    private sealed record ReadReferences(DateTimeOffset At, ReferenceValues Values);
+}

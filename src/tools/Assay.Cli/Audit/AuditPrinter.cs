@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Text.Json;
+using Assay.Wire;
+
+namespace Assay.Cli.Audit;
+
+/// <summary>Entries of a log, as people read them and as programs do.</summary>
+internal static class AuditPrinter
+{
+    /// <summary>What a verified log promises, and what not (S-25).</summary>
+    public const string Promise = "This shows that the entry was in the log at that checkpoint. It does not show that everyone is shown the same log: compare checkpoints with another party (assay audit monitor).";
+
+    /// <summary>One line: position, time, what happened, to which key, by whom, and why not.</summary>
+    public static void Print(LogEntry entry, bool json)
+    {
+        if (json)
+        {
+            PrintJson(entry);
+            return;
+        }
+
+        var outcome = entry.Text("outcome");
+        var why = entry.Text("why");
+        var binding = entry.Text("binding");
+        var said = (string[])[entry.Text("key"), why.Length > 0 ? $"({why})" : "", binding.Length > 0 ? $"binding {binding}" : "", $"by {entry.Text("actor")}", entry.Text("reason")];
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{entry.Position,8}  {Instant.Text(entry.At)}  {entry.Tenant}  {entry.Kind,-16} {outcome,-8} {Printable.Of(string.Join("  ", said.Where(text => text.Length > 0 && text != "by ")))}"));
+    }
+
+    /// <summary>Every member of an entry.</summary>
+    public static void PrintWhole(LogEntry entry)
+    {
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"entry {entry.Position} of {entry.Head.Origin}, in the log under the signed checkpoint of {entry.Head.Size} entries"));
+        Row("at", Instant.Text(entry.At));
+        Row("tenant", entry.Tenant);
+        Row("kind", entry.Kind);
+        foreach (var member in entry.Event.EnumerateObject().Where(member => member.Value.ValueKind is not JsonValueKind.Null))
+        {
+            Row(member.Name, member.Value.ValueKind is JsonValueKind.Array ? string.Join(", ", member.Value.EnumerateArray().Select(item => item.ToString())) : member.Value.ToString());
+        }
+
+        Console.Out.WriteLine(Promise);
+    }
+
+    /// <summary>The same for programs: one line each, so that they are read as they come.</summary>
+    public static void PrintJson(LogEntry entry)
+    {
+        using var line = new MemoryStream();
+        // Not indented, and all that is not ASCII escaped.
+        using (var writer = new Utf8JsonWriter(line))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("position", entry.Position);
+            writer.WriteString("log", entry.Head.Origin);
+            writer.WriteNumber("checkpointSize", entry.Head.Size);
+            writer.WriteString("checkpointRoot", Convert.ToBase64String(entry.Head.Root.Bytes));
+            writer.WritePropertyName("entry");
+            entry.Root.WriteTo(writer);
+            writer.WriteEndObject();
+        }
+
+        line.WriteByte((byte)'\n');
+        using var output = Console.OpenStandardOutput();
+        output.Write(line.ToArray());
+    }
+
+    private static void Row(string name, string value) => Console.Out.WriteLine($"  {name,-16} {Printable.Of(value)}");
+}
