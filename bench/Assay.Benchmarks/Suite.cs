@@ -42,7 +42,7 @@ internal static class Suite
         var json = arguments[(subject is null ? 0 : 1)..] is ["--format", "json"];
         if ((!json && arguments[(subject is null ? 0 : 1)..] is not ([] or ["--format", "text"])) || (subject is not null && s_subjects.All(known => known.Name != subject)))
         {
-            Console.Error.WriteLine($"usage: assay bench [{string.Join('|', s_subjects.Select(known => known.Name))}] [--format text|json]\n       assay bench collateral [--seconds 1..60] [--format text|json]\n       assay bench serve [--database sqlite|postgresql] [--appraisals 20..2000] [--format text|json]");
+            Console.Error.WriteLine($"usage: assay bench [{string.Join('|', s_subjects.Select(known => known.Name))}] [--format text|json]\n       assay bench collateral [--seconds 1..60] [--format text|json]\n       assay bench serve [--database sqlite|postgresql] [--appraisals 20..2000] [--format text|json]\n       assay bench broker [--database sqlite|postgresql] [--releases 0|20..2000] [--entries 0|10000..10000000] [--format text|json]");
             return 2;
         }
 

@@ -2,6 +2,7 @@ using Assay.Broker.Approvals;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
 using Assay.Broker.Release;
+using Assay.Broker.Witnesses;
 using Assay.Service.Keys;
 using Assay.Service.Log;
 using Assay.Service.Storage;
@@ -20,7 +21,7 @@ public static class BrokerRole
     public static IEnumerable<SchemaScript> Schema => SchemaScript.OfAssembly(typeof(BrokerRole).Assembly);
 
     /// <summary>What the role keeps encrypted.</summary>
-    public static IEnumerable<SealedColumn> SealedColumns => [.. KeyStore.SealedColumns, FreezeStore.Sealed, .. ApprovalStore.SealedColumns];
+    public static IEnumerable<SealedColumn> SealedColumns => [.. KeyStore.SealedColumns, FreezeStore.Sealed, .. ApprovalStore.SealedColumns, WitnessStore.Sealed];
 
     /// <summary>Adds the role.</summary>
     public static IServiceCollection AddBroker(this IServiceCollection services, BrokerTerms terms, VerifierCache cache)
@@ -30,14 +31,20 @@ public static class BrokerRole
         services.AddSingleton(terms);
         services.AddSingleton(provider => new TransparencyLog(
             provider.GetRequiredService<ServiceDatabase>(), provider.GetRequiredService<KeyEncryptionKey>(), new TransparencyLogTerms { Origin = terms.LogOrigin }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LogWitnesses(
+            provider.GetRequiredService<TransparencyLog>(), provider.GetRequiredService<ServiceDatabase>(), terms.Witnesses, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LogWitnesses>>()));
         services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>();
         services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>();
+        services.AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
         return services;
     }
 
-    /// <summary>Opens the log, or begins it: before anything is served.</summary>
-    public static Task PrepareBrokerAsync(this IServiceProvider services, CancellationToken cancellation) => services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation);
+    /// <summary>Opens the log, or begins it, and shows it to its witnesses: before anything is served.</summary>
+    public static async Task PrepareBrokerAsync(this IServiceProvider services, CancellationToken cancellation)
+    {
+        await services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation).ConfigureAwait(false);
+        await services.GetRequiredService<LogWitnesses>().AskAsync(cancellation).ConfigureAwait(false);
+    }
 
     /// <summary>Maps its endpoints.</summary>
     public static void MapBroker(this IEndpointRouteBuilder routes)

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Assay.Collateral.Cache;
+using Assay.Service.Log;
 using Assay.Tokens;
 using Assay.Trust;
 
@@ -19,8 +21,20 @@ public sealed record BrokerTerms
     /// <summary>The log's name: a URL without scheme and final slash.</summary>
     public required string LogOrigin { get; init; }
 
+    /// <summary>Who cosigns the log; empty: nobody, and the operator can set the whole database back (S-25).</summary>
+    public ImmutableArray<LogWitness> Witnesses { get; init; } = [];
+
+    /// <summary>How often they are shown the log.</summary>
+    public TimeSpan WitnessEvery { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long a challenge can be answered.</summary>
     public TimeSpan ChallengeLife { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a key that is destroyed can be taken back; zero: it cannot.</summary>
+    public TimeSpan DestroyWait { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How often the role looks what is due.</summary>
+    public TimeSpan Upkeep { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long all the fetching of one release may take.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);

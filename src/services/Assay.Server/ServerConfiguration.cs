@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
+using Assay.Log;
 using Assay.Service.Http;
 using Assay.Service.Keys;
 using Assay.Tokens;
@@ -16,13 +17,15 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 {
     private const int MostBytes = 1024 * 1024;
 
-    private static readonly string[] s_roles = ["attestation", "collateral", "broker"];
+    private static readonly string[] s_roles = ["attestation", "collateral", "broker", "witness"];
 
     private static readonly JsonSerializerOptions s_json = new(StrictJsonOptions.Value) { ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     public bool HasAttestation => Options.Roles.Contains("attestation");
 
     public bool HasBroker => Options.Roles.Contains("broker");
+
+    public bool HasWitness => Options.Roles.Contains("witness");
 
     public bool HasCollateral => Options.Roles.Contains("collateral");
 
@@ -88,6 +91,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Tls();
             Kek();
             Numbers();
+            Witnesses();
             Logins();
             return new ServerConfiguration(options, listen, management, issuer, trust, Url());
         }
@@ -176,11 +180,38 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Require(attestation.KeepAppraisalsDays is >= 1 and <= 3650, "attestation.keepAppraisalsDays: 1 to 3650 are expected");
             Require(attestation.ReappraisalSeconds is 0 or >= 10, "attestation.reappraisalSeconds: 0, or at least 10, is expected");
             Require(options.Broker.ChallengeSeconds is >= 5 and <= 3600, "broker.challengeSeconds: 5 to 3600 are expected");
-            Require(options.Broker.LogOrigin is null || (options.Broker.LogOrigin.Length is > 0 and < 256 && options.Broker.LogOrigin.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or ':' or '_') && !options.Broker.LogOrigin.EndsWith('/') && !options.Broker.LogOrigin.Contains("//", StringComparison.Ordinal)), "broker.logOrigin: a URL without scheme and final slash is expected");
+            Require(options.Broker.DestroyHours is >= 0 and <= 8760, "broker.destroyHours: 0 to 8760 are expected");
+            Require(options.Broker.LogOrigin is null || IsName(options.Broker.LogOrigin), "broker.logOrigin: a URL without scheme and final slash is expected");
             Require(options.Signing.LeadSeconds >= 10, "signing.leadSeconds: at least 10 are expected: every process must know a key before it signs");
             Require(options.Signing.OverlapSeconds >= 10, "signing.overlapSeconds: at least 10 are expected");
             Require(options.Limits is { PerAddress: > 0, PerTenant: > 0, Concurrency: > 0, Waiting: >= 0 }, "limits: all are above 0");
             Require(options.Drain is { NotReadySeconds: >= 0 and <= 600, RequestSeconds: >= 0 and <= 600 }, "drain: 0 to 600 seconds are expected");
+        }
+
+        private static bool IsName(string text) =>
+            text.Length is > 0 and < 256 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or ':' or '_') && !text.EndsWith('/') && !text.Contains("//", StringComparison.Ordinal);
+
+        private void Witnesses()
+        {
+            foreach (var (index, witness) in options.Broker.Witnesses.Index())
+            {
+                Require(ServiceAddress.TryParse(witness.Url, out _, out var fault), $"broker.witnesses[{index}].url: {fault?.Problem}");
+                Require(WitnessKey.TryParse(witness.Key, out _, out fault), $"broker.witnesses[{index}].key: {fault?.Problem}");
+            }
+
+            Require(options.Broker.Witnesses.Select(witness => witness.Key).Distinct(StringComparer.Ordinal).Count() == options.Broker.Witnesses.Count, "broker.witnesses: each has a key of its own");
+            if (!options.Roles.Contains("witness"))
+            {
+                return;
+            }
+
+            Require(options.Witness.Name is { } name && IsName(name), "witness.name: a URL without scheme and final slash is expected");
+            Require(options.Witness.Logs.Count > 0, "witness.logs: the public key of at least one log is expected");
+            foreach (var (index, log) in options.Witness.Logs.Index())
+            {
+                Require(NoteKey.TryParse(log, out var key, out var fault), $"witness.logs[{index}]: {fault?.Problem}");
+                key?.Dispose();
+            }
         }
 
         private void Logins()

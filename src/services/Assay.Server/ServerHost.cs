@@ -5,13 +5,17 @@ using Assay.Attestation;
 using Assay.Attestation.Policies;
 using Assay.Attestation.SelfTests;
 using Assay.Broker;
+using Assay.Broker.Witnesses;
+using Assay.Collateral.Http;
 using Assay.Collateral.Items;
 using Assay.Collateral.Proxy;
+using Assay.Log;
 using Assay.Service;
 using Assay.Service.Administration;
 using Assay.Service.Http;
 using Assay.Service.Identity;
 using Assay.Service.Keys;
+using Assay.Service.Log;
 using Assay.Service.Storage;
 using Assay.Trust;
 using Microsoft.AspNetCore.DataProtection;
@@ -84,7 +88,7 @@ internal sealed class ServerHost : IAsyncDisposable
     }
 
     /// <summary>The schema scripts of the roles of a configuration.</summary>
-    public static IEnumerable<SchemaScript> SchemaOf(ServerConfiguration configuration) => [.. configuration.HasAttestation ? AttestationRole.Schema : [], .. configuration.HasBroker ? BrokerRole.Schema : []];
+    public static IEnumerable<SchemaScript> SchemaOf(ServerConfiguration configuration) => [.. configuration.HasAttestation ? AttestationRole.Schema : [], .. configuration.HasBroker || configuration.HasWitness ? BrokerRole.Schema : []];
 
     /// <summary>Waits for the signal to stop, then says on /readyz that it is not ready, waits for load balancers, and lets requests under way end.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -215,8 +219,15 @@ internal sealed class ServerHost : IAsyncDisposable
                     Collateral = _collateral.Source(asksForStatus: false),
                     LogOrigin = options.Broker.LogOrigin ?? $"{_configuration.Issuer!.ToString().Split("://")[1].TrimEnd('/')}/v1/log",
                     ChallengeLife = TimeSpan.FromSeconds(options.Broker.ChallengeSeconds),
+                    DestroyWait = TimeSpan.FromHours(options.Broker.DestroyHours),
+                    Witnesses = [.. options.Broker.Witnesses.Select(Read)],
                 },
                 _collateral.Verifier);
+        }
+
+        if (_configuration.HasWitness)
+        {
+            services.AddWitness(new WitnessTerms { Name = options.Witness.Name!, Logs = [.. options.Witness.Logs.Select(ReadLog)] });
         }
 
         if (_configuration.HasCollateral)
@@ -247,6 +258,12 @@ internal sealed class ServerHost : IAsyncDisposable
                 }
             });
     }
+
+    // The configuration has read them before.
+    private static LogWitness Read(WitnessOptions witness) =>
+        ServiceAddress.TryParse(witness.Url, out var address, out _) && WitnessKey.TryParse(witness.Key, out var key, out _) ? new LogWitness(address, key) : throw new InvalidOperationException("not read");
+
+    private static NoteKey ReadLog(string text) => NoteKey.TryParse(text, out var key, out _) ? key : throw new InvalidOperationException("not read");
 
     private AttestationTerms TermsOf(AttestationOptions options) => new()
     {
@@ -280,6 +297,11 @@ internal sealed class ServerHost : IAsyncDisposable
             application.MapBroker();
         }
 
+        if (_configuration.HasWitness)
+        {
+            application.MapWitnessRole();
+        }
+
         application.MapAdministration();
         application.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
@@ -294,6 +316,11 @@ internal sealed class ServerHost : IAsyncDisposable
         if (_configuration.HasBroker)
         {
             await Services.PrepareBrokerAsync(cancellation).ConfigureAwait(false);
+        }
+
+        if (_configuration.HasWitness)
+        {
+            await Services.PrepareWitnessAsync(cancellation).ConfigureAwait(false);
         }
 
         if (!_configuration.HasAttestation)

@@ -49,6 +49,9 @@ internal sealed record ServerOptions
     /// <summary>The broker role.</summary>
     public BrokerOptions Broker { get; init; } = new();
 
+    /// <summary>The witness role.</summary>
+    public WitnessRoleOptions Witness { get; init; } = new();
+
     /// <summary>Signing keys.</summary>
     public SigningOptions Signing { get; init; } = new();
 
@@ -118,6 +121,32 @@ internal sealed record BrokerOptions
 
     /// <summary>How long a challenge can be answered, in seconds.</summary>
     public int ChallengeSeconds { get; init; } = 120;
+
+    /// <summary>How long a key that is destroyed can be taken back, in hours; 0: it cannot.</summary>
+    public int DestroyHours { get; init; } = 168;
+
+    /// <summary>Who cosigns the log. Nothing is released before each has answered once.</summary>
+    public IReadOnlyList<WitnessOptions> Witnesses { get; init; } = [];
+}
+
+/// <summary>A witness of the broker's log.</summary>
+internal sealed record WitnessOptions
+{
+    /// <summary>Its submission prefix (C2SP tlog-witness); of an Assay server <c>https://HOST/v1/witness</c>.</summary>
+    public required string Url { get; init; }
+
+    /// <summary>Its key, NAME+ID+BASE64.</summary>
+    public required string Key { get; init; }
+}
+
+/// <summary>The witness role.</summary>
+internal sealed record WitnessRoleOptions
+{
+    /// <summary>The witness's name, a URL without scheme and final slash. It cannot be changed later.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The public keys of the logs that it watches, NAME+ID+BASE64.</summary>
+    public IReadOnlyList<string> Logs { get; init; } = [];
 }
 
 /// <summary>A policy document of the operator's.</summary>

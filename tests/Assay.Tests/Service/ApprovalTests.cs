@@ -138,6 +138,10 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
         Assert.Equal(200, (await ReleaseAsync(world, owner)).Status);
         await ApproveAsync(world, bob, await world.PostAsync("/v1/keys/weights/state", """{"revision":6,"state":"destroyed"}""", ann));
         Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"enabled"}""", ann)).Problem);
+        // What two destroy one alone does not keep.
+        Assert.Equal("urn:assay:second-person", (await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"disabled"}""", owner)).Problem);
+        await ApproveAsync(world, bob, await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"disabled"}""", ann));
+        Assert.Equal("disabled", (await world.GetAsync("/v1/keys/weights", owner)).Body.GetProperty("state").GetString());
         // And no way leads back to one person.
         Assert.Equal("urn:assay:key-exists", (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Problem);
         Assert.Equal("urn:assay:bad-request", (await world.PostAsync("/v1/keys", """{"id":"others","bytes":32,"approval":"one-person"}""", owner)).Problem);

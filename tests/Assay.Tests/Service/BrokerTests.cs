@@ -355,5 +355,9 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
     }
 
     private Task<ServiceWorld> StartAsync(string? database = null) =>
-        ServiceWorld.StartAsync(machine, database, configuration => configuration["roles"] = new JsonArray("attestation", "broker"));
+        ServiceWorld.StartAsync(machine, database, configuration =>
+        {
+            configuration["roles"] = new JsonArray("attestation", "broker");
+            configuration["broker"] = new JsonObject { ["destroyHours"] = 0 };
+        });
 }

@@ -91,7 +91,11 @@ public sealed class ServiceWorld : IAsyncDisposable
         _isStopped = false;
         Client = new HttpClient { BaseAddress = new Uri(Host.Addresses[0]) };
         var keys = Host.Services.GetRequiredService<ApiKeyStore>();
-        await Host.Services.GetRequiredService<TenantStore>().CreateAsync(TenantStore.Operators, null, "test", Cancellation);
+        foreach (var tenant in (string[])["demo", TenantStore.Operators])
+        {
+            await Host.Services.GetRequiredService<TenantStore>().CreateAsync(tenant, null, "test", Cancellation);
+        }
+
         Key = (await keys.CreateAsync("demo", "all", [Scopes.Attest, Scopes.Read, Scopes.Policy, Scopes.Audit, Scopes.Keys], null, "test", Cancellation)).Key;
         OperatorKey = (await keys.CreateAsync(TenantStore.Operators, "operator", [Scopes.Operator], null, "test", Cancellation)).Key;
     }

@@ -72,6 +72,17 @@ internal sealed partial class SoftHsm : IDisposable
 
     public void Plug() => Directory.Move(Away, Path.Combine(s_folder!, "tokens", s_names[_serial]));
 
+    /// <summary>Loads the module anew, as another process does.</summary>
+    public async Task RestartAsync()
+    {
+        var attempts = 0;
+        while (!Pkcs11Module.Of(Module).TryRestart())
+        {
+            Assert.InRange(++attempts, 1, 600);
+            await Task.Delay(100);
+        }
+    }
+
     public void Dispose()
     {
         Directory.Delete(_folder, recursive: true);

@@ -17,7 +17,7 @@ public sealed record LogProof(long Index, ImmutableArray<Digest> Path, string Ch
 {
     private const string Header = "c2sp.org/tlog-proof@v1\n";
     private const int MostBytes = 128 * 1024;
-    private const int MostHashes = 63;
+    internal const int MostHashes = 63;
 
     /// <summary>The file.</summary>
     public override string ToString() =>
@@ -47,20 +47,33 @@ public sealed record LogProof(long Index, ImmutableArray<Digest> Path, string Ch
             return false;
         }
 
-        var path = ImmutableArray.CreateBuilder<Digest>();
-        foreach (var line in lines[1..])
+        if (!TryPath(lines.AsSpan(1), out var path))
         {
-            if (!StrictBase64.TryDecode(Encoding.UTF8.GetBytes(line), out var hash) || hash.Length != Merkle.HashSize)
-            {
-                fault = new ParseFault("path", Header.Length, "32 bytes in base64 a line are expected");
-                return false;
-            }
-
-            path.Add(new Digest(hash));
+            fault = new ParseFault("path", Header.Length, "32 bytes in base64 a line are expected");
+            return false;
         }
 
         fault = null;
-        proof = new LogProof(index, path.ToImmutable(), Encoding.UTF8.GetString(source[(end + 2)..]));
+        proof = new LogProof(index, path, Encoding.UTF8.GetString(source[(end + 2)..]));
+        return true;
+    }
+
+    /// <summary>Hashes in base64, one a line.</summary>
+    internal static bool TryPath(ReadOnlySpan<string> lines, out ImmutableArray<Digest> path)
+    {
+        var read = ImmutableArray.CreateBuilder<Digest>(lines.Length);
+        foreach (var line in lines)
+        {
+            if (!StrictBase64.TryDecode(Encoding.UTF8.GetBytes(line), out var hash) || hash.Length != Merkle.HashSize)
+            {
+                path = [];
+                return false;
+            }
+
+            read.Add(new Digest(hash));
+        }
+
+        path = read.ToImmutable();
         return true;
     }
 

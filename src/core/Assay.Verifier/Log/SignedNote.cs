@@ -46,8 +46,10 @@ public sealed class SignedNote
         using var own = NoteKey.Of(name, key);
         Span<byte> id = stackalloc byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32BigEndian(id, own.Id);
-        return $"{Dash}{name} {Convert.ToBase64String([.. id, .. key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)])}\n";
+        return Line(name, [.. id, .. key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)]);
     }
+
+    internal static string Line(string name, byte[] blob) => $"{Dash}{name} {Convert.ToBase64String(blob)}\n";
 
     /// <summary>Reads a note. Nothing of it is verified yet.</summary>
     public static bool TryParse(ReadOnlySpan<byte> source, [NotNullWhen(true)] out SignedNote? note, [NotNullWhen(false)] out ParseFault? fault)
@@ -72,6 +74,14 @@ public sealed class SignedNote
         ArgumentNullException.ThrowIfNull(key);
         var own = _signatures.Where(signature => signature.Name == key.Name && signature.Id == key.Id).ToArray();
         return own.Length > 0 && own.All(signature => key.Verifies(_text, signature.Signature));
+    }
+
+    /// <summary>When a witness signed it; null if it did not, or if one of the signatures under its name and identity does not verify.</summary>
+    public DateTimeOffset? CosignedAt(WitnessKey key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var own = _signatures.Where(signature => signature.Name == key.Name && signature.Id == key.Id).Select(signature => key.At(_text, signature.Signature)).ToArray();
+        return own.Length > 0 && own.All(at => at is not null) ? own.Max() : null;
     }
 
     private static ParseFault? Read(ReadOnlySpan<byte> source, out byte[] text, out ImmutableArray<(string, uint, byte[])> signatures)

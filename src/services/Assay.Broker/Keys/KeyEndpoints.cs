@@ -8,6 +8,7 @@ using Assay.Broker.Approvals;
 using Assay.Broker.Release;
 using Assay.Service.Http;
 using Assay.Service.Identity;
+using Assay.Service.Log;
 using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -20,8 +21,9 @@ namespace Assay.Broker.Keys;
 /// <param name="Id">1 to 64 of a–z, 0–9, hyphen and dot.</param>
 /// <param name="Bytes">How many random bytes, 16 to 4096; null with a secret.</param>
 /// <param name="Secret">Bytes of the caller, at most 4096; null: generated here, and never visible outside an attested machine.</param>
+/// <param name="Derived">Whether each image of the policy gets a key of its own, of 32 bytes, derived from this secret, which itself is never released.</param>
 /// <param name="Approval"><c>two-person</c>: every change but disabling waits for a second person, for good. Null: one person is enough.</param>
-public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, string? Approval = null);
+public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Approval = null);
 
 /// <summary>A further version.</summary>
 /// <param name="Revision">The revision that the caller has read.</param>
@@ -45,7 +47,9 @@ public sealed record PolicyRequest(long Revision, JsonElement Policy);
 public sealed record FreezeRequest(string Reason, string? Key = null);
 
 /// <summary>A freeze.</summary>
-public sealed record FreezeAnswer(string Id);
+/// <param name="Id">32 hexadecimal digits, to lift it.</param>
+/// <param name="Witnessed">Whether every witness of the log has seen it, so that no database from before it releases anything; null: there are no witnesses.</param>
+public sealed record FreezeAnswer(string Id, bool? Witnessed);
 
 /// <summary>Keys, their policies and freezes. No answer has a secret.</summary>
 internal static class KeyEndpoints
@@ -60,7 +64,7 @@ internal static class KeyEndpoints
         keys.MapGet("", ListAsync).RequireScope(Scopes.Read).WithSummary("The keys of the tenant, without their secrets.");
         keys.MapGet("/{id}", FindAsync).RequireScope(Scopes.Read).WithSummary("One key, without its secret.");
         keys.MapPost("/{id}/rotate", RotateAsync).RequireScope(Scopes.Broker).WithSummary("Makes or imports a further version, which is released from now on.");
-        keys.MapPost("/{id}/state", SetStateAsync).RequireScope(Scopes.Broker).WithSummary("Enables, disables or destroys a key.");
+        keys.MapPost("/{id}/state", SetStateAsync).RequireScope(Scopes.Broker).WithSummary("Enables or disables a key, or destroys it after a wait.");
         keys.MapPost("/{id}/policy", SetPolicyAsync).RequireScope(Scopes.Broker).WithMetadata(new BodyLimit(1024 * 1024)).WithSummary("Sets the release policy.");
     }
 
@@ -84,13 +88,18 @@ internal static class KeyEndpoints
             return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
         }
 
+        if (request.Derived && secret.Length < DerivedKey.LeastSecret)
+        {
+            return Problems.Of(Problems.BadRequest, $"derived: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+        }
+
         if (request.Approval is not (null or KeyStore.TwoPerson))
         {
             return Problems.Of(Problems.BadRequest, $"approval: {KeyStore.TwoPerson}, or nothing, is expected");
         }
 
         var caller = Caller.Of(user);
-        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
+        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Derived, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
             ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
             : Problems.Of(BrokerProblems.KeyExists);
     }
@@ -130,7 +139,7 @@ internal static class KeyEndpoints
 
         var caller = Caller.Of(user);
         var act = new ApprovalAct { Act = BrokerEntries.State, Key = id, Revision = request.Revision, State = request.State };
-        return (request.State is KeyStore.Disabled ? null : await ProposedAsync(caller, keys, approvals, act, null, cancellation).ConfigureAwait(false))
+        return await ProposedAsync(caller, keys, approvals, act, null, cancellation).ConfigureAwait(false)
             ?? Answer(await keys.SetStateAsync(caller.Tenant, id, request.Revision, request.State, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
     }
 
@@ -142,18 +151,23 @@ internal static class KeyEndpoints
             return Problems.Of(BrokerProblems.PolicyRefused, fault);
         }
 
+        var caller = Caller.Of(user);
+        if (policy.Expectations.Document.ReferenceValues is null && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true })
+        {
+            return Problems.Of(BrokerProblems.PolicyRefused, "$.expect.referenceValues: they are expected, because the key is derived: each image that they name gets one of its own");
+        }
+
         if (await trial.TestAsync(id, policy, cancellation).ConfigureAwait(false) is { Passed: false } report)
         {
             return Problems.Of(BrokerProblems.PolicyTestsFailed, null, ("tests", report.Tests));
         }
 
-        var caller = Caller.Of(user);
         var act = new ApprovalAct { Act = BrokerEntries.Policy, Key = id, Revision = request.Revision, Policy = Encoding.UTF8.GetString(json) };
         return await ProposedAsync(caller, keys, approvals, act, null, cancellation).ConfigureAwait(false)
             ?? Answer(await keys.SetPolicyAsync(caller.Tenant, id, request.Revision, act.Policy, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
     }
 
-    private static async Task<Results<Created<FreezeAnswer>, ProblemHttpResult>> FreezeAsync(FreezeRequest request, ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation)
+    private static async Task<Results<Created<FreezeAnswer>, ProblemHttpResult>> FreezeAsync(FreezeRequest request, ClaimsPrincipal user, FreezeStore freezes, LogWitnesses witnesses, CancellationToken cancellation)
     {
         if (request.Reason.Length is 0 or > 200 || (request.Key is not null && !ResourceName.IsValid(request.Key)))
         {
@@ -162,7 +176,7 @@ internal static class KeyEndpoints
 
         var caller = Caller.Of(user);
         return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is { } id
-            ? TypedResults.Created((string?)null, new FreezeAnswer(id)) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
+            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
     }
 
     private static async Task<Ok<ImmutableArray<Freeze>>> FreezesAsync(ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation) =>
@@ -189,12 +203,12 @@ internal static class KeyEndpoints
     // Null where one person is enough, or where there is no such key. Whether two are needed never changes, and the transaction asks again.
     private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>?> ProposedAsync(Caller caller, KeyStore keys, ApprovalStore approvals, ApprovalAct act, byte[]? secret, CancellationToken cancellation)
     {
-        if (await keys.FindAsync(caller.Tenant, act.Key, cancellation).ConfigureAwait(false) is not { Approval: KeyStore.TwoPerson } key)
+        if (await keys.FindAsync(caller.Tenant, act.Key, cancellation).ConfigureAwait(false) is not { Approval: KeyStore.TwoPerson } key || (act.State is KeyStore.Disabled && key.State is not KeyStore.Destroying))
         {
             return null;
         }
 
-        return key.Revision != act.Revision || key.State == KeyStore.Destroyed ? Problems.Of(BrokerProblems.KeyChanged)
+        return key.Revision != act.Revision || key.State == KeyStore.Destroyed || (key.State == KeyStore.Destroying && act.State is not KeyStore.Disabled) ? Problems.Of(BrokerProblems.KeyChanged)
             : await ApprovalEndpoints.ProposeAsync(caller, approvals, act, secret, cancellation).ConfigureAwait(false) is { } waiting ? TypedResults.Accepted((string?)null, waiting)
             : ApprovalEndpoints.NotProposed(caller);
     }

@@ -5,11 +5,17 @@ namespace Assay.Broker.Keys;
 /// <summary>Everything of a key that decides about its release, but for the secrets.</summary>
 internal sealed record KeyRecord
 {
-    /// <summary><c>enabled</c>, <c>disabled</c> or <c>destroyed</c>.</summary>
+    /// <summary><c>enabled</c>, <c>disabled</c>, <c>destroying</c> or <c>destroyed</c>.</summary>
     public required string State { get; init; }
 
     /// <summary>The version that is released, from 1; 0: the key is destroyed.</summary>
     public required long Version { get; init; }
+
+    /// <summary>When a key that is being destroyed loses its secrets, milliseconds since 1970; null in every other state.</summary>
+    public long? DestroyAt { get; init; }
+
+    /// <summary>Whether what is released is derived from the secret for the image that asks: <see cref="DerivedKey"/>. It is never changed.</summary>
+    public bool IsDerived { get; init; }
 
     /// <summary>The release policy's text; null until one is set, and until then nothing is released.</summary>
     public string? Policy { get; init; }

@@ -12,17 +12,19 @@ namespace Assay.Broker.Keys;
 
 /// <summary>A key as its owner sees it: no secret leaves by this way.</summary>
 /// <param name="Id">Its name.</param>
-/// <param name="State"><c>enabled</c>, <c>disabled</c> or <c>destroyed</c>.</param>
+/// <param name="State"><c>enabled</c>, <c>disabled</c>, <c>destroying</c> or <c>destroyed</c>.</param>
 /// <param name="Version">The version that is released; null: destroyed.</param>
 /// <param name="PolicyVersion">0: there is no policy yet.</param>
 /// <param name="Revision">To be named by who changes it.</param>
 /// <param name="CreatedAt">When.</param>
 /// <param name="CreatedBy">By whom.</param>
 /// <param name="Approval"><c>two-person</c>, or null.</param>
-public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval);
+/// <param name="Derived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
+/// <param name="DestroyAt">When a key that is being destroyed loses its secrets; null in every other state.</param>
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, DateTimeOffset? DestroyAt);
 
 /// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
-public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, TimeProvider clock)
+public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, BrokerTerms terms, TimeProvider clock)
 {
     internal static IEnumerable<SealedColumn> SealedColumns { get; } =
     [
@@ -32,23 +34,25 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
 
     internal const string Enabled = "enabled";
     internal const string Disabled = "disabled";
+    internal const string Destroying = "destroying";
     internal const string Destroyed = "destroyed";
     internal const string TwoPerson = "two-person";
 
     private const int MostListed = 1000;
+    private const int MostDestroyed = 100;
     private const string InsertVersion = "INSERT INTO broker_key_version (tenant, id, version, secret_sealed) VALUES (@Tenant, @Id, @Version, @Sealed)";
     private const string SelectVersion = "SELECT secret_sealed FROM broker_key_version WHERE tenant = @Tenant AND id = @Id AND version = @Version";
     private const string Select = "SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @Tenant AND id = @Id";
 
     /// <summary>Makes a key. False where the tenant has one of this name.</summary>
-    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, string? approval, string actor, CancellationToken cancellation)
+    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, bool isDerived, string? approval, string actor, CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = Now();
         var sealedSecret = await kek.SealSecretAsync(secret, Context(tenant, id, 1), cancellation).ConfigureAwait(false);
         var receipt = await log.AppendAsync(
             async turn =>
             {
-                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = isDerived, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 var made = await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed) ON CONFLICT (tenant, id) DO NOTHING", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
                 if (made == 1)
@@ -56,7 +60,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("approval", approval), made == 1 ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", isDerived ? "true" : null).With("approval", approval), made == 1 ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -70,9 +74,9 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         var sealedSecret = next == 0 ? [] : await kek.SealSecretAsync(secret, Context(tenant, id, next), cancellation).ConfigureAwait(false);
         return await ChangeAsync(
             BrokerEntries.Rotate, tenant, id, revision, actor, approved,
-            record => record.State == Destroyed || record.Version + 1 != next ? null : record with { Version = next },
+            record => record.State is Destroyed or Destroying || record.Version + 1 != next ? null : record with { Version = next },
             (entry, record) => entry.With("version", record.Version),
-            (record, turn) => turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, record.Version, Sealed = sealedSecret }, turn.Transaction), cancellation).ConfigureAwait(false);
+            (record, _, _, turn) => turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, record.Version, Sealed = sealedSecret }, turn.Transaction), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Sets the release policy, which was compiled before.</summary>
@@ -81,12 +85,42 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         record => record with { Policy = policy, PolicyVersion = record.PolicyVersion + 1 },
         (entry, record) => entry.With("policyVersion", record.PolicyVersion).With("policyDigest", ReleasePolicy.DigestOf(System.Text.Encoding.UTF8.GetBytes(policy)).ToString()), rows: null, cancellation);
 
-    /// <summary>Enables, disables or destroys a key. A destroyed one has no secret any more, and comes to nothing else.</summary>
+    /// <summary>
+    /// Enables, disables or destroys a key. One that is being destroyed has its secrets until the wait is over: until then disabling takes it back, and nothing else.
+    /// A destroyed one comes to nothing else.
+    /// </summary>
     public Task<bool?> SetStateAsync(string tenant, string id, long revision, string state, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
         BrokerEntries.State, tenant, id, revision, actor, approved,
-        record => record.State == Destroyed ? null : record with { State = state, Version = state == Destroyed ? 0 : record.Version },
-        (entry, record) => entry.With("state", record.State),
-        (record, turn) => record.State == Destroyed ? turn.Connection.ExecuteAsync("DELETE FROM broker_key_version WHERE tenant = @Tenant AND id = @Id", new { Tenant = tenant, Id = id }, turn.Transaction) : Task.CompletedTask, cancellation);
+        record => Next(record, state), (entry, record) => entry.With("state", record.State).With("destroyAt", record.DestroyAt), DeleteSecretsAsync, cancellation);
+
+    /// <summary>Keys whose wait is over, the first ones first.</summary>
+    internal async Task<IEnumerable<(string Tenant, string Id)>> DueAsync(CancellationToken cancellation) => await database.ReadAsync(
+        connection => connection.QueryAsync<(string Tenant, string Id)>(new CommandDefinition(
+            "SELECT tenant, id FROM broker_key WHERE destroy_at <= @Now ORDER BY destroy_at LIMIT @Most", new { Now = Now(), Most = MostDestroyed }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+
+    /// <summary>Destroys a key whose wait is over. False where it is not: another process was first, or it was taken back.</summary>
+    internal async Task<bool> DestroyDueAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        bool IsDue(KeyRecord record) => record is { State: Destroying, DestroyAt: { } at } && at <= Now();
+        return await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { } found && IsDue(found) && await ChangeAsync(
+            BrokerEntries.State, tenant, id, found.Revision, "service", approved: null,
+            record => IsDue(record) ? Gone(record) : null, (entry, record) => entry.With("state", record.State), DeleteSecretsAsync, cancellation).ConfigureAwait(false) is true;
+    }
+
+    private KeyRecord? Next(KeyRecord record, string state) => (record.State, state) switch
+    {
+        (Destroyed, _) => null,
+        (Destroying, not Disabled) => null,
+        (_, Destroyed) => terms.DestroyWait == TimeSpan.Zero ? Gone(record) : record with { State = Destroying, DestroyAt = Now() + (long)terms.DestroyWait.TotalMilliseconds },
+        _ => record with { State = state, DestroyAt = null },
+    };
+
+    private static KeyRecord Gone(KeyRecord record) => record with { State = Destroyed, DestroyAt = null, Version = 0 };
+
+    private static Task DeleteSecretsAsync(KeyRecord record, string tenant, string id, LogTurn turn) => record.State != Destroyed ? Task.CompletedTask
+        : turn.Connection.ExecuteAsync("DELETE FROM broker_key_version WHERE tenant = @Tenant AND id = @Id", new { Tenant = tenant, Id = id }, turn.Transaction);
+
+    private long Now() => clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>A key without its secret; null if there is no such key.</summary>
     public async Task<KeyDescription?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
@@ -134,7 +168,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     }
 
     // Null where there is no such key; false where it is at another revision, or cannot come to this.
-    private async Task<bool?> ChangeAsync(string kind, string tenant, string id, long revision, string actor, Approved? approved, Func<KeyRecord, KeyRecord?> change, Func<AuditEvent, KeyRecord, AuditEvent> tell, Func<KeyRecord, LogTurn, Task>? rows, CancellationToken cancellation)
+    private async Task<bool?> ChangeAsync(string kind, string tenant, string id, long revision, string actor, Approved? approved, Func<KeyRecord, KeyRecord?> change, Func<AuditEvent, KeyRecord, AuditEvent> tell, Func<KeyRecord, string, string, LogTurn, Task>? rows, CancellationToken cancellation)
     {
         var exists = true;
         var receipt = await log.AppendAsync(
@@ -147,15 +181,15 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                 var changed = record is not null && record.Revision == revision ? change(record) : null;
                 if (record is null || changed is null || approved is not null != isTaken || (approved is null && NeedsTwo(record, changed)))
                 {
-                    return new LogDecision(Entry(kind, tenant, id, actor, isDone: false).With("why", record is null ? "no such key" : record.Revision != revision ? "changed in between" : changed is null ? "destroyed" : "not approved"));
+                    return new LogDecision(Entry(kind, tenant, id, actor, isDone: false).With("why", record is null ? "no such key" : record.Revision != revision ? "changed in between" : changed is null ? $"key-{record.State}" : "not approved"));
                 }
 
                 changed = changed with { Revision = revision + 1, Position = turn.Position };
                 await turn.Connection.ExecuteAsync(
-                    "UPDATE broker_key SET revision = @Revision, record_sealed = @Sealed WHERE tenant = @Tenant AND id = @Id", new { changed.Revision, Sealed = Seal(changed, tenant, id), Tenant = tenant, Id = id }, turn.Transaction).ConfigureAwait(false);
+                    "UPDATE broker_key SET revision = @Revision, destroy_at = @DestroyAt, record_sealed = @Sealed WHERE tenant = @Tenant AND id = @Id", new { changed.Revision, changed.DestroyAt, Sealed = Seal(changed, tenant, id), Tenant = tenant, Id = id }, turn.Transaction).ConfigureAwait(false);
                 if (rows is not null)
                 {
-                    await rows(changed, turn).ConfigureAwait(false);
+                    await rows(changed, tenant, id, turn).ConfigureAwait(false);
                 }
 
                 var entry = tell(Entry(kind, tenant, id, actor, isDone: true).With("revision", changed.Revision), changed);
@@ -165,14 +199,16 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         return exists ? receipt.Decided.Outcome is AuditOutcome.Allowed : null;
     }
 
-    // Stopping releases is for one person: everything else could open the key, put another in its place, or lose it.
-    internal static bool NeedsTwo(KeyRecord record, KeyRecord changed) => record.Approval is TwoPerson && record with { State = Disabled } != changed;
+    // Stopping releases is for one person: everything else could open the key, put another in its place, lose it, or keep what two persons destroy. The end of the
+    // wait is part of the act that two approved.
+    internal static bool NeedsTwo(KeyRecord record, KeyRecord changed) =>
+        record.Approval is TwoPerson && record with { State = Disabled } != changed && (record.State, changed.State) != (Destroying, Destroyed);
 
     private static AuditEvent Entry(string kind, string tenant, string id, string actor, bool isDone) =>
         new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
 
     private static KeyDescription Describe(string id, KeyRecord record) =>
-        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval);
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null);
 
     private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
 

@@ -32,6 +32,7 @@ public sealed record LogConsistency(string Checkpoint, ImmutableArray<byte[]> Pa
 internal static class LogEndpoints
 {
     private const int MostListed = 100;
+    private const string NotWitnessed = "no witness has cosigned a checkpoint of this log";
 
     public static void MapLog(this IEndpointRouteBuilder routes)
     {
@@ -39,6 +40,7 @@ internal static class LogEndpoints
         log.MapGet("/key", (TransparencyLog transparency) => TypedResults.Text(transparency.PublicKey + "\n")).RequireScope(Scopes.Audit).WithSummary("The key that signs checkpoints, as text.");
         log.MapGet("/checkpoint", async (TransparencyLog transparency, CancellationToken cancellation) => TypedResults.Text(await transparency.CheckpointAsync(cancellation).ConfigureAwait(false)))
             .RequireScope(Scopes.Audit).WithSummary("The latest signed checkpoint.");
+        log.MapGet("/witnessed", WitnessedAsync).RequireScope(Scopes.Audit).WithSummary("The largest checkpoint that a witness has cosigned, with its cosignatures.").Produces<string>(200, "text/plain");
         log.MapGet("/consistency", ExtendAsync).RequireScope(Scopes.Audit).WithSummary("The latest signed checkpoint, with the proof that its log begins with the one of a size.");
         log.MapGet("/entries", ListAsync).RequireScope(Scopes.Audit).WithSummary("Entries of the tenant, each with its proof.");
         log.MapGet("/entries/{position:long}", FindAsync).RequireScope(Scopes.Audit).WithSummary("An entry of the tenant, with its proof.");
@@ -51,11 +53,18 @@ internal static class LogEndpoints
     private static async Task<Ok<LogPage>> ListAsync(ClaimsPrincipal user, TransparencyLog log, CancellationToken cancellation, long from = 0, int most = MostListed) => TypedResults.Ok(new LogPage(
         [.. (await log.ListAsync(Caller.Of(user).Tenant, from, Math.Clamp(most, 1, MostListed), cancellation).ConfigureAwait(false)).Where(found => TenantOf(found.Entry) == Caller.Of(user).Tenant).Select(found => new LogAnswer(found.Proof.Index, found.Entry, found.Proof.ToString()))]));
 
+    private static async Task<IResult> WitnessedAsync(LogWitnesses witnesses, CancellationToken cancellation) =>
+        await witnesses.LatestAsync(cancellation).ConfigureAwait(false) is { } note ? TypedResults.Text(note) : Problems.Of(Problems.NotFound, NotWitnessed);
+
     private static string? TenantOf(byte[] entry) => JsonElement.Parse(entry).GetProperty("tenant").GetString();
 
-    private static async Task<Results<Ok<LogAnswer>, ProblemHttpResult>> FindAsync(long position, ClaimsPrincipal user, TransparencyLog log, CancellationToken cancellation) =>
-        await log.ProveAsync(position, checkpoint: null, cancellation).ConfigureAwait(false) is { } found && TenantOf(found.Entry) == Caller.Of(user).Tenant
-            ? TypedResults.Ok(new LogAnswer(position, found.Entry, found.Proof.ToString())) : Problems.Of(Problems.NotFound);
+    private static async Task<Results<Ok<LogAnswer>, ProblemHttpResult>> FindAsync(long position, ClaimsPrincipal user, TransparencyLog log, LogWitnesses witnesses, CancellationToken cancellation, bool witnessed = false)
+    {
+        var checkpoint = witnessed ? await witnesses.LatestAsync(cancellation).ConfigureAwait(false) : null;
+        return witnessed && checkpoint is null ? Problems.Of(Problems.NotFound, NotWitnessed)
+            : await log.ProveAsync(position, checkpoint, cancellation).ConfigureAwait(false) is { } found && TenantOf(found.Entry) == Caller.Of(user).Tenant ? TypedResults.Ok(new LogAnswer(position, found.Entry, found.Proof.ToString()))
+            : Problems.Of(Problems.NotFound, witnessed ? "there is no such entry under the checkpoint that was cosigned last" : null);
+    }
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> TileAsync(string rest, TransparencyLog log, CancellationToken cancellation) =>
         LogTile.TryParse($"tile/{rest}", out var tile) && await log.TileAsync(tile, cancellation).ConfigureAwait(false) is { } content ? TypedResults.File(content, "application/octet-stream") : Problems.Of(Problems.NotFound);

@@ -23,18 +23,26 @@ public sealed record ReleaseChallenge(string Id, string Nonce, DateTimeOffset Ex
 /// <summary>What is answered to a challenge.</summary>
 /// <param name="Challenge">The challenge's id.</param>
 /// <param name="Evidence">Our bundle, with the key to which the secret is to be sealed.</param>
-public sealed record ReleaseRequest(string Challenge, JsonElement Evidence);
+/// <param name="Seal">How: <c>jwe</c>, or <c>hpke</c> where that key is on P-256, P-384 or P-521. Null: <c>jwe</c>.</param>
+public sealed record ReleaseRequest(string Challenge, JsonElement Evidence, string? Seal = null);
+
+/// <summary>A secret that is sealed by HPKE (RFC 9180, mode base) to a key on P-256, P-384 or P-521: DHKEM of that curve with its HKDF, and AES-256-GCM.</summary>
+/// <param name="Enc">The encapsulated key.</param>
+/// <param name="Ciphertext">The secret, sealed without associated data. The info is <c>assay-key/v1/KEY/VERSION</c>.</param>
+public sealed record HpkeSealed(byte[] Enc, byte[] Ciphertext);
 
 /// <summary>A released key.</summary>
 /// <param name="Key">Its name.</param>
 /// <param name="Version">Which version.</param>
-/// <param name="Jwe">The secret, a compact JWE to the key that the evidence names.</param>
+/// <param name="Jwe">The secret, a compact JWE to the key that the evidence names; null if HPKE was asked for.</param>
+/// <param name="Hpke">The same by HPKE; null if it was not asked for.</param>
+/// <param name="Image">Of a derived key, the image that it is for: the name in the policy's reference values. Null for others.</param>
 /// <param name="Binding">How GPU and confidential VM are bound: <c>boot-event</c>, or a weaker one that the policy names.</param>
 /// <param name="Tier">What that is worth: <c>boot-event</c>, <c>evidence-hash</c>, <c>processor-only</c>, <c>unbound</c> or <c>gpu-only</c>.</param>
 /// <param name="LogPosition">Where the release is in the log.</param>
 /// <param name="LogEntry">The entry, as it is hashed.</param>
 /// <param name="LogProof">That it is in the log (C2SP tlog-proof), for <c>assay audit prove</c>.</param>
-public sealed record ReleaseAnswer(string Key, long Version, string Jwe, string Binding, string Tier, long LogPosition, byte[] LogEntry, string LogProof);
+public sealed record ReleaseAnswer(string Key, long Version, string? Jwe, HpkeSealed? Hpke, string? Image, string Binding, string Tier, long LogPosition, byte[] LogEntry, string LogProof);
 
 /// <summary>Challenges and releases.</summary>
 internal static class ReleaseEndpoints
@@ -56,6 +64,11 @@ internal static class ReleaseEndpoints
     private static async Task<Results<Ok<ReleaseAnswer>, ProblemHttpResult>> ReleaseAsync(
         string id, ReleaseRequest request, ClaimsPrincipal user, ChallengeStore challenges, ReleaseRoad road, TransparencyLog log, HttpContext context, CancellationToken cancellation)
     {
+        if (request.Seal is not (null or ReleaseRoad.Jwe or ReleaseRoad.Hpke))
+        {
+            return Problems.Of(Problems.BadRequest, "seal: jwe, hpke or nothing is expected");
+        }
+
         var caller = Caller.Of(user);
         // Before anything is verified: an attempt uses the challenge up, whatever comes of it.
         if (await challenges.RedeemAsync(request.Challenge, caller.Tenant, Purpose, cancellation).ConfigureAwait(false) is not { } nonce)
@@ -63,7 +76,7 @@ internal static class ReleaseEndpoints
             return Problems.Of(BrokerProblems.ChallengeSpent);
         }
 
-        var (outcome, fault) = await road.ReleaseAsync(id, JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray(), nonce, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
+        var (outcome, fault) = await road.ReleaseAsync(id, JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray(), nonce, request.Seal ?? ReleaseRoad.Jwe, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
         if (outcome is null)
         {
             return Problems.Of(BrokerProblems.EvidenceMalformed, fault);
@@ -76,9 +89,9 @@ internal static class ReleaseEndpoints
         }
 
         // Why a key that exists is not released is for those who read the log: to the asker all denials are alike, but for what is wrong with its own evidence.
-        return outcome.Jwe is { } jwe
+        return outcome.Sealed is { } released
             ? TypedResults.Ok(new ReleaseAnswer(
-                id, outcome.Version, jwe, outcome.Binding, outcome.Tier, outcome.Receipt.Position, outcome.Receipt.Entry.ToArray(), (await log.ProveAsync(outcome.Receipt, cancellation).ConfigureAwait(false)).ToString()))
+                id, outcome.Version, released.Jwe, released.Hpke, outcome.Image, outcome.Binding, outcome.Tier, outcome.Receipt.Position, outcome.Receipt.Entry.ToArray(), (await log.ProveAsync(outcome.Receipt, cancellation).ConfigureAwait(false)).ToString()))
             : Problems.Of(BrokerProblems.ReleaseDenied, null, ("failed", outcome.Failed), ("logPosition", outcome.Receipt.Position));
     }
 }

@@ -17,6 +17,8 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
 {
     private const int MostCompiled = 1000;
 
+    private static readonly ConditionKey s_image = ConditionKey.Find("assay:image:name")!;
+
     private readonly MachineJudge _judge = new(terms.Trust, terms.Patience, cache, clock);
 
     // By digest of the text: policies are compiled, and their reference values verified, once and not for each request.
@@ -56,6 +58,9 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
         var decides = new VerdictTerms { Policy = policy.Expectations.Policy(id), Issuer = terms.Issuer.ToString() };
         return _judge.JudgeAsync(evidence, policy.Expectations, decides, challenge, time, terms.Collateral, cancellation);
     }
+
+    /// <summary>The name that the policy's reference values give the machine's image; null where they name none.</summary>
+    public static string? ImageOf(Verdict verdict) => s_image.Of(verdict) is [var name] ? name : null;
 
     /// <summary>The key to which a secret would be sealed: the one that the verified evidence names; null where it names none that can.</summary>
     public static SealingPublicKey? RecipientOf(Verdict verdict) =>

@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using Assay.Broker.Keys;
 using Assay.Evidence.Files;
 using Assay.Policy;
+using Assay.Sealing.Hpke;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
 using Assay.Service;
@@ -18,13 +21,14 @@ namespace Assay.Broker.Release;
 
 /// <summary>What a release came to.</summary>
 /// <param name="Receipt">Its entry in the log.</param>
-/// <param name="Jwe">The key, sealed to the machine's own; null if it is not released.</param>
+/// <param name="Sealed">The key, sealed to the machine's own in one of two forms; null if it is not released.</param>
 /// <param name="Version">Which version of the key; 0: none.</param>
+/// <param name="Image">Of a derived key, the image that it is for.</param>
 /// <param name="Binding">How GPU and confidential VM are bound.</param>
 /// <param name="Tier">What that is worth: <see cref="ReleaseTier"/>.</param>
 /// <param name="Failed">Checks that failed or could not be made, and conditions that do not hold.</param>
 /// <param name="IsOutage">It would be released, and the key encryption key does not answer.</param>
-internal sealed record ReleaseOutcome(LogReceipt Receipt, string? Jwe, long Version, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
+internal sealed record ReleaseOutcome(LogReceipt Receipt, (string? Jwe, HpkeSealed? Hpke)? Sealed, long Version, string? Image, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
 
 /// <summary>
 /// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
@@ -32,17 +36,20 @@ internal sealed record ReleaseOutcome(LogReceipt Receipt, string? Jwe, long Vers
 /// </summary>
 internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, ILogger<ReleaseRoad> logger)
 {
+    public const string Jwe = "jwe";
+    public const string Hpke = "hpke";
+
     private const string Unavailable = "kek-unavailable";
 
     /// <summary>Null with a fault if the evidence cannot be judged at all.</summary>
-    public async Task<(ReleaseOutcome? Outcome, string? Fault)> ReleaseAsync(string id, byte[] evidence, string challenge, Caller caller, string requestId, CancellationToken cancellation)
+    public async Task<(ReleaseOutcome? Outcome, string? Fault)> ReleaseAsync(string id, byte[] evidence, string challenge, string seal, Caller caller, string requestId, CancellationToken cancellation)
     {
         if (!MachineEvidence.TryParse(evidence, "evidence", out var machine, out var malformed))
         {
             return (null, malformed.ToString());
         }
 
-        var judged = await JudgeAsync(id, machine, challenge, caller.Tenant, cancellation).ConfigureAwait(false);
+        var judged = await JudgeAsync(id, machine, challenge, seal, caller.Tenant, cancellation).ConfigureAwait(false);
         if (judged.Fault is not null)
         {
             return (null, judged.Fault);
@@ -51,6 +58,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         var evidenceDigest = new Digest(SHA384.HashData(evidence)).ToString();
         var (secret, opened, unavailable) = await OpenAsync(id, judged, caller, requestId, cancellation).ConfigureAwait(false);
         var version = 0L;
+        var image = (string?)null;
         var isReleased = false;
         var isOutage = false;
         try
@@ -65,16 +73,36 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     why ??= isOutage ? Unavailable : record!.Version != opened ? "version-changed" : null;
                     isReleased = why is null;
                     version = isReleased ? record!.Version : 0;
-                    return new LogDecision(Entry(id, judged, record, version, why, caller, requestId, evidenceDigest));
+                    image = isReleased && record!.IsDerived ? judged.Image : null;
+                    return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest));
                 },
                 cancellation).ConfigureAwait(false);
             // Behind the lock only what must be: sealing takes longer than deciding.
-            var jwe = isReleased ? Jwe.SealCompact(judged.Recipient!, secret, new JweTerms { Type = "assay-key+jwe" }) : null;
-            return (new ReleaseOutcome(receipt, jwe, version, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
+            (string?, HpkeSealed?)? released = isReleased ? Seal(secret!, caller.Tenant, id, version, image, judged.Recipient!, seal) : null;
+            return (new ReleaseOutcome(receipt, released, version, image, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
         }
         finally
         {
             CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    private static (string? Jwe, HpkeSealed? Hpke) Seal(byte[] secret, string tenant, string id, long version, string? image, SealingPublicKey recipient, string seal)
+    {
+        var derived = image is null ? null : DerivedKey.Of(secret, tenant, id, version, image);
+        try
+        {
+            if (seal == Jwe)
+            {
+                return (Sealing.Jose.Jwe.SealCompact(recipient, derived ?? secret, new JweTerms { Type = "assay-key+jwe" }), null);
+            }
+
+            using var sender = HpkeSender.Create(recipient, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"assay-key/v1/{id}/{version}")));
+            return (null, new HpkeSealed(sender.Encapsulated.ToArray(), sender.Seal(derived ?? secret)));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(derived);
         }
     }
 
@@ -99,7 +127,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
     }
 
     // Under the policy as it is before the transaction; the transaction then requires that it is still the same.
-    private async Task<Judged> JudgeAsync(string id, MachineEvidence machine, string challenge, string tenant, CancellationToken cancellation)
+    private async Task<Judged> JudgeAsync(string id, MachineEvidence machine, string challenge, string seal, string tenant, CancellationToken cancellation)
     {
         if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion })
         {
@@ -120,7 +148,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             Policy = policy,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
-            Recipient = ReleaseJudge.RecipientOf(verdict),
+            Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
+            Image = ReleaseJudge.ImageOf(verdict),
             Unaccepted = compiled.Expectations.Unaccepted(verdict),
             Unmet = unmet,
             Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
@@ -138,11 +167,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : !judged.Unaccepted.IsEmpty ? "verdict-weakened"
         : !judged.Unmet.IsEmpty ? "conditions-unmet"
         : judged.Recipient is null ? "no-key-to-seal-to"
+        : record.IsDerived && judged.Image is null ? "no-image"
         : null;
 
-    private AuditEvent Entry(string id, Judged judged, KeyRecord? record, long version, string? why, Caller caller, string requestId, string evidenceDigest) =>
+    private AuditEvent Entry(string id, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId, string evidenceDigest) =>
         new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
-            .With("key", id).With("version", version).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
+            .With("key", id).With("version", version).With("image", image).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", evidenceDigest)
             .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
             .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
@@ -162,6 +192,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         public string? PolicyDigest { get; init; }
 
         public SealingPublicKey? Recipient { get; init; }
+
+        public string? Image { get; init; }
 
         public ImmutableArray<string> Unaccepted { get; init; } = [];
 

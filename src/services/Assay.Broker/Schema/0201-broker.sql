@@ -1,8 +1,10 @@
--- State, version and policy of a key are one record, encrypted and authenticated under the key encryption key for its tenant and name.
+-- State, version and policy of a key are one record, encrypted and authenticated under the key encryption key for its tenant and name. When it is
+-- to be destroyed is also beside it, to be found by; the record decides.
 CREATE TABLE broker_key (
     tenant TEXT NOT NULL,
     id TEXT NOT NULL,
     revision $integer$ NOT NULL,
+    destroy_at $integer$,
     record_sealed $bytes$ NOT NULL,
     PRIMARY KEY (tenant, id)
 ) $strict$;

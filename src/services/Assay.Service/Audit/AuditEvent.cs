@@ -29,9 +29,13 @@ public sealed record AuditEvent(string Kind, string Tenant, string Actor, AuditO
     }
 
     /// <summary>A further member, a number.</summary>
-    public AuditEvent With(string name, long value)
+    public AuditEvent With(string name, long? value)
     {
-        _members[name] = value;
+        if (value is { } number)
+        {
+            _members[name] = number;
+        }
+
         return this;
     }
 

@@ -40,6 +40,7 @@ public sealed class TransparencyLog : IAsyncDisposable
     private readonly LogReplica _replica = new();
     private readonly WriteQueue<Item> _queue;
     private LogKey? _key;
+    private ServiceException? _held;
 
     /// <param name="database">Where it is kept.</param>
     /// <param name="kek">Encrypts its key.</param>
@@ -172,8 +173,12 @@ public sealed class TransparencyLog : IAsyncDisposable
     public async Task<(string Note, ImmutableArray<Digest> Path)?> ExtendAsync(long before, CancellationToken cancellation)
     {
         var (note, head) = await HeadAsync(checkpoint: null, cancellation).ConfigureAwait(false);
-        return before < 0 || before > head.Size ? null : (note, await _tree.ProveAsync(nodes => MerkleProofs.Consistency(before, head.Size, nodes), cancellation).ConfigureAwait(false));
+        return before < 0 || before > head.Size ? null : (note, await ProveExtensionAsync(before, head, cancellation).ConfigureAwait(false));
     }
+
+    /// <summary>That the log of a checkpoint begins with the one of a smaller size.</summary>
+    internal Task<ImmutableArray<Digest>> ProveExtensionAsync(long before, Checkpoint head, CancellationToken cancellation) =>
+        _tree.ProveAsync(nodes => MerkleProofs.Consistency(before, head.Size, nodes), cancellation);
 
     /// <summary>A tile of hashes or entries, as C2SP tlog-tiles has it; null where the log does not have all of it.</summary>
     public async Task<byte[]?> TileAsync(LogTile tile, CancellationToken cancellation)
@@ -189,6 +194,12 @@ public sealed class TransparencyLog : IAsyncDisposable
             cancellation).ConfigureAwait(false)).ToArray();
         return entries.Length == tile.Width ? [.. entries.SelectMany(entry => (byte[])[(byte)(entry.Length >> 8), (byte)(entry.Length & 0xFF), .. entry])] : null;
     }
+
+    /// <summary>Logs nothing, and so does nothing that must be logged; null: no longer.</summary>
+    internal void Hold(ServiceException? why) => Volatile.Write(ref _held, why);
+
+    /// <summary>The latest checkpoint, read.</summary>
+    internal Task<(string Note, Checkpoint Head)> HeadAsync(CancellationToken cancellation) => HeadAsync(checkpoint: null, cancellation);
 
     /// <summary>Writes what waits, and ends.</summary>
     public async ValueTask DisposeAsync()
@@ -246,6 +257,11 @@ public sealed class TransparencyLog : IAsyncDisposable
 
     private async Task<(List<LogReceipt> Receipts, MerkleFrontier Frontier, Dictionary<(string, string), long> Heads)> WriteAsync(IReadOnlyList<Item> batch, DbConnection connection, DbTransaction transaction)
     {
+        if (Volatile.Read(ref _held) is { } held)
+        {
+            throw new ServiceException(held.Id, held.Message);
+        }
+
         // The lock comes first: whatever is read behind it is read after every append before.
         var frontier = Open(await connection.QuerySingleOrDefaultAsync<StateRow?>(Lock, transaction: transaction).ConfigureAwait(false) ?? throw Removed());
         await _replica.CatchUpAsync(frontier, connection, transaction).ConfigureAwait(false);

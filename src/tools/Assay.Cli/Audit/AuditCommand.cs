@@ -32,15 +32,15 @@ internal static class AuditCommand
 
     private static DescribedCommand Prove()
     {
-        var (options, key) = (new ServiceOptions(isRequired: false), LogKeyOption.Create());
+        var (options, key, witness) = (new ServiceOptions(isRequired: false), LogKeyOption.Create(), LogKeyOption.CreateWitness());
         var what = new Argument<string>("what") { Description = "a file with logEntry and logProof, as a release answers and assay-guest key fetch --proof writes it; or a position, which the broker is asked for", HelpName = "FILE|POSITION" };
-        var command = Of("prove", "Shows that an entry is in the log, from its proof alone. Nothing is asked where a file is given.", ["assay audit prove release.json --log-key log.key", $"assay audit prove 17 {Account}"], options, [key], what);
-        command.SetAction((parsed, cancellation) => WithKeyAsync(parsed, key, log =>
+        var command = Of("prove", "Shows that an entry is in the log, from its proof alone. Nothing is asked where a file is given.", ["assay audit prove release.json --log-key log.key", $"assay audit prove 17 {Account}"], options, [witness, key], what);
+        command.SetAction((parsed, cancellation) => WithKeysAsync(parsed, key, witness, (log, by) =>
         {
             var given = parsed.GetValue(what)!;
             return long.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var position) && !File.Exists(given)
-                ? options.RunAsync(parsed, async service => Tell(await new LogSource(service, log).FindAsync(position, cancellation).ConfigureAwait(false), options.IsJson(parsed)))
-                : Task.FromResult(ProveFile(given, log, options.IsJson(parsed)));
+                ? options.RunAsync(parsed, async service => Tell(await new LogSource(service, log).FindAsync(position, by, cancellation).ConfigureAwait(false), options.IsJson(parsed)))
+                : Task.FromResult(ProveFile(given, log, by, options.IsJson(parsed)));
         }));
         return command;
     }
@@ -75,11 +75,11 @@ internal static class AuditCommand
 
     private static DescribedCommand Monitor()
     {
-        var (options, key, state) = (new ServiceOptions(), LogKeyOption.Create(), State(isRequired: true));
+        var (options, key, witness, state) = (new ServiceOptions(), LogKeyOption.Create(), LogKeyOption.CreateWitness(), State(isRequired: true));
         var every = new Option<int?>("--every") { Description = "look again after so many seconds, until interrupted; once, if it is not given", HelpName = "SECONDS" }.Within(1, 86400);
         var against = new Option<string?>("--against") { Description = "a checkpoint that another party was shown: the log must have it too", HelpName = "FILE" };
-        var command = Of("monitor", "Requires that the log only grows: the latest checkpoint must extend the one that was seen last, which is kept in a file.", [$"assay audit monitor --state seen.checkpoint {Account}", $"assay audit monitor --state seen.checkpoint --against theirs.checkpoint {Account}"], options, [state, against, every, key]);
-        command.SetAction((parsed, cancellation) => WithKeyAsync(parsed, key, log => options.RunAsync(parsed, async service =>
+        var command = Of("monitor", "Requires that the log only grows: the latest checkpoint must extend the one that was seen last, which is kept in a file.", [$"assay audit monitor --state seen.checkpoint {Account}", $"assay audit monitor --state seen.checkpoint --witness witness.key {Account}"], options, [state, against, witness, every, key]);
+        command.SetAction((parsed, cancellation) => WithKeysAsync(parsed, key, witness, (log, by) => options.RunAsync(parsed, async service =>
         {
             var source = new LogSource(service, log);
             if (parsed.GetValue(against) is { } theirs)
@@ -90,7 +90,7 @@ internal static class AuditCommand
 
             while (true)
             {
-                await LookAsync(source, log, parsed.GetValue(state)!, options.IsJson(parsed), cancellation).ConfigureAwait(false);
+                await LookAsync(source, log, by, parsed.GetValue(state)!, options.IsJson(parsed), cancellation).ConfigureAwait(false);
                 if (parsed.GetValue(every) is not { } seconds)
                 {
                     return ExitCode.Verified;
@@ -188,23 +188,26 @@ internal static class AuditCommand
         return command;
     }
 
-    private static async Task LookAsync(LogSource source, NoteKey log, string state, bool json, CancellationToken cancellation)
+    private static async Task LookAsync(LogSource source, NoteKey log, WitnessKey? witness, string state, bool json, CancellationToken cancellation)
     {
         var seen = SeenCheckpoint.Read(state, log);
         var (head, note) = await source.ExtendAsync(seen, cancellation).ConfigureAwait(false);
+        var witnessed = witness is null ? null : await source.WitnessedAsync(witness, cancellation).ConfigureAwait(false);
         SeenCheckpoint.Write(state, note);
         if (json)
         {
             JsonOutput.Print(writer =>
             {
                 Head(writer, head, seen);
+                AuditPrinter.Write(writer, witnessed);
                 writer.WriteEndObject();
             });
             return;
         }
 
-        Console.Out.WriteLine(seen is null ? $"{head.Origin} has {head.Size} entries; kept in {state}, which it must extend from now on"
-            : head.Size == seen.Size ? $"{head.Origin} has {head.Size} entries, the same" : $"{head.Origin} has {head.Size} entries, and extends the {seen.Size} that were seen");
+        var by = witnessed is null ? "consistent, not witnessed" : string.Create(CultureInfo.InvariantCulture, $"witnessed by {witnessed.Name} up to {witnessed.Size} at {Instant.Text(witnessed.At)}");
+        Console.Out.WriteLine((seen is null ? $"{head.Origin} has {head.Size} entries; kept in {state}, which it must extend from now on"
+            : head.Size == seen.Size ? $"{head.Origin} has {head.Size} entries, the same" : $"{head.Origin} has {head.Size} entries, and extends the {seen.Size} that were seen") + $"; {by}");
     }
 
     private static void Head(Utf8JsonWriter writer, Checkpoint head, Checkpoint? seen)
@@ -219,7 +222,7 @@ internal static class AuditCommand
         }
     }
 
-    private static int ProveFile(string path, NoteKey log, bool json)
+    private static int ProveFile(string path, NoteKey log, WitnessKey? witness, bool json)
     {
         if (!InputFile.TryRead(path, MostProof, out var bytes, out var whyNot))
         {
@@ -231,7 +234,7 @@ internal static class AuditCommand
         {
             using var document = JsonDocument.Parse(bytes);
             var root = document.RootElement;
-            return Tell(LogSource.Verify(root.GetProperty("logEntry").GetBytesFromBase64(), root.GetProperty("logProof").GetString() ?? "", log), json);
+            return Tell(LogSource.Verify(root.GetProperty("logEntry").GetBytesFromBase64(), root.GetProperty("logProof").GetString() ?? "", log, witness), json);
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -296,6 +299,9 @@ internal static class AuditCommand
         Output.Error("cli.arguments", "--certificate or --fingerprint is expected");
         return null;
     }
+
+    private static Task<int> WithKeysAsync(ParseResult parsed, Option<string> log, Option<string?> witness, Func<NoteKey, WitnessKey?, Task<int>> run) =>
+        LogKeyOption.TryReadWitness(parsed.GetValue(witness), out var by) ? WithKeyAsync(parsed, log, key => run(key, by)) : Task.FromResult(ExitCode.Unusable);
 
     private static async Task<int> WithKeyAsync(ParseResult parsed, Option<string> option, Func<NoteKey, Task<int>> run)
     {

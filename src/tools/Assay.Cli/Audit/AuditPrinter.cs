@@ -7,8 +7,11 @@ namespace Assay.Cli.Audit;
 /// <summary>Entries of a log, as people read them and as programs do.</summary>
 internal static class AuditPrinter
 {
-    /// <summary>What a verified log promises, and what not (S-25).</summary>
-    public const string Promise = "This shows that the entry was in the log at that checkpoint. It does not show that everyone is shown the same log: compare checkpoints with another party (assay audit monitor).";
+    /// <summary>What a log promises that a witness has cosigned (S-25).</summary>
+    public const string WitnessedPromise = "This shows that the entry was in the log at that checkpoint, and that the witness cosigned no checkpoint that contradicts it. It is worth as much as the witness's independence of the operator.";
+
+    /// <summary>What a verified log promises without a witness, and what not (S-25).</summary>
+    public const string Promise = "Consistent, not witnessed: this shows that the entry was in the log at that checkpoint. It does not show that everyone is shown the same log: have a witness cosign it (--witness), or compare checkpoints with another party (assay audit monitor).";
 
     /// <summary>One line: position, time, what happened, to which key, by whom, and why not.</summary>
     public static void Print(LogEntry entry, bool json)
@@ -31,6 +34,11 @@ internal static class AuditPrinter
     public static void PrintWhole(LogEntry entry)
     {
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"entry {entry.Position} of {entry.Head.Origin}, in the log under the signed checkpoint of {entry.Head.Size} entries"));
+        if (entry.Witnessed is { } witnessed)
+        {
+            Row("witness", $"{witnessed.Name}, at {Instant.Text(witnessed.At)}");
+        }
+
         Row("at", Instant.Text(entry.At));
         Row("tenant", entry.Tenant);
         Row("kind", entry.Kind);
@@ -39,7 +47,7 @@ internal static class AuditPrinter
             Row(member.Name, member.Value.ValueKind is JsonValueKind.Array ? string.Join(", ", member.Value.EnumerateArray().Select(item => item.ToString())) : member.Value.ToString());
         }
 
-        Console.Out.WriteLine(Promise);
+        Console.Out.WriteLine(entry.Witnessed is null ? Promise : WitnessedPromise);
     }
 
     /// <summary>The same for programs: one line each, so that they are read as they come.</summary>
@@ -54,6 +62,7 @@ internal static class AuditPrinter
             writer.WriteString("log", entry.Head.Origin);
             writer.WriteNumber("checkpointSize", entry.Head.Size);
             writer.WriteString("checkpointRoot", Convert.ToBase64String(entry.Head.Root.Bytes));
+            Write(writer, entry.Witnessed);
             writer.WritePropertyName("entry");
             entry.Root.WriteTo(writer);
             writer.WriteEndObject();
@@ -62,6 +71,22 @@ internal static class AuditPrinter
         line.WriteByte((byte)'\n');
         using var output = Console.OpenStandardOutput();
         output.Write(line.ToArray());
+    }
+
+    /// <summary>The member <c>witnessed</c>; null: no witness was asked for.</summary>
+    public static void Write(Utf8JsonWriter writer, Witnessed? witnessed)
+    {
+        if (witnessed is null)
+        {
+            writer.WriteNull("witnessed");
+            return;
+        }
+
+        writer.WriteStartObject("witnessed");
+        writer.WriteString("by", witnessed.Name);
+        writer.WriteNumber("size", witnessed.Size);
+        writer.WriteString("at", Instant.Text(witnessed.At));
+        writer.WriteEndObject();
     }
 
     private static void Row(string name, string value) => Console.Out.WriteLine($"  {name,-16} {Printable.Of(value)}");

@@ -7,7 +7,8 @@ namespace Assay.Cli.Audit;
 /// <param name="Position">Where it is.</param>
 /// <param name="Head">The checkpoint.</param>
 /// <param name="Root">What it says.</param>
-internal sealed record LogEntry(long Position, Checkpoint Head, JsonElement Root)
+/// <param name="Witnessed">The witness that cosigned the checkpoint; null: none was asked for.</param>
+internal sealed record LogEntry(long Position, Checkpoint Head, JsonElement Root, Witnessed? Witnessed = null)
 {
     public string Tenant => Root.GetProperty("tenant").GetString() ?? "";
 
@@ -26,6 +27,12 @@ internal sealed record LogEntry(long Position, Checkpoint Head, JsonElement Root
     /// <summary>The texts of an array of the event.</summary>
     public IEnumerable<string> Texts(string name) => Event.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Array ? value.EnumerateArray().Select(item => item.GetString() ?? "") : [];
 }
+
+/// <summary>That a witness saw a checkpoint, and none that contradicts it.</summary>
+/// <param name="Name">The witness's.</param>
+/// <param name="Size">How many entries the checkpoint has.</param>
+/// <param name="At">When, by the witness's clock.</param>
+internal sealed record Witnessed(string Name, long Size, DateTimeOffset At);
 
 /// <summary>What a log's own signed words show that it must not.</summary>
 internal sealed class LogFaultException(string message) : Exception(message);

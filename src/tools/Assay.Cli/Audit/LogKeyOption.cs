@@ -5,7 +5,7 @@ using Assay.Log;
 
 namespace Assay.Cli.Audit;
 
-/// <summary>The key of the log that is meant: without it everything would be believed that any log says.</summary>
+/// <summary>The keys by which a log is believed: its own, without which everything would be believed that any log says, and a witness's.</summary>
 internal static class LogKeyOption
 {
     private const int MostBytes = 4096;
@@ -17,19 +17,18 @@ internal static class LogKeyOption
         Required = true,
     };
 
+    public static Option<string?> CreateWitness() => new("--witness")
+    {
+        Description = "the key of a witness, NAME+ID+BASE64, or a file that holds it: it must have cosigned the checkpoint. Take it from the witness, not from the broker",
+        HelpName = "KEY",
+    };
+
     public static bool TryRead(string given, [NotNullWhen(true)] out NoteKey? key)
     {
-        var text = given;
-        if (!given.Contains('+', StringComparison.Ordinal) || File.Exists(given))
+        key = null;
+        if (TryText("--log-key", given) is not { } text)
         {
-            key = null;
-            if (!InputFile.TryRead(given, MostBytes, out var bytes, out var whyNot))
-            {
-                Output.Error("cli.file", $"--log-key: {whyNot}");
-                return false;
-            }
-
-            text = Encoding.UTF8.GetString(bytes).TrimEnd();
+            return false;
         }
 
         if (NoteKey.TryParse(text, out key, out var fault))
@@ -39,5 +38,44 @@ internal static class LogKeyOption
 
         Output.Error("cli.log-key", $"--log-key: {fault}");
         return false;
+    }
+
+    /// <summary>True with null where none is given.</summary>
+    public static bool TryReadWitness(string? given, out WitnessKey? key)
+    {
+        key = null;
+        if (given is null)
+        {
+            return true;
+        }
+
+        if (TryText("--witness", given) is not { } text)
+        {
+            return false;
+        }
+
+        if (WitnessKey.TryParse(text, out key, out var fault))
+        {
+            return true;
+        }
+
+        Output.Error("cli.log-key", $"--witness: {fault}");
+        return false;
+    }
+
+    private static string? TryText(string option, string given)
+    {
+        if (given.Contains('+', StringComparison.Ordinal) && !File.Exists(given))
+        {
+            return given;
+        }
+
+        if (InputFile.TryRead(given, MostBytes, out var bytes, out var whyNot))
+        {
+            return Encoding.UTF8.GetString(bytes).TrimEnd();
+        }
+
+        Output.Error("cli.file", $"{option}: {whyNot}");
+        return null;
     }
 }

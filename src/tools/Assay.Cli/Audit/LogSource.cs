@@ -72,9 +72,27 @@ internal sealed class LogSource(ServiceConnection service, NoteKey key)
         }
     }
 
-    /// <summary>An entry with its proof.</summary>
-    public Task<LogEntry> FindAsync(long position, CancellationToken cancellation) => service.GetAsync(
-        string.Create(CultureInfo.InvariantCulture, $"v1/log/entries/{position}"), root => Verify(root.GetProperty("entry").GetBytesFromBase64(), root.GetProperty("proof").GetString()!, key), cancellation);
+    /// <summary>An entry with its proof: under the latest checkpoint, or under the last one that this witness cosigned.</summary>
+    public Task<LogEntry> FindAsync(long position, WitnessKey? witness, CancellationToken cancellation) => service.GetAsync(
+        string.Create(CultureInfo.InvariantCulture, $"v1/log/entries/{position}{(witness is null ? "" : "?witnessed=true")}"),
+        root => Verify(root.GetProperty("entry").GetBytesFromBase64(), root.GetProperty("proof").GetString()!, key, witness), cancellation);
+
+    /// <summary>What a witness has cosigned of this log: the latest checkpoint extends it.</summary>
+    /// <exception cref="LogFaultException">It is not cosigned by this witness, or the latest checkpoint does not extend it.</exception>
+    public async Task<Witnessed> WitnessedAsync(WitnessKey witness, CancellationToken cancellation)
+    {
+        try
+        {
+            var note = await service.GetAsync("v1/log/witnessed", cancellation).ConfigureAwait(false);
+            var head = Read(note);
+            await ExtendAsync(head, cancellation).ConfigureAwait(false);
+            return Cosigned(note, head, witness);
+        }
+        catch (ServiceRefusedException exception) when (exception.Status == 404)
+        {
+            throw new LogFaultException($"no witness has cosigned the log, and {witness.Name} is expected to have: what is shown may be shown to you alone");
+        }
+    }
 
     /// <summary>Every entry of every tenant: they must lead to the root of the checkpoint. Needs the operator's scope.</summary>
     /// <param name="head">Up to where.</param>
@@ -108,7 +126,7 @@ internal sealed class LogSource(ServiceConnection service, NoteKey key)
 
     /// <summary>An entry under the proof that came with it.</summary>
     /// <exception cref="LogFaultException">The proof does not lead from the entry to a checkpoint of this log.</exception>
-    public static LogEntry Verify(byte[] entry, string proof, NoteKey key)
+    public static LogEntry Verify(byte[] entry, string proof, NoteKey key, WitnessKey? witness = null)
     {
         if (!LogProof.TryParse(Encoding.UTF8.GetBytes(proof), out var parsed, out var fault) || !parsed.TryVerify(entry, key, out var head, out fault))
         {
@@ -116,8 +134,12 @@ internal sealed class LogSource(ServiceConnection service, NoteKey key)
         }
 
         var root = Parse(entry, parsed.Index);
-        return root.GetProperty("position").GetInt64() == parsed.Index ? new LogEntry(parsed.Index, head, root) : throw new LogFaultException($"the entry at {parsed.Index} says that it is another one");
+        return root.GetProperty("position").GetInt64() == parsed.Index ? new LogEntry(parsed.Index, head, root, witness is null ? null : Cosigned(Encoding.UTF8.GetBytes(parsed.Checkpoint), head, witness)) : throw new LogFaultException($"the entry at {parsed.Index} says that it is another one");
     }
+
+    private static Witnessed Cosigned(byte[] note, Checkpoint head, WitnessKey witness) =>
+        SignedNote.TryParse(note, out var signed, out _) && signed.CosignedAt(witness) is { } at ? new Witnessed(witness.Name, head.Size, at)
+            : throw new LogFaultException($"the checkpoint of {head.Size} entries is not cosigned by the witness {witness.Name}: what is shown may be shown to you alone. Ask again for a proof with a cosignature");
 
     private static JsonElement Parse(ReadOnlySpan<byte> entry, long position)
     {

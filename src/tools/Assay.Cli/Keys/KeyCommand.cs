@@ -28,7 +28,7 @@ internal static class KeyCommand
         Make("import", "Stores a secret of yours as a key. It is not released until it has a policy.", isImport: true),
         Rotate(), List(), Policy(),
         State("enable", "enabled", "Lets a disabled key be released again."),
-        State("disable", "disabled", "Stops releases of a key until it is enabled."),
+        State("disable", "disabled", "Stops releases of a key until it is enabled. Takes back one that is being destroyed."),
         Destroy(), Freeze(), Unfreeze(), Freezes(), DryRun(), Approvals(), Approve(),
     };
 
@@ -36,8 +36,9 @@ internal static class KeyCommand
     {
         var (options, id) = (new ServiceOptions(), Id());
         var twoPersons = new Option<bool>("--two-persons") { Description = "changes of it wait for a second person, from now on and for good" };
+        var derived = new Option<bool>("--derived") { Description = "each image that the policy's reference values name gets a key of its own, derived from this one, which is never released" };
         var (bytes, secret) = (Bytes(), new Option<string>("--secret") { Description = "file whose bytes are the key, 1 to 4096; - is standard input", HelpName = "FILE", Required = true });
-        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, twoPersons], id);
+        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, derived, twoPersons], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             if (!TrySecret(isImport ? parsed.GetValue(secret) : null, out var given))
@@ -49,6 +50,11 @@ internal static class KeyCommand
             {
                 writer.WriteString("id", parsed.GetValue(id));
                 Write(writer, given, parsed.GetValue(bytes));
+                if (parsed.GetValue(derived))
+                {
+                    writer.WriteBoolean("derived", true);
+                }
+
                 if (parsed.GetValue(twoPersons))
                 {
                     writer.WriteString("approval", "two-person");
@@ -106,8 +112,8 @@ internal static class KeyCommand
     private static DescribedCommand Destroy()
     {
         var (options, id) = (new ServiceOptions(), Id());
-        var confirm = new Option<string>("--confirm") { Description = "the id once more: what is destroyed cannot be brought back", HelpName = "ID", Required = true };
-        var command = Of("destroy", "Deletes every version of a key, for good.", [$"assay key destroy weights --confirm weights {Account}"], options, [confirm], id);
+        var confirm = new Option<string>("--confirm") { Description = "the id once more", HelpName = "ID", Required = true };
+        var command = Of("destroy", "Deletes every version of a key, for good, when the broker's wait is over. It is not released from now on; assay key disable takes it back until then.", [$"assay key destroy weights --confirm weights {Account}"], options, [confirm], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             if (parsed.GetValue(confirm) != parsed.GetValue(id))

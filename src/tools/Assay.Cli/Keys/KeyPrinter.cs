@@ -23,17 +23,22 @@ internal static class KeyPrinter
         foreach (var key in keys)
         {
             var policy = key.GetProperty("policyVersion").GetInt64();
-            Add(table, Text(key, "id"), Text(key, "state"), key.TryGetProperty("version", out var version) ? version.ToString() : "", policy == 0 ? "none" : $"version {policy}", Instant.Text(key.GetProperty("createdAt").GetDateTimeOffset()), Text(key, "createdBy"));
+            Add(table, Text(key, "id"), State(key), key.TryGetProperty("version", out var version) ? version.ToString() : "", policy == 0 ? "none" : $"version {policy}", Instant.Text(key.GetProperty("createdAt").GetDateTimeOffset()), Text(key, "createdBy"));
         }
 
         Output.Out.Write(table);
-        if (keys.Any(key => key.GetProperty("policyVersion").GetInt64() == 0 && Text(key, "state") != "destroyed"))
+        if (keys.Any(key => key.GetProperty("policyVersion").GetInt64() == 0 && Text(key, "state") is not ("destroying" or "destroyed")))
         {
             Console.Out.WriteLine("A key without a policy is released to no machine: assay key policy ID --file FILE sets one.");
         }
 
         return ExitCode.Verified;
     }
+
+    private static string State(JsonElement key) =>
+        key.TryGetProperty("destroyAt", out var at) ? $"destroyed at {Instant.Text(at.GetDateTimeOffset())}"
+        : key.TryGetProperty("derived", out var derived) && derived.GetBoolean() ? $"{Text(key, "state")}, derived"
+        : Text(key, "state");
 
     /// <summary>One value, or a sentence.</summary>
     public static int Print(bool json, (string Name, string Value) value, string sentence)

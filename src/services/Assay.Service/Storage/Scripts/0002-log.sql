@@ -17,6 +17,14 @@ CREATE TABLE log_node (
     PRIMARY KEY (level, position)
 ) $strict$;
 
+-- The largest checkpoint that each witness has cosigned, with its cosignature behind the log's signature.
+CREATE TABLE log_witnessed (
+    witness TEXT NOT NULL PRIMARY KEY,
+    size $integer$ NOT NULL,
+    signed_at $integer$ NOT NULL,
+    note TEXT NOT NULL
+) $strict$;
+
 -- One row. Whoever appends takes its lock first: so appends have one order, whatever number of processes there are.
 CREATE TABLE log_state (
     id $integer$ NOT NULL PRIMARY KEY,
