@@ -12,9 +12,10 @@ internal static class BrokerEntries
     public const string Freeze = "key.freeze";
     public const string Unfreeze = "key.unfreeze";
     public const string Release = "key.release";
+    public const string Manifest = "manifest.publish";
     public const string Propose = "approval.propose";
     public const string Refuse = "approval.refuse";
     public const string Withdraw = "approval.withdraw";
 
-    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Propose, Refuse, Withdraw];
+    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Manifest, Propose, Refuse, Withdraw];
 }

@@ -27,6 +27,9 @@ public static class BrokerProblems
     /// <summary>The release policy's own tests do not all pass.</summary>
     public static ProblemKind PolicyTestsFailed { get; } = new("release-policy-tests-failed", 409, "The release policy's own tests do not all pass: it was not set.");
 
+    /// <summary>The manifest of reference values cannot be read.</summary>
+    public static ProblemKind ManifestRefused { get; } = new("manifest-refused", 400, "The manifest of reference values cannot be read, or does not hold now.");
+
     /// <summary>Two persons are needed.</summary>
     public static ProblemKind SecondPerson { get; } = new("second-person", 403, "Two persons are needed for this, logged in by OIDC or client certificate: API keys do not count, nor who may create identities.");
 
@@ -34,5 +37,5 @@ public static class BrokerProblems
     public static ProblemKind ApprovalRefused { get; } = new("approval-refused", 409, "The act is expired, or its digest is another one: read it again.");
 
     /// <summary>All of them.</summary>
-    public static ImmutableArray<ProblemKind> All { get; } = [ChallengeSpent, KeyExists, KeyChanged, PolicyRefused, PolicyTestsFailed, EvidenceMalformed, ReleaseDenied, SecondPerson, ApprovalRefused];
+    public static ImmutableArray<ProblemKind> All { get; } = [ChallengeSpent, KeyExists, KeyChanged, PolicyRefused, PolicyTestsFailed, EvidenceMalformed, ReleaseDenied, ManifestRefused, SecondPerson, ApprovalRefused];
 }

@@ -56,5 +56,6 @@ public static class BrokerRole
         routes.MapApprovals();
         routes.MapRelease();
         routes.MapLog();
+        routes.MapManifests();
     }
 }

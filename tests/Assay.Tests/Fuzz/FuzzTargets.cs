@@ -514,6 +514,10 @@ internal static class FuzzTargets
         });
         yield return new("SignedNote.TryParse", [Encoding.UTF8.GetBytes(note)], input =>
             SignedNote.TryParse(input, out var read, out var fault) ? Ok($"{read.Text} {string.Join(' ', read.Signers)}", fault is not null) : Bad(fault));
+        yield return new("WitnessKey.TryParse", [Encoding.UTF8.GetBytes(WitnessKey.Of("witness.example/1", new byte[32]).ToString())], input =>
+            WitnessKey.TryParse(Encoding.UTF8.GetString(input), out var read, out var fault) ? Ok(read.ToString(), fault is not null) : Bad(fault));
+        yield return new("WitnessRequest.TryParse", [Encoding.UTF8.GetBytes(new WitnessRequest(1, [hash, hash], note).ToString())], input =>
+            WitnessRequest.TryParse(input, out var read, out var fault) ? Ok(read.ToString(), fault is not null) : Bad(fault));
         yield return new("LogProof.TryParse", [Encoding.UTF8.GetBytes(new LogProof(0, [hash, hash], note).ToString())], input =>
             LogProof.TryParse(input, out var read, out var fault) ? Ok(read.ToString(), fault is not null) : Bad(fault));
     }

@@ -176,6 +176,47 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
         Assert.Equal(unaccepted, Texts(entry, "weakened"));
     }
 
+    [Fact]
+    public async Task A_policy_that_demands_its_images_in_the_log_releases_after_the_manifest_was_published_and_not_before()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        Assert.Equal("urn:assay:release-policy-refused", (await PostPolicyAsync(world, owner, 1, policy =>
+        {
+            policy["manifestLogged"] = true;
+            policy["expect"]!.AsObject().Remove("referenceValues");
+        })).Problem);
+        var manifest = machine.References.ToJsonString();
+        await SetAsync(world, owner, 1, policy =>
+        {
+            policy["manifestLogged"] = true;
+            policy["expect"]!["referenceValues"] = JsonNode.Parse(manifest);
+        });
+        var before = await ReleaseAsync(world, owner);
+        Assert.Equal("manifest-not-logged", (await EntryAsync(world, owner, before)).GetProperty("why").GetString());
+        var trial = new JsonObject { ["evidence"] = JsonNode.Parse(await machine.TrialAsync()) }.ToJsonString();
+        Assert.Equal(["manifest-not-logged"], Texts((await world.PostAsync("/v1/keys/weights/policy/dry-run", trial, owner)).Body, "why"));
+
+        // Another tenant's word is not this one's, and another manifest is not this one.
+        Assert.Equal(201, (await world.PostAsync("/v1/manifests", $$"""{"manifest":{{manifest}}}""", await OwnerAsync(world, "neighbour", create: false))).Status);
+        var other = JsonNode.Parse(manifest)!.AsObject();
+        other["sequence"] = 77;
+        Assert.Equal(201, (await world.PostAsync("/v1/manifests", new JsonObject { ["manifest"] = other }.ToJsonString(), owner)).Status);
+        Assert.Equal("urn:assay:release-denied", (await ReleaseAsync(world, owner)).Problem);
+
+        var published = await world.PostAsync("/v1/manifests", $$"""{"manifest":{{manifest}}}""", owner);
+
+        Assert.True(published.Status == 201, published.Body.ToString());
+        var entry = JsonElement.Parse((await world.GetAsync($"/v1/log/entries/{published.Body.GetProperty("logPosition").GetInt64()}", owner)).Body.GetProperty("entry").GetBytesFromBase64());
+        Assert.Equal(($"manifest/{published.Body.GetProperty("digest").GetString()}", "manifest.publish"), (entry.GetProperty("subject").GetString(), entry.GetProperty("kind").GetString()));
+        Assert.NotEmpty(Texts(entry.GetProperty("event"), "images"));
+        Assert.True((await world.PostAsync("/v1/keys/weights/policy/dry-run", trial, owner)).Body.GetProperty("released").GetBoolean());
+        Assert.Equal(200, (await ReleaseAsync(world, owner)).Status);
+        Assert.All(
+            (string[])["""{"manifest":{}}""", """{"manifest":7}""", """{"manifest":"text"}""", new JsonObject { ["manifest"] = JsonNode.Parse(manifest), ["keys"] = JsonNode.Parse("""{"keys":[]}""") }.ToJsonString()],
+            body => Assert.Equal("urn:assay:manifest-refused", world.PostAsync("/v1/manifests", body, owner).GetAwaiter().GetResult().Problem));
+    }
+
     private JsonObject Policy(Action<JsonObject> change)
     {
         var policy = new JsonObject { ["version"] = 1, ["expect"] = machine.Policy("x", "x", "{}")["expect"]!.DeepClone() };

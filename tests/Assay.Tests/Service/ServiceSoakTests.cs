@@ -1,6 +1,9 @@
+using Assay.Tests.Speed;
+
 namespace Assay.Tests.Service;
 
-/// <summary>What a server holds after thousands of requests.</summary>
+/// <summary>What a server holds after thousands of requests. It counts all memory of the process, so nothing else runs beside it.</summary>
+[Collection(nameof(AloneInTheProcess))]
 public sealed class ServiceSoakTests(AttestedMachine machine) : IClassFixture<AttestedMachine>
 {
     private const int Rounds = 1500;

@@ -21,6 +21,9 @@ public sealed record ReleasePolicy
     /// <summary>What evidence must show. <c>binding</c> is stated always: with anything but <c>boot-event</c> the GPU is not shown to be the confidential VM's own.</summary>
     public required PolicyExpectations Expect { get; init; }
 
+    /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): whoever audits the log sees every image that could get the key.</summary>
+    public bool ManifestLogged { get; init; }
+
     /// <summary>A Rego policy that decides beside the expectations; null: everything must hold.</summary>
     public PolicyRego? Rego { get; init; }
 
@@ -55,7 +58,7 @@ public sealed record ReleasePolicy
             return false;
         }
 
-        compiled = new CompiledRelease(expectations, conditions, document.Tests, DigestOf(json));
+        compiled = new CompiledRelease(expectations, conditions, document.Tests, document.ManifestLogged ? expectations.ReferenceDigest : null, DigestOf(json));
         return true;
     }
 
@@ -75,6 +78,7 @@ public sealed record ReleasePolicy
         : Expect.Binding is null ? "$.expect.binding: it must be stated: boot-event, or a weaker tier by its name"
         : Expect.Binding is "boot-event" && Expect.Gpus is null or 0 ? "$.expect.gpus: how many GPUs a machine must show is expected, at least 1"
         : (Expect.Gpus is null or 0) && !Expect.Processor ? "$.expect: a policy that asks for neither GPUs nor a processor would release to anybody"
+        : ManifestLogged && Expect.ReferenceValues is null ? "$.manifestLogged: it goes with expect.referenceValues"
         : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"
         : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(wrong => wrong is not null);
 }

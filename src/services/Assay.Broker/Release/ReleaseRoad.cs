@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Assay.Broker.Keys;
+using Assay.Broker.Logs;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Sealing.Hpke;
@@ -150,6 +151,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             PolicyDigest = compiled.Digest.ToString(),
             Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
             Image = ReleaseJudge.ImageOf(verdict),
+            Manifest = compiled.Manifest,
             Unaccepted = compiled.Expectations.Unaccepted(verdict),
             Unmet = unmet,
             Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
@@ -166,6 +168,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : judged.Verdict is not { Passed: true } ? "evidence-refused"
         : !judged.Unaccepted.IsEmpty ? "verdict-weakened"
         : !judged.Unmet.IsEmpty ? "conditions-unmet"
+        : judged.Manifest is { } manifest && turn.Last(tenant, ManifestEndpoints.SubjectOf(manifest)) is null ? ManifestEndpoints.NotLogged
         : judged.Recipient is null ? "no-key-to-seal-to"
         : record.IsDerived && judged.Image is null ? "no-image"
         : null;
@@ -194,6 +197,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         public SealingPublicKey? Recipient { get; init; }
 
         public string? Image { get; init; }
+
+        public Digest? Manifest { get; init; }
 
         public ImmutableArray<string> Unaccepted { get; init; } = [];
 

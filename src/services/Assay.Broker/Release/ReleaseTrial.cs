@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using Assay.Broker.Keys;
+using Assay.Broker.Logs;
 using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Service.Judging;
+using Assay.Service.Log;
 
 namespace Assay.Broker.Release;
 
@@ -24,7 +26,7 @@ public sealed record ReleaseTrialReport(
 /// Tries release policies: on their own tests, and on evidence that was kept. No way leads from here to a secret, no challenge is used, and nothing is
 /// written: what evidence would get is told to those who write the policies.
 /// </summary>
-internal sealed class ReleaseTrial(ReleaseJudge judge, KeyStore keys, FreezeStore freezes)
+internal sealed class ReleaseTrial(ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log)
 {
     private const string NoRecipient = "no-key-to-seal-to";
 
@@ -73,6 +75,7 @@ internal sealed class ReleaseTrial(ReleaseJudge judge, KeyStore keys, FreezeStor
             ("evidence-refused", !verdict.Passed),
             ("verdict-weakened", verdict.Passed && !found.Weakenings.IsEmpty),
             ("conditions-unmet", found.Unmet.Any(name => name != NoRecipient)),
+            (ManifestEndpoints.NotLogged, policy.Manifest is { } manifest && log.LastSeen(tenant, ManifestEndpoints.SubjectOf(manifest)) is null),
             (NoRecipient, verdict.Passed && found.Unmet.Contains(NoRecipient)),
         ];
         why.AddRange(all.Where(item => item.Applies).Select(item => item.Reason));

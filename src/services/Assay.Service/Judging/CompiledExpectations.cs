@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
@@ -27,7 +28,10 @@ public sealed class CompiledExpectations
     private CompiledExpectations(PolicyExpectations document, byte[]? references, JsonWebKeySet? keys, RegoPolicy? rego) =>
         (Document, _references, _referenceKeys, _rego) = (document, references, keys, rego);
 
-    /// <summary>What they say.</summary>
+    /// <summary>SHA-384 of the manifest of reference values, as <see cref="DigestOf"/> has it; null: there are none.</summary>
+    public Digest? ReferenceDigest => Document.ReferenceValues is { } values ? DigestOf(values) : null;
+
+    /// <summary>What they say.
     public PolicyExpectations Document { get; }
 
     /// <summary>Reads and compiles.</summary>
@@ -124,6 +128,10 @@ public sealed class CompiledExpectations
 
         return values;
     }
+
+    /// <summary>SHA-384 of a manifest: of a signed one its text, of an unsigned one its JSON without white space.</summary>
+    public static Digest DigestOf(JsonElement manifest) =>
+        new(SHA384.HashData(manifest.ValueKind is JsonValueKind.String ? Encoding.UTF8.GetBytes(manifest.GetString()!) : JsonSerializer.SerializeToUtf8Bytes(manifest)));
 
     private static bool TryCompile(PolicyRego source, [NotNullWhen(true)] out RegoPolicy? rego, out string? fault)
     {

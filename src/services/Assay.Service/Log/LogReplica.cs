@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Text.Json;
 using Assay.Log;
@@ -7,7 +8,7 @@ namespace Assay.Service.Log;
 
 /// <summary>
 /// What a process knows of the log: its tree, and for each subject the entry that changed it last. All of it was computed from entries that lead to the root of
-/// a signed checkpoint, so that removing or changing rows of the database changes nothing here. Not for several threads.
+/// a signed checkpoint, so that removing or changing rows of the database changes nothing here. One thread changes it; any may look.
 /// </summary>
 internal sealed class LogReplica
 {
@@ -16,7 +17,7 @@ internal sealed class LogReplica
     /// <summary>In place of a subject: any entry of the tenant. No subject is empty.</summary>
     public const string Anything = "";
 
-    private readonly Dictionary<(string Tenant, string Subject), long> _heads = [];
+    private readonly ConcurrentDictionary<(string Tenant, string Subject), long> _heads = new();
     private MerkleFrontier _known = new();
 
     /// <summary>The entry that changed a subject last.</summary>

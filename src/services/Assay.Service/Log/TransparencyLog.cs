@@ -195,6 +195,9 @@ public sealed class TransparencyLog : IAsyncDisposable
         return entries.Length == tile.Width ? [.. entries.SelectMany(entry => (byte[])[(byte)(entry.Length >> 8), (byte)(entry.Length & 0xFF), .. entry])] : null;
     }
 
+    /// <summary>The position of the last entry that changed a subject, as far as this process has seen: what is decided asks <see cref="LogTurn.Last"/>. Null: none.</summary>
+    public long? LastSeen(string tenant, string subject) => _replica.Last((tenant, subject));
+
     /// <summary>Logs nothing, and so does nothing that must be logged; null: no longer.</summary>
     internal void Hold(ServiceException? why) => Volatile.Write(ref _held, why);
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using Assay.Cli.Services;
 using Assay.Client.Service;
@@ -29,7 +30,7 @@ internal static class KeyCommand
         Rotate(), List(), Policy(),
         State("enable", "enabled", "Lets a disabled key be released again."),
         State("disable", "disabled", "Stops releases of a key until it is enabled. Takes back one that is being destroyed."),
-        Destroy(), Freeze(), Unfreeze(), Freezes(), DryRun(), Approvals(), Approve(),
+        Destroy(), Freeze(), Unfreeze(), Freezes(), DryRun(), Manifest(), Approvals(), Approve(),
     };
 
     private static DescribedCommand Make(string name, string description, bool isImport)
@@ -197,6 +198,42 @@ internal static class KeyCommand
             // Its members are the broker's; docs/reference/broker.md has them.
             JsonOutput.Print(report.WriteTo);
             return ExitCode.Verified;
+        }));
+        return command;
+    }
+
+    private static DescribedCommand Manifest()
+    {
+        var options = new ServiceOptions();
+        var file = new Argument<string>("file") { Description = "the manifest, as assay measure writes it, signed or not; - is standard input", HelpName = "FILE" };
+        var keys = new Option<string?>("--keys") { Description = "the keys that may sign it, a JWK set", HelpName = "FILE" };
+        var command = Of("manifest", "Puts a manifest of reference values into the log, as a policy with manifestLogged demands before it releases to one of its images.", [$"assay key manifest reference.json {Account}"], options, [keys], file);
+        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
+        {
+            // A signed one is a text, and no JSON object.
+            var (isSigned, path) = (parsed.GetValue(keys) is not null, parsed.GetValue(file)!);
+            byte[]? text = null;
+            if (isSigned && !InputFile.TryRead(path, MostPolicy, out text, out var whyNot))
+            {
+                Output.Error("cli.file", whyNot);
+                return ExitCode.Unusable;
+            }
+
+            if (!TryJson("file", isSigned ? null : path, MostPolicy, out var manifest) || !TryJson("--keys", parsed.GetValue(keys), MostPolicy, out var set))
+            {
+                return ExitCode.Unusable;
+            }
+
+            var answer = await service.PostAsync("v1/manifests", ServiceConnection.Body(writer =>
+            {
+                Write(writer, "manifest", manifest);
+                Write(writer, "keys", set);
+                if (text is not null)
+                {
+                    writer.WriteString("manifest", Encoding.UTF8.GetString(text).TrimEnd());
+                }
+            }), root => (Digest: root.GetProperty("digest").GetString()!, Position: root.GetProperty("logPosition").GetInt64()), cancellation).ConfigureAwait(false);
+            return KeyPrinter.Print(options.IsJson(parsed), ("digest", answer.Digest), $"{answer.Digest} is entry {answer.Position} of the log");
         }));
         return command;
     }
