@@ -199,7 +199,7 @@ public sealed class OutageTests(AttestedMachine machine) : IClassFixture<Atteste
         return (int)answer.StatusCode < 500 ? JsonElement.Parse(text) : throw new InvalidDataException($"{(int)answer.StatusCode} {text}");
     }
 
-    private static async Task<Process> RunAsync(string folder, string configuration)
+    internal static async Task<Process> RunAsync(string folder, string configuration)
     {
         var process = DemoVm.Begin("dotnet", [s_program, "run", "--config", Path.Combine(folder, configuration)]);
         var log = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -214,7 +214,7 @@ public sealed class OutageTests(AttestedMachine machine) : IClassFixture<Atteste
         Assert.Equal(0, process.ExitCode);
     }
 
-    private static async Task UntilAsync(Func<bool> holds)
+    internal static async Task UntilAsync(Func<bool> holds)
     {
         using var patience = new CancellationTokenSource(Patience.Long);
         while (!holds())
