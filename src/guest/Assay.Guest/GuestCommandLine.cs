@@ -42,6 +42,8 @@ internal static class GuestCommandLine
           key fetch --key ID [--proof FILE] --exec COMMAND [ARGUMENT…]
                          runs COMMAND with a key of the image's key broker as its standard input; --out-fd N instead of --exec writes it to a descriptor;
                          FILE gets the entry of the broker's log and its proof, for assay audit prove
+          key boot --key ID --exec COMMAND [ARGUMENT…]
+                         between gate and boundary, once in a boot, runs COMMAND with a key of the image's key broker as its standard input
           persistent-key NAME --exec COMMAND [ARGUMENT…]
                          between gate and boundary, runs COMMAND with a key as its standard input that is the same at each boot of this image in this VM
           luks-header DEVICE FILE
@@ -54,7 +56,7 @@ internal static class GuestCommandLine
         Everything that is expected comes from /usr/lib/assay/guest.json, which must be measured.
         """;
 
-    private const string KeyArguments = "key takes fetch --key ID, then --proof FILE or nothing, and last --exec COMMAND [ARGUMENT…] or --out-fd N, in this order";
+    private const string KeyArguments = "key takes fetch --key ID, then --proof FILE or nothing, and last --exec COMMAND [ARGUMENT…] or --out-fd N; or boot --key ID and last --exec COMMAND [ARGUMENT…], in this order";
 
     public static async Task<int> RunAsync(string[] arguments, CancellationToken cancellation)
     {
@@ -75,6 +77,7 @@ internal static class GuestCommandLine
                 ["token", "--audience", var audience, "--file", var file, "--exec", .. { Length: > 0 } command] => await TokenAsync(place, audience, file, command, cancellation).ConfigureAwait(false),
                 ["key", "fetch", "--key", var id, "--proof", var proof, .. var rest] => await FetchAsync(place, id, proof, rest, cancellation).ConfigureAwait(false),
                 ["key", "fetch", "--key", var id, .. var rest] => await FetchAsync(place, id, proof: null, rest, cancellation).ConfigureAwait(false),
+                ["key", "boot", "--key", var id, "--exec", .. { Length: > 0 } command] => throw await BootKeyAsync(place, id, command, cancellation).ConfigureAwait(false),
                 ["persistent-key", var name, "--exec", .. { Length: > 0 } command] => throw Persistent(place, name, command),
                 ["luks-header", var device, var path] => CopyHeader(device, path),
                 ["record", var folder] => await RecordAsync(folder, replacesIdentities: false, place, cancellation).ConfigureAwait(false),
@@ -229,6 +232,13 @@ internal static class GuestCommandLine
         {
             Tell($"the boot phase could not be ended: {exception.Fault}");
         }
+    }
+
+    private static async Task<GuestException> BootKeyAsync(Place place, string id, string[] command, CancellationToken cancellation)
+    {
+        using var sources = place.OpenAny();
+        var configuration = GuestConfigurationReader.Read(place.Paths, place.Measured, sources.Cpu);
+        return await new BootKeys(place.Paths, configuration, sources).ExecuteAsync(id, command, cancellation).ConfigureAwait(false);
     }
 
     private static GuestException Persistent(Place place, string name, string[] command)

@@ -206,6 +206,8 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
     [InlineData("""{"version":2,"expect":{"binding":"boot-event","gpus":1}}""", "version")]
     [InlineData("""{"version":1,"expect":{"binding":"boot-event","gpus":1},"allow":true}""", "unknown member")]
     [InlineData("""{"version":1,"expect":{"binding":"boot-event","gpus":1},"rego":{"modules":{"a.rego":"package"}}}""", "rego")]
+    [InlineData("""{"version":1,"expect":{"binding":"boot-event","gpus":1},"phase":"later"}""", "phase")]
+    [InlineData("""{"version":1,"expect":{"binding":"boot-event","gpus":1},"phase":"boot"}""", "referenceValues")]
     [InlineData("[]", "$")]
     public async Task A_policy_that_would_release_to_anybody_is_not_taken(string policy, string expected)
     {

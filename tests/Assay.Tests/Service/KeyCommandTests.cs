@@ -80,6 +80,55 @@ public sealed class KeyCommandTests(AttestedMachine machine) : IClassFixture<Att
     }
 
     [Fact]
+    public async Task A_boot_phase_key_is_released_between_gate_and_boundary_to_each_boot_once_and_run_phase_keys_are_not()
+    {
+        await using var world = await StartAsync();
+        foreach (var id in (string[])["disk", "weights"])
+        {
+            _assay.Says(0, ["key", "create", id, .. Account(world, "owner")]);
+        }
+
+        var policy = JsonNode.Parse(await File.ReadAllTextAsync(PathOf(world, "release.json"), Cancellation))!;
+        _assay.Says(0, ["key", "policy", "weights", "--file", PathOf(world, "release.json"), .. Account(world, "owner")]);
+        policy["phase"] = "boot";
+        await File.WriteAllTextAsync(PathOf(world, "boot.json"), policy.ToJsonString(), Cancellation);
+        _assay.Says(0, ["key", "policy", "disk", "--file", PathOf(world, "boot.json"), .. Account(world, "owner")]);
+        File.Copy(PathOf(world, "owner"), Credential, overwrite: true);
+        machine.Vm.Broker = string.Create(CultureInfo.InvariantCulture, $$"""{"url":"{{world.Issuer}}","credential":"/../broker.key"}""");
+        machine.Vm.Prepare(Assay.Simulator.GuestFault.None);
+        Task<Assay.Cli.Demo.ProgramAnswer> BootKeyAsync(string id) => machine.Vm.RunAsync(["key", "boot", "--key", id, "--exec", "sha256sum"], Cancellation);
+
+        Assert.Contains("key.gate", (await BootKeyAsync("disk")).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await machine.Vm.RunAsync(["gate"], Cancellation)).ExitCode);
+        var first = await BootKeyAsync("disk");
+        Assert.True(first.ExitCode == 0, first.Error);
+        Assert.Contains("disk version 1, binding boot-event", first.Error, StringComparison.Ordinal);
+        // Once in a boot; and what is of the run phase is not for one that boots.
+        Assert.Contains("agent.key-denied", (await BootKeyAsync("disk")).Error, StringComparison.Ordinal);
+        Assert.Contains("agent.key-denied", (await BootKeyAsync("weights")).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await machine.Vm.RunAsync(["seal-boot"], Cancellation)).ExitCode);
+        Assert.Contains("key.boundary", (await BootKeyAsync("disk")).Error, StringComparison.Ordinal);
+        Assert.Null(await machine.Vm.StartAgentAsync(Cancellation));
+        await RefusedAsync("agent.key-denied", "disk");
+        Assert.Equal(0, (await machine.Vm.RunAsync(["key", "fetch", "--key", "weights", "--exec", "true"], Cancellation)).ExitCode);
+
+        // The next boot gets it again.
+        machine.Vm.Prepare(Assay.Simulator.GuestFault.None);
+        Assert.Equal(0, (await machine.Vm.RunAsync(["gate"], Cancellation)).ExitCode);
+        var again = await BootKeyAsync("disk");
+        Assert.Equal(first.Output, again.Output);
+        Assert.Equal(0, (await machine.Vm.RunAsync(["seal-boot"], Cancellation)).ExitCode);
+        Assert.Null(await machine.Vm.StartAgentAsync(Cancellation));
+
+        var lines = _assay.Says(0, ["audit", "tail", "--format", "json", .. Log(world, "owner")]).TrimEnd().Split('\n').Select(line => JsonElement.Parse(line).GetProperty("entry")).ToArray();
+        var released = lines.Where(entry => entry.GetProperty("event").TryGetProperty("phase", out _)).ToArray();
+        Assert.Equal(["allowed", "denied", "denied", "allowed"], released.Select(entry => entry.GetProperty("event").GetProperty("outcome").GetString()!));
+        Assert.Equal("boot-had-it", released[1].GetProperty("event").GetProperty("why").GetString());
+        Assert.Equal("evidence-refused", released[2].GetProperty("event").GetProperty("why").GetString());
+        Assert.NotEqual(released[0].GetProperty("subject").GetString(), released[3].GetProperty("subject").GetString());
+    }
+
+    [Fact]
     public async Task The_typed_clients_fetch_a_key_and_learn_which_checks_failed()
     {
         await using var world = await StartAsync();

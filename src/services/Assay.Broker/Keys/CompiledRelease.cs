@@ -11,8 +11,9 @@ namespace Assay.Broker.Keys;
 /// <param name="Conditions">What the verdict must say beside it.</param>
 /// <param name="Tests">Its own tests.</param>
 /// <param name="Manifest">SHA-384 of the manifest of reference values that the log must have; null: none must be there.</param>
+/// <param name="IsBootPhase">Whether it releases to machines between gate and boundary, each boot once.</param>
 /// <param name="Digest">SHA-384 of the document.</param>
-public sealed record CompiledRelease(CompiledExpectations Expectations, Conditions Conditions, ImmutableArray<PolicyTest> Tests, Digest? Manifest, Digest Digest)
+public sealed record CompiledRelease(CompiledExpectations Expectations, Conditions Conditions, ImmutableArray<PolicyTest> Tests, Digest? Manifest, bool IsBootPhase, Digest Digest)
 {
     /// <summary>The conditions that a verdict does not meet. They are asked about a verdict that passed: nothing is said about evidence that is not proven.</summary>
     public ImmutableArray<string> Unmet(Verdict verdict)

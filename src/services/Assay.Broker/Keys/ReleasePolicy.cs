@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Assay.Binding;
 using Assay.Service.Http;
 using Assay.Service.Judging;
 using Assay.Wire;
@@ -13,6 +14,7 @@ namespace Assay.Broker.Keys;
 /// <summary>To whom a key is released: JSON, unknown members refused. What it does not ask for must be named in <c>acceptWeakened</c> (S-10a).</summary>
 public sealed record ReleasePolicy
 {
+    private const string Boot = "boot";
     private const int MostTests = 20;
 
     /// <summary>1.</summary>
@@ -20,6 +22,11 @@ public sealed record ReleasePolicy
 
     /// <summary>What evidence must show. <c>binding</c> is stated always: with anything but <c>boot-event</c> the GPU is not shown to be the confidential VM's own.</summary>
     public required PolicyExpectations Expect { get; init; }
+
+    /// <summary>
+    /// <c>run</c>: machines that have finished booting. <c>boot</c>: machines between gate and boundary, each boot once, for disks and models that are opened there. Null: <c>run</c>.
+    /// </summary>
+    public string? Phase { get; init; }
 
     /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): whoever audits the log sees every image that could get the key.</summary>
     public bool ManifestLogged { get; init; }
@@ -53,12 +60,12 @@ public sealed record ReleasePolicy
             fault = "$: a character that is not shown, for example one that turns the direction of writing: what a second person reads must be what it says";
         }
 
-        if (fault is not null || !CompiledExpectations.TryCompile(document!.Expect, document.Rego, out var expectations, out fault) || !CompiledConditions.TryCompile(document.Conditions, out var conditions, out fault))
+        if (fault is not null || !CompiledExpectations.TryCompile(document!.Expect, document.Rego, out var expectations, out fault, document.Phase is Boot ? BootPhase.Boot : BootPhase.Run) || !CompiledConditions.TryCompile(document.Conditions, out var conditions, out fault))
         {
             return false;
         }
 
-        compiled = new CompiledRelease(expectations, conditions, document.Tests, document.ManifestLogged ? expectations.ReferenceDigest : null, DigestOf(json));
+        compiled = new CompiledRelease(expectations, conditions, document.Tests, document.ManifestLogged ? expectations.ReferenceDigest : null, document.Phase is Boot, DigestOf(json));
         return true;
     }
 
@@ -78,6 +85,8 @@ public sealed record ReleasePolicy
         : Expect.Binding is null ? "$.expect.binding: it must be stated: boot-event, or a weaker tier by its name"
         : Expect.Binding is "boot-event" && Expect.Gpus is null or 0 ? "$.expect.gpus: how many GPUs a machine must show is expected, at least 1"
         : (Expect.Gpus is null or 0) && !Expect.Processor ? "$.expect: a policy that asks for neither GPUs nor a processor would release to anybody"
+        : Phase is not (null or "run" or Boot) ? "$.phase: run or boot is expected"
+        : Phase is Boot && (Expect.Binding is not "boot-event" || Expect.ReferenceValues is null) ? "$.phase: boot goes with the binding boot-event and with expect.referenceValues, which name the gate's policies"
         : ManifestLogged && Expect.ReferenceValues is null ? "$.manifestLogged: it goes with expect.referenceValues"
         : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"
         : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(wrong => wrong is not null);

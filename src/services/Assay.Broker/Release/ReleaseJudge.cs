@@ -62,6 +62,10 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
     /// <summary>The name that the policy's reference values give the machine's image; null where they name none.</summary>
     public static string? ImageOf(Verdict verdict) => s_image.Of(verdict) is [var name] ? name : null;
 
+    /// <summary>Which boot the machine is in: the nonce that its gate chose, in the gate's measured event. Null where no gate named devices.</summary>
+    public static string? BootOf(Verdict verdict) =>
+        verdict is { Binding: "boot-event", Machine.Parts.Boot.GateNonce: { } nonce } ? nonce : null;
+
     /// <summary>The key to which a secret would be sealed: the one that the verified evidence names; null where it names none that can.</summary>
     public static SealingPublicKey? RecipientOf(Verdict verdict) =>
         verdict.Machine?.Parts.Key is { } bound && SealingPublicKey.TryParse(Encoding.UTF8.GetBytes(bound.Jwk), out var key, out _) ? key : null;

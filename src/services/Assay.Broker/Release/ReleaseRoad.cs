@@ -75,7 +75,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     isReleased = why is null;
                     version = isReleased ? record!.Version : 0;
                     image = isReleased && record!.IsDerived ? judged.Image : null;
-                    return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest));
+                    // What the next release asks for: a boot has had the key.
+                    return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
                 },
                 cancellation).ConfigureAwait(false);
             // Behind the lock only what must be: sealing takes longer than deciding.
@@ -152,12 +153,16 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
             Image = ReleaseJudge.ImageOf(verdict),
             Manifest = compiled.Manifest,
+            IsBootPhase = compiled.IsBootPhase,
+            Boot = compiled.IsBootPhase ? ReleaseJudge.BootOf(verdict) : null,
             Unaccepted = compiled.Expectations.Unaccepted(verdict),
             Unmet = unmet,
             Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
             Certificates = [.. verdict.Appraisal.Devices.Where(device => device.Device is not null).SelectMany(device => device.Device!.CertificateFingerprints).Select(digest => digest.ToString()).Distinct(StringComparer.Ordinal)],
         };
     }
+
+    private static string SubjectOf(string id, string boot) => $"boot/{id}/{boot}";
 
     private async Task<string?> WhyNotAsync(KeyRecord? record, Judged judged, string id, string tenant, LogTurn turn) =>
         record is null ? "no-such-key"
@@ -171,11 +176,13 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : judged.Manifest is { } manifest && turn.Last(tenant, ManifestEndpoints.SubjectOf(manifest)) is null ? ManifestEndpoints.NotLogged
         : judged.Recipient is null ? "no-key-to-seal-to"
         : record.IsDerived && judged.Image is null ? "no-image"
+        : judged.IsBootPhase && judged.Boot is null ? "no-boot"
+        : judged.Boot is { } boot && turn.Last(tenant, SubjectOf(id, boot)) is not null ? "boot-had-it"
         : null;
 
     private AuditEvent Entry(string id, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId, string evidenceDigest) =>
         new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
-            .With("key", id).With("version", version).With("image", image).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
+            .With("key", id).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", evidenceDigest)
             .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
             .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
@@ -199,6 +206,11 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         public string? Image { get; init; }
 
         public Digest? Manifest { get; init; }
+
+        public bool IsBootPhase { get; init; }
+
+        // The nonce that the gate of this boot chose, which is in its measured event.
+        public string? Boot { get; init; }
 
         public ImmutableArray<string> Unaccepted { get; init; } = [];
 

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
+using Assay.Binding;
 using Assay.Checks;
 using Assay.Policies;
 using Assay.Policy;
@@ -25,8 +26,10 @@ public sealed class CompiledExpectations
     private readonly RegoPolicy? _rego;
     private ReadReferences? _read;
 
-    private CompiledExpectations(PolicyExpectations document, byte[]? references, JsonWebKeySet? keys, RegoPolicy? rego) =>
-        (Document, _references, _referenceKeys, _rego) = (document, references, keys, rego);
+    private readonly BootPhase _phase;
+
+    private CompiledExpectations(PolicyExpectations document, byte[]? references, JsonWebKeySet? keys, RegoPolicy? rego, BootPhase phase) =>
+        (Document, _references, _referenceKeys, _rego, _phase) = (document, references, keys, rego, phase);
 
     /// <summary>SHA-384 of the manifest of reference values, as <see cref="DigestOf"/> has it; null: there are none.</summary>
     public Digest? ReferenceDigest => Document.ReferenceValues is { } values ? DigestOf(values) : null;
@@ -39,7 +42,8 @@ public sealed class CompiledExpectations
     /// <param name="source">A policy that decides beside it; null: none.</param>
     /// <param name="compiled">Ready to judge.</param>
     /// <param name="fault">Which member is wrong, and how.</param>
-    public static bool TryCompile(PolicyExpectations document, PolicyRego? source, [NotNullWhen(true)] out CompiledExpectations? compiled, [NotNullWhen(false)] out string? fault)
+    /// <param name="phase">Of the log: a boot-phase log is accepted only where that is asked for (S-4).</param>
+    public static bool TryCompile(PolicyExpectations document, PolicyRego? source, [NotNullWhen(true)] out CompiledExpectations? compiled, [NotNullWhen(false)] out string? fault, BootPhase phase = BootPhase.Run)
     {
         ArgumentNullException.ThrowIfNull(document);
         compiled = null;
@@ -59,7 +63,7 @@ public sealed class CompiledExpectations
             fault = $"$.rego: {fault}";
         }
 
-        compiled = fault is null ? new CompiledExpectations(document, document.ReferenceValues is { } values ? BytesOf(values) : null, keys, rego) : null;
+        compiled = fault is null ? new CompiledExpectations(document, document.ReferenceValues is { } values ? BytesOf(values) : null, keys, rego, phase) : null;
         return compiled is not null;
     }
 
@@ -83,6 +87,7 @@ public sealed class CompiledExpectations
             Challenge = hasKey ? challenge : null,
             Nonce = !hasKey && Nonce.TryParse(challenge, out var nonce, out _) ? nonce : null,
             References = references,
+            Phase = _phase,
             Gpus = expect.Gpus,
             Switches = expect.Switches,
             RequireProcessor = expect.Processor,

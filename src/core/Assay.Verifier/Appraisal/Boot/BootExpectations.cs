@@ -137,6 +137,9 @@ public sealed record BootResult
     /// the event names devices (S-1). That these are the devices of fresh evidence is <c>binding.boot.devices</c>, which needs some (S-2).
     /// </summary>
     public required bool CarriesBootEvent { get; init; }
+
+    /// <summary>The nonce that the gate of this boot chose, in its measured event (S-5): another one in each boot. Null where no event of a gate names devices.</summary>
+    public string? GateNonce => CarriesBootEvent ? Record?.Attestation?.Nonce.ToString() : null;
 }
 
 /// <summary>An event of a boot log.</summary>

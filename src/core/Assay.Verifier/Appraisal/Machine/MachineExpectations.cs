@@ -59,6 +59,9 @@ public sealed record MachineExpectations
     /// <summary>What our gate must have written; null: what <see cref="References"/> list as its policies, and none where they list none.</summary>
     public GateRequirement? Gate { get; init; }
 
+    /// <summary>The phase that the gate's log must be of, where <see cref="Gate"/> is not given (S-4): a machine that has finished booting, or one between gate and boundary.</summary>
+    public BootPhase Phase { get; init; } = BootPhase.Run;
+
     /// <summary>Refuses a machine whose firmware does not verify what it boots, or does not say so.</summary>
     public bool RequireSecureBoot { get; init; }
 
@@ -155,7 +158,7 @@ public sealed record MachineExpectations
     internal BootExpectations OfBoot => new() { RequireSecureBoot = RequireSecureBoot, RequireLog = RequireLog, Gate = GateOrDefault };
 
     // Who states which policies the gate may have expects that it ran.
-    private GateRequirement? GateOrDefault => Gate ?? (References is { GpuPolicies: { IsEmpty: false } policies } ? GateRequirement.Of(policies, Gpus, Switches) : null);
+    private GateRequirement? GateOrDefault => Gate ?? (References is { GpuPolicies: { IsEmpty: false } policies } ? GateRequirement.Of(policies, Gpus, Switches) with { Phase = Phase } : null);
 
     // A binding is a processor's word: who is content with no less than evidence-hash states one. Where nothing was said of any, none is
     // demanded, whether the evidence has one or not, and the verdict's weakenings say so (S-10a).
