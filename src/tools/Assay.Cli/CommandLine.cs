@@ -45,6 +45,7 @@ internal static class CommandLine
             BundleCommand.Create(),
             SealCommand.Create(),
             KeyCommand.Create(),
+            TestKeyCommand.Create(),
             AuditCommand.Create(),
             ProxyCommand.Create(),
             ClientCommand.Create(),

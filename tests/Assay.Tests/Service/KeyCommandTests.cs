@@ -129,6 +129,36 @@ public sealed class KeyCommandTests(AttestedMachine machine) : IClassFixture<Att
     }
 
     [Fact]
+    public async Task A_sample_key_shows_whether_a_machine_would_get_the_real_one_and_leaves_a_folder()
+    {
+        await using var world = await StartAsync();
+        _assay.Says(0, ["key", "create", "weights", .. Account(world, "owner")]);
+        await BootAsync(world);
+        string Out(string name) => PathOf(world, name);
+        string[] Trial(string policy, string folder) => ["release", "test-key", "--policy", PathOf(world, policy), "--out", Out(folder), "--agent", machine.Vm.AgentSocket, .. Log(world, "owner")];
+
+        Assert.Contains("got the sample key and opened it", _assay.Says(0, Trial("release.json", "good")), StringComparison.Ordinal);
+
+        Assert.Equal(["guest-log.json", "health.txt", "release.json", "verdict.json"], Directory.EnumerateFiles(Out("good")).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal));
+        Assert.Contains("system-ready", await File.ReadAllTextAsync(Path.Combine(Out("good"), "guest-log.json"), Cancellation), StringComparison.Ordinal);
+        Assert.True(JsonElement.Parse(await File.ReadAllTextAsync(Path.Combine(Out("good"), "verdict.json"), Cancellation)).GetProperty("released").GetBoolean());
+        _assay.Says(0, "audit", "prove", Path.Combine(Out("good"), "release.json"), "--log-key", PathOf(world, "log.key"));
+        var keys = JsonElement.Parse(_assay.Says(0, ["key", "list", "--format", "json", .. Account(world, "owner")])).EnumerateArray().ToArray();
+        Assert.Equal(["destroying", "enabled"], keys.Select(key => key.GetProperty("state").GetString()!).Order(StringComparer.Ordinal));
+        // The real key was not asked for.
+        Assert.Equal(1, keys.Single(key => key.GetProperty("id").GetString() == "weights").GetProperty("revision").GetInt32());
+
+        var strict = JsonNode.Parse(await File.ReadAllTextAsync(PathOf(world, "release.json"), Cancellation))!;
+        strict["conditions"] = JsonNode.Parse("""{"StringEquals":{"assay:cpu:tee":"snp"}}""");
+        await File.WriteAllTextAsync(PathOf(world, "strict.json"), strict.ToJsonString(), Cancellation);
+        Assert.Contains("condition:StringEquals:assay:cpu:tee", _assay.Says(1, Trial("strict.json", "denied")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Out("denied"), "release.json")));
+        Assert.Contains("exists", _assay.Says(2, Trial("release.json", "good")), StringComparison.Ordinal);
+        Assert.Contains("--policy", _assay.Says(2, Trial("nothing.json", "none")), StringComparison.Ordinal);
+        Assert.Contains("ctl.agent", _assay.Says(2, ["release", "test-key", "--policy", PathOf(world, "release.json"), "--out", Out("other"), "--agent", "/nowhere", .. Log(world, "owner")]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_typed_clients_fetch_a_key_and_learn_which_checks_failed()
     {
         await using var world = await StartAsync();
