@@ -19,8 +19,8 @@ internal static class BrokerLoad
 
         public override void Configure(JsonObject configuration)
         {
-            // The role that exports how many signatures were verified is served beside it; nobody asks it.
-            configuration["roles"] = new JsonArray("attestation", "broker");
+            configuration["roles"] = new JsonArray("broker");
+            configuration.Remove("attestation");
         }
 
         public override async Task PrepareAsync(ServedProcess server, string key, JsonNode expect)

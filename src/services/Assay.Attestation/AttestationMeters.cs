@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Assay.Trust;
 
 namespace Assay.Attestation;
 
@@ -12,13 +11,10 @@ public sealed class AttestationMeters
     private readonly Counter<long> _appraisals;
 
     /// <param name="factory">Of the host.</param>
-    /// <param name="cache">What evidence is verified with.</param>
-    public AttestationMeters(IMeterFactory factory, VerifierCache cache)
+    public AttestationMeters(IMeterFactory factory)
     {
         ArgumentNullException.ThrowIfNull(factory);
-        var meter = factory.Create(MeterName);
-        meter.CreateObservableCounter("assay.signature_verifications", () => cache.SignatureVerifications, description: "Signatures that were verified, because no earlier verification could be used.");
-        _appraisals = meter.CreateCounter<long>("assay.appraisals", description: "Evidence that was judged, by outcome and policy.");
+        _appraisals = factory.Create(MeterName).CreateCounter<long>("assay.appraisals", description: "Evidence that was judged, by outcome and policy.");
     }
 
     /// <summary>One more.</summary>

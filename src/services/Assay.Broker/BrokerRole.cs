@@ -35,7 +35,7 @@ public static class BrokerRole
             provider.GetRequiredService<TransparencyLog>(), provider.GetRequiredService<ServiceDatabase>(), terms.Witnesses, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LogWitnesses>>()));
         services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>();
         services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
+        services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
         return services;
     }
 

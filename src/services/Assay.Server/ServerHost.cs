@@ -14,6 +14,7 @@ using Assay.Service;
 using Assay.Service.Administration;
 using Assay.Service.Http;
 using Assay.Service.Identity;
+using Assay.Service.Judging;
 using Assay.Service.Keys;
 using Assay.Service.Log;
 using Assay.Service.Storage;
@@ -194,6 +195,7 @@ internal sealed class ServerHost : IAsyncDisposable
     private void AddServices(IServiceCollection services)
     {
         var options = _configuration.Options;
+        services.AddSingleton(provider => new VerifierMeters(provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), _collateral.Verifier));
         services.AddSingleton(_drain).AddSingleton(new ReadyTerms(NeedsKek: _configuration.HasBroker));
         services.AddServiceKernel(new ServiceTerms
         {
@@ -244,7 +246,7 @@ internal sealed class ServerHost : IAsyncDisposable
             .ConfigureResource(resource => resource.AddService("assay-server"))
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter(AttestationMeters.MeterName, CacheMeters.MeterName, CollateralServices.MeterName, ServiceDatabase.PostgresMeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+                metrics.AddMeter(VerifierMeters.MeterName, AttestationMeters.MeterName, BrokerMeters.MeterName, CacheMeters.MeterName, CollateralServices.MeterName, ServiceDatabase.PostgresMeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
                 if (options.Otlp is { } otlp)
                 {
                     metrics.AddOtlpExporter(exporter => exporter.Endpoint = new Uri(otlp));
@@ -312,6 +314,8 @@ internal sealed class ServerHost : IAsyncDisposable
     // Keys and policies before the first request: a server that answers can sign.
     private async Task PrepareAsync(CancellationToken cancellation)
     {
+        // It counts from the first verification on.
+        _ = Services.GetRequiredService<VerifierMeters>();
         await Services.GetRequiredService<SigningKeys>().PrepareAsync(cancellation).ConfigureAwait(false);
         if (_configuration.HasBroker)
         {

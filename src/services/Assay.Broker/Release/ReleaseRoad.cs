@@ -35,7 +35,7 @@ internal sealed record ReleaseOutcome(LogReceipt Receipt, (string? Jwe, HpkeSeal
 /// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
 /// decided and logged in one transaction, which reads state, policy and freezes; sealed to the key that the verified evidence names, and no other.
 /// </summary>
-internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, ILogger<ReleaseRoad> logger)
+internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, BrokerMeters meters, ILogger<ReleaseRoad> logger)
 {
     public const string Jwe = "jwe";
     public const string Hpke = "hpke";
@@ -79,6 +79,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
                 },
                 cancellation).ConfigureAwait(false);
+            meters.Count(isReleased ? "allowed" : isOutage ? "failed" : "denied");
             // Behind the lock only what must be: sealing takes longer than deciding.
             (string?, HpkeSealed?)? released = isReleased ? Seal(secret!, caller.Tenant, id, version, image, judged.Recipient!, seal) : null;
             return (new ReleaseOutcome(receipt, released, version, image, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
