@@ -34,7 +34,8 @@ public class CliWallTests
         ["Explain"] = [],
         // A log is believed under its own key alone: checkpoints, proofs and tree are the library's.
         ["Audit"] = ["Assay.Log"],
-        ["Keys"] = [],
+        // The trial of a sample key proves its entry in the log, and compares what it opened.
+        ["Keys"] = ["Assay.Log", "Assay.Sealing.Memory"],
         ["Services"] = ["Assay.Collateral.Http"],
         // What is set up in a cloud, of the same code that writes the tokens for it.
         ["Clouds"] = ["Assay.Tokens", "Assay.Tokens.Clouds"],

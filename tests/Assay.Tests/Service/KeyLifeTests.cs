@@ -115,6 +115,8 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
         Assert.Equal(204, (await PolicyAsync(world, owner, "other")).Status);
 
         var (first, image) = await ReleaseAsync("disk");
+        // The image's own name: a later version of it has the same.
+        Assert.Equal((string)machine.References["image"]!["name"]!, image);
         Assert.Equal(Expected("disk", 1), first);
         machine.Vm.Prepare(Assay.Simulator.GuestFault.None);
         Assert.Null(await machine.Vm.BootAsync(Cancellation));

@@ -6,8 +6,8 @@ namespace Assay.Broker.Keys;
 
 /// <summary>
 /// What is released of a derived key: HKDF-SHA384 (RFC 5869) of its secret, without salt, with the info
-/// <c>assay-derived-key/v1/TENANT/KEY/VERSION/IMAGE</c> in UTF-8, 32 bytes. IMAGE is the name that the policy's reference values give the VM's image: it is the
-/// same after a reboot, an update of firmware or a new build under that name, and another one for every other image.
+/// <c>assay-derived-key/v1/TENANT/KEY/VERSION/IMAGE</c> in UTF-8, 32 bytes. IMAGE is the name of the image in the policy's manifest of reference values,
+/// without its version: the key is the same after a reboot, an update of firmware or a new version of the image, and another one for every other image.
 /// </summary>
 internal static class DerivedKey
 {

@@ -59,8 +59,8 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
         return _judge.JudgeAsync(evidence, policy.Expectations, decides, challenge, time, terms.Collateral, cancellation);
     }
 
-    /// <summary>The name that the policy's reference values give the machine's image; null where they name none.</summary>
-    public static string? ImageOf(Verdict verdict) => s_image.Of(verdict) is [var name] ? name : null;
+    /// <summary>The name of the policy's image, without its version, if that is the one that the machine runs; null if no reference value is the machine's.</summary>
+    public static string? ImageOf(Verdict verdict, CompiledRelease policy, EvaluationTime time) => s_image.Of(verdict).IsEmpty ? null : policy.Expectations.ImageName(time);
 
     /// <summary>Which boot the machine is in: the nonce that its gate chose, in the gate's measured event. Null where no gate named devices.</summary>
     public static string? BootOf(Verdict verdict) =>

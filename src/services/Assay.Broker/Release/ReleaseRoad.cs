@@ -138,7 +138,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         }
 
         var compiled = judge.Compile(tenant, id, policy);
-        var (verdict, fault) = await judge.JudgeAsync(id, compiled, machine, challenge, judge.Now(), cancellation).ConfigureAwait(false);
+        var now = judge.Now();
+        var (verdict, fault) = await judge.JudgeAsync(id, compiled, machine, challenge, now, cancellation).ConfigureAwait(false);
         if (verdict is null)
         {
             return new Judged { Fault = fault };
@@ -152,7 +153,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
             Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
-            Image = ReleaseJudge.ImageOf(verdict),
+            Image = ReleaseJudge.ImageOf(verdict, compiled, now),
             Manifest = compiled.Manifest,
             IsBootPhase = compiled.IsBootPhase,
             Boot = compiled.IsBootPhase ? ReleaseJudge.BootOf(verdict) : null,

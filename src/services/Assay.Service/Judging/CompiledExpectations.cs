@@ -103,6 +103,9 @@ public sealed class CompiledExpectations
         };
     }
 
+    /// <summary>The name of the image that the reference values are of, without its version; null where there are none, or they do not hold at that time.</summary>
+    public string? ImageName(EvaluationTime time) => References(time, out _)?.Manifest.ImageName;
+
     /// <summary>The weakenings of a verdict that this policy does not accept.</summary>
     public ImmutableArray<string> Unaccepted(Verdict verdict) => [.. verdict.Weakened.Where(name => !Document.AcceptWeakened.Contains(name, StringComparer.Ordinal))];
 

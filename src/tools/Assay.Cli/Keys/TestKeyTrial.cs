@@ -19,6 +19,10 @@ internal sealed record TestKeyResult(bool IsOpened, long LogPosition, ImmutableA
 internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient agent, NoteKey log, string folder)
 {
     private const string ReleaseKey = "test-key";
+    private const string Health = "health.txt";
+    private const string GuestLog = "guest-log.json";
+    private const string Verdict = "verdict.json";
+    private const string Release = "release.json";
 
     /// <exception cref="ServiceRefusedException">The broker refused something else than the release, or could not be asked.</exception>
     /// <exception cref="AgentException">The agent does not answer.</exception>
@@ -26,7 +30,7 @@ internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient a
     public async Task<TestKeyResult> RunAsync(ReadOnlyMemory<byte> policy, CancellationToken cancellation)
     {
         Directory.CreateDirectory(folder);
-        Save("health.txt", await service.GetAsync("readyz", cancellation).ConfigureAwait(false));
+        Save(Health, await service.GetAsync("readyz", cancellation).ConfigureAwait(false));
         var id = $"test-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))}";
         var secret = RandomNumberGenerator.GetBytes(32);
         await PostAsync("v1/keys", writer =>
@@ -60,14 +64,14 @@ internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient a
     {
         var challenge = await service.PostAsync("v1/release-challenges", "{}"u8.ToArray(), root => (Id: root.GetProperty("id").GetString()!, Nonce: root.GetProperty("nonce").GetString()!), cancellation).ConfigureAwait(false);
         var evidence = await agent.GetEvidenceAsync(challenge.Nonce, ReleaseKey, cancellation).ConfigureAwait(false);
-        Save("guest-log.json", LogOf(evidence.Span));
+        Save(GuestLog, LogOf(evidence.Span));
         var verdict = await PostAsync($"v1/keys/{id}/policy/dry-run", writer =>
         {
             writer.WritePropertyName("evidence");
             writer.WriteRawValue(evidence.Span);
             writer.WriteString("challenge", challenge.Nonce);
         }, cancellation).ConfigureAwait(false);
-        Save("verdict.json", verdict);
+        Save(Verdict, verdict);
         try
         {
             var answer = await PostAsync($"v1/keys/{id}/release", writer =>
@@ -76,7 +80,7 @@ internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient a
                 writer.WritePropertyName("evidence");
                 writer.WriteRawValue(evidence.Span);
             }, cancellation).ConfigureAwait(false);
-            Save("release.json", answer);
+            Save(Release, answer);
             using var document = JsonDocument.Parse(answer);
             var root = document.RootElement;
             var entry = LogSource.Verify(root.GetProperty("logEntry").GetBytesFromBase64(), root.GetProperty("logProof").GetString()!, log);
@@ -85,7 +89,7 @@ internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient a
         }
         catch (ServiceRefusedException exception) when (exception.LogPosition is { } position)
         {
-            Save("release.json", await service.GetAsync(FormattableString.Invariant($"v1/log/entries/{position}"), cancellation).ConfigureAwait(false));
+            Save(Release, await service.GetAsync(FormattableString.Invariant($"v1/log/entries/{position}"), cancellation).ConfigureAwait(false));
             return new TestKeyResult(false, (await new LogSource(service, log).FindAsync(position, witness: null, cancellation).ConfigureAwait(false)).Position, exception.Failed);
         }
     }
