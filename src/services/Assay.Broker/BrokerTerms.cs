@@ -21,7 +21,7 @@ public sealed record BrokerTerms
     /// <summary>The log's name: a URL without scheme and final slash.</summary>
     public required string LogOrigin { get; init; }
 
-    /// <summary>Who cosigns the log; empty: nobody, and the operator can set the whole database back (S-25).</summary>
+    /// <summary>The witnesses that cosign the log; empty: the operator can set the whole database back (S-25).</summary>
     public ImmutableArray<LogWitness> Witnesses { get; init; } = [];
 
     /// <summary>How often they are shown the log.</summary>

@@ -70,7 +70,7 @@ public sealed class BrokerCrashTests(AttestedMachine machine) : IClassFixture<At
         Assert.NotEmpty(acts.Released);
         Assert.All(acts.Keys, id => Assert.Single(entries, entry => entry.Kind == "key.create" && entry.Event.GetProperty("key").GetString() == id && entry.Event.GetProperty("outcome").GetString() == "allowed"));
         Assert.All(acts.Released, released => Assert.Equal(released.Entry, Convert.ToBase64String(entries.Single(entry => entry.Position == released.Position).Bytes)));
-        // A challenge is worth one release, also where nobody was told of it.
+        // A challenge is worth one release, also where its answer was lost.
         var digests = entries.Where(entry => entry.Kind == "key.release" && entry.Event.GetProperty("outcome").GetString() == "allowed").Select(entry => entry.Event.GetProperty("evidenceDigest").GetString()).ToArray();
         Assert.Equal(digests.Distinct(StringComparer.Ordinal), digests);
         // What was done was logged, and what was logged was done.

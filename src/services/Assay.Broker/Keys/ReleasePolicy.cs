@@ -28,7 +28,7 @@ public sealed record ReleasePolicy
     /// </summary>
     public string? Phase { get; init; }
 
-    /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): whoever audits the log sees every image that could get the key.</summary>
+    /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): the log's auditors see every image that could get the key.</summary>
     public bool ManifestLogged { get; init; }
 
     /// <summary>A Rego policy that decides beside the expectations; null: everything must hold.</summary>

@@ -29,8 +29,8 @@ public sealed record ManifestRequest(JsonElement Manifest, JsonElement? Keys = n
 public sealed record ManifestAnswer(string Digest, long LogPosition);
 
 /// <summary>
-/// Manifests of images in the log, before a policy with <c>manifestLogged</c> releases to one of their images: so nobody gets a key with an image that those who
-/// audit the log were not told of.
+/// Manifests of images in the log, before a policy with <c>manifestLogged</c> releases to one of their images: so no image gets a key that the log's auditors
+/// were not told of.
 /// </summary>
 internal static class ManifestEndpoints
 {

@@ -50,7 +50,7 @@ internal sealed class TestKeyTrial(ServiceConnection service, GuestAgentClient a
         }
         finally
         {
-            // It is never released to anybody else, also where this one does not destroy it.
+            // It protects nothing, also where it is left behind.
             var revision = await service.GetAsync($"v1/keys/{id}", root => root.GetProperty("revision").GetInt64(), CancellationToken.None).ConfigureAwait(false);
             await PostAsync($"v1/keys/{id}/state", writer =>
             {
