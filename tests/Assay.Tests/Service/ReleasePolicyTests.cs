@@ -217,6 +217,29 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
             body => Assert.Equal("urn:assay:manifest-refused", world.PostAsync("/v1/manifests", body, owner).GetAwaiter().GetResult().Problem));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_boot_phase_policy_releases_nothing_to_a_machine_that_has_booted_also_where_its_reference_values_name_no_gate(bool namesGate)
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        await SetAsync(world, owner, 1, policy =>
+        {
+            policy["phase"] = "boot";
+            if (!namesGate)
+            {
+                Assert.True(policy["expect"]!["referenceValues"]!.AsObject().Remove("gpuPolicies"));
+                policy["expect"]!["acceptWeakened"] = new JsonArray("reference-values-unsigned", "boot-not-expected", "gate-not-expected");
+            }
+        });
+
+        var denied = await ReleaseAsync(world, owner);
+
+        Assert.Equal("urn:assay:release-denied", denied.Problem);
+        Assert.DoesNotContain("jwe", denied.Body.ToString(), StringComparison.Ordinal);
+    }
+
     private JsonObject Policy(Action<JsonObject> change)
     {
         var policy = new JsonObject { ["version"] = 1, ["expect"] = machine.Policy("x", "x", "{}")["expect"]!.DeepClone() };

@@ -54,7 +54,7 @@ public sealed record MachineVerifierOptions
     /// <summary>An instant at which everything is judged in place of now, for evidence that was recorded; every verdict says so. Null: now.</summary>
     public DateTimeOffset? At { get; init; }
 
-    /// <summary>Asks nobody whether a certificate was revoked, and every verdict says so.</summary>
+    /// <summary>Does not check whether a certificate was revoked, and every verdict says so.</summary>
     public bool DangerouslySkipRevocation { get; init; }
 }
 

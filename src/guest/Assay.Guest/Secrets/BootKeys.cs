@@ -24,14 +24,7 @@ internal sealed class BootKeys(GuestPaths paths, GuestConfiguration configuratio
     public async Task<GuestException> ExecuteAsync(string id, string[] command, CancellationToken cancellation)
     {
         ProcessProtection.Harden();
-        var memory = AnonymousFile.Create("assay-key");
-        using (var key = await FetchAsync(id, cancellation).ConfigureAwait(false))
-        {
-            key.Use(lease => RandomAccess.Write(memory, lease.Bytes, fileOffset: 0));
-        }
-
-        AnonymousFile.Freeze(memory);
-        return Execution.Replace(memory, command);
+        return Execution.Replace(await FetchAsync(id, cancellation).ConfigureAwait(false), command);
     }
 
     private async Task<SecretBuffer> FetchAsync(string id, CancellationToken cancellation)

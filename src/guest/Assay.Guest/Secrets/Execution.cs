@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Assay.Sealing.Memory;
 using Microsoft.Win32.SafeHandles;
 
 namespace Assay.Guest.Secrets;
@@ -11,6 +12,19 @@ internal static unsafe class Execution
     private const int PipeSignal = 13;
     private const int CloseOnExecution = 4;
     private const int SetFlags = 2;
+
+    /// <summary>The same with a key as the standard input, in memory without a name. The key is disposed.</summary>
+    public static GuestException Replace(SecretBuffer key, string[] command)
+    {
+        var memory = AnonymousFile.Create("assay-key");
+        using (key)
+        {
+            key.Use(lease => RandomAccess.Write(memory, lease.Bytes, fileOffset: 0));
+        }
+
+        AnonymousFile.Freeze(memory);
+        return Replace(memory, command);
+    }
 
     /// <summary>Returns only where it did not happen, with the fault.</summary>
     /// <param name="input">Becomes the standard input, from its first byte on.</param>

@@ -27,14 +27,7 @@ internal sealed class PersistentKeys(GuestPaths paths, GuestConfiguration config
     public GuestException Execute(string name, string[] command)
     {
         ProcessProtection.Harden();
-        var memory = AnonymousFile.Create("assay-key");
-        using (var key = Derive(name))
-        {
-            key.Use(lease => RandomAccess.Write(memory, lease.Bytes, fileOffset: 0));
-        }
-
-        AnonymousFile.Freeze(memory);
-        return Execution.Replace(memory, command);
+        return Execution.Replace(Derive(name), command);
     }
 
     /// <summary>Derives the key of a name.</summary>

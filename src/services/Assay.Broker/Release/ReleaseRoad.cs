@@ -74,7 +74,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     why ??= isOutage ? Unavailable : record!.Version != opened ? "version-changed" : null;
                     isReleased = why is null;
                     version = isReleased ? record!.Version : 0;
-                    image = isReleased && record!.IsDerived ? judged.Image : null;
+                    image = isReleased ? judged.Image : null;
                     // What the next release asks for: a boot has had the key.
                     return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
                 },
@@ -132,7 +132,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
     // Under the policy as it is before the transaction; the transaction then requires that it is still the same.
     private async Task<Judged> JudgeAsync(string id, MachineEvidence machine, string challenge, string seal, string tenant, CancellationToken cancellation)
     {
-        if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion })
+        if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion } record)
         {
             return new Judged();
         }
@@ -153,7 +153,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
             Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
-            Image = ReleaseJudge.ImageOf(verdict, compiled, now),
+            Image = record.IsDerived ? ReleaseJudge.ImageOf(verdict, compiled, now) : null,
             Manifest = compiled.Manifest,
             IsBootPhase = compiled.IsBootPhase,
             Boot = compiled.IsBootPhase ? ReleaseJudge.BootOf(verdict) : null,

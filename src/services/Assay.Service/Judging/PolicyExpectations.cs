@@ -45,7 +45,7 @@ public sealed record PolicyExpectations
     /// <summary>The weakenings with which a verdict is still accepted, by their permanent names.</summary>
     public ImmutableArray<string> AcceptWeakened { get; init; } = [];
 
-    /// <summary>Asks nobody whether a certificate was revoked.</summary>
+    /// <summary>Does not check whether a certificate was revoked.</summary>
     public bool DangerouslySkipRevocation { get; init; }
 
     /// <summary>Tolerates certificateHold on RIM signers.</summary>

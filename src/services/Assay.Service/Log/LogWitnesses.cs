@@ -30,7 +30,8 @@ public sealed partial class LogWitnesses : IDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = TimeSpan.FromSeconds(10), MaxResponseContentBufferSize = MostAnswer };
-    private readonly HashSet<LogWitness> _answered = [];
+    // What this process has verified itself: a row of the database is a hint and no more.
+    private readonly Dictionary<LogWitness, (long Size, DateTimeOffset At)> _cosigned = [];
     private readonly SemaphoreSlim _turn = new(1, 1);
     private bool _isRefused;
 
@@ -79,7 +80,6 @@ public sealed partial class LogWitnesses : IDisposable
             try
             {
                 await AskAsync(witness, cancellation).ConfigureAwait(false);
-                _answered.Add(witness);
                 cosigned++;
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
@@ -94,7 +94,7 @@ public sealed partial class LogWitnesses : IDisposable
             }
         }
 
-        if (!_isRefused && _answered.Count == _witnesses.Count)
+        if (!_isRefused && _cosigned.Count == _witnesses.Count)
         {
             _log.Hold(null);
         }
@@ -123,8 +123,8 @@ public sealed partial class LogWitnesses : IDisposable
         var old = row?.Size ?? 0;
         for (var tries = 0; tries < MostTries; tries++)
         {
-            var (note, head) = await _log.HeadAsync(cancellation).ConfigureAwait(false);
-            if (_answered.Contains(witness) && row is not null && row.Size == head.Size && _clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(row.SignedAt) < s_fresh)
+            var (note, head) = await _log.HeadAsync(checkpoint: null, cancellation).ConfigureAwait(false);
+            if (_cosigned.TryGetValue(witness, out var last) && last.Size == head.Size && _clock.GetUtcNow() - last.At < s_fresh)
             {
                 return;
             }
@@ -164,16 +164,19 @@ public sealed partial class LogWitnesses : IDisposable
 
     private async Task StoreAsync(LogWitness witness, string note, Checkpoint head, string answer, CancellationToken cancellation)
     {
-        // A line for each key that the witness has: the one that is meant must be there, and hold.
-        if (!SignedNote.TryParse(Encoding.UTF8.GetBytes(note + answer), out var signed, out _) || signed.CosignedAt(witness.Key) is not { } at)
+        // A line for each key that the witness has: the one that is meant, and no other, is kept.
+        var (line, at) = answer.Split('\n').Select(text => (Text: text + "\n", At: AtOf(note + text + "\n", witness.Key))).FirstOrDefault(cosignature => cosignature.At is not null);
+        if (at is not { } signedAt)
         {
             throw new HttpRequestException($"{witness.Address}: the answer has no valid cosignature of {witness.Key}");
         }
 
-        var line = answer.Split('\n').First(line => line.StartsWith($"\u2014 {witness.Key.Name} ", StringComparison.Ordinal)) + "\n";
         await _database.WriteAsync((connection, transaction) => connection.ExecuteAsync(new CommandDefinition(
-            Store, new { Witness = witness.Key.ToString(), head.Size, SignedAt = at.ToUnixTimeMilliseconds(), Note = note + line }, transaction, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+            Store, new { Witness = witness.Key.ToString(), head.Size, SignedAt = signedAt.ToUnixTimeMilliseconds(), Note = note + line }, transaction, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        _cosigned[witness] = (head.Size, signedAt);
     }
+
+    private static DateTimeOffset? AtOf(string note, WitnessKey key) => SignedNote.TryParse(Encoding.UTF8.GetBytes(note), out var signed, out _) ? signed.CosignedAt(key) : null;
 
     private Task<IEnumerable<Row>> RowsAsync(CancellationToken cancellation) => _database.ReadAsync(
         connection => connection.QueryAsync<Row>(new CommandDefinition("SELECT witness, size, signed_at, note FROM log_witnessed", cancellationToken: cancellation)), cancellation);

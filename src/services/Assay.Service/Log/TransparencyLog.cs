@@ -142,7 +142,8 @@ public sealed class TransparencyLog : IAsyncDisposable
     private static LogProof Proof(long position, ReadOnlyMemory<byte> entry, ImmutableArray<Digest> path, string note, Checkpoint head) =>
         Merkle.Includes(position, head.Size, Merkle.Leaf(entry.Span), path, head.Root) ? new LogProof(position, path, note) : throw Missing(position);
 
-    private async Task<(string Note, Checkpoint Head)> HeadAsync(string? checkpoint, CancellationToken cancellation)
+    /// <summary>A checkpoint, read; null: the latest.</summary>
+    internal async Task<(string Note, Checkpoint Head)> HeadAsync(string? checkpoint, CancellationToken cancellation)
     {
         var note = checkpoint ?? await CheckpointAsync(cancellation).ConfigureAwait(false);
         return Checkpoint.TryVerify(Encoding.UTF8.GetBytes(note), Key.Public, out var head, out _) ? (note, head) : throw Changed();
@@ -200,9 +201,6 @@ public sealed class TransparencyLog : IAsyncDisposable
 
     /// <summary>Logs nothing, and so does nothing that must be logged; null: no longer.</summary>
     internal void Hold(ServiceException? why) => Volatile.Write(ref _held, why);
-
-    /// <summary>The latest checkpoint, read.</summary>
-    internal Task<(string Note, Checkpoint Head)> HeadAsync(CancellationToken cancellation) => HeadAsync(checkpoint: null, cancellation);
 
     /// <summary>Writes what waits, and ends.</summary>
     public async ValueTask DisposeAsync()

@@ -25,7 +25,7 @@ CREATE TABLE log_witnessed (
     note TEXT NOT NULL
 ) $strict$;
 
--- One row. Whoever appends takes its lock first: so appends have one order, whatever number of processes there are.
+-- One row. Each append takes its lock first: so appends have one order, whatever number of processes there are.
 CREATE TABLE log_state (
     id $integer$ NOT NULL PRIMARY KEY,
     turn $integer$ NOT NULL,
