@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Security.Claims;
 using System.Text.Json;
+using Assay.Evidence.Files;
 using Assay.Service.Challenges;
 using Assay.Service.Http;
 using Assay.Service.Identity;
@@ -64,7 +65,7 @@ internal static class ReleaseEndpoints
     private static async Task<Results<Ok<ReleaseAnswer>, ProblemHttpResult>> ReleaseAsync(
         string id, ReleaseRequest request, ClaimsPrincipal user, ChallengeStore challenges, ReleaseRoad road, TransparencyLog log, HttpContext context, CancellationToken cancellation)
     {
-        if (request.Seal is not (null or ReleaseRoad.Jwe or ReleaseRoad.Hpke))
+        if (ReleaseForm.Of(request.Seal) is not { } form)
         {
             return Problems.Of(Problems.BadRequest, "seal: jwe, hpke or nothing is expected");
         }
@@ -76,7 +77,14 @@ internal static class ReleaseEndpoints
             return Problems.Of(BrokerProblems.ChallengeSpent);
         }
 
-        var (outcome, fault) = await road.ReleaseAsync(id, JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray(), nonce, request.Seal ?? ReleaseRoad.Jwe, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
+        var raw = JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray();
+        if (!MachineEvidence.TryParse(raw, "evidence", out var evidence, out var malformed))
+        {
+            return Problems.Of(BrokerProblems.EvidenceMalformed, malformed.ToString());
+        }
+
+        var ask = new ReleaseAsk { Key = id, Evidence = evidence, EvidenceDigest = ReleaseAsk.DigestOf(raw), Challenge = nonce, Form = form };
+        var (outcome, fault) = await road.ReleaseAsync(ask, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
         if (outcome is null)
         {
             return Problems.Of(BrokerProblems.EvidenceMalformed, fault);

@@ -1,13 +1,8 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
-using Assay.Evidence.Files;
 using Assay.Policy;
-using Assay.Sealing.Hpke;
-using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
 using Assay.Service;
 using Assay.Service.Audit;
@@ -22,14 +17,14 @@ namespace Assay.Broker.Release;
 
 /// <summary>What a release came to.</summary>
 /// <param name="Receipt">Its entry in the log.</param>
-/// <param name="Sealed">The key, sealed to the machine's own in one of two forms; null if it is not released.</param>
+/// <param name="Sealed">The key, sealed to the machine's own; null if it is not released.</param>
 /// <param name="Version">Which version of the key; 0: none.</param>
 /// <param name="Image">Of a derived key, the image that it is for.</param>
 /// <param name="Binding">How GPU and confidential VM are bound.</param>
 /// <param name="Tier">What that is worth: <see cref="ReleaseTier"/>.</param>
 /// <param name="Failed">Checks that failed or could not be made, and conditions that do not hold.</param>
 /// <param name="IsOutage">It would be released, and the key encryption key does not answer.</param>
-internal sealed record ReleaseOutcome(LogReceipt Receipt, (string? Jwe, HpkeSealed? Hpke)? Sealed, long Version, string? Image, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
+internal sealed record ReleaseOutcome(LogReceipt Receipt, SealedSecret? Sealed, long Version, string? Image, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
 
 /// <summary>
 /// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
@@ -37,27 +32,19 @@ internal sealed record ReleaseOutcome(LogReceipt Receipt, (string? Jwe, HpkeSeal
 /// </summary>
 internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, BrokerMeters meters, ILogger<ReleaseRoad> logger)
 {
-    public const string Jwe = "jwe";
-    public const string Hpke = "hpke";
-
     private const string Unavailable = "kek-unavailable";
 
     /// <summary>Null with a fault if the evidence cannot be judged at all.</summary>
-    public async Task<(ReleaseOutcome? Outcome, string? Fault)> ReleaseAsync(string id, byte[] evidence, string challenge, string seal, Caller caller, string requestId, CancellationToken cancellation)
+    public async Task<(ReleaseOutcome? Outcome, string? Fault)> ReleaseAsync(ReleaseAsk ask, Caller caller, string requestId, CancellationToken cancellation)
     {
-        if (!MachineEvidence.TryParse(evidence, "evidence", out var machine, out var malformed))
-        {
-            return (null, malformed.ToString());
-        }
-
-        var judged = await JudgeAsync(id, machine, challenge, seal, caller.Tenant, cancellation).ConfigureAwait(false);
+        var id = ask.Key;
+        var judged = await JudgeAsync(ask, caller.Tenant, cancellation).ConfigureAwait(false);
         if (judged.Fault is not null)
         {
             return (null, judged.Fault);
         }
 
-        var evidenceDigest = new Digest(SHA384.HashData(evidence)).ToString();
-        var (secret, opened, unavailable) = await OpenAsync(id, judged, caller, requestId, cancellation).ConfigureAwait(false);
+        var (secret, opened, unavailable) = await OpenAsync(ask, judged, caller, requestId, cancellation).ConfigureAwait(false);
         var version = 0L;
         var image = (string?)null;
         var isReleased = false;
@@ -76,12 +63,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     version = isReleased ? record!.Version : 0;
                     image = isReleased ? judged.Image : null;
                     // What the next release asks for: a boot has had the key.
-                    return new LogDecision(Entry(id, judged, record, version, image, why, caller, requestId, evidenceDigest), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
+                    return new LogDecision(Entry(ask, judged, record, version, image, why, caller, requestId), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
                 },
                 cancellation).ConfigureAwait(false);
             meters.Count(isReleased ? "allowed" : isOutage ? "failed" : "denied");
             // Behind the lock only what must be: sealing takes longer than deciding.
-            (string?, HpkeSealed?)? released = isReleased ? Seal(secret!, caller.Tenant, id, version, image, judged.Recipient!, seal) : null;
+            var released = isReleased ? Seal(secret!, new SecretName(caller.Tenant, id, version), image, judged.Recipient!, ask.Form) : null;
             return (new ReleaseOutcome(receipt, released, version, image, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
         }
         finally
@@ -90,18 +77,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         }
     }
 
-    private static (string? Jwe, HpkeSealed? Hpke) Seal(byte[] secret, string tenant, string id, long version, string? image, SealingPublicKey recipient, string seal)
+    private static SealedSecret Seal(byte[] secret, SecretName name, string? image, SealingPublicKey recipient, ReleaseForm form)
     {
-        var derived = image is null ? null : DerivedKey.Of(secret, tenant, id, version, image);
+        var derived = image is null ? null : DerivedKey.Of(secret, name.Tenant, name.Key, name.Version, image);
         try
         {
-            if (seal == Jwe)
-            {
-                return (Sealing.Jose.Jwe.SealCompact(recipient, derived ?? secret, new JweTerms { Type = "assay-key+jwe" }), null);
-            }
-
-            using var sender = HpkeSender.Create(recipient, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"assay-key/v1/{id}/{version}")));
-            return (null, new HpkeSealed(sender.Encapsulated.ToArray(), sender.Seal(derived ?? secret)));
+            return form.Seal(derived ?? secret, name, recipient);
         }
         finally
         {
@@ -111,7 +92,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
     // Before the transaction, for which all other releases and every freeze wait: the key encryption key may be in a token behind a network. And after the
     // evidence was judged: a caller without a machine that passes costs the token nothing.
-    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(string id, Judged judged, Caller caller, string requestId, CancellationToken cancellation)
+    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(ReleaseAsk ask, Judged judged, Caller caller, string requestId, CancellationToken cancellation)
     {
         if (judged is not { Verdict.Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null })
         {
@@ -120,18 +101,19 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
         try
         {
-            return await keys.SecretAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { } opened ? (opened.Secret, opened.Version, false) : (null, 0, false);
+            return await keys.SecretAsync(caller.Tenant, ask.Key, cancellation).ConfigureAwait(false) is { } opened ? (opened.Secret, opened.Version, false) : (null, 0, false);
         }
         catch (ServiceException exception) when (exception.Id == KeyEncryptionKey.Unavailable)
         {
-            Log.Unavailable(logger, id, judged.PolicyVersion, caller.Tenant, caller.Subject, exception.Message, requestId);
+            Log.Unavailable(logger, ask.Key, judged.PolicyVersion, caller.Tenant, caller.Subject, exception.Message, requestId);
             return (null, 0, true);
         }
     }
 
     // Under the policy as it is before the transaction; the transaction then requires that it is still the same.
-    private async Task<Judged> JudgeAsync(string id, MachineEvidence machine, string challenge, string seal, string tenant, CancellationToken cancellation)
+    private async Task<Judged> JudgeAsync(ReleaseAsk ask, string tenant, CancellationToken cancellation)
     {
+        var id = ask.Key;
         if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion } record)
         {
             return new Judged();
@@ -139,7 +121,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
         var compiled = judge.Compile(tenant, id, policy);
         var now = judge.Now();
-        var (verdict, fault) = await judge.JudgeAsync(id, compiled, machine, challenge, now, cancellation).ConfigureAwait(false);
+        var (verdict, fault) = await judge.JudgeAsync(id, compiled, ask.Evidence, ask.Challenge, now, cancellation).ConfigureAwait(false);
         if (verdict is null)
         {
             return new Judged { Fault = fault };
@@ -152,7 +134,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             Policy = policy,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
-            Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && (seal == Jwe || recipient.Kind is KeyKind.P256 or KeyKind.P384 or KeyKind.P521) ? recipient : null,
+            Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && ask.Form.Takes(recipient) ? recipient : null,
             Image = record.IsDerived ? ReleaseJudge.ImageOf(verdict, compiled, now) : null,
             Manifest = compiled.Manifest,
             IsBootPhase = compiled.IsBootPhase,
@@ -182,10 +164,10 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : judged.Boot is { } boot && turn.Last(tenant, SubjectOf(id, boot)) is not null ? "boot-had-it"
         : null;
 
-    private AuditEvent Entry(string id, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId, string evidenceDigest) =>
+    private AuditEvent Entry(ReleaseAsk ask, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId) =>
         new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
-            .With("key", id).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
-            .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", evidenceDigest)
+            .With("key", ask.Key).With("protocol", ask.Protocol).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
+            .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", ask.EvidenceDigest.ToString())
             .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
             .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
             .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Verdict?.Machine?.Parts.Cpu?.Tee?.Word)
