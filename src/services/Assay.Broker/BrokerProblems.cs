@@ -10,7 +10,7 @@ public static class BrokerProblems
     public static ProblemKind ChallengeSpent { get; } = new("release-challenge-spent", 409, "The challenge is unknown, answered or expired.");
 
     /// <summary>There is such a key already.</summary>
-    public static ProblemKind KeyExists { get; } = new("key-exists", 409, "The tenant has a key of this name.");
+    public static ProblemKind KeyExists { get; } = new("key-exists", 409, "The tenant has a key of this name, or with this resource.");
 
     /// <summary>The key was changed in between.</summary>
     public static ProblemKind KeyChanged { get; } = new("key-changed", 409, "The key was changed in between: read it again.");

@@ -1,8 +1,10 @@
 using Assay.Broker.Approvals;
+using Assay.Broker.Kbs;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
 using Assay.Broker.Release;
 using Assay.Broker.Witnesses;
+using Assay.Service.Identity;
 using Assay.Service.Keys;
 using Assay.Service.Log;
 using Assay.Service.Storage;
@@ -21,7 +23,7 @@ public static class BrokerRole
     public static IEnumerable<SchemaScript> Schema => SchemaScript.OfAssembly(typeof(BrokerRole).Assembly);
 
     /// <summary>What the role keeps encrypted.</summary>
-    public static IEnumerable<SealedColumn> SealedColumns => [.. KeyStore.SealedColumns, FreezeStore.Sealed, .. ApprovalStore.SealedColumns, WitnessStore.Sealed];
+    public static IEnumerable<SealedColumn> SealedColumns => [.. KeyStore.SealedColumns, FreezeStore.Sealed, .. ApprovalStore.SealedColumns, .. KbsSessions.SealedColumns, WitnessStore.Sealed];
 
     /// <summary>Adds the role.</summary>
     public static IServiceCollection AddBroker(this IServiceCollection services, BrokerTerms terms, VerifierCache cache)
@@ -35,6 +37,8 @@ public static class BrokerRole
             provider.GetRequiredService<TransparencyLog>(), provider.GetRequiredService<ServiceDatabase>(), terms.Witnesses, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LogWitnesses>>()));
         services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>();
         services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<KbsSessions>().AddSingleton<Denials>();
+        services.AddSingleton(provider => new KbsAttestation(terms, provider.GetRequiredService<SigningKeys>(), cache, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
         return services;
     }
@@ -44,12 +48,17 @@ public static class BrokerRole
     {
         await services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation).ConfigureAwait(false);
         await services.GetRequiredService<LogWitnesses>().AskAsync(cancellation).ConfigureAwait(false);
+        if (services.GetRequiredService<BrokerTerms>().Kbs is { } kbs)
+        {
+            await services.GetRequiredService<TenantStore>().CreateAsync(kbs.Tenant, null, "configuration", cancellation).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Maps its endpoints.</summary>
-    public static void MapBroker(this IEndpointRouteBuilder routes)
+    public static void MapBroker(this IEndpointRouteBuilder routes, BrokerTerms terms)
     {
         ArgumentNullException.ThrowIfNull(routes);
+        ArgumentNullException.ThrowIfNull(terms);
         routes.MapKeys();
         routes.MapTrials();
         routes.MapFreezes();
@@ -57,5 +66,9 @@ public static class BrokerRole
         routes.MapRelease();
         routes.MapLog();
         routes.MapManifests();
+        if (terms.Kbs is not null)
+        {
+            routes.MapKbs();
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Broker.Kbs;
 using Assay.Collateral.Cache;
 using Assay.Service.Log;
 using Assay.Tokens;
@@ -32,6 +33,9 @@ public sealed record BrokerTerms
 
     /// <summary>How long a key that is destroyed can be taken back; zero: it cannot.</summary>
     public TimeSpan DestroyWait { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How the KBS protocol is served; null: not at all.</summary>
+    public KbsTerms? Kbs { get; init; }
 
     /// <summary>How often the role looks what is due.</summary>
     public TimeSpan Upkeep { get; init; } = TimeSpan.FromMinutes(1);

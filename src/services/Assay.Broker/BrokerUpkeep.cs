@@ -1,4 +1,6 @@
+using Assay.Broker.Kbs;
 using Assay.Broker.Keys;
+using Assay.Broker.Release;
 using Assay.Service;
 using Assay.Service.Log;
 using Microsoft.Extensions.Hosting;
@@ -6,11 +8,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Assay.Broker;
 
-/// <summary>What the role does beside requests: witnesses are shown the log, and keys whose wait is over lose their secrets.</summary>
-internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, LogWitnesses witnesses, TimeProvider clock, ILogger<BrokerUpkeep> logger) : BackgroundService
+/// <summary>What the role does beside requests: witnesses are shown the log, keys whose wait is over lose their secrets, and what was denied again is logged.</summary>
+internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, LogWitnesses witnesses, TransparencyLog log, Denials denials, KbsSessions sessions, TimeProvider clock, ILogger<BrokerUpkeep> logger) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         EachAsync(terms.Upkeep, () => DestroyAsync(stoppingToken), stoppingToken),
+        EachAsync(terms.Upkeep, () => LogDenialsAsync(all: false, stoppingToken), stoppingToken),
+        EachAsync(terms.Upkeep, () => sessions.PurgeAsync(stoppingToken), stoppingToken),
         terms.Witnesses.IsEmpty ? Task.CompletedTask : EachAsync(terms.WitnessEvery, () => WitnessAsync(stoppingToken), stoppingToken));
 
     private async Task EachAsync(TimeSpan period, Func<Task<int>> act, CancellationToken cancellation)
@@ -43,6 +47,25 @@ internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, Log
         }
 
         return destroyed;
+    }
+
+    /// <summary>Logs what was denied again since. Returns how many entries.</summary>
+    internal async Task<int> LogDenialsAsync(bool all, CancellationToken cancellation)
+    {
+        var entries = denials.Take(all);
+        foreach (var entry in entries)
+        {
+            await log.AppendAsync(_ => Task.FromResult(new LogDecision(entry)), cancellation).ConfigureAwait(false);
+        }
+
+        return entries.Count;
+    }
+
+    /// <summary>What was counted is not lost where the service is stopped.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken).ConfigureAwait(false);
+        await TryAsync(() => LogDenialsAsync(all: true, cancellationToken)).ConfigureAwait(false);
     }
 
     private async Task<int> TryAsync(Func<Task<int>> act)

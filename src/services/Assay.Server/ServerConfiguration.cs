@@ -182,6 +182,9 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Require(options.Broker.ChallengeSeconds is >= 5 and <= 3600, "broker.challengeSeconds: 5 to 3600 are expected");
             Require(options.Broker.DestroyHours is >= 0 and <= 8760, "broker.destroyHours: 0 to 8760 are expected");
             Require(options.Broker.LogOrigin is null || IsName(options.Broker.LogOrigin), "broker.logOrigin: a URL without scheme and final slash is expected");
+            Require(options.Broker.Kbs is null or { SessionSeconds: >= 10 and <= 3600, Sessions: >= 8 and <= 100_000 }, "broker.kbs: sessionSeconds 10 to 3600 and sessions 8 to 100000 are expected");
+            Require(options.Broker.Kbs is null || ResourceName.IsValid(options.Broker.Kbs.Tenant), $"broker.kbs.tenant: {ResourceName.Expected}");
+            Require(options.Broker.Kbs is null || options.Roles.Contains("broker"), "broker.kbs: the role broker serves it");
             Require(options.Signing.LeadSeconds >= 10, "signing.leadSeconds: at least 10 are expected: every process must know a key before it signs");
             Require(options.Signing.OverlapSeconds >= 10, "signing.overlapSeconds: at least 10 are expected");
             Require(options.Limits is { PerAddress: > 0, PerTenant: > 0, Concurrency: > 0, Waiting: >= 0 }, "limits: all are above 0");

@@ -5,6 +5,7 @@ using Assay.Attestation;
 using Assay.Attestation.Policies;
 using Assay.Attestation.SelfTests;
 using Assay.Broker;
+using Assay.Broker.Kbs;
 using Assay.Broker.Witnesses;
 using Assay.Collateral.Http;
 using Assay.Collateral.Items;
@@ -223,6 +224,7 @@ internal sealed class ServerHost : IAsyncDisposable
                     ChallengeLife = TimeSpan.FromSeconds(options.Broker.ChallengeSeconds),
                     DestroyWait = TimeSpan.FromHours(options.Broker.DestroyHours),
                     Witnesses = [.. options.Broker.Witnesses.Select(Read)],
+                    Kbs = options.Broker.Kbs is { } kbs ? new KbsTerms { Tenant = kbs.Tenant, SessionLife = TimeSpan.FromSeconds(kbs.SessionSeconds), MostSessions = kbs.Sessions } : null,
                 },
                 _collateral.Verifier);
         }
@@ -296,7 +298,7 @@ internal sealed class ServerHost : IAsyncDisposable
 
         if (_configuration.HasBroker)
         {
-            application.MapBroker();
+            application.MapBroker(application.Services.GetRequiredService<BrokerTerms>());
         }
 
         if (_configuration.HasWitness)

@@ -127,6 +127,22 @@ internal sealed record BrokerOptions
 
     /// <summary>Who cosigns the log. Nothing is released before each has answered once.</summary>
     public IReadOnlyList<WitnessOptions> Witnesses { get; init; } = [];
+
+    /// <summary>The KBS protocol; null: it is not served.</summary>
+    public KbsOptions? Kbs { get; init; }
+}
+
+/// <summary>The KBS protocol, which has no logins.</summary>
+internal sealed record KbsOptions
+{
+    /// <summary>Whose resources are served.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>How long a session lasts, in seconds, and so how old evidence may be.</summary>
+    public int SessionSeconds { get; init; } = 300;
+
+    /// <summary>Sessions at one time; of one address an eighth of them.</summary>
+    public int Sessions { get; init; } = 4096;
 }
 
 /// <summary>A witness of the broker's log.</summary>

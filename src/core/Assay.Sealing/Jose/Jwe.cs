@@ -181,7 +181,11 @@ public static class Jwe
         writer.WriteStartObject();
         writer.WriteString("alg", JweHeader.NameOf(algorithm));
         writer.WriteString("enc", JweHeader.ContentAlgorithm);
-        writer.WriteString("kid", terms.KeyId ?? recipient.Thumbprint);
+        if (!terms.WithoutKeyId)
+        {
+            writer.WriteString("kid", terms.KeyId ?? recipient.Thumbprint);
+        }
+
         if (terms.Type is { } type)
         {
             writer.WriteString("typ", type);

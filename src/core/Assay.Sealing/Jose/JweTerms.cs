@@ -9,6 +9,9 @@ public sealed record JweTerms
     /// <summary><c>kid</c>: the recipient's thumbprint, if it is not said.</summary>
     public string? KeyId { get; init; }
 
+    /// <summary>Leaves <c>kid</c> out: guests of Confidential Containers authenticate the header after they wrote it again, from the members that they know.</summary>
+    public bool WithoutKeyId { get; init; }
+
     /// <summary><c>typ</c>; left out if null.</summary>
     public string? Type { get; init; }
 

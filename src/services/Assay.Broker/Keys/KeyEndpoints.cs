@@ -23,7 +23,8 @@ namespace Assay.Broker.Keys;
 /// <param name="Secret">Bytes of the caller, at most 4096; null: generated here, and never visible outside an attested machine.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, of 32 bytes, derived from this secret, which itself is never released.</param>
 /// <param name="Approval"><c>two-person</c>: every change but disabling waits for a second person, for good. Null: one person is enough.</param>
-public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Approval = null);
+/// <param name="Resource">Where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG, for good; null: nowhere.</param>
+public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Approval = null, string? Resource = null);
 
 /// <summary>A further version.</summary>
 /// <param name="Revision">The revision that the caller has read.</param>
@@ -98,8 +99,13 @@ internal static class KeyEndpoints
             return Problems.Of(Problems.BadRequest, $"approval: {KeyStore.TwoPerson}, or nothing, is expected");
         }
 
+        if (request.Resource is { } resource && !ResourcePath.IsValid(resource))
+        {
+            return Problems.Of(Problems.BadRequest, $"resource: {ResourcePath.Expected}");
+        }
+
         var caller = Caller.Of(user);
-        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Derived, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
+        return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
             ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
             : Problems.Of(BrokerProblems.KeyExists);
     }

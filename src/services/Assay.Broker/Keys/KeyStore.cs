@@ -21,7 +21,14 @@ namespace Assay.Broker.Keys;
 /// <param name="Approval"><c>two-person</c>, or null.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
 /// <param name="DestroyAt">When a key that is being destroyed loses its secrets; null in every other state.</param>
-public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, DateTimeOffset? DestroyAt);
+/// <param name="Resource">Where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG; null: nowhere.</param>
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, DateTimeOffset? DestroyAt, string? Resource);
+
+/// <summary>What a new key is.</summary>
+/// <param name="IsDerived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
+/// <param name="Approval"><c>two-person</c>, or null.</param>
+/// <param name="Resource">Where guests of Confidential Containers find it; null: nowhere.</param>
+public sealed record NewKey(bool IsDerived = false, string? Approval = null, string? Resource = null);
 
 /// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
 public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, BrokerTerms terms, TimeProvider clock)
@@ -44,23 +51,23 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     private const string SelectVersion = "SELECT secret_sealed FROM broker_key_version WHERE tenant = @Tenant AND id = @Id AND version = @Version";
     private const string Select = "SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @Tenant AND id = @Id";
 
-    /// <summary>Makes a key. False where the tenant has one of this name.</summary>
-    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, bool isDerived, string? approval, string actor, CancellationToken cancellation)
+    /// <summary>Makes a key. False where the tenant has one of this name, or one that is found at this resource.</summary>
+    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, NewKey key, string actor, CancellationToken cancellation)
     {
         var now = Now();
         var sealedSecret = await kek.SealSecretAsync(secret, Context(tenant, id, 1), cancellation).ConfigureAwait(false);
         var receipt = await log.AppendAsync(
             async turn =>
             {
-                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = isDerived, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 var made = await turn.Connection.ExecuteAsync(
-                    "INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed) ON CONFLICT (tenant, id) DO NOTHING", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
+                    "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false);
                 if (made == 1)
                 {
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", isDerived ? "true" : null).With("approval", approval), made == 1 ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("approval", key.Approval).With("resource", key.Resource), made == 1 ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -132,6 +139,16 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         var rows = await database.ReadAsync(
             connection => connection.QueryAsync<Row>(new CommandDefinition($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
         return [.. rows.Select(row => Describe(row.Id, Open(row, tenant)))];
+    }
+
+    /// <summary>The name of the key that is found at a resource; null if no key is. Which one it is is what its own record says, and not the column that it was found by.</summary>
+    internal async Task<string?> FindResourceAsync(string tenant, string resource, CancellationToken cancellation)
+    {
+        var row = await database.ReadAsync(connection => connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition(
+            "SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @Tenant AND resource = @Resource", new { Tenant = tenant, Resource = resource }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        return row is null ? null
+            : Open(row, tenant).Resource == resource ? row.Id
+            : throw new ServiceException("service.broker.key", $"the key {row.Id} of {tenant} is in the database as the resource {resource}, and its record says otherwise: the row was changed");
     }
 
     /// <summary>A key as it is now.</summary>
@@ -208,7 +225,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
 
     private static KeyDescription Describe(string id, KeyRecord record) =>
-        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null);
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null, record.Resource);
 
     private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
 

@@ -25,6 +25,12 @@ internal sealed record ReleaseAsk
     /// <summary>The protocol, for the log; null: ours.</summary>
     public string? Protocol { get; init; }
 
+    /// <summary>What was asked for by another name than the key's, for the log.</summary>
+    public string? Resource { get; init; }
+
+    /// <summary>Who asks, where it is no login: denials of one asker for one reason are one entry each minute. Null: each denial is an entry.</summary>
+    public string? Address { get; init; }
+
     /// <summary>What the log names evidence by.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> evidence) => new(SHA384.HashData(evidence));
 }

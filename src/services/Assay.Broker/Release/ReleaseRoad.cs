@@ -30,7 +30,7 @@ internal sealed record ReleaseOutcome(LogReceipt Receipt, SealedSecret? Sealed, 
 /// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
 /// decided and logged in one transaction, which reads state, policy and freezes; sealed to the key that the verified evidence names, and no other.
 /// </summary>
-internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, BrokerMeters meters, ILogger<ReleaseRoad> logger)
+internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge, KeyStore keys, FreezeStore freezes, TransparencyLog log, Denials denials, BrokerMeters meters, ILogger<ReleaseRoad> logger)
 {
     private const string Unavailable = "kek-unavailable";
 
@@ -63,9 +63,17 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     version = isReleased ? record!.Version : 0;
                     image = isReleased ? judged.Image : null;
                     // What the next release asks for: a boot has had the key.
-                    return new LogDecision(Entry(ask, judged, record, version, image, why, caller, requestId), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "");
+                    return new LogDecision(Entry(ask, judged, record, version, image, why, caller, requestId), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "")
+                    {
+                        IsRepeated = why is not null && denials.Has(DenialOf(ask, caller, why)),
+                    };
                 },
                 cancellation).ConfigureAwait(false);
+            if (!isReleased && ask.Address is not null)
+            {
+                denials.Count(DenialOf(ask, caller, receipt.Decided.Text("why")!)!, receipt.Position);
+            }
+
             meters.Count(isReleased ? "allowed" : isOutage ? "failed" : "denied");
             // Behind the lock only what must be: sealing takes longer than deciding.
             var released = isReleased ? Seal(secret!, new SecretName(caller.Tenant, id, version), image, judged.Recipient!, ask.Form) : null;
@@ -76,6 +84,8 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             CryptographicOperations.ZeroMemory(secret);
         }
     }
+
+    private static Denial? DenialOf(ReleaseAsk ask, Caller caller, string why) => ask is { Address: { } address, Protocol: { } protocol } ? new Denial(caller.Tenant, caller.Subject, ask.Key, protocol, why, address) : null;
 
     private static SealedSecret Seal(byte[] secret, SecretName name, string? image, SealingPublicKey recipient, ReleaseForm form)
     {
@@ -166,7 +176,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
     private AuditEvent Entry(ReleaseAsk ask, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId) =>
         new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
-            .With("key", ask.Key).With("protocol", ask.Protocol).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
+            .With("key", ask.Key).With("protocol", ask.Protocol).With("resource", ask.Resource).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", ask.EvidenceDigest.ToString())
             .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
             .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)

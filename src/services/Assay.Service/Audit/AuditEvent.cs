@@ -46,6 +46,9 @@ public sealed record AuditEvent(string Kind, string Tenant, string Actor, AuditO
         return this;
     }
 
+    /// <summary>A member that is text; null if it has none of this name.</summary>
+    public string? Text(string name) => _members.GetValueOrDefault(name) as string;
+
     /// <summary>One object, its members sorted.</summary>
     internal string ToJson()
     {

@@ -110,8 +110,8 @@ public sealed class RequestLimits : IAsyncDisposable
     private static TokenBucketRateLimiterOptions Bucket(int rate) =>
         new() { TokenLimit = 2 * rate, TokensPerPeriod = Math.Max(1, rate / 10), ReplenishmentPeriod = TimeSpan.FromSeconds((double)Math.Max(1, rate / 10) / rate), QueueLimit = 0 };
 
-    // The owner of a /64 has as many addresses in it as they like. No header is believed: a proxy before this server must limit by itself.
-    internal static string AddressOf(IPAddress? address)
+    /// <summary>What counts as one address: of IPv6 a /64, whose owner has as many addresses in it as they like. No header is believed: a proxy before this server must limit by itself.</summary>
+    public static string AddressOf(IPAddress? address)
     {
         address = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
         return address is null ? ""

@@ -5,8 +5,8 @@ using Assay.Service.Audit;
 namespace Assay.Service.Log;
 
 /// <summary>What was logged.</summary>
-/// <param name="Position">Where the entry is.</param>
-/// <param name="Entry">Its bytes, JSON.</param>
+/// <param name="Position">Where the entry is; -1: nothing was written, because it repeats another.</param>
+/// <param name="Entry">Its bytes, JSON; empty if nothing was written.</param>
 /// <param name="Note">The signed checkpoint under which it was acknowledged.</param>
 /// <param name="Head">The same, read.</param>
 /// <param name="Decided">What the transaction decided.</param>
@@ -15,7 +15,11 @@ public sealed record LogReceipt(long Position, ReadOnlyMemory<byte> Entry, strin
 /// <summary>What is logged, decided in the transaction that logs it.</summary>
 /// <param name="Event">What happened.</param>
 /// <param name="Subject">What it changes, if later decisions depend on it; otherwise empty. It is part of the entry. See <see cref="LogTurn.Last"/>.</param>
-public sealed record LogDecision(AuditEvent Event, string Subject = "");
+public sealed record LogDecision(AuditEvent Event, string Subject = "")
+{
+    /// <summary>Writes no entry: for a refusal that repeats one which the log has. Nothing may have been changed.</summary>
+    public bool IsRepeated { get; init; }
+}
 
 /// <summary>A decision's place in the log: a transaction behind the lock, and the position that its entry will have.</summary>
 public sealed class LogTurn

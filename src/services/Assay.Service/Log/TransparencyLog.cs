@@ -274,7 +274,14 @@ public sealed class TransparencyLog : IAsyncDisposable
         long? Last((string, string) subject) => heads.TryGetValue(subject, out var position) ? position : _replica.Last(subject);
         foreach (var item in batch)
         {
-            var (decided, subject) = await item.Decide(new LogTurn(frontier.Size, connection, transaction, Last)).ConfigureAwait(false);
+            var decision = await item.Decide(new LogTurn(frontier.Size, connection, transaction, Last)).ConfigureAwait(false);
+            var (decided, subject) = decision;
+            if (decision.IsRepeated)
+            {
+                written.Add((-1, [], decided));
+                continue;
+            }
+
             var entry = Bytes(frontier.Size, now, decided, subject, Last((decided.Tenant, LogReplica.Anything)));
             heads[(decided.Tenant, LogReplica.Anything)] = frontier.Size;
             if (subject.Length > 0)

@@ -23,15 +23,24 @@ internal static class KbsRequest
     /// <summary>Whether it is such a request, or its evidence.</summary>
     public static bool IsKnown(JsonElement root) => root.ValueKind is JsonValueKind.Object && (root.TryGetProperty(Evidence, out _) || root.TryGetProperty(Primary, out _));
 
-    public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault)
+    public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault) => Read(root, name, ReadPrimary, out fault);
+
+    /// <summary>The same without the primary evidence, which the caller reads.</summary>
+    public static MachineEvidence? ReadWithout(JsonElement root, string name, out ParseFault? fault)
+    {
+        fault = root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty(Evidence, out _) ? new ParseFault(Evidence, 0, "a request with it is expected") : null;
+        return fault is null ? Read(root, name, primary: null, out fault) : null;
+    }
+
+    private static MachineEvidence? Read(JsonElement root, string name, PrimaryReader? primary, out ParseFault? fault)
     {
         var isRequest = root.TryGetProperty(Evidence, out var evidence);
         evidence = isRequest ? evidence : root;
         fault = (isRequest ? Stranger("request", root, Evidence, Runtime, InitData) : null) ?? Stranger(Evidence, evidence, Primary, Additional);
-        var cpu = fault is null ? ReadPrimary(evidence, name, out fault) : null;
+        var cpu = fault is null ? primary?.Invoke(evidence, name, out fault) : null;
         var bound = fault is null ? ReadAdditional(evidence, name, out fault) : null;
         var (key, nonce) = fault is null && isRequest ? ReadRuntime(root, out fault) : (null, null);
-        if (fault is not null || cpu is null || bound is null)
+        if (fault is not null || (cpu is null && primary is not null) || bound is null)
         {
             return null;
         }
@@ -41,7 +50,7 @@ internal static class KbsRequest
         {
             Devices = bound.Devices,
             Bound = bound,
-            Cpu = hasInitData ? cpu with { Unread = [.. cpu.Unread, InitData] } : cpu,
+            Cpu = hasInitData && cpu is not null ? cpu with { Unread = [.. cpu.Unread, InitData] } : cpu,
             Key = key,
             StatedNonce = nonce,
         };
@@ -51,6 +60,8 @@ internal static class KbsRequest
     private static ParseFault? Stranger(string name, JsonElement element, params string[] known) => element.ValueKind is not JsonValueKind.Object ? new ParseFault(name, 0, "an object is expected")
         : element.EnumerateObject().Select(member => member.Name).FirstOrDefault(member => !known.Contains(member)) is { } other ? new ParseFault(other, 0, $"unknown member beside \"{known[0]}\"")
         : null;
+
+    private delegate ProcessorEvidence? PrimaryReader(JsonElement evidence, string name, out ParseFault? fault);
 
     private static ProcessorEvidence? ReadPrimary(JsonElement evidence, string name, out ParseFault? fault)
     {

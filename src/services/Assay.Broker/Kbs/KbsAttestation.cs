@@ -1,0 +1,91 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Assay.Appraisal.Machine;
+using Assay.Binding;
+using Assay.Evidence.Files;
+using Assay.Policy;
+using Assay.Service.Judging;
+using Assay.Service.Keys;
+using Assay.Tokens;
+using Assay.Trust;
+using Assay.Trust.Jose;
+using Assay.Trust.Revocation;
+using Assay.Wire;
+
+namespace Assay.Broker.Kbs;
+
+/// <summary>
+/// What a session's evidence is worth before a resource is asked for: whether it is authentic, and answers the session's nonce with the key that it names.
+/// More is not decided here: each resource has its own policy, under which the same evidence is judged again. The token says what was found, in Trustee's form, and is for this broker alone.
+/// </summary>
+internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, VerifierCache cache, TimeProvider clock)
+{
+    private const string Algorithm = "ES256";
+    private const string BindingOfProcessor = "binding.cpu.devices";
+
+    private static readonly string[] s_about = [".wellformed", ".signature.valid", ".chain.trusted", ".nonce.match", ".report-data.match"];
+
+    private static readonly PolicyIdentity s_policy = new("kbs-session", "1", new Digest(SHA384.HashData("evidence is authentic and answers the session; resources have policies of their own\n"u8)));
+
+    private readonly MachineJudge _judge = new(terms.Trust, terms.Patience, cache, clock);
+
+    /// <summary>The audience of the tokens: no other reader takes them.</summary>
+    public string Audience => $"{terms.Issuer}/kbs/v0";
+
+    /// <summary>The token; null with the reason why the evidence is no answer.</summary>
+    public async Task<(string? Token, string? Fault)> AttestAsync(KbsSession session, MachineEvidence evidence, CancellationToken cancellation)
+    {
+        var time = _judge.Now();
+        var expected = new MachineExpectations
+        {
+            Basis = new TrustBasis(time, terms.Trust, RevocationChecking.Required),
+            Challenge = session.Challenge.Nonce,
+            DangerouslyAcceptedBinding = GpuBinding.None,
+        };
+        var (verdict, fault) = await _judge.JudgeAsync(evidence, expected, VerdictTerms.Default, terms.Collateral, cancellation).ConfigureAwait(false);
+        if (verdict is null)
+        {
+            return (null, fault);
+        }
+
+        if (WhyUnbound(verdict, evidence.Cpu is not null) is { } unbound)
+        {
+            return (null, unbound);
+        }
+
+        var token = new TokenTerms
+        {
+            Issuer = terms.Issuer,
+            IssuedAt = time.Instant,
+            Audience = Audience,
+            Lifetime = TimeSpan.FromSeconds(Math.Max(1, Math.Floor((session.ExpiresAt - time.Instant).TotalSeconds))),
+            Policy = s_policy,
+        };
+        // Its id is the session's, so that a guest may show the token in place of the cookie.
+        return TrusteeEar.TryWrite(verdict, token, keys.Current(Algorithm), id => Convert.FromHexString(session.Id).CopyTo(id), out var text, out var unwritten) ? (text, null) : (null, unwritten.ToString());
+    }
+
+    /// <summary>The session that a token is of; null if it is none of ours, or ended.</summary>
+    public string? SessionOf(string token)
+    {
+        if (!CompactJws.TryParse(token, out var jws, out _) || !jws.IsSignedBy(keys.Published()))
+        {
+            return null;
+        }
+
+        var claims = jws.Payload;
+        return Text(claims, "aud") == Audience && Text(claims, "iss") == terms.Issuer.ToString()
+            && claims.TryGetProperty("exp", out var end) && end.TryGetInt64(out var seconds) && clock.GetUtcNow().ToUnixTimeSeconds() < seconds ? Text(claims, "jti") : null;
+    }
+
+    // Signed by who they name, and over this nonce and this key: without that anyone's evidence would fill sessions. What it is evidence of, policies decide.
+    private static string? WhyUnbound(Verdict verdict, bool hasProcessor)
+    {
+        string[] wrong = [.. VerdictFindings.FailedOrMissing(verdict).Where(check => IsAboutBinding(check) && (hasProcessor || check != BindingOfProcessor))];
+        return wrong.Length > 0 ? $"the evidence does not answer this session's nonce with this key: {string.Join(", ", wrong)}" : null;
+    }
+
+    private static bool IsAboutBinding(string check) => check is BindingOfProcessor or "binding.key.devices" || (!check.StartsWith("rim.", StringComparison.Ordinal) && s_about.Any(end => check.EndsWith(end, StringComparison.Ordinal)));
+
+    private static string? Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+}
