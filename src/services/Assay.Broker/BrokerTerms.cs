@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Broker.Kbs;
+using Assay.Broker.Release;
 using Assay.Collateral.Cache;
 using Assay.Service.Log;
 using Assay.Tokens;
@@ -33,6 +34,9 @@ public sealed record BrokerTerms
 
     /// <summary>How long a key that is destroyed can be taken back; zero: it cannot.</summary>
     public TimeSpan DestroyWait { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Whose tokens of NVIDIA's service are taken in place of evidence, where a policy names that; null: none are.</summary>
+    public NrasTerms? Nras { get; init; }
 
     /// <summary>How the KBS protocol is served; null: not at all.</summary>
     public KbsTerms? Kbs { get; init; }

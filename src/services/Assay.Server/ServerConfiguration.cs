@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
+using Assay.Broker.Release;
 using Assay.Collateral.Files;
 using Assay.Collateral.Http;
 using Assay.Log;
@@ -8,12 +9,13 @@ using Assay.Service.Http;
 using Assay.Service.Keys;
 using Assay.Tokens;
 using Assay.Trust;
+using Assay.Trust.Jose;
 using Assay.Wire;
 
 namespace Assay.Server;
 
 /// <summary>A configuration that makes sense, with its files read. All of its faults are found before one is reported.</summary>
-internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<IPEndPoint> Listen, IPEndPoint? Management, TokenIssuer? Issuer, TrustSet Trust, ServiceAddress? CollateralUrl)
+internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<IPEndPoint> Listen, IPEndPoint? Management, TokenIssuer? Issuer, TrustSet Trust, ServiceAddress? CollateralUrl, NrasTerms? Nras)
 {
     private const int MostBytes = 1024 * 1024;
 
@@ -93,7 +95,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Numbers();
             Witnesses();
             Logins();
-            return new ServerConfiguration(options, listen, management, issuer, trust, Url());
+            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras());
         }
 
         private IPEndPoint EndPoint(string name, string text)
@@ -232,6 +234,31 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
                 Require(login.Roles.All(Service.Identity.Scopes.Roles.ContainsKey), $"authentication.certificates[{index}].roles: an unknown one");
                 Require(options.Tls?.ClientCa is not null, $"authentication.certificates[{index}]: tls.clientCa is needed: client certificates are believed under it alone");
             }
+        }
+
+        // S-20: this service's own tokens are never evidence, whatever form they have.
+        private NrasTerms? Nras()
+        {
+            if (options.Broker.Nras is not { } nras)
+            {
+                return null;
+            }
+
+            Require(options.Roles.Contains("broker"), "broker.nras: the role broker takes such tokens");
+            Require(nras.Issuer.Length > 0 && nras.Issuer != options.Issuer, "broker.nras.issuer: the issuer of NVIDIA's service is expected, and not this service's own");
+            if (!BoundedFile.TryRead(nras.Keys, MostBytes, out var bytes, out var whyNot))
+            {
+                Faults.Add($"{path}: broker.nras.keys: {whyNot}");
+                return null;
+            }
+
+            if (JsonWebKeySet.TryParse(bytes.Span, out var keys, out var fault))
+            {
+                return new NrasTerms { Issuer = nras.Issuer, Keys = keys };
+            }
+
+            Faults.Add($"{path}: broker.nras.keys: {nras.Keys}: {fault}");
+            return null;
         }
 
         private ServiceAddress? Url()

@@ -224,6 +224,7 @@ internal sealed class ServerHost : IAsyncDisposable
                     ChallengeLife = TimeSpan.FromSeconds(options.Broker.ChallengeSeconds),
                     DestroyWait = TimeSpan.FromHours(options.Broker.DestroyHours),
                     Witnesses = [.. options.Broker.Witnesses.Select(Read)],
+                    Nras = _configuration.Nras,
                     Kbs = options.Broker.Kbs is { } kbs ? new KbsTerms { Tenant = kbs.Tenant, SessionLife = TimeSpan.FromSeconds(kbs.SessionSeconds), MostSessions = kbs.Sessions } : null,
                 },
                 _collateral.Verifier);

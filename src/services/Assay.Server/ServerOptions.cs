@@ -130,6 +130,19 @@ internal sealed record BrokerOptions
 
     /// <summary>The KBS protocol; null: it is not served.</summary>
     public KbsOptions? Kbs { get; init; }
+
+    /// <summary>Tokens of NVIDIA's service in place of evidence, for policies that name them; null: none are taken.</summary>
+    public NrasTokenOptions? Nras { get; init; }
+}
+
+/// <summary>Whose tokens of NVIDIA's service are believed.</summary>
+internal sealed record NrasTokenOptions
+{
+    /// <summary>Their <c>iss</c>.</summary>
+    public string Issuer { get; init; } = "https://nras.attestation.nvidia.com";
+
+    /// <summary>A file with the service's JWK set. It is read at the start, and never fetched.</summary>
+    public required string Keys { get; init; }
 }
 
 /// <summary>The KBS protocol, which has no logins.</summary>

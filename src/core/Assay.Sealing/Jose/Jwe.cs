@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Sealing.Keys;
 using Assay.Sealing.Memory;
@@ -177,7 +178,8 @@ public static class Jwe
     private static ReadOnlySpan<byte> HeaderOf(JweAlgorithm algorithm, SealingPublicKey recipient, SealingPublicKey? ephemeral, JweTerms terms)
     {
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using var writer = new Utf8JsonWriter(buffer);
+        // A plus sign as it is: readers that parse the header and write it again to authenticate it do not write it as an escape.
+        using var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         writer.WriteStartObject();
         writer.WriteString("alg", JweHeader.NameOf(algorithm));
         writer.WriteString("enc", JweHeader.ContentAlgorithm);

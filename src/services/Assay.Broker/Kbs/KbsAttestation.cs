@@ -61,8 +61,8 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
             Lifetime = TimeSpan.FromSeconds(Math.Max(1, Math.Floor((session.ExpiresAt - time.Instant).TotalSeconds))),
             Policy = s_policy,
         };
-        // Its id is the session's, so that a guest may show the token in place of the cookie.
-        return TrusteeEar.TryWrite(verdict, token, keys.Current(Algorithm), id => Convert.FromHexString(session.Id).CopyTo(id), out var text, out var unwritten) ? (text, null) : (null, unwritten.ToString());
+        // Its id begins with the session's, so that a guest may show the token in place of the cookie.
+        return TrusteeEar.TryWrite(verdict, token, keys.Current(Algorithm), id => IdOf(session).CopyTo(id), out var text, out var unwritten) ? (text, null) : (null, unwritten.ToString());
     }
 
     /// <summary>The session that a token is of; null if it is none of ours, or ended.</summary>
@@ -75,8 +75,10 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
 
         var claims = jws.Payload;
         return Text(claims, "aud") == Audience && Text(claims, "iss") == terms.Issuer.ToString()
-            && claims.TryGetProperty("exp", out var end) && end.TryGetInt64(out var seconds) && clock.GetUtcNow().ToUnixTimeSeconds() < seconds ? Text(claims, "jti") : null;
+            && claims.TryGetProperty("exp", out var end) && end.TryGetInt64(out var seconds) && clock.GetUtcNow().ToUnixTimeSeconds() < seconds && Text(claims, "jti") is { Length: >= KbsSession.IdLength } id ? id[..KbsSession.IdLength] : null;
     }
+
+    private static byte[] IdOf(KbsSession session) => [.. Convert.FromHexString(session.Id), .. RandomNumberGenerator.GetBytes(KbsSession.IdLength / 2)];
 
     // Signed by who they name, and over this nonce and this key: without that anyone's evidence would fill sessions. What it is evidence of, policies decide.
     private static string? WhyUnbound(Verdict verdict, bool hasProcessor)

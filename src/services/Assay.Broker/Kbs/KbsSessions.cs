@@ -21,6 +21,9 @@ internal sealed record KbsChallenge(string Nonce, string Tee, long ExpiresAt);
 /// <param name="Evidence">The request with it, as it was received; null: none was accepted.</param>
 internal sealed record KbsSession(string Id, KbsChallenge Challenge, string? Token, byte[]? Evidence)
 {
+    /// <summary>Digits of an id.</summary>
+    public const int IdLength = 32;
+
     /// <summary>When it ends.</summary>
     public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(Challenge.ExpiresAt);
 }
@@ -70,7 +73,7 @@ internal sealed class KbsSessions(ServiceDatabase database, KeyEncryptionKey kek
     /// <summary>One that lasts; null if it is not known.</summary>
     public async Task<KbsSession?> FindAsync(string? id, CancellationToken cancellation)
     {
-        if (id is not { Length: 32 } || !id.All(char.IsAsciiHexDigitLower))
+        if (id is not { Length: KbsSession.IdLength } || !id.All(char.IsAsciiHexDigitLower))
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Broker.Release;
 using Assay.Policy;
 using Assay.Sealing.Keys;
 using Assay.Service.Judging;
@@ -15,6 +16,9 @@ namespace Assay.Broker.Keys;
 /// <param name="Digest">SHA-384 of the document.</param>
 public sealed record CompiledRelease(CompiledExpectations Expectations, Conditions Conditions, ImmutableArray<PolicyTest> Tests, Digest? Manifest, bool IsBootPhase, Digest Digest)
 {
+    /// <summary>Whether a token of NVIDIA's service is taken in place of evidence: by its name among the accepted weakenings, and no other way.</summary>
+    public bool AcceptsNras => Expectations.Document.AcceptWeakened.Contains(ReleaseTier.NrasToken, StringComparer.Ordinal);
+
     /// <summary>The conditions that a verdict does not meet. They are asked about a verdict that passed: nothing is said about evidence that is not proven.</summary>
     public ImmutableArray<string> Unmet(Verdict verdict)
     {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Binding;
+using Assay.Broker.Release;
 using Assay.Service.Http;
 using Assay.Service.Judging;
 using Assay.Wire;
@@ -72,6 +73,11 @@ public sealed record ReleasePolicy
     /// <summary>SHA-384 of its bytes.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> json) => new(SHA384.HashData(json));
 
+    private bool IsShownByTokens => Phase is not Boot && Rego is null && Expect is
+    {
+        Binding: "none", Gpus: > 0, Switches: null or 0, Processor: false, SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null,
+    };
+
     private static bool HidesCharacters(ReadOnlySpan<byte> json)
     {
         var text = string.Concat(Encoding.UTF8.GetString(json).Where(c => c is not ('\r' or '\n' or '\t')));
@@ -87,6 +93,7 @@ public sealed record ReleasePolicy
         : (Expect.Gpus is null or 0) && !Expect.Processor ? "$.expect: a policy that asks for neither GPUs nor a processor would release to anybody"
         : Phase is not (null or "run" or Boot) ? "$.phase: run or boot is expected"
         : Phase is Boot && (Expect.Binding is not "boot-event" || Expect.ReferenceValues is null) ? "$.phase: boot goes with the binding boot-event and with expect.referenceValues, which name the gate's policies"
+        : Expect.AcceptWeakened.Contains(ReleaseTier.NrasToken) && !IsShownByTokens ? $"$.expect.acceptWeakened: {ReleaseTier.NrasToken} goes with binding none, a number of gpus and conditions: a token of NVIDIA's service shows nothing else"
         : ManifestLogged && Expect.ReferenceValues is null ? "$.manifestLogged: it goes with expect.referenceValues"
         : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"
         : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(wrong => wrong is not null);

@@ -10,8 +10,11 @@ internal sealed record ReleaseAsk
     /// <summary>Which key.</summary>
     public required string Key { get; init; }
 
-    /// <summary>What the machine shows.</summary>
-    public required MachineEvidence Evidence { get; init; }
+    /// <summary>What the machine shows; null: <see cref="Token"/>.</summary>
+    public MachineEvidence? Evidence { get; init; }
+
+    /// <summary>What NVIDIA's service said of it, in place of evidence.</summary>
+    public NrasAnswer? Token { get; init; }
 
     /// <summary>SHA-384 of the evidence as it was received, for the log.</summary>
     public required Digest EvidenceDigest { get; init; }

@@ -23,9 +23,11 @@ public sealed record ReleaseChallenge(string Id, string Nonce, DateTimeOffset Ex
 
 /// <summary>What is answered to a challenge.</summary>
 /// <param name="Challenge">The challenge's id.</param>
-/// <param name="Evidence">Our bundle, with the key to which the secret is to be sealed.</param>
+/// <param name="Evidence">Our bundle, with the key to which the secret is to be sealed; null: <paramref name="NrasToken"/>.</param>
 /// <param name="Seal">How: <c>jwe</c>, or <c>hpke</c> where that key is on P-256, P-384 or P-521. Null: <c>jwe</c>.</param>
-public sealed record ReleaseRequest(string Challenge, JsonElement Evidence, string? Seal = null);
+/// <param name="NrasToken">In place of evidence, where the policy names <c>nras-token</c>: the detached EAT bundle with which NVIDIA's service answered for GPUs over the nonce that challenge and <paramref name="Key"/> make.</param>
+/// <param name="Key">With <paramref name="NrasToken"/>, the JWK to which the secret is to be sealed.</param>
+public sealed record ReleaseRequest(string Challenge, JsonElement? Evidence = null, string? Seal = null, JsonElement? NrasToken = null, JsonElement? Key = null);
 
 /// <summary>A secret that is sealed by HPKE (RFC 9180, mode base) to a key on P-256, P-384 or P-521: DHKEM of that curve with its HKDF, and AES-256-GCM.</summary>
 /// <param name="Enc">The encapsulated key.</param>
@@ -70,6 +72,11 @@ internal static class ReleaseEndpoints
             return Problems.Of(Problems.BadRequest, "seal: jwe, hpke or nothing is expected");
         }
 
+        if ((request.Evidence is null) == (request.NrasToken is null) || request.NrasToken is null != request.Key is null)
+        {
+            return Problems.Of(Problems.BadRequest, "evidence, or nrasToken and key, is expected");
+        }
+
         var caller = Caller.Of(user);
         // Before anything is verified: an attempt uses the challenge up, whatever comes of it.
         if (await challenges.RedeemAsync(request.Challenge, caller.Tenant, Purpose, cancellation).ConfigureAwait(false) is not { } nonce)
@@ -77,13 +84,22 @@ internal static class ReleaseEndpoints
             return Problems.Of(BrokerProblems.ChallengeSpent);
         }
 
-        var raw = JsonMarshal.GetRawUtf8Value(request.Evidence).ToArray();
-        if (!MachineEvidence.TryParse(raw, "evidence", out var evidence, out var malformed))
+        var raw = JsonMarshal.GetRawUtf8Value(request.Evidence ?? request.NrasToken!.Value).ToArray();
+        MachineEvidence? evidence = null;
+        if (request.Evidence is not null && !MachineEvidence.TryParse(raw, "evidence", out evidence, out var malformed))
         {
             return Problems.Of(BrokerProblems.EvidenceMalformed, malformed.ToString());
         }
 
-        var ask = new ReleaseAsk { Key = id, Evidence = evidence, EvidenceDigest = ReleaseAsk.DigestOf(raw), Challenge = nonce, Form = form };
+        var ask = new ReleaseAsk
+        {
+            Key = id,
+            Evidence = evidence,
+            Token = request.Key is { } key ? new NrasAnswer(raw, JsonMarshal.GetRawUtf8Value(key).ToArray()) : null,
+            EvidenceDigest = ReleaseAsk.DigestOf(raw),
+            Challenge = nonce,
+            Form = form,
+        };
         var (outcome, fault) = await road.ReleaseAsync(ask, caller, context.TraceIdentifier, cancellation).ConfigureAwait(false);
         if (outcome is null)
         {

@@ -59,6 +59,41 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
         return _judge.JudgeAsync(evidence, policy.Expectations, decides, challenge, time, terms.Collateral, cancellation);
     }
 
+    /// <summary>What a machine's evidence is worth under a policy.</summary>
+    public async Task<Judgement> JudgeAsync(string id, CompiledRelease policy, MachineEvidence evidence, string challenge, bool isDerived, CancellationToken cancellation)
+    {
+        var now = Now();
+        var (verdict, fault) = await JudgeAsync(id, policy, evidence, challenge, now, cancellation).ConfigureAwait(false);
+        if (verdict is null)
+        {
+            return new Judgement { Fault = fault };
+        }
+
+        var unmet = policy.Unmet(verdict);
+        return new Judgement
+        {
+            Passed = verdict.Passed,
+            Word = verdict.Word,
+            Binding = verdict.Binding,
+            Tier = ReleaseTier.Of(verdict),
+            Anchors = verdict.Anchors,
+            Weakened = [.. verdict.Weakened],
+            Unaccepted = policy.Expectations.Unaccepted(verdict),
+            Unmet = unmet,
+            Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
+            Tee = verdict.Machine?.Parts.Cpu?.Tee?.Word,
+            Devices = verdict.Appraisal.Devices.Count(device => device.Device is not null),
+            Certificates = [.. verdict.Appraisal.Devices.Where(device => device.Device is not null).SelectMany(device => device.Device!.CertificateFingerprints).Select(digest => digest.ToString()).Distinct(StringComparer.Ordinal)],
+            Recipient = RecipientOf(verdict),
+            Image = isDerived ? ImageOf(verdict, policy, now) : null,
+            Boot = policy.IsBootPhase ? BootOf(verdict) : null,
+        };
+    }
+
+    /// <summary>What a token of NVIDIA's service is worth under a policy.</summary>
+    public Judgement Judge(NrasAnswer answer, CompiledRelease policy, string challenge) =>
+        terms.Nras is { } nras ? NrasJudge.Judge(answer, nras, policy, challenge, Now()) : new Judgement { Fault = "nrasToken: this broker pins no keys of NVIDIA's service (broker.nras), so it takes no token" };
+
     /// <summary>The name of the policy's image, without its version, if that is the one that the machine runs; null if no reference value is the machine's.</summary>
     public static string? ImageOf(Verdict verdict, CompiledRelease policy, EvaluationTime time) => s_image.Of(verdict).IsEmpty ? null : policy.Expectations.ImageName(time);
 

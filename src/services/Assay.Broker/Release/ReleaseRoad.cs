@@ -2,12 +2,10 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
-using Assay.Policy;
 using Assay.Sealing.Keys;
 using Assay.Service;
 using Assay.Service.Audit;
 using Assay.Service.Identity;
-using Assay.Service.Judging;
 using Assay.Service.Keys;
 using Assay.Service.Log;
 using Assay.Wire;
@@ -77,7 +75,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             meters.Count(isReleased ? "allowed" : isOutage ? "failed" : "denied");
             // Behind the lock only what must be: sealing takes longer than deciding.
             var released = isReleased ? Seal(secret!, new SecretName(caller.Tenant, id, version), image, judged.Recipient!, ask.Form) : null;
-            return (new ReleaseOutcome(receipt, released, version, image, judged.Verdict?.Binding ?? "none", ReleaseTier.Of(judged.Verdict), judged.Failed, isOutage), null);
+            return (new ReleaseOutcome(receipt, released, version, image, judged.Binding ?? "none", judged.Tier ?? "none", judged.Failed, isOutage), null);
         }
         finally
         {
@@ -102,9 +100,9 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
     // Before the transaction, for which all other releases and every freeze wait: the key encryption key may be in a token behind a network. And after the
     // evidence was judged: a caller without a machine that passes costs the token nothing.
-    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(ReleaseAsk ask, Judged judged, Caller caller, string requestId, CancellationToken cancellation)
+    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(ReleaseAsk ask, Judgement judged, Caller caller, string requestId, CancellationToken cancellation)
     {
-        if (judged is not { Verdict.Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null })
+        if (judged is not { Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null })
         {
             return (null, 0, false);
         }
@@ -121,50 +119,35 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
     }
 
     // Under the policy as it is before the transaction; the transaction then requires that it is still the same.
-    private async Task<Judged> JudgeAsync(ReleaseAsk ask, string tenant, CancellationToken cancellation)
+    private async Task<Judgement> JudgeAsync(ReleaseAsk ask, string tenant, CancellationToken cancellation)
     {
-        var id = ask.Key;
-        if (await keys.OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion } record)
+        if (await keys.OpenAsync(tenant, ask.Key, cancellation).ConfigureAwait(false) is not { Policy: { } policy, PolicyVersion: var policyVersion } record)
         {
-            return new Judged();
+            return new Judgement();
         }
 
-        var compiled = judge.Compile(tenant, id, policy);
-        var now = judge.Now();
-        var (verdict, fault) = await judge.JudgeAsync(id, compiled, ask.Evidence, ask.Challenge, now, cancellation).ConfigureAwait(false);
-        if (verdict is null)
+        var compiled = judge.Compile(tenant, ask.Key, policy);
+        var judged = ask.Token is { } token ? judge.Judge(token, compiled, ask.Challenge) : await judge.JudgeAsync(ask.Key, compiled, ask.Evidence!, ask.Challenge, record.IsDerived, cancellation).ConfigureAwait(false);
+        return judged with
         {
-            return new Judged { Fault = fault };
-        }
-
-        var unmet = compiled.Unmet(verdict);
-        return new Judged
-        {
-            Verdict = verdict,
             Policy = policy,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
-            Recipient = ReleaseJudge.RecipientOf(verdict) is { } recipient && ask.Form.Takes(recipient) ? recipient : null,
-            Image = record.IsDerived ? ReleaseJudge.ImageOf(verdict, compiled, now) : null,
+            Recipient = judged.Recipient is { } recipient && ask.Form.Takes(recipient) ? recipient : null,
             Manifest = compiled.Manifest,
             IsBootPhase = compiled.IsBootPhase,
-            Boot = compiled.IsBootPhase ? ReleaseJudge.BootOf(verdict) : null,
-            Unaccepted = compiled.Expectations.Unaccepted(verdict),
-            Unmet = unmet,
-            Failed = [.. VerdictFindings.FailedOrMissing(verdict), .. unmet],
-            Certificates = [.. verdict.Appraisal.Devices.Where(device => device.Device is not null).SelectMany(device => device.Device!.CertificateFingerprints).Select(digest => digest.ToString()).Distinct(StringComparer.Ordinal)],
         };
     }
 
     private static string SubjectOf(string id, string boot) => $"boot/{id}/{boot}";
 
-    private async Task<string?> WhyNotAsync(KeyRecord? record, Judged judged, string id, string tenant, LogTurn turn) =>
+    private async Task<string?> WhyNotAsync(KeyRecord? record, Judgement judged, string id, string tenant, LogTurn turn) =>
         record is null ? "no-such-key"
         : record.State != KeyStore.Enabled ? $"key-{record.State}"
         : record.Policy is null ? "no-policy"
         : await freezes.FrozenByAsync(tenant, id, turn).ConfigureAwait(false) is { } freeze ? $"frozen:{freeze}"
         : record.Policy != judged.Policy || record.PolicyVersion != judged.PolicyVersion ? "policy-changed"
-        : judged.Verdict is not { Passed: true } ? "evidence-refused"
+        : !judged.Passed ? "evidence-refused"
         : !judged.Unaccepted.IsEmpty ? "verdict-weakened"
         : !judged.Unmet.IsEmpty ? "conditions-unmet"
         : judged.Manifest is { } manifest && turn.Last(tenant, ManifestEndpoints.SubjectOf(manifest)) is null ? ManifestEndpoints.NotLogged
@@ -174,48 +157,15 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : judged.Boot is { } boot && turn.Last(tenant, SubjectOf(id, boot)) is not null ? "boot-had-it"
         : null;
 
-    private AuditEvent Entry(ReleaseAsk ask, Judged judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId) =>
+    private AuditEvent Entry(ReleaseAsk ask, Judgement judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId) =>
         new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
             .With("key", ask.Key).With("protocol", ask.Protocol).With("resource", ask.Resource).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", ask.EvidenceDigest.ToString())
-            .With("verdict", judged.Verdict?.Word).With("binding", judged.Verdict?.Binding).With("tier", judged.Verdict is null ? null : ReleaseTier.Of(judged.Verdict)).With("anchors", judged.Verdict?.Anchors)
-            .With("weakened", judged.Verdict?.Weakened ?? []).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
-            .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Verdict?.Machine?.Parts.Cpu?.Tee?.Word)
-            .With("devices", judged.Verdict?.Appraisal.Devices.Count(device => device.Device is not null) ?? 0)
+            .With("verdict", judged.Word).With("binding", judged.Binding).With("tier", judged.Tier).With("anchors", judged.Anchors)
+            .With("weakened", judged.Weakened).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
+            .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Tee).With("devices", judged.Devices)
             .With("certificates", judged.Certificates)
             .With("verifier", terms.Issuer.ToString()).With("request", requestId);
-
-    private sealed record Judged
-    {
-        public Verdict? Verdict { get; init; }
-
-        public string? Policy { get; init; }
-
-        public long PolicyVersion { get; init; }
-
-        public string? PolicyDigest { get; init; }
-
-        public SealingPublicKey? Recipient { get; init; }
-
-        public string? Image { get; init; }
-
-        public Digest? Manifest { get; init; }
-
-        public bool IsBootPhase { get; init; }
-
-        // The nonce that the gate of this boot chose, which is in its measured event.
-        public string? Boot { get; init; }
-
-        public ImmutableArray<string> Unaccepted { get; init; } = [];
-
-        public ImmutableArray<string> Unmet { get; init; } = [];
-
-        public ImmutableArray<string> Failed { get; init; } = [];
-
-        public ImmutableArray<string> Certificates { get; init; } = [];
-
-        public string? Fault { get; init; }
-    }
 
     private static partial class Log
     {

@@ -65,7 +65,15 @@ public sealed class Conditions
     public ImmutableArray<string> Unmet(Verdict verdict)
     {
         ArgumentNullException.ThrowIfNull(verdict);
-        return [.. _all.Where(condition => !condition.Holds(verdict)).Select(condition => condition.Name)];
+        return Unmet(key => key.Of(verdict));
+    }
+
+    /// <summary>The same of something that is no verdict of ours.</summary>
+    /// <param name="of">The values of a key, different ones; empty where it has none.</param>
+    public ImmutableArray<string> Unmet(Func<ConditionKey, ImmutableArray<string>> of)
+    {
+        ArgumentNullException.ThrowIfNull(of);
+        return [.. _all.Where(condition => !condition.Holds(of(condition.Key))).Select(condition => condition.Name)];
     }
 
     private static bool TryCompile(string name, string keyName, JsonElement element, [NotNullWhen(true)] out Condition? condition, [NotNullWhen(false)] out string? fault)
@@ -162,10 +170,10 @@ public sealed class Conditions
 
     private sealed record Condition(string Name, ConditionKey Key, ConditionOperator Relation, Quantity Quantity, ImmutableArray<ConditionValue> Values)
     {
-        public bool Holds(Verdict verdict)
+        public bool Holds(ImmutableArray<string> values)
         {
             var found = ImmutableArray.CreateBuilder<ConditionValue>();
-            foreach (var text in Key.Of(verdict))
+            foreach (var text in values)
             {
                 if (!ConditionValue.TryRead(text, Key.Type, out var value))
                 {
