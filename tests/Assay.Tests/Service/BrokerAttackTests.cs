@@ -1,0 +1,145 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Assay.Log;
+using Assay.Service.Identity;
+using Microsoft.Data.Sqlite;
+
+namespace Assay.Tests.Service;
+
+/// <summary>Those who can write the broker's database, or answer in a witness's place, and want a key: each of them is stopped.</summary>
+public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<AttestedMachine>
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_API_key_that_was_written_into_the_database_gets_no_key_and_sets_no_policy()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        await CreateAsync(world, owner);
+        var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        var digest = Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(secret)));
+
+        Execute(world, $"INSERT INTO api_key (id, tenant, name, secret_sha256, scopes, created_at, created_by) VALUES ('0123456789abcdef', 'demo', 'mine', X'{digest}', 'release broker', 1, 'nobody')");
+
+        // With it: a policy of one's own, and the key.
+        Assert.Equal(403, (await world.PostAsync("/v1/release-challenges", "{}", $"assay_0123456789abcdef_{secret}")).Status);
+        Assert.Equal(403, (await world.PostAsync("/v1/freezes", """{"reason":"mine"}""", $"assay_0123456789abcdef_{secret}")).Status);
+    }
+
+    [Fact]
+    public async Task A_scope_that_was_written_beside_an_API_key_is_not_had()
+    {
+        await using var world = await StartAsync();
+        var key = await world.KeyOfAsync("demo", Scopes.Read);
+        Execute(world, "UPDATE api_key SET scopes = 'read broker release', tenant = 'demo', expires_at = NULL, revoked_at = NULL");
+
+        Assert.NotEqual(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", key)).Status);
+    }
+
+    private async Task CreateAsync(ServiceWorld world, string owner)
+    {
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status);
+        var policy = new JsonObject { ["version"] = 1, ["expect"] = machine.Policy("x", "x", "{}")["expect"]!.DeepClone() };
+        Assert.Equal(204, (await world.PostAsync("/v1/keys/weights/policy", new JsonObject { ["revision"] = 1, ["policy"] = policy }.ToJsonString(), owner)).Status);
+    }
+
+    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
+    {
+        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
+        Assert.Equal(201, challenge.Status);
+        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
+    }
+
+    private static Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, string challenge, string evidence) =>
+        world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{challenge}}","evidence":{{evidence}}}""", owner);
+
+    private async Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner)
+    {
+        var (id, nonce) = await ChallengeAsync(world, owner);
+        return await ReleaseAsync(world, owner, id, await machine.EvidenceAsync(nonce));
+    }
+
+    private static Task<string> OwnerAsync(ServiceWorld world) => world.KeyOfAsync("demo", Scopes.Release, Scopes.Broker, Scopes.Read, Scopes.Audit);
+
+    private static string PathOf(ServiceWorld world, string name) => Path.Combine(world.Folder, name);
+
+    private static void Execute(ServiceWorld world, string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={PathOf(world, "assay.db")};Pooling=false");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private Task<ServiceWorld> StartAsync(RecordedWitness? witness = null) => ServiceWorld.StartAsync(machine, configure: configuration =>
+    {
+        configuration["roles"] = new JsonArray("attestation", "broker");
+        if (witness is not null)
+        {
+            configuration["broker"] = new JsonObject { ["logOrigin"] = "keys.example/v1/log", ["witnesses"] = new JsonArray(new JsonObject { ["url"] = witness.Address, ["key"] = witness.Key }) };
+        }
+    });
+
+    /// <summary>A witness that cosigns what it is shown and remembers what it said; in replay it says nothing that it did not say before.</summary>
+    private sealed class RecordedWitness : IAsyncDisposable
+    {
+        private const string Name = "witness.example/r";
+
+        private readonly byte[] _seed = RandomNumberGenerator.GetBytes(32);
+        private readonly HttpListener _listener = new();
+        private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
+        private readonly Task _serving;
+
+        public RecordedWitness()
+        {
+            Address = $"http://127.0.0.1:{Assay.Cli.Demo.DemoChannel.FreePort()}/v1/witness";
+            _listener.Prefixes.Add($"{Address}/");
+            _listener.Start();
+            _serving = Task.Run(ServeAsync);
+        }
+
+        public string Address { get; }
+
+        public string Key => WitnessKey.Of(Name, _seed).ToString();
+
+        public bool IsReplay { get; set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Close();
+            await _serving;
+        }
+
+        private async Task ServeAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    var context = await _listener.GetContextAsync();
+                    using var body = new MemoryStream();
+                    await context.Request.InputStream.CopyToAsync(body);
+                    Assert.True(WitnessRequest.TryParse(body.ToArray(), out var request, out _));
+                    Assert.True(SignedNote.TryParse(Encoding.UTF8.GetBytes(request.Checkpoint), out var note, out _));
+                    if (!IsReplay)
+                    {
+                        _said[note.Text] = WitnessKey.Sign(note.Text, Name, _seed, TimeProvider.System.GetUtcNow());
+                    }
+
+                    context.Response.StatusCode = _said.TryGetValue(note.Text, out var line) ? 200 : 503;
+                    context.Response.Close(Encoding.UTF8.GetBytes(line ?? "cut off"), willBlock: true);
+                }
+            }
+            catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException)
+            {
+                // It was closed.
+            }
+        }
+    }
+}
