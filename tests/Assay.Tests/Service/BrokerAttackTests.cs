@@ -16,6 +16,22 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Old_evidence_answers_no_challenge_that_was_written_into_the_database()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        await CreateAsync(world, owner);
+        var (id, nonce) = await ChallengeAsync(world, owner);
+        var evidence = await machine.EvidenceAsync(nonce);
+        Assert.Equal(200, (await ReleaseAsync(world, owner, id, evidence)).Status);
+        var again = new string('f', 32);
+
+        Execute(world, $"INSERT INTO challenge (id, nonce, purpose, tenant, expires_at) SELECT '{again}', nonce, purpose, tenant, 4000000000000 FROM challenge WHERE id = '{id}'");
+
+        Assert.Equal("urn:assay:release-challenge-spent", (await ReleaseAsync(world, owner, again, evidence)).Problem);
+    }
+
+    [Fact]
     public async Task An_API_key_that_was_written_into_the_database_gets_no_key_and_sets_no_policy()
     {
         await using var world = await StartAsync();
