@@ -43,7 +43,7 @@ public static class BrokerRole
     public static async Task PrepareBrokerAsync(this IServiceProvider services, CancellationToken cancellation)
     {
         await services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation).ConfigureAwait(false);
-        await services.GetRequiredService<LogWitnesses>().AskAsync(cancellation).ConfigureAwait(false);
+        await services.GetRequiredService<LogWitnesses>().StartAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Maps its endpoints.</summary>

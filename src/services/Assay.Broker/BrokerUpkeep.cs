@@ -30,7 +30,7 @@ internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, Log
         }
     }
 
-    private async Task<int> WitnessAsync(CancellationToken cancellation) => await witnesses.AskAsync(cancellation).ConfigureAwait(false) is true ? 1 : 0;
+    private async Task<int> WitnessAsync(CancellationToken cancellation) => await witnesses.AskAsync(0, cancellation).ConfigureAwait(false) is true ? 1 : 0;
 
     /// <summary>Destroys the keys whose wait is over. Returns how many.</summary>
     internal async Task<int> DestroyAsync(CancellationToken cancellation)

@@ -57,6 +57,52 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         Assert.NotEqual(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", key)).Status);
     }
 
+    [Fact]
+    public async Task What_a_witness_said_before_is_not_heard_again_by_a_database_that_was_set_back()
+    {
+        await using var witness = new RecordedWitness();
+        await using var world = await StartAsync(witness);
+        var owner = await OwnerAsync(world);
+        await CreateAsync(world, owner);
+        // The witness has cosigned this state, and the operator keeps both.
+        Assert.True((await world.PostAsync("/v1/freezes", """{"reason":"another key's","key":"other"}""", owner)).Body.GetProperty("witnessed").GetBoolean());
+        await world.StopAsync();
+        SqliteConnection.ClearAllPools();
+        File.Copy(PathOf(world, "assay.db"), PathOf(world, "earlier.db"));
+        await world.StartAsync();
+        Assert.True((await world.PostAsync("/v1/freezes", """{"reason":"stolen"}""", owner)).Body.GetProperty("witnessed").GetBoolean());
+        await world.StopAsync();
+        SqliteConnection.ClearAllPools();
+        File.Delete(PathOf(world, "assay.db-wal"));
+        File.Delete(PathOf(world, "assay.db-shm"));
+        File.Copy(PathOf(world, "earlier.db"), PathOf(world, "assay.db"), overwrite: true);
+
+        // From here on the operator answers in the witness's place, with what it said before.
+        witness.IsReplay = true;
+        await world.StartAsync();
+
+        Assert.Equal("urn:assay:unavailable", (await ReleaseAsync(world, owner)).Problem);
+    }
+
+    [Fact]
+    public async Task A_freeze_is_not_called_witnessed_where_the_database_showed_the_witness_the_log_of_before()
+    {
+        await using var witness = new RecordedWitness();
+        await using var world = await StartAsync(witness);
+        var owner = await OwnerAsync(world);
+        await CreateAsync(world, owner);
+        Assert.True((await world.PostAsync("/v1/freezes", """{"reason":"another key's","key":"other"}""", owner)).Body.GetProperty("witnessed").GetBoolean());
+        // The database takes a freeze, and forgets it as soon as it was acknowledged.
+        Execute(world, """
+            CREATE TRIGGER forget AFTER UPDATE OF size ON log_state WHEN NEW.size > OLD.size AND EXISTS (SELECT 1 FROM log_entry WHERE kind = 'key.freeze' AND position >= OLD.size)
+            BEGIN UPDATE log_state SET size = OLD.size, subtrees = OLD.subtrees, checkpoint = OLD.checkpoint WHERE id = 1; END
+            """);
+
+        var freeze = await world.PostAsync("/v1/freezes", """{"reason":"stolen"}""", owner);
+
+        Assert.False(freeze.Status == 201 && freeze.Body.GetProperty("witnessed").GetBoolean(), freeze.Body.ToString());
+    }
+
     private async Task CreateAsync(ServiceWorld world, string owner)
     {
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status);

@@ -175,8 +175,8 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
-        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is { } id
-            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
+        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is var (id, size)
+            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(size, cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
     }
 
     private static async Task<Ok<ImmutableArray<Freeze>>> FreezesAsync(ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation) =>
