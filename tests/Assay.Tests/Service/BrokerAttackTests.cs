@@ -103,6 +103,32 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         Assert.False(freeze.Status == 201 && freeze.Body.GetProperty("witnessed").GetBoolean(), freeze.Body.ToString());
     }
 
+    [Fact]
+    public async Task Nobody_spoils_the_checkpoint_that_a_witness_shows_by_signatures_of_their_own()
+    {
+        using var log = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        const string Origin = "log.example/assay";
+        await using var witness = await ServiceWorld.StartAsync(machine, configure: configuration =>
+        {
+            configuration["roles"] = new JsonArray("witness");
+            configuration["witness"] = new JsonObject { ["name"] = "witness.example/w", ["logs"] = new JsonArray(NoteKey.Of(Origin, log).ToString()) };
+        });
+        Assert.True(WitnessKey.TryParse((await witness.Client.GetStringAsync("/v1/witness/key", Cancellation)).TrimEnd(), out var key, out _));
+        var checkpoint = SignedNote.Sign(new Checkpoint(Origin, 1, Merkle.Leaf([1])).ToString(), Origin, log);
+        // Of an auditor, who has the checkpoint: a line in the witness's name that does not verify.
+        var spoiled = $"{checkpoint}— witness.example/w {Convert.ToBase64String([.. BitConverter.GetBytes(BinaryOf(key.Id)), .. new byte[72]])}\n";
+
+        using var content = new StringContent(new WitnessRequest(0, [], spoiled).ToString(), Encoding.UTF8, "text/plain");
+        using var answer = await witness.Client.PostAsync("/v1/witness/add-checkpoint", content, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+
+        var shown = await witness.Client.GetByteArrayAsync($"/v1/witness/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Origin)))}/checkpoint", Cancellation);
+        Assert.True(SignedNote.TryParse(shown, out var note, out var fault), fault?.ToString());
+        Assert.NotNull(note.CosignedAt(key));
+
+        static uint BinaryOf(uint id) => BitConverter.IsLittleEndian ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(id) : id;
+    }
+
     private async Task CreateAsync(ServiceWorld world, string owner)
     {
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status);
