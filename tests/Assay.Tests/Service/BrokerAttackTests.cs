@@ -129,6 +129,19 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         static uint BinaryOf(uint id) => BitConverter.IsLittleEndian ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(id) : id;
     }
 
+    [Fact]
+    public async Task A_manifest_that_has_more_than_an_entry_can_name_is_refused_and_none_is_named_in_part()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        var many = machine.References.DeepClone().AsObject();
+        many["gpuPolicies"] = new JsonArray([.. Enumerable.Range(0, 900).Select(number => (JsonNode)Convert.ToHexStringLower(SHA384.HashData(BitConverter.GetBytes(number))))]);
+
+        var answer = await world.PostAsync("/v1/manifests", new JsonObject { ["manifest"] = many }.ToJsonString(), owner);
+
+        Assert.True(answer.Problem == "urn:assay:manifest-refused", $"{answer.Status} {answer.Body}");
+    }
+
     private async Task CreateAsync(ServiceWorld world, string owner)
     {
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status);
