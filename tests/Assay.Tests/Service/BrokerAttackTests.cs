@@ -16,6 +16,34 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task A_key_whose_row_was_removed_is_not_made_anew_by_one_person()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32,"approval":"two-person"}""", owner)).Status);
+        Execute(world, "DELETE FROM broker_key; DELETE FROM broker_key_version");
+
+        // A secret of one's own in its place, which machines then encrypt under.
+        var made = await world.PostAsync("/v1/keys", new JsonObject { ["id"] = "weights", ["secret"] = Convert.ToBase64String(new byte[32]) }.ToJsonString(), owner);
+
+        Assert.Equal("urn:assay:unavailable", made.Problem);
+        Assert.Contains(world.Logged, line => line.Contains("service.broker.key", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_derived_key_is_not_rotated_to_a_secret_that_is_too_short_to_derive_from()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"disk","bytes":32,"derived":true}""", owner)).Status);
+
+        Assert.Equal("urn:assay:bad-request", (await world.PostAsync("/v1/keys/disk/rotate", """{"revision":1,"secret":"AA=="}""", owner)).Problem);
+        Assert.Equal("urn:assay:bad-request", (await world.PostAsync("/v1/keys/disk/rotate", """{"revision":1,"bytes":16}""", owner)).Problem);
+
+        Assert.Equal(204, (await world.PostAsync("/v1/keys/disk/rotate", """{"revision":1,"bytes":32}""", owner)).Status);
+    }
+
+    [Fact]
     public async Task Old_evidence_answers_no_challenge_that_was_written_into_the_database()
     {
         await using var world = await StartAsync();

@@ -52,15 +52,16 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         var receipt = await log.AppendAsync(
             async turn =>
             {
+                // A row that was removed is no free name: this throws, and nobody puts a key of their own in the place of one that two persons guard.
+                var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
                 var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = isDerived, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
-                var made = await turn.Connection.ExecuteAsync(
-                    "INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed) ON CONFLICT (tenant, id) DO NOTHING", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
-                if (made == 1)
+                if (isFree)
                 {
+                    await turn.Connection.ExecuteAsync("INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed)", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", isDerived ? "true" : null).With("approval", approval), made == 1 ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", isDerived ? "true" : null).With("approval", approval), isFree ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -129,9 +130,20 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     /// <summary>The keys of a tenant.</summary>
     public async Task<ImmutableArray<KeyDescription>> ListAsync(string tenant, CancellationToken cancellation)
     {
-        var rows = await database.ReadAsync(
-            connection => connection.QueryAsync<Row>(new CommandDefinition($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
-        return [.. rows.Select(row => Describe(row.Id, Open(row, tenant)))];
+        var found = ImmutableArray.CreateBuilder<KeyDescription>();
+        await database.ReadAsync(
+            async connection =>
+            {
+                // One at a time: each has its whole policy.
+                await foreach (var row in connection.QueryUnbufferedAsync<Row>($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }).WithCancellation(cancellation).ConfigureAwait(false))
+                {
+                    found.Add(Describe(row.Id, Open(row, tenant)));
+                }
+
+                return true;
+            },
+            cancellation).ConfigureAwait(false);
+        return found.ToImmutable();
     }
 
     /// <summary>A key as it is now.</summary>
