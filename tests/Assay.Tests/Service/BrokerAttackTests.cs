@@ -4,9 +4,11 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Assay.Broker;
 using Assay.Log;
 using Assay.Service.Identity;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Tests.Service;
 
@@ -132,6 +134,22 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
     }
 
     [Fact]
+    public async Task A_witness_whose_answer_is_in_no_character_set_ends_neither_a_freeze_nor_the_process()
+    {
+        await using var witness = new RecordedWitness();
+        await using var world = await StartAsync(witness);
+        var owner = await OwnerAsync(world);
+        witness.ContentType = "text/plain; charset=none-such";
+        witness.IsReplay = true;
+
+        var freeze = await world.PostAsync("/v1/freezes", """{"reason":"stolen"}""", owner);
+
+        Assert.True(freeze.Status == 201, $"{freeze.Status} {freeze.Body}");
+        Assert.False(freeze.Body.GetProperty("witnessed").GetBoolean());
+        Assert.Equal(0, await world.Host.Services.GetRequiredService<BrokerUpkeep>().WitnessAsync(Cancellation));
+    }
+
+    [Fact]
     public async Task Nobody_spoils_the_checkpoint_that_a_witness_shows_by_signatures_of_their_own()
     {
         using var log = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -239,6 +257,8 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
 
         public bool IsReplay { get; set; }
 
+        public string ContentType { get; set; } = "text/plain";
+
         public async ValueTask DisposeAsync()
         {
             _listener.Close();
@@ -261,6 +281,7 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
                         _said[note.Text] = WitnessKey.Sign(note.Text, Name, _seed, TimeProvider.System.GetUtcNow());
                     }
 
+                    context.Response.ContentType = ContentType;
                     context.Response.StatusCode = _said.TryGetValue(note.Text, out var line) ? 200 : 503;
                     context.Response.Close(Encoding.UTF8.GetBytes(line ?? "cut off"), willBlock: true);
                 }

@@ -191,7 +191,8 @@ public sealed partial class LogWitnesses : IDisposable
     {
         using var content = new StringContent(body, Encoding.UTF8, "text/plain");
         using var answer = await _http.PostAsync(new Uri($"{witness.Address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/')}/add-checkpoint"), content, cancellation).ConfigureAwait(false);
-        return (answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
+        // Not by the character set that it names: one that does not exist would be an exception of its own.
+        return (answer.StatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false)));
     }
 
     private async Task StoreAsync(LogWitness witness, string note, Checkpoint head, string answer, CancellationToken cancellation)
