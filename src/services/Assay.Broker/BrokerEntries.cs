@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Service.Log;
 
 namespace Assay.Broker;
 
@@ -17,6 +18,7 @@ internal static class BrokerEntries
     public const string Propose = "approval.propose";
     public const string Refuse = "approval.refuse";
     public const string Withdraw = "approval.withdraw";
+    public const string Start = LogWitnesses.StartKind;
 
-    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Repeated, Manifest, Propose, Refuse, Withdraw];
+    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Repeated, Manifest, Propose, Refuse, Withdraw, Start];
 }

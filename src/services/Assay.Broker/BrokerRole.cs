@@ -47,7 +47,7 @@ public static class BrokerRole
     public static async Task PrepareBrokerAsync(this IServiceProvider services, CancellationToken cancellation)
     {
         await services.GetRequiredService<TransparencyLog>().PrepareAsync(cancellation).ConfigureAwait(false);
-        await services.GetRequiredService<LogWitnesses>().AskAsync(cancellation).ConfigureAwait(false);
+        await services.GetRequiredService<LogWitnesses>().StartAsync(cancellation).ConfigureAwait(false);
         if (services.GetRequiredService<BrokerTerms>().Kbs is { } kbs)
         {
             await services.GetRequiredService<TenantStore>().CreateAsync(kbs.Tenant, null, "configuration", cancellation).ConfigureAwait(false);

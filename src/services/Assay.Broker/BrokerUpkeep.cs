@@ -34,7 +34,8 @@ internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, Log
         }
     }
 
-    private async Task<int> WitnessAsync(CancellationToken cancellation) => await witnesses.AskAsync(cancellation).ConfigureAwait(false) is true ? 1 : 0;
+    /// <summary>Shows the log to its witnesses. Returns 1 if all of them cosigned it.</summary>
+    internal async Task<int> WitnessAsync(CancellationToken cancellation) => await witnesses.AskAsync(0, cancellation).ConfigureAwait(false) is true ? 1 : 0;
 
     /// <summary>Destroys the keys whose wait is over. Returns how many.</summary>
     internal async Task<int> DestroyAsync(CancellationToken cancellation)

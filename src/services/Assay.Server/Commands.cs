@@ -217,7 +217,7 @@ internal static class CreateKeyCommand
                 await using (commits.ConfigureAwait(false))
                 {
                     await new TenantStore(database, commits, TimeProvider.System).CreateAsync(tenant, null, "command", cancellation).ConfigureAwait(false);
-                    var (key, description) = await new ApiKeyStore(database, commits, TimeProvider.System).CreateAsync(tenant, name, scopes, days is { } span ? TimeSpan.FromDays(span) : null, "command", cancellation).ConfigureAwait(false);
+                    var (key, description) = await new ApiKeyStore(database, commits, kek, TimeProvider.System).CreateAsync(tenant, name, scopes, days is { } span ? TimeSpan.FromDays(span) : null, "command", cancellation).ConfigureAwait(false);
                     Console.Out.WriteLine(key);
                     Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"key {description.Id} of tenant {tenant}, {string.Join(" ", scopes)}: shown this once"));
                 }

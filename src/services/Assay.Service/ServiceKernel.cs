@@ -43,7 +43,7 @@ public static class ServiceKernel
     public const string RequestIdHeader = "x-request-id";
 
     /// <summary>What the kernel keeps encrypted.</summary>
-    public static IEnumerable<SealedColumn> SealedColumns => [SigningKeys.Sealed, LogKey.Sealed];
+    public static IEnumerable<SealedColumn> SealedColumns => [SigningKeys.Sealed, LogKey.Sealed, ApiKeyStore.Sealed];
 
     /// <summary>Adds storage, challenges, tenants, keys, audit, authentication, limits and problems.</summary>
     public static IServiceCollection AddServiceKernel(this IServiceCollection services, ServiceTerms terms)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Assay.Binding;
 using Assay.Endorsements;
 using Assay.Evidence.EventLogs;
 using Assay.Evidence.Files;
@@ -225,6 +226,8 @@ internal static class FuzzTargets
             { Allocation = (256, 256 * 1024) },
             new("ProcessorEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
                 ProcessorEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
+            new("KbsSample.TryRead", [SampleJson()], input =>
+                KbsSample.TryRead(input, out var read, out var fault) ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
             new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote), BrokerJson(tdx10.Quote)], input =>
                 MachineEvidence.TryParse(input, "file", out var read, out var fault)
                     ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
@@ -346,6 +349,15 @@ internal static class FuzzTargets
 
     private static byte[] BrokerJson(byte[] quote) => Encoding.UTF8.GetBytes(
         $$$"""{"init-data":null,"runtime-data":{"nonce":"challenge","tee-pubkey":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}},"tee-evidence":{"primary_evidence":{"quote":"{{{Convert.ToBase64String(quote)}}}","cc_eventlog":"W10=","aa_eventlog":"INIT"},"additional_evidence":"{\"nvidia\":{\"device_evidence_list\":[{\"evidence\":\"AAAA\",\"certificate\":\"AAAA\"}]}}"}}""");
+
+    // Its report data is the hash of what stands beside it.
+    private static byte[] SampleJson()
+    {
+        const string key = """{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}""";
+        _ = KeyBinding.TryCreate("challenge", Encoding.UTF8.GetBytes(key), out var binding, out _);
+        return Encoding.UTF8.GetBytes(
+            $$$"""{"init-data":null,"runtime-data":{"nonce":"challenge","tee-pubkey":{{{key}}}},"tee-evidence":{"primary_evidence":{"svn":"1","report_data":"{{{Convert.ToBase64String(binding!.ReportData("").AsSpan(0, 48))}}}"},"additional_evidence":""}}""");
+    }
 
     private static byte[] AzureJson()
     {

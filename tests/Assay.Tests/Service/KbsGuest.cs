@@ -23,6 +23,9 @@ internal sealed class KbsAttester(AttestedMachine machine)
         return $$$"""{"nvidia":{"device_evidence_list":[{{{string.Join(',', list)}}}]}}""";
     }
 
+    /// <summary>Whether it shows the boot log with the gate's events.</summary>
+    public bool HasLog { get; set; } = true;
+
     /// <summary>The processor's evidence over the 48 bytes of a hash; of a sample attester what it calls so.</summary>
     public async Task<JsonNode> PrimaryAsync(string tee, byte[] hash)
     {
@@ -32,7 +35,7 @@ internal sealed class KbsAttester(AttestedMachine machine)
         }
 
         var answer = JsonElement.Parse(machine.Vm.Hardware.Answer(Encoding.UTF8.GetBytes($$"""{"op":"cpu.report","data":"{{Convert.ToHexStringLower([.. hash, .. new byte[16]])}}"}""")));
-        var log = JsonNode.Parse(await machine.EvidenceAsync(new string('2', 64)))!["cpu"]!["eventLog"]!.GetValue<string>();
+        var log = !HasLog ? null : JsonNode.Parse(await machine.EvidenceAsync(new string('2', 64)))!["cpu"]!["eventLog"]!.GetValue<string>();
         return new JsonObject { ["cc_eventlog"] = log, ["quote"] = answer.GetProperty("report").GetString() };
     }
 
@@ -73,6 +76,14 @@ internal sealed class KbsGuest : IDisposable
     public string Token { get; private set; } = "";
 
     public string Tee { get; set; } = "tdx";
+
+    public bool HasLog
+    {
+        set => _attester.HasLog = value;
+    }
+
+    /// <summary>The request that was taken.</summary>
+    public string Shown { get; private set; } = "";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -125,7 +136,8 @@ internal sealed class KbsGuest : IDisposable
     public async Task<KbsGuest> AttestedAsync(Action<JsonObject>? change = null, bool devices = true)
     {
         await AuthAsync();
-        var answer = await AttestAsync(await EvidenceAsync(change: change, devices: devices));
+        Shown = await EvidenceAsync(change: change, devices: devices);
+        var answer = await AttestAsync(Shown);
         Assert.True(answer.Status == 200, answer.Body);
         Token = JsonElement.Parse(answer.Body).GetProperty("token").GetString()!;
         return this;

@@ -243,7 +243,7 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
         Assert.Equal(401, (await guest.GetAsync()).Status);
 
         // By name, and as what it is worth.
-        var policy = new JsonObject { ["version"] = 1, ["expect"] = new JsonObject { ["gpus"] = 2, ["switches"] = 2, ["binding"] = "none", ["acceptWeakened"] = new JsonArray("gpu-only", "processor-not-expected", "boot-not-expected", "gpu-binding-not-required") } };
+        var policy = new JsonObject { ["version"] = 1, ["expect"] = new JsonObject { ["gpus"] = 2, ["switches"] = 2, ["binding"] = "none", ["acceptWeakened"] = new JsonArray("no-cpu-tee", "gpu-binding-none", "processor-not-expected", "boot-not-expected") } };
         var dry = await world.PostAsync("/v1/keys/weights/policy/dry-run", new JsonObject { ["policy"] = policy.DeepClone() }.ToJsonString(), owner);
         Assert.Equal(200, dry.Status);
         Assert.Equal(204, (await world.PostAsync("/v1/keys/weights/policy", new JsonObject { ["revision"] = 2, ["policy"] = policy }.ToJsonString(), owner)).Status);
@@ -255,6 +255,30 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
         // What it says of itself must at least agree with itself.
         await guest.AuthAsync();
         Assert.Equal(401, (await guest.AttestAsync(await guest.EvidenceAsync(change: request => request["tee-evidence"]!["primary_evidence"]!["report_data"] = Convert.ToBase64String(new byte[48])))).Status);
+    }
+
+    [Fact]
+    public async Task The_policy_of_the_page_releases_to_an_unmodified_guest_and_calls_it_what_it_is()
+    {
+        await using var world = await StartAsync();
+        var owner = await OwnerAsync(world);
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations", "confidential-containers.md"));
+        var policy = JsonNode.Parse(Fence().Matches(page).Select(match => match.Groups[1].Value).Single(text => text.Contains("evidence-hash", StringComparison.Ordinal)).Replace("HEX", new string('0', 96), StringComparison.Ordinal))!.AsObject();
+        policy["expect"]!["gpus"] = 2;
+        using var guest = new KbsGuest(world, machine) { HasLog = false };
+        await guest.AttestedAsync();
+        Assert.Equal(401, (await guest.GetAsync()).Status);
+
+        var set = await world.PostAsync("/v1/keys/weights/policy", new JsonObject { ["revision"] = 2, ["policy"] = policy }.ToJsonString(), owner);
+
+        Assert.True(set.Status == 204, set.Body.ToString());
+        var answer = await guest.GetAsync();
+        var told = (await EntriesAsync(world, owner)).Last(entry => entry.Kind == "key.release").Event;
+        Assert.True(answer.Status == 200, $"{answer.Body} {told}");
+        Assert.Equal(("evidence-hash", "evidence-hash", "tdx"), (Text(told, "binding"), Text(told, "tier"), Text(told, "tee")));
+        // What a guest was asked to keep is what a dry run takes.
+        var dry = await world.PostAsync("/v1/keys/weights/policy/dry-run", $$"""{"evidence":{{guest.Shown}},"challenge":{{JsonSerializer.Serialize(guest.Nonce)}}}""", owner);
+        Assert.True(dry.Status == 200 && dry.Body.GetProperty("released").GetBoolean(), dry.Body.ToString());
     }
 
     [Theory]
@@ -325,6 +349,9 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
 
     [GeneratedRegex("""^\{"protected":"([A-Za-z0-9_-]+)","encrypted_key":"[A-Za-z0-9_-]{54}","iv":"[A-Za-z0-9_-]{16}","ciphertext":"[A-Za-z0-9_-]+","tag":"[A-Za-z0-9_-]{22}"\}$""")]
     private static partial Regex Response();
+
+    [GeneratedRegex("```json\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Fence();
 
     private static JsonObject Ask(ServiceWorld world, string attester, string key, bool passport) => new()
     {

@@ -50,7 +50,7 @@ public sealed class KernelTests : IAsyncDisposable
     public async Task A_challenge_is_redeemed_by_one_of_many_and_by_nobody_else(string kind)
     {
         await using var database = await OpenAsync(kind);
-        var challenges = new ChallengeStore(database, _time);
+        var challenges = new ChallengeStore(database, Kek, _time);
         var challenge = await challenges.IssueAsync("a", ChallengeStore.Appraisal, TimeSpan.FromMinutes(2), Cancellation);
 
         Assert.Null(await challenges.RedeemAsync(challenge.Id, "b", ChallengeStore.Appraisal, Cancellation));
@@ -66,7 +66,7 @@ public sealed class KernelTests : IAsyncDisposable
     public async Task A_challenge_ends_by_the_services_clock_and_a_clock_set_back_revives_no_used_one(string kind)
     {
         await using var database = await OpenAsync(kind);
-        var challenges = new ChallengeStore(database, _time);
+        var challenges = new ChallengeStore(database, Kek, _time);
         var late = await challenges.IssueAsync("a", ChallengeStore.Appraisal, TimeSpan.FromMinutes(2), Cancellation);
         var used = await challenges.IssueAsync("a", ChallengeStore.Appraisal, TimeSpan.FromMinutes(2), Cancellation);
         Assert.NotNull(await challenges.RedeemAsync(used.Id, "a", ChallengeStore.Appraisal, Cancellation));
@@ -78,6 +78,24 @@ public sealed class KernelTests : IAsyncDisposable
 
         _time.Now += TimeSpan.FromHours(3);
         Assert.Equal(2, await challenges.PurgeAsync(Cancellation));
+    }
+
+    [Theory]
+    [MemberData(nameof(Databases))]
+    public async Task A_challenge_whose_row_was_written_again_is_not_redeemed_after_its_end_nor_under_another_name(string kind)
+    {
+        await using var database = await OpenAsync(kind);
+        var challenges = new ChallengeStore(database, Kek, _time);
+        var challenge = await challenges.IssueAsync("a", ChallengeStore.Appraisal, TimeSpan.FromMinutes(2), Cancellation);
+        var other = await challenges.IssueAsync("b", ChallengeStore.Appraisal, TimeSpan.FromMinutes(2), Cancellation);
+        Task WriteAsync(string sql) => database.WriteAsync((connection, transaction) => connection.ExecuteAsync(sql, new { challenge.Id, Other = other.Id }, transaction), Cancellation);
+
+        await WriteAsync("UPDATE challenge SET nonce = (SELECT nonce FROM challenge WHERE id = @Id) WHERE id = @Other");
+        Assert.Null(await challenges.RedeemAsync(other.Id, "b", ChallengeStore.Appraisal, Cancellation));
+        Assert.NotNull(await challenges.RedeemAsync(challenge.Id, "a", ChallengeStore.Appraisal, Cancellation));
+        await WriteAsync("UPDATE challenge SET redeemed_at = NULL, expires_at = 4000000000000");
+        _time.Now += TimeSpan.FromMinutes(2);
+        Assert.Null(await challenges.RedeemAsync(challenge.Id, "a", ChallengeStore.Appraisal, Cancellation));
     }
 
     [Theory]

@@ -65,7 +65,7 @@ public sealed class NrasTokenTests(AttestedMachine machine) : IClassFixture<Atte
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status);
         foreach (var expect in (string[])["\"gpus\":2,\"binding\":\"boot-event\"", "\"gpus\":2,\"binding\":\"none\",\"processor\":true", "\"processor\":true,\"binding\":\"none\"", "\"gpus\":2,\"switches\":2,\"binding\":\"none\"", "\"gpus\":2,\"binding\":\"none\",\"fwid\":true", "\"gpus\":2,\"binding\":\"none\",\"secureBoot\":true"])
         {
-            var set = await world.PostAsync("/v1/keys/weights/policy", $$$"""{"revision":1,"policy":{"version":1,"expect":{{{{expect}}},"acceptWeakened":["nras-token"]}}}""", owner);
+            var set = await world.PostAsync("/v1/keys/weights/policy", $$"""{"revision":1,"policy":{"version":1,"expect":{ {{expect}},"acceptWeakened":["nras-token"] } } }""", owner);
             Assert.Equal("urn:assay:release-policy-refused", set.Problem);
             Assert.Contains("nras-token goes with", set.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
         }

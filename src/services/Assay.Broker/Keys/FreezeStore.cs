@@ -32,8 +32,8 @@ public sealed class FreezeStore(ServiceDatabase database, TransparencyLog log, K
     private const string Select = "SELECT freezes_sealed FROM broker_freezes WHERE tenant = @tenant";
     private const string Store = "INSERT INTO broker_freezes (tenant, freezes_sealed) VALUES (@Tenant, @Sealed) ON CONFLICT (tenant) DO UPDATE SET freezes_sealed = excluded.freezes_sealed";
 
-    /// <summary>Freezes. Returns the id when it holds; null where there are too many.</summary>
-    public async Task<string?> FreezeAsync(string tenant, string key, string reason, string actor, CancellationToken cancellation)
+    /// <summary>Freezes. Returns the id, and the size of the log with it, when it holds; null where there are too many.</summary>
+    public async Task<(string Id, long Size)?> FreezeAsync(string tenant, string key, string reason, string actor, CancellationToken cancellation)
     {
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var receipt = await log.AppendAsync(
@@ -44,7 +44,7 @@ public sealed class FreezeStore(ServiceDatabase database, TransparencyLog log, K
                 return held.Length >= Most ? new LogDecision(entry) : await StoreAsync(tenant, held.Add(new Freeze(id, key, reason, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor)), entry, turn).ConfigureAwait(false);
             },
             cancellation).ConfigureAwait(false);
-        return receipt.Decided.Outcome is AuditOutcome.Allowed ? id : null;
+        return receipt.Decided.Outcome is AuditOutcome.Allowed ? (id, receipt.Position + 1) : null;
     }
 
     /// <summary>The freezes of a tenant that hold.</summary>

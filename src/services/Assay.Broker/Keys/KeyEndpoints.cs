@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Claims;
 using System.Security.Cryptography;
@@ -58,6 +59,8 @@ internal static class KeyEndpoints
     private const int MostBytes = 4096;
     private const int LeastBytes = 16;
 
+    private static readonly string s_tooShort = string.Create(CultureInfo.InvariantCulture, $"derived: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/v1/keys").WithTags("Keys");
@@ -91,7 +94,7 @@ internal static class KeyEndpoints
 
         if (request.Derived && secret.Length < DerivedKey.LeastSecret)
         {
-            return Problems.Of(Problems.BadRequest, $"derived: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+            return Problems.Of(Problems.BadRequest, s_tooShort);
         }
 
         if (request.Approval is not (null or KeyStore.TwoPerson))
@@ -105,9 +108,16 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
-        return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
-            ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
-            : Problems.Of(BrokerProblems.KeyExists);
+        try
+        {
+            return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
+                ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
+                : Problems.Of(BrokerProblems.KeyExists);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
     }
 
     private static async Task<Ok<ImmutableArray<KeyDescription>>> ListAsync(ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
@@ -124,6 +134,11 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
+        if (secret.Length < DerivedKey.LeastSecret && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true })
+        {
+            return Problems.Of(Problems.BadRequest, s_tooShort);
+        }
+
         try
         {
             var act = new ApprovalAct { Act = BrokerEntries.Rotate, Key = id, Revision = request.Revision, Bytes = secret.Length, Import = request.Secret is not null };
@@ -181,8 +196,8 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
-        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is { } id
-            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
+        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is var (id, size)
+            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(size, cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
     }
 
     private static async Task<Ok<ImmutableArray<Freeze>>> FreezesAsync(ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation) =>

@@ -59,15 +59,18 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         var receipt = await log.AppendAsync(
             async turn =>
             {
+                // A row that was removed is no free name: this throws, and no other key takes the place of one that two persons guard.
+                var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
                 var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
-                var made = await turn.Connection.ExecuteAsync(
-                    "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false);
-                if (made == 1)
+                // Free is a name whose resource is free, too.
+                isFree = isFree && await turn.Connection.ExecuteAsync(
+                    "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false) == 1;
+                if (isFree)
                 {
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("approval", key.Approval).With("resource", key.Resource), made == 1 ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("approval", key.Approval).With("resource", key.Resource), isFree ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -136,9 +139,20 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     /// <summary>The keys of a tenant.</summary>
     public async Task<ImmutableArray<KeyDescription>> ListAsync(string tenant, CancellationToken cancellation)
     {
-        var rows = await database.ReadAsync(
-            connection => connection.QueryAsync<Row>(new CommandDefinition($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
-        return [.. rows.Select(row => Describe(row.Id, Open(row, tenant)))];
+        var found = ImmutableArray.CreateBuilder<KeyDescription>();
+        await database.ReadAsync(
+            async connection =>
+            {
+                // One at a time: each has its whole policy.
+                await foreach (var row in connection.QueryUnbufferedAsync<Row>($"SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @tenant ORDER BY id LIMIT {MostListed}", new { tenant }).WithCancellation(cancellation).ConfigureAwait(false))
+                {
+                    found.Add(Describe(row.Id, Open(row, tenant)));
+                }
+
+                return true;
+            },
+            cancellation).ConfigureAwait(false);
+        return found.ToImmutable();
     }
 
     /// <summary>The name of the key that is found at a resource; null if no key is. Which one it is is what its own record says, and not the column that it was found by.</summary>

@@ -39,6 +39,7 @@ internal static class ManifestEndpoints
 
     private const int MostBytes = 1024 * 1024;
     private const int MostNames = 100;
+    private const int MostNameCharacters = 8000;
 
     public static string SubjectOf(Digest manifest) => $"manifest/{manifest}";
 
@@ -65,7 +66,13 @@ internal static class ManifestEndpoints
         }
 
         var (caller, digest) = (Caller.Of(user), CompiledExpectations.DigestOf(request.Manifest));
-        var names = values.Tdx.Select(image => image.Name).Concat(values.Snp.Select(image => image.Name)).Concat(values.Tpm.Select(image => image.Name)).Distinct(StringComparer.Ordinal).Take(MostNames);
+        var names = values.Tdx.Select(image => image.Name).Concat(values.Snp.Select(image => image.Name)).Concat(values.Tpm.Select(image => image.Name)).Distinct(StringComparer.Ordinal).ToArray();
+        if (names.Length > MostNames || names.Sum(name => name.Length) > MostNameCharacters || values.GpuPolicies.Length > MostNames)
+        {
+            // An auditor is told of all of them, or the manifest is not published.
+            return Problems.Of(BrokerProblems.ManifestRefused, $"at most {MostNames} images, with names of {MostNameCharacters} characters together, and {MostNames} gate policies are expected: an entry of the log names all of them");
+        }
+
         var entry = new AuditEvent(BrokerEntries.Manifest, caller.Tenant, caller.Subject, AuditOutcome.Allowed)
             .With("digest", digest.ToString()).With("signed", values.IsSigned ? "true" : "false").With("sequence", values.Manifest.Sequence).With("images", names).With("gpuPolicies", values.GpuPolicies.Select(policy => policy.ToString()));
         var receipt = await log.AppendAsync(_ => Task.FromResult(new LogDecision(entry, SubjectOf(digest))), cancellation).ConfigureAwait(false);

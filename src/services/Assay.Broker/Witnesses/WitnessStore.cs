@@ -90,7 +90,7 @@ public sealed class WitnessStore(ServiceDatabase database, KeyEncryptionKey kek,
             return (WitnessOutcome.Unknown, "the configuration names no log of this origin");
         }
 
-        if (logs.Select(log => Checkpoint.TryVerify(Encoding.UTF8.GetBytes(request.Checkpoint), log, out var verified, out _) ? verified : null).FirstOrDefault(verified => verified is not null) is not { } head)
+        if (logs.Select(log => (Log: log, Head: Checkpoint.TryVerify(Encoding.UTF8.GetBytes(request.Checkpoint), log, out var verified, out _) ? verified : null)).FirstOrDefault(tried => tried.Head is not null) is not ({ } by, { } head))
         {
             return (WitnessOutcome.Untrusted, "no key of this log that the configuration names signed the checkpoint");
         }
@@ -115,7 +115,7 @@ public sealed class WitnessStore(ServiceDatabase database, KeyEncryptionKey kek,
 
             var line = WitnessKey.Sign(note.Text, terms.Name, _seed, clock.GetUtcNow());
             var stored = await database.WriteOneAsync<long?>(
-                Store, new { Origin = origin, head.Size, Root = head.Root.Bytes.ToArray(), Note = request.Checkpoint + line, request.Old, OldRoot = last?.Root ?? Merkle.Empty.Bytes.ToArray() }, cancellation).ConfigureAwait(false);
+                Store, new { Origin = origin, head.Size, Root = head.Root.Bytes.ToArray(), Note = SignedAlone(note.Text, request.Checkpoint, by) + line, request.Old, OldRoot = last?.Root ?? Merkle.Empty.Bytes.ToArray() }, cancellation).ConfigureAwait(false);
             // Durable before it is answered. If another request was first, the next look finds its size.
             if (stored is not null)
             {
@@ -123,6 +123,10 @@ public sealed class WitnessStore(ServiceDatabase database, KeyEncryptionKey kek,
             }
         }
     }
+
+    // What is shown to all has the log's signature and ours: who sends a checkpoint can add lines that nobody verifies, and that spoil ours.
+    private static string SignedAlone(string text, string checkpoint, NoteKey log) =>
+        checkpoint.Split('\n').Select(line => $"{text}\n{line}\n").First(note => Checkpoint.TryVerify(Encoding.UTF8.GetBytes(note), log, out _, out _));
 
     private static string? WhyNot(WitnessRequest request, Checkpoint head, LogRow? last) =>
         request.Old == 0 ? (request.Path.IsEmpty ? null : "a proof from size 0 has no hashes")

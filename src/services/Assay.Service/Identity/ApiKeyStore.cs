@@ -3,7 +3,9 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Assay.Service.Audit;
+using Assay.Service.Keys;
 using Assay.Service.Storage;
 using Dapper;
 
@@ -20,16 +22,22 @@ public sealed record ApiKey(string Id, string Tenant, string Name, ImmutableArra
 
 /// <summary>
 /// API keys: <c>assay_ID_SECRET</c>, ID 16 hexadecimal digits and SECRET 32 random bytes as base64url. The database has SHA-256 of the secret: of 256
-/// random bits no slower hash is needed. A process remembers a key for five seconds, so a revocation holds everywhere after that.
+/// random bits no slower hash is needed. Whose it is, what it may do and when it ends is encrypted under the key encryption key, and that copy decides: who writes
+/// rows makes no key that counts at the broker, and gives none more scopes (S-25). A process remembers a key for five seconds, so a revocation holds everywhere after that.
 /// </summary>
-public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, TimeProvider clock)
+public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, KeyEncryptionKey kek, TimeProvider clock)
 {
+    internal static SealedColumn Sealed { get; } = new("API keys", "api_key", ["id"], "record_sealed", values => Context(values[0]));
+
     /// <summary>With which every key begins, so that scanners for leaked secrets know it.</summary>
     public const string Prefix = "assay_";
 
     private const int IdLength = 16;
     private const int SecretLength = 43;
     private const int MostRemembered = 10_000;
+    // What they do decides about releases (S-25).
+    private static readonly ImmutableArray<string> s_authenticated = [Identity.Scopes.Broker, Identity.Scopes.Release, Identity.Scopes.Keys, Identity.Scopes.Operator];
+
     private static readonly TimeSpan s_remembered = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, (Row? Row, DateTimeOffset At)> _remembered = new(StringComparer.Ordinal);
@@ -51,10 +59,11 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, T
             CreatedBy = actor,
             ExpiresAt = life is { } span ? (now + span).ToUnixTimeMilliseconds() : null,
         };
+        row.RecordSealed = kek.Seal(JsonSerializer.SerializeToUtf8Bytes(new Kept(tenant, row.SecretSha256, row.Scopes, row.ExpiresAt)), Context(row.Id));
         await commits.CommitAsync(
             new AuditEvent("api-key.create", tenant, actor, AuditOutcome.Allowed).With("key", row.Id).With("scopes", scopes),
             (connection, transaction) => connection.ExecuteAsync(
-                "INSERT INTO api_key (id, tenant, name, secret_sha256, scopes, created_at, created_by, expires_at) VALUES (@Id, @Tenant, @Name, @SecretSha256, @Scopes, @CreatedAt, @CreatedBy, @ExpiresAt)", row, transaction),
+                "INSERT INTO api_key (id, tenant, name, secret_sha256, scopes, created_at, created_by, expires_at, record_sealed) VALUES (@Id, @Tenant, @Name, @SecretSha256, @Scopes, @CreatedAt, @CreatedBy, @ExpiresAt, @RecordSealed)", row, transaction),
             cancellation).ConfigureAwait(false);
         var text = $"{Prefix}{row.Id}_{Base64Url.EncodeToString(secret)}";
         CryptographicOperations.ZeroMemory(secret);
@@ -74,8 +83,15 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, T
         var row = await RowAsync(id, cancellation).ConfigureAwait(false);
         var given = SHA256.HashData(Encoding.ASCII.GetBytes(text[(Prefix.Length + IdLength + 1)..]));
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        return row is not null && CryptographicOperations.FixedTimeEquals(given, row.SecretSha256) && row.RevokedAt is null && row.DisabledAt is null && (row.ExpiresAt is null || row.ExpiresAt > now)
-            ? row.ToKey() : null;
+        if (row is null || row.RevokedAt is not null || row.DisabledAt is not null)
+        {
+            return null;
+        }
+
+        // Without a record that opens, a key is of a release that made none, or of whoever writes rows: it gets no broker's key, and makes no identity.
+        var kept = row.Kept ?? new Kept(row.Tenant, row.SecretSha256, string.Join(' ', ScopesOf(row.Scopes).Except(s_authenticated, StringComparer.Ordinal)), row.ExpiresAt);
+        return kept.Tenant == row.Tenant && CryptographicOperations.FixedTimeEquals(given, kept.SecretSha256) && (kept.ExpiresAt is null || kept.ExpiresAt > now)
+            ? row.ToKey() with { Scopes = ScopesOf(kept.Scopes), ExpiresAt = Instant(kept.ExpiresAt) } : null;
     }
 
     /// <summary>The keys of a tenant, newest first.</summary>
@@ -108,6 +124,11 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, T
 
         var row = await database.ReadAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition("SELECT api_key.*, tenant.disabled_at FROM api_key JOIN tenant ON tenant.id = api_key.tenant WHERE api_key.id = @id", new { id }, cancellationToken: cancellation)), cancellation).ConfigureAwait(false);
+        if (row?.RecordSealed is { } sealedRecord && kek.Open(sealedRecord, Context(id)) is { } bytes)
+        {
+            row.Kept = JsonSerializer.Deserialize<Kept>(bytes);
+        }
+
         if (_remembered.Count >= MostRemembered)
         {
             // Ids that nobody made are remembered too, so a guesser costs no query each; the memory is bounded all the same.
@@ -117,6 +138,14 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, T
         _remembered[id] = (row, now);
         return row;
     }
+
+    private static string Context(string id) => $"api-key/{id}";
+
+    private static ImmutableArray<string> ScopesOf(string scopes) => [.. scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+
+    private static DateTimeOffset? Instant(long? at) => at is { } value ? DateTimeOffset.FromUnixTimeMilliseconds(value) : null;
+
+    private sealed record Kept(string Tenant, byte[] SecretSha256, string Scopes, long? ExpiresAt);
 
     private sealed class Row
     {
@@ -140,8 +169,11 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, T
 
         public long? DisabledAt { get; set; }
 
-        public ApiKey ToKey() => new(Id, Tenant, Name, [.. Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)], Instant(ExpiresAt), Instant(RevokedAt));
+        public byte[]? RecordSealed { get; set; }
 
-        private static DateTimeOffset? Instant(long? at) => at is { } value ? DateTimeOffset.FromUnixTimeMilliseconds(value) : null;
+        // What was in it; null where it does not open, or the key is of a release that made none.
+        public Kept? Kept { get; set; }
+
+        public ApiKey ToKey() => new(Id, Tenant, Name, ScopesOf(Scopes), Instant(ExpiresAt), Instant(RevokedAt));
     }
 }

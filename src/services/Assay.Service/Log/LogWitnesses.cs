@@ -1,8 +1,11 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using Assay.Collateral.Http;
 using Assay.Log;
+using Assay.Service.Audit;
+using Assay.Service.Identity;
 using Assay.Service.Storage;
 using Dapper;
 using Microsoft.Extensions.Logging;
@@ -16,6 +19,9 @@ namespace Assay.Service.Log;
 /// </summary>
 public sealed partial class LogWitnesses : IDisposable
 {
+    /// <summary>The kind of the entry that a process with witnesses begins with.</summary>
+    public const string StartKind = "log.start";
+
     private const int MostAnswer = 64 * 1024;
     private const int MostTries = 4;
     private const string Store =
@@ -33,6 +39,7 @@ public sealed partial class LogWitnesses : IDisposable
     // What this process has verified itself: a row of the database is a hint and no more.
     private readonly Dictionary<LogWitness, (long Size, DateTimeOffset At)> _cosigned = [];
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private long _start;
     private bool _isRefused;
 
     /// <param name="log">Whose checkpoints.</param>
@@ -51,10 +58,29 @@ public sealed partial class LogWitnesses : IDisposable
         }
     }
 
+    /// <summary>
+    /// Logs that a process starts, with random bytes, and shows that to each witness: a cosignature of before, which somebody who cut the witness off says
+    /// again, is of no log that has them.
+    /// </summary>
+    /// <exception cref="ServiceException">The database does not answer.</exception>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        if (_witnesses.Count == 0)
+        {
+            return;
+        }
+
+        var start = new AuditEvent(StartKind, TenantStore.Operators, "service", AuditOutcome.Allowed).With("start", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        _start = (await _log.AppendHeldAsync(_ => Task.FromResult(new LogDecision(start)), cancellation).ConfigureAwait(false)).Head.Size;
+        await AskAsync(0, cancellation).ConfigureAwait(false);
+    }
+
     /// <summary>Shows each witness the latest checkpoint, where it has not cosigned it lately.</summary>
+    /// <param name="least">The size that the log has at the least: where the database shows a smaller one, it was set back.</param>
+    /// <param name="cancellation">Ends the asking.</param>
     /// <returns>Whether all of them have cosigned it, or a later one; null: there are none.</returns>
     /// <exception cref="ServiceException">The database does not answer.</exception>
-    public async Task<bool?> AskAsync(CancellationToken cancellation)
+    public async Task<bool?> AskAsync(long least, CancellationToken cancellation)
     {
         if (_witnesses.Count == 0)
         {
@@ -64,7 +90,7 @@ public sealed partial class LogWitnesses : IDisposable
         await _turn.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return await AskAllAsync(cancellation).ConfigureAwait(false);
+            return await AskAllAsync(Math.Max(least, _start), cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -72,14 +98,14 @@ public sealed partial class LogWitnesses : IDisposable
         }
     }
 
-    private async Task<bool> AskAllAsync(CancellationToken cancellation)
+    private async Task<bool> AskAllAsync(long least, CancellationToken cancellation)
     {
         var cosigned = 0;
         foreach (var witness in _witnesses)
         {
             try
             {
-                await AskAsync(witness, cancellation).ConfigureAwait(false);
+                await AskAsync(witness, least, cancellation).ConfigureAwait(false);
                 cosigned++;
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
@@ -94,6 +120,7 @@ public sealed partial class LogWitnesses : IDisposable
             }
         }
 
+        // All of these are of this process, and of a log that has its start.
         if (!_isRefused && _cosigned.Count == _witnesses.Count)
         {
             _log.Hold(null);
@@ -117,13 +144,18 @@ public sealed partial class LogWitnesses : IDisposable
         _turn.Dispose();
     }
 
-    private async Task AskAsync(LogWitness witness, CancellationToken cancellation)
+    private async Task AskAsync(LogWitness witness, long least, CancellationToken cancellation)
     {
         var row = (await RowsAsync(cancellation).ConfigureAwait(false)).FirstOrDefault(row => row.Witness == witness.Key.ToString());
         var old = row?.Size ?? 0;
         for (var tries = 0; tries < MostTries; tries++)
         {
             var (note, head) = await _log.HeadAsync(checkpoint: null, cancellation).ConfigureAwait(false);
+            if (head.Size < least)
+            {
+                throw new ServiceException("service.log.rollback", $"the log in the database has {head.Size} entries, and had {least} before: it was set back, and nothing is done that must be logged");
+            }
+
             if (_cosigned.TryGetValue(witness, out var last) && last.Size == head.Size && _clock.GetUtcNow() - last.At < s_fresh)
             {
                 return;
@@ -159,7 +191,8 @@ public sealed partial class LogWitnesses : IDisposable
     {
         using var content = new StringContent(body, Encoding.UTF8, "text/plain");
         using var answer = await _http.PostAsync(new Uri($"{witness.Address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/')}/add-checkpoint"), content, cancellation).ConfigureAwait(false);
-        return (answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
+        // Not by the character set that it names: one that does not exist would be an exception of its own.
+        return (answer.StatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false)));
     }
 
     private async Task StoreAsync(LogWitness witness, string note, Checkpoint head, string answer, CancellationToken cancellation)

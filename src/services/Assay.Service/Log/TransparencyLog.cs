@@ -97,9 +97,14 @@ public sealed class TransparencyLog : IAsyncDisposable
     /// <param name="decide">Reads and writes rows, and says what is logged. It may run twice, in different transactions, of which one holds.</param>
     /// <param name="cancellation">Ends the waiting for a place; what has a place is written.</param>
     /// <exception cref="ServiceException">The database does not answer, or went back: nothing holds, or it is not known.</exception>
-    public async Task<LogReceipt> AppendAsync(Func<LogTurn, Task<LogDecision>> decide, CancellationToken cancellation)
+    public Task<LogReceipt> AppendAsync(Func<LogTurn, Task<LogDecision>> decide, CancellationToken cancellation) => AppendAsync(decide, isHeldToo: false, cancellation);
+
+    /// <summary>The same while nothing else is logged: <see cref="Hold"/>.</summary>
+    internal Task<LogReceipt> AppendHeldAsync(Func<LogTurn, Task<LogDecision>> decide, CancellationToken cancellation) => AppendAsync(decide, isHeldToo: true, cancellation);
+
+    private async Task<LogReceipt> AppendAsync(Func<LogTurn, Task<LogDecision>> decide, bool isHeldToo, CancellationToken cancellation)
     {
-        var item = new Item(decide, new TaskCompletionSource<LogReceipt>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var item = new Item(decide, isHeldToo, new TaskCompletionSource<LogReceipt>(TaskCreationOptions.RunContinuationsAsynchronously));
         await _queue.AddAsync(item, cancellation).ConfigureAwait(false);
         return await item.Done.Task.ConfigureAwait(false);
     }
@@ -258,7 +263,7 @@ public sealed class TransparencyLog : IAsyncDisposable
 
     private async Task<(List<LogReceipt> Receipts, MerkleFrontier Frontier, Dictionary<(string, string), long> Heads)> WriteAsync(IReadOnlyList<Item> batch, DbConnection connection, DbTransaction transaction)
     {
-        if (Volatile.Read(ref _held) is { } held)
+        if (Volatile.Read(ref _held) is { } held && batch.Any(item => !item.IsHeldToo))
         {
             throw new ServiceException(held.Id, held.Message);
         }
@@ -318,7 +323,7 @@ public sealed class TransparencyLog : IAsyncDisposable
         return bytes.Length <= LogTile.MostEntryBytes ? bytes : throw new InvalidOperationException($"an entry of at most {LogTile.MostEntryBytes} bytes is expected");
     }
 
-    private sealed record Item(Func<LogTurn, Task<LogDecision>> Decide, TaskCompletionSource<LogReceipt> Done);
+    private sealed record Item(Func<LogTurn, Task<LogDecision>> Decide, bool IsHeldToo, TaskCompletionSource<LogReceipt> Done);
 
     private sealed record EntryRow(long Position, string Tenant, string Kind, long At, byte[] Entry, byte[] Hash);
 

@@ -38,8 +38,9 @@ internal static class KeyCommand
         var (options, id) = (new ServiceOptions(), Id());
         var twoPersons = new Option<bool>("--two-persons") { Description = "changes of it wait for a second person, from now on and for good" };
         var derived = new Option<bool>("--derived") { Description = "each image that the policy's reference values name gets a key of its own, derived from this one, which is never released" };
+        var resource = new Option<string?>("--resource") { Description = "where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG, for good", HelpName = "PATH" };
         var (bytes, secret) = (Bytes(), new Option<string>("--secret") { Description = "file whose bytes are the key, 1 to 4096; - is standard input", HelpName = "FILE", Required = true });
-        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, derived, twoPersons], id);
+        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, derived, twoPersons, resource], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             if (!TrySecret(isImport ? parsed.GetValue(secret) : null, out var given))
@@ -59,6 +60,11 @@ internal static class KeyCommand
                 if (parsed.GetValue(twoPersons))
                 {
                     writer.WriteString("approval", "two-person");
+                }
+
+                if (parsed.GetValue(resource) is { } path)
+                {
+                    writer.WriteString("resource", path);
                 }
             }), root => root.Clone(), cancellation).ConfigureAwait(false);
             return KeyPrinter.Print(key, options.IsJson(parsed));
