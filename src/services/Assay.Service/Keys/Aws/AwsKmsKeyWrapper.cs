@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Amazon;
 using Amazon.KeyManagementService;
 using Amazon.KeyManagementService.Model;
@@ -97,8 +98,16 @@ internal sealed class AwsKmsKeyWrapper : RemoteKeyWrapper
             held.Write(new byte[plain.Length]);
         }
 
-        RequireKey(answer.KeyId);
-        return plain;
+        try
+        {
+            RequireKey(answer.KeyId);
+            return plain;
+        }
+        catch
+        {
+            CryptographicOperations.ZeroMemory(plain);
+            throw;
+        }
     }
 
     private static AmazonKeyManagementServiceClient Client(AwsKmsTerms terms, AwsKeyArn key, ServiceAddress? endpoint, AwsHttp http)
@@ -150,18 +159,19 @@ internal sealed class AwsKmsKeyWrapper : RemoteKeyWrapper
         }
     }
 
+    // The SDK's own exceptions are no cause that is kept: one that cannot read an answer has the whole answer in it.
     private ServiceException Told(Exception exception) => exception switch
     {
-        AmazonUnmarshallingException => Fault("its answer is not as documented", exception),
+        AmazonUnmarshallingException => Fault("its answer is not as documented"),
         AmazonServiceException { ErrorCode: { Length: > 0 and <= 100 } code, StatusCode: var status } fault => (int)status is >= 500 or 429 || s_outages.Contains(code, StringComparer.Ordinal)
-            ? Unavailable($"it answers {Assay.Wire.Printable.Of(code)}", exception)
-            : Fault($"it answers {Assay.Wire.Printable.Of(code)} for the key {_key.Text}{Said(fault.Message)}", exception),
-        AmazonServiceException { StatusCode: var status } => Unavailable(string.Create(CultureInfo.InvariantCulture, $"status {(int)status}"), exception),
+            ? Unavailable($"it answers {Assay.Wire.Printable.Of(code)}")
+            : Fault($"it answers {Assay.Wire.Printable.Of(code)} for the key {_key.Text}{Said(fault.Message)}"),
+        AmazonServiceException { StatusCode: var status } => Unavailable(string.Create(CultureInfo.InvariantCulture, $"status {(int)status}")),
         HttpRequestException or IOException or OperationCanceledException or TimeoutException => Unavailable(Innermost(exception), exception),
-        _ when exception.InnerException is HttpRequestException or IOException => Unavailable(Innermost(exception), exception),
+        _ when exception.InnerException is HttpRequestException or IOException => Unavailable(Innermost(exception), exception.InnerException),
         // What is left of the SDK's own faults is that it finds no credentials.
-        AmazonClientException => Fault($"no request could be made{Said(exception.Message)}", exception),
-        _ => Unavailable(exception.GetType().Name, exception),
+        AmazonClientException => Fault($"no request could be made{Said(exception.Message)}"),
+        _ => Unavailable(exception.GetType().Name),
     };
 
     private static string Innermost(Exception exception) => exception.InnerException is HttpRequestException or IOException or System.Net.Sockets.SocketException ? Innermost(exception.InnerException) : exception.Message;
