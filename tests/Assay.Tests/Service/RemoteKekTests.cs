@@ -107,7 +107,7 @@ public sealed class RemoteKekTests : RemoteKekWorld
     public async Task An_answer_without_end_a_redirect_or_none_at_all_is_an_outage_and_nothing_goes_to_another_host(string kind)
     {
         await using var elsewhere = await Collateral.Loopback.StartAsync(context => context.Response.WriteAsync("{}"));
-        using var kek = await OpenAsync(Terms(kind));
+        using var kek = await OpenAsync(Terms(kind), TimeSpan.FromSeconds(5));
         var wrapped = await kek.WrapAsync(new byte[32], "x", Cancellation);
         var answers = new Dictionary<string, Func<HttpContext, string, JsonObject, Task<bool>>>(StringComparer.Ordinal)
         {

@@ -7,13 +7,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Assay.Tests.Service;
 
-/// <summary>The doubles of AWS KMS and Vault, and how back-ends are opened on them: with little patience.</summary>
+/// <summary>The doubles of AWS KMS and Vault, and how back-ends are opened on them.</summary>
 public abstract class RemoteKekWorld : IAsyncLifetime
 {
     /// <summary>The id of an outage.</summary>
     protected const string Outage = KeyEncryptionKey.Unavailable;
-
-    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(2);
 
     private AwsKmsStandIn? _kms;
     private VaultStandIn? _vault;
@@ -42,8 +40,9 @@ public abstract class RemoteKekWorld : IAsyncLifetime
 
     protected static byte[] Bytes(byte value) => [.. Enumerable.Repeat(value, 32)];
 
-    protected static Task<IKeyWrapper> OpenAsync(KekTerms terms) =>
-        terms.AwsKms is { } kms ? AwsKmsKeyWrapper.OpenAsync(kms, s_short, Cancellation) : VaultKeyWrapper.OpenAsync(terms.Vault!, s_short, Cancellation);
+    /// <summary>Opens it. A slow machine is waited for, but where a test states that no answer comes.</summary>
+    protected static Task<IKeyWrapper> OpenAsync(KekTerms terms, TimeSpan? patience = null) =>
+        terms.AwsKms is { } kms ? AwsKmsKeyWrapper.OpenAsync(kms, patience ?? Patience.Long, Cancellation) : VaultKeyWrapper.OpenAsync(terms.Vault!, patience ?? Patience.Long, Cancellation);
 
     protected static string FaultOf(string kind) => kind == "awsKms" ? "service.kek.awskms" : "service.kek.vault";
 

@@ -121,13 +121,15 @@ public sealed class VaultKekTests : RemoteKekWorld
     {
         using var kek = await OpenAsync(new KekTerms { Vault = Vault.AppRoleTerms(Vault.CreateKey(), Folder) });
         Vault.Refusing = (403, "permission denied");
+        var watch = System.Diagnostics.Stopwatch.StartNew();
 
         for (var attempt = 0; attempt < 20; attempt++)
         {
             Assert.Equal(Outage, (await Assert.ThrowsAsync<ServiceException>(() => kek.WrapAsync(new byte[32], "x", Cancellation))).Id);
         }
 
-        Assert.InRange(Vault.Asked.Count(operation => operation == "login"), 1, 10);
+        // One a second at most, however long the machine takes.
+        Assert.InRange(Vault.Asked.Count(operation => operation == "login"), 1, 2 + (int)watch.Elapsed.TotalSeconds);
     }
 
     [Fact]
