@@ -95,7 +95,7 @@ internal static class InitKeyCommand
     public static Command Create()
     {
         var file = new Argument<string?>("file") { Description = "where the key is to be: it must not exist, unless it is taken from another file", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
-        var config = new Option<string?>("--config", "-c") { Description = "makes the key where this configuration file says, a file or a PKCS#11 token, in place of FILE", HelpName = "FILE" };
+        var config = new Option<string?>("--config", "-c") { Description = "makes the key where this configuration file says, a file or a PKCS#11 token, in place of FILE; for AWS KMS and Vault it says how the key is made there", HelpName = "FILE" };
         var from = new Option<string?>("--from") { Description = "takes the key out of this file, in which an orchestrator hands it over, in place of making one", HelpName = "FILE" };
         var command = new Command("init-key", "Makes a key encryption key: a file, mode 0600, or a key in a PKCS#11 token. Back it up: without it the database cannot be read.") { file, from, config };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(file), parsed.GetValue(from), parsed.GetValue(config), cancellation));
@@ -120,15 +120,24 @@ internal static class InitKeyCommand
             return ServerExit.Unusable;
         }
 
-        if (configuration!.Options.Kek.Pkcs11 is not { } token)
+        var kek = configuration!.Options.Kek;
+        if (kek.File is { } path)
         {
-            return Write(configuration.Options.Kek.File!, from);
+            return Write(path, from);
         }
 
         if (from is not null)
         {
-            Console.Error.WriteLine("assay-server: service.arguments: --from: a key of a token is made in it, and taken from no file");
+            Console.Error.WriteLine("assay-server: service.arguments: --from: the key of this back-end is made in it, and taken from no file");
             return ServerExit.Unusable;
+        }
+
+        // Who uses a key there needs no right to make one: the server has none.
+        if (kek.Pkcs11 is not { } token)
+        {
+            return ServerExit.Tell(new ServiceException("service.kek.create", kek.AwsKms is { } aws
+                ? $"a key of AWS KMS is made by its own tools, and not by the server: symmetric, for encryption and decryption (aws kms create-key). Then kek.awsKms.key is its ARN; configured is {aws.Key}"
+                : $"a key of Vault is made by its own tools, and not by the server: vault write -f {kek.Vault!.Mount}/keys/{kek.Vault.Key} type=aes256-gcm96"));
         }
 
         try

@@ -165,12 +165,9 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 
         private void Kek()
         {
-            Require(options.Kek.File is not "", "kek: a path, or an object with the member pkcs11, is expected");
-            if (options.Kek.Pkcs11 is { } token)
+            foreach (var fault in options.Kek.Faults())
             {
-                Require(Path.IsPathFullyQualified(token.Module), "kek.pkcs11.module: the whole path of the token's library is expected");
-                Require(token.Token.Length is > 0 and <= 32 && token.Key.Length is > 0 and <= 64, "kek.pkcs11: token (at most 32 characters) and key (at most 64) are labels");
-                Require(token.Pin.Length > 0, "kek.pkcs11.pin: the path of a file with the PIN is expected");
+                Faults.Add($"{path}: kek{(fault.StartsWith("a path", StringComparison.Ordinal) ? ": " : ".")}{fault}");
             }
         }
 

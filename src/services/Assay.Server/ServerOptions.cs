@@ -25,7 +25,7 @@ internal sealed record ServerOptions
     /// <summary>A file for SQLite, or a connection string of PostgreSQL.</summary>
     public string Database { get; init; } = "assay.db";
 
-    /// <summary>The key encryption key: its file, or where it is in a PKCS#11 token.</summary>
+    /// <summary>The key encryption key: its file, or where it is in a PKCS#11 token, AWS KMS or Vault.</summary>
     public KekTerms Kek { get; init; } = new() { File = "kek" };
 
     /// <summary>TLS; null: plain HTTP, for loopback or behind a proxy that ends TLS.</summary>

@@ -8,19 +8,89 @@ namespace Assay.Tests.Service;
 
 /// <summary>What every back-end of the key encryption key promises, and what a token's key is.</summary>
 [Collection(SoftHsm.Collection)]
-public sealed class KekBackEndTests : IDisposable
+public sealed class KekBackEndTests : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("assay-kek-").FullName;
     private readonly List<IDisposable> _opened = [];
+    private SoftHsm? _token;
+    private AwsKmsStandIn? _kms;
+    private VaultStandIn? _vault;
 
-    public static TheoryData<string> BackEnds => ["file", "pkcs11"];
+    /// <summary>All of them. One that is added is here.</summary>
+    public static TheoryData<string> BackEnds => ["file", "pkcs11", "awsKms", "vault"];
+
+    /// <summary>Those that can be gone while the process runs.</summary>
+    public static TheoryData<string> Outside => ["pkcs11", "awsKms", "vault"];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         _opened.ForEach(opened => opened.Dispose());
+        foreach (var standIn in (KeyServiceStandIn?[])[_kms, _vault])
+        {
+            if (standIn is not null)
+            {
+                Assert.Empty(standIn.Departures);
+                await standIn.DisposeAsync();
+            }
+        }
+
         Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void Every_member_of_the_configuration_is_a_back_end_of_the_contract() =>
+        Assert.Equal(typeof(KekTerms).GetProperties().Select(property => property.Name).Order(StringComparer.Ordinal), BackEnds.Select(row => $"{char.ToUpperInvariant(row.Data[0])}{row.Data[1..]}").Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(BackEnds))]
+    public async Task Id_and_mechanism_fit_into_an_envelope_and_two_keys_have_two_ids(string kind)
+    {
+        var (kek, other) = (await OpenAsync(kind), await OpenAsync(kind));
+
+        Assert.All((string[])[kek.Id, kek.Mechanism], text => Assert.True(text.Length is > 0 and <= 64 && System.Text.Ascii.IsValid(text), text));
+        Assert.NotEqual(kek.Id, other.Id);
+        Assert.Equal(kek.Mechanism, other.Mechanism);
+        Assert.InRange((await kek.WrapAsync(new byte[32], "x", Cancellation)).Length, 1, 4096);
+    }
+
+    [Theory]
+    [MemberData(nameof(Outside))]
+    public async Task What_is_gone_is_an_outage_and_no_refusal_and_answers_again_when_it_is_back(string kind)
+    {
+        var kek = await OpenAsync(kind);
+        var wrapped = await kek.WrapAsync(new byte[32], "x", Cancellation);
+        var changed = (byte[])wrapped.Clone();
+        changed[^2] ^= 1;
+
+        Break();
+
+        Assert.Equal(KeyEncryptionKey.Unavailable, (await Assert.ThrowsAsync<ServiceException>(() => kek.UnwrapAsync(wrapped, "x", Cancellation))).Id);
+        Assert.Equal(KeyEncryptionKey.Unavailable, (await Assert.ThrowsAsync<ServiceException>(() => kek.WrapAsync(new byte[32], "x", Cancellation))).Id);
+        // Also what would be refused is not said to be.
+        Assert.Equal(KeyEncryptionKey.Unavailable, (await Assert.ThrowsAsync<ServiceException>(() => kek.UnwrapAsync(wrapped, "y", Cancellation))).Id);
+        Assert.Equal(KeyEncryptionKey.Unavailable, (await Assert.ThrowsAsync<ServiceException>(() => kek.UnwrapAsync(changed, "x", Cancellation))).Id);
+        await EventuallyAsync(kek, false);
+        Assert.Equal(KeyEncryptionKey.Unavailable, (await Assert.ThrowsAsync<ServiceException>(() => OpenAgainAsync(kind))).Id);
+
+        Mend();
+
+        await EventuallyAsync(kek, true);
+        Assert.Equal(new byte[32], await kek.UnwrapAsync(wrapped, "x", Cancellation));
+        Assert.Null(await kek.UnwrapAsync(wrapped, "y", Cancellation));
+    }
+
+    [Theory]
+    [MemberData(nameof(Outside))]
+    public async Task A_caller_that_went_away_is_not_told_of_an_outage(string kind)
+    {
+        var kek = await OpenAsync(kind);
+        using var gone = new CancellationTokenSource();
+        await gone.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => kek.WrapAsync(new byte[32], "x", gone.Token));
+        Assert.Equal(new byte[32], await kek.UnwrapAsync(await kek.WrapAsync(new byte[32], "x", Cancellation), "x", Cancellation));
     }
 
     [Theory]
@@ -97,7 +167,7 @@ public sealed class KekBackEndTests : IDisposable
             await using var commits = new Assay.Service.Storage.GroupCommit(database, wrong, TimeProvider.System);
             await new SigningKeys(database, wrong, commits, new SigningKeyTerms(), TimeProvider.System).PrepareAsync(Cancellation);
         })).Id);
-        if (kind == "pkcs11")
+        if (kind != "file")
         {
             using var again = await DatabaseKey.OpenAsync(kek, database, Cancellation);
             Assert.Equal("record"u8.ToArray(), again.Open(record, "x"));
@@ -223,21 +293,73 @@ public sealed class KekBackEndTests : IDisposable
 
     private async Task<IKeyWrapper> OpenAsync(string kind)
     {
-        IKeyWrapper opened;
-        if (kind == "file")
-        {
-            var path = Path.Combine(_folder, Path.GetRandomFileName());
-            KeyEncryptionKey.Create(path);
-            opened = await new KekTerms { File = path }.OpenAsync(Cancellation);
-        }
-        else
-        {
-            var token = await SoftHsm.StartAsync();
-            _opened.Add(token);
-            opened = await new KekTerms { Pkcs11 = token.Terms }.OpenAsync(Cancellation);
-        }
-
+        var opened = await (await TermsAsync(kind)).OpenAsync(Cancellation);
         _opened.Insert(0, opened);
         return opened;
+    }
+
+    // The same key, as another process does.
+    private async Task<IKeyWrapper> OpenAgainAsync(string kind)
+    {
+        if (kind == "pkcs11")
+        {
+            // That a token is gone at the start is said by the module in more than one way: the tests of the broker have it.
+            throw new ServiceException(KeyEncryptionKey.Unavailable, "not tried");
+        }
+
+        return await OpenAsync(kind);
+    }
+
+    // A key of its own each time; of a service, in the same service.
+    private async Task<KekTerms> TermsAsync(string kind)
+    {
+        switch (kind)
+        {
+            case "file":
+                var path = Path.Combine(_folder, Path.GetRandomFileName());
+                KeyEncryptionKey.Create(path);
+                return new KekTerms { File = path };
+            case "pkcs11":
+                _token = await SoftHsm.StartAsync();
+                _opened.Add(_token);
+                return new KekTerms { Pkcs11 = _token.Terms };
+            case "awsKms":
+                _kms ??= await AwsKmsStandIn.StartAsync();
+                return new KekTerms { AwsKms = _kms.Terms(_kms.CreateKey(), _folder) };
+            case "vault":
+                _vault ??= await VaultStandIn.StartAsync();
+                return new KekTerms { Vault = _vault.Terms(_vault.CreateKey(), _folder) };
+            default:
+                throw new ArgumentOutOfRangeException(nameof(kind));
+        }
+    }
+
+    private void Break()
+    {
+        _token?.Unplug();
+        foreach (var standIn in new KeyServiceStandIn?[] { _kms, _vault }.OfType<KeyServiceStandIn>())
+        {
+            standIn.IsDown = true;
+        }
+    }
+
+    private void Mend()
+    {
+        _token?.Plug();
+        foreach (var standIn in new KeyServiceStandIn?[] { _kms, _vault }.OfType<KeyServiceStandIn>())
+        {
+            standIn.IsDown = false;
+        }
+    }
+
+    // What was answered last is believed for some seconds.
+    private static async Task EventuallyAsync(IKeyWrapper kek, bool answers)
+    {
+        for (var attempt = 0; attempt < 300 && await kek.AnswersAsync(Cancellation) != answers; attempt++)
+        {
+            await Task.Delay(100, Cancellation);
+        }
+
+        Assert.Equal(answers, await kek.AnswersAsync(Cancellation));
     }
 }

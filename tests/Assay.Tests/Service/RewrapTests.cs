@@ -71,6 +71,45 @@ public sealed class RewrapTests(AttestedMachine machine) : IClassFixture<Atteste
         }
     }
 
+    [Fact]
+    public async Task Between_a_file_and_the_keys_of_two_services_killed_after_every_transaction_nothing_is_lost()
+    {
+        await using var kms = await AwsKmsStandIn.StartAsync();
+        await using var vault = await VaultStandIn.StartAsync();
+        await using var world = await BrokerTokenTests.StartAsync(machine, token: null);
+        var path = Path.Combine(world.Folder, "assay.db");
+        var owner = await BrokerTokenTests.OwnerAsync(world);
+        var secret = RandomNumberGenerator.GetBytes(32);
+        await BrokerTokenTests.CreateAsync(world, owner, secret);
+        await BrokerTokenTests.SetPolicyAsync(machine, world, owner);
+        await world.StopAsync();
+        KeyEncryptionKey.Create(Path.Combine(world.Folder, "kek2"));
+        var terms = new[]
+        {
+            new KekTerms { File = Path.Combine(world.Folder, "kek") },
+            new KekTerms { Vault = vault.Terms(vault.CreateKey(), world.Folder) },
+            new KekTerms { AwsKms = kms.Terms(kms.CreateKey(), world.Folder) },
+            new KekTerms { AwsKms = kms.Terms(kms.CreateKey(), world.Folder) },
+            new KekTerms { File = Path.Combine(world.Folder, "kek2") },
+        };
+
+        foreach (var (from, to) in terms.Zip(terms.Skip(1)))
+        {
+            var before = await SealedAsync(path);
+            await KilledAfterEveryTransactionAsync(path, from, to);
+            Assert.Empty(before.Intersect(await SealedAsync(path), StringComparer.Ordinal));
+            Assert.Equal("service.kek.other", (await Assert.ThrowsAsync<ServiceException>(() => RunAsync(path, from, terms[0] == from ? terms[2] : terms[0]))).Id);
+        }
+
+        // The services have nothing of it any more, and are not needed.
+        (kms.IsDown, vault.IsDown) = (true, true);
+        Configure(world, terms[^1]);
+        await world.StartAsync();
+        Assert.Equal(secret, await BrokerTokenTests.OpenAsync(machine, await BrokerTokenTests.ReleaseAsync(machine, world, owner)));
+        Assert.Empty(kms.Departures);
+        Assert.Empty(vault.Departures);
+    }
+
     [Theory]
     [InlineData("UPDATE audit SET event = '{}' WHERE position = 1", "it was changed")]
     [InlineData("DELETE FROM audit WHERE kind = 'appraisal'", "entries when the kek was changed")]

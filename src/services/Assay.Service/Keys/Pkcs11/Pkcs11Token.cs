@@ -166,7 +166,7 @@ internal sealed class Pkcs11Token(Pkcs11Terms terms)
                 : $"the token \"{terms.Token}\" {(info.TokenFlags.UserPinLocked ? "has locked its PIN: its security officer sets a new one" : "allows one more try of its PIN, which is not used up here: log in once with the right one, for example by pkcs11-tool --login")}");
         }
 
-        var pin = ReadPin();
+        var pin = SecretFile.ReadLine(terms.Pin, "kek.pkcs11.pin", "service.kek.pin", "PIN", MostPin);
         try
         {
             session.Login(CKU.CKU_USER, pin);
@@ -184,29 +184,6 @@ internal sealed class Pkcs11Token(Pkcs11Terms terms)
         {
             CryptographicOperations.ZeroMemory(pin);
         }
-    }
-
-    // A service manager hands credentials over readable by a group (systemd by an access list, which shows as one): others may not read, and none but the owner write.
-    private byte[] ReadPin()
-    {
-        byte[] text;
-        try
-        {
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(terms.Pin) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.GroupWrite)) != 0)
-            {
-                throw new ServiceException("service.kek.pin", $"kek.pkcs11.pin {terms.Pin}: others than its owner may read or write it; chmod 600 it, and change the PIN if others had access");
-            }
-
-            text = File.ReadAllBytes(terms.Pin);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new ServiceException("service.kek.pin", $"kek.pkcs11.pin {terms.Pin}: it cannot be read: {exception.Message.TrimEnd('.')}", exception);
-        }
-
-        var pin = text.AsSpan().TrimEnd("\r\n"u8).ToArray();
-        CryptographicOperations.ZeroMemory(text);
-        return pin.Length is > 0 and <= MostPin && !pin.AsSpan().ContainsAny("\r\n"u8) ? pin : throw new ServiceException("service.kek.pin", $"kek.pkcs11.pin {terms.Pin}: one line with the PIN is expected");
     }
 
     private List<IObjectHandle> Find(ISession session) => session.FindAllObjects(
