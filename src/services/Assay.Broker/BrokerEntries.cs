@@ -12,10 +12,11 @@ internal static class BrokerEntries
     public const string Freeze = "key.freeze";
     public const string Unfreeze = "key.unfreeze";
     public const string Release = "key.release";
+    public const string Encrypt = "key.encrypt";
     public const string Manifest = "manifest.publish";
     public const string Propose = "approval.propose";
     public const string Refuse = "approval.refuse";
     public const string Withdraw = "approval.withdraw";
 
-    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Manifest, Propose, Refuse, Withdraw];
+    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Encrypt, Manifest, Propose, Refuse, Withdraw];
 }

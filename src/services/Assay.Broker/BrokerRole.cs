@@ -1,4 +1,6 @@
 using Assay.Broker.Approvals;
+using Assay.Broker.Aws;
+using Assay.Broker.DataKeys;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
 using Assay.Broker.Release;
@@ -35,7 +37,7 @@ public static class BrokerRole
             provider.GetRequiredService<TransparencyLog>(), provider.GetRequiredService<ServiceDatabase>(), terms.Witnesses, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LogWitnesses>>()));
         services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>();
         services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
+        services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<DataKeyStore>().AddSingleton<KmsDesk>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
         return services;
     }
 
@@ -55,6 +57,7 @@ public static class BrokerRole
         routes.MapFreezes();
         routes.MapApprovals();
         routes.MapRelease();
+        routes.MapKms();
         routes.MapLog();
         routes.MapManifests();
     }

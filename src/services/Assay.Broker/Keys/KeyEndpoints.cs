@@ -22,8 +22,9 @@ namespace Assay.Broker.Keys;
 /// <param name="Bytes">How many random bytes, 16 to 4096; null with a secret.</param>
 /// <param name="Secret">Bytes of the caller, at most 4096; null: generated here, and never visible outside an attested machine.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, of 32 bytes, derived from this secret, which itself is never released.</param>
+/// <param name="Use"><c>data-keys</c>: it encrypts data keys, and is itself never released, for good. Null: it is released.</param>
 /// <param name="Approval"><c>two-person</c>: every change but disabling waits for a second person, for good. Null: one person is enough.</param>
-public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Approval = null);
+public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Use = null, string? Approval = null);
 
 /// <summary>A further version.</summary>
 /// <param name="Revision">The revision that the caller has read.</param>
@@ -88,9 +89,14 @@ internal static class KeyEndpoints
             return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
         }
 
-        if (request.Derived && secret.Length < DerivedKey.LeastSecret)
+        if (request.Use is not (null or KeyStore.DataKeys) || (request.Use is not null && request.Derived))
         {
-            return Problems.Of(Problems.BadRequest, $"derived: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+            return Problems.Of(Problems.BadRequest, $"use: {KeyStore.DataKeys}, or nothing, is expected, and nothing with derived");
+        }
+
+        if ((request.Derived || request.Use is not null) && secret.Length < DerivedKey.LeastSecret)
+        {
+            return Problems.Of(Problems.BadRequest, $"{(request.Derived ? "derived" : "use")}: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
         }
 
         if (request.Approval is not (null or KeyStore.TwoPerson))
@@ -99,7 +105,7 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
-        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Derived, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
+        return await keys.CreateAsync(caller.Tenant, request.Id, secret, request.Derived, request.Use, request.Approval, caller.Subject, cancellation).ConfigureAwait(false)
             ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
             : Problems.Of(BrokerProblems.KeyExists);
     }
@@ -118,6 +124,11 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
+        if (secret.Length < DerivedKey.LeastSecret && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true } or { Use: not null })
+        {
+            return Problems.Of(Problems.BadRequest, $"at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+        }
+
         try
         {
             var act = new ApprovalAct { Act = BrokerEntries.Rotate, Key = id, Revision = request.Revision, Bytes = secret.Length, Import = request.Secret is not null };

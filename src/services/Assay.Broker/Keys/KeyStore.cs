@@ -20,8 +20,9 @@ namespace Assay.Broker.Keys;
 /// <param name="CreatedBy">By whom.</param>
 /// <param name="Approval"><c>two-person</c>, or null.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
+/// <param name="Use"><c>data-keys</c>: it encrypts data keys, and is itself never released. Null: it is released.</param>
 /// <param name="DestroyAt">When a key that is being destroyed loses its secrets; null in every other state.</param>
-public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, DateTimeOffset? DestroyAt);
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, string? Use, DateTimeOffset? DestroyAt);
 
 /// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
 public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, BrokerTerms terms, TimeProvider clock)
@@ -36,6 +37,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     internal const string Disabled = "disabled";
     internal const string Destroying = "destroying";
     internal const string Destroyed = "destroyed";
+    internal const string DataKeys = "data-keys";
     internal const string TwoPerson = "two-person";
 
     private const int MostListed = 1000;
@@ -45,14 +47,14 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     private const string Select = "SELECT id, revision, record_sealed FROM broker_key WHERE tenant = @Tenant AND id = @Id";
 
     /// <summary>Makes a key. False where the tenant has one of this name.</summary>
-    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, bool isDerived, string? approval, string actor, CancellationToken cancellation)
+    public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, bool isDerived, string? use, string? approval, string actor, CancellationToken cancellation)
     {
         var now = Now();
         var sealedSecret = await kek.SealSecretAsync(secret, Context(tenant, id, 1), cancellation).ConfigureAwait(false);
         var receipt = await log.AppendAsync(
             async turn =>
             {
-                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = isDerived, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = isDerived, Use = use, Approval = approval, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 var made = await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, record_sealed) VALUES (@Tenant, @Id, 1, @Sealed) ON CONFLICT (tenant, id) DO NOTHING", new { Tenant = tenant, Id = id, Sealed = record }, turn.Transaction).ConfigureAwait(false);
                 if (made == 1)
@@ -60,7 +62,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", isDerived ? "true" : null).With("approval", approval), made == 1 ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, made == 1).With("version", 1).With("derived", isDerived ? "true" : null).With("use", use).With("approval", approval), made == 1 ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -151,13 +153,13 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     }
 
     /// <summary>
-    /// The secret of the version that is released now, before it is decided whether: the decision compares the version. The caller wipes it. Null if there is
-    /// no such key, or it is destroyed.
+    /// The secret of the version that is released now, or of an earlier one, before it is decided whether: the decision compares the version. The caller wipes
+    /// it. Null if there is no such key or version, or the key is destroyed.
     /// </summary>
     /// <exception cref="ServiceException">The row was changed, or <see cref="KeyEncryptionKey.Unavailable"/>: the back-end does not answer.</exception>
-    internal async Task<(long Version, byte[] Secret)?> SecretAsync(string tenant, string id, CancellationToken cancellation)
+    internal async Task<(long Version, byte[] Secret)?> SecretAsync(string tenant, string id, long? earlier, CancellationToken cancellation)
     {
-        if (await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Version: > 0 and var version })
+        if (await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Version: > 0 and var latest } || (earlier ?? latest) is not (> 0 and var version) || version > latest)
         {
             return null;
         }
@@ -208,7 +210,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
 
     private static KeyDescription Describe(string id, KeyRecord record) =>
-        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null);
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.Use, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null);
 
     private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
 
