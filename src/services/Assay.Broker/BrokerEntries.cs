@@ -14,11 +14,12 @@ internal static class BrokerEntries
     public const string Unfreeze = "key.unfreeze";
     public const string Release = "key.release";
     public const string Repeated = "key.denials";
+    public const string Encrypt = "key.encrypt";
     public const string Manifest = "manifest.publish";
     public const string Propose = "approval.propose";
     public const string Refuse = "approval.refuse";
     public const string Withdraw = "approval.withdraw";
     public const string Start = LogWitnesses.StartKind;
 
-    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Repeated, Manifest, Propose, Refuse, Withdraw, Start];
+    public static ImmutableArray<string> All { get; } = [Create, Rotate, Policy, State, Freeze, Unfreeze, Release, Repeated, Encrypt, Manifest, Propose, Refuse, Withdraw, Start];
 }

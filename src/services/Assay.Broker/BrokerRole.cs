@@ -1,4 +1,6 @@
 using Assay.Broker.Approvals;
+using Assay.Broker.Aws;
+using Assay.Broker.DataKeys;
 using Assay.Broker.Kbs;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
@@ -39,7 +41,7 @@ public static class BrokerRole
         services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KbsSessions>().AddSingleton<Denials>();
         services.AddSingleton(provider => new KbsAttestation(terms, provider.GetRequiredService<SigningKeys>(), cache, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
+        services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<DataKeyStore>().AddSingleton<KmsDesk>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());
         return services;
     }
 
@@ -64,6 +66,7 @@ public static class BrokerRole
         routes.MapFreezes();
         routes.MapApprovals();
         routes.MapRelease();
+        routes.MapKms();
         routes.MapLog();
         routes.MapManifests();
         if (terms.Kbs is not null)

@@ -117,6 +117,9 @@ public sealed class UnsealTests
     [InlineData("""{"key":"release","wrapped":"a.b.c.d.e","recipient":{"kty":"EC"}}""", 400, "sealing.key")]
     [InlineData("""{"key":"never-named","wrapped":"a.b.c.d.e","recipient":{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}}""", 400, "agent.key")]
     [InlineData("""{"key":"release","wrapped":"a.b.c.d.e","recipient":{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}}""", 400, "sealing.jwe.form")]
+    [InlineData("""{"key":"release","wrapped":"a.b.c.d.e","cms":"MAA=","recipient":{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}}""", 400, "agent.request")]
+    [InlineData("""{"key":"release","cms":"*","recipient":{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}}""", 400, "agent.request")]
+    [InlineData("""{"key":"release","cms":"MAA=","recipient":{"crv":"P-256","kty":"EC","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}}""", 400, "sealing.cms.algorithm")]
     public async Task Requests_to_unwrap_are_read_strictly(string body, int status, string id)
     {
         await using var world = await GuestWorld.StartAsync();

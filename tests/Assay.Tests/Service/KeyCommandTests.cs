@@ -57,6 +57,19 @@ public sealed class KeyCommandTests(AttestedMachine machine) : IClassFixture<Att
     }
 
     [Fact]
+    public async Task A_key_for_data_keys_is_made_and_listed_as_such_and_never_fetched()
+    {
+        await using var world = await StartAsync();
+        Assert.Contains("enabled, data-keys", _assay.Says(0, ["key", "create", "records", "--use", "data-keys", .. Account(world, "owner")]), StringComparison.Ordinal);
+        Assert.Contains("--use: one of data-keys is expected", _assay.Says(2, ["key", "create", "more", "--use", "release", .. Account(world, "owner")]), StringComparison.Ordinal);
+        _assay.Says(0, ["key", "policy", "records", "--file", PathOf(world, "release.json"), .. Account(world, "owner")]);
+        await BootAsync(world);
+
+        await RefusedAsync("agent.key-denied", "records");
+        Assert.Contains("other-use", _assay.Says(0, ["audit", "tail", "--format", "json", .. Log(world, "owner")]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_keeps_a_key_from_the_machine_is_told_and_the_program_does_not_run()
     {
         await using var world = await StartAsync();

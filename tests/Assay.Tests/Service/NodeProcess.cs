@@ -12,12 +12,13 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     private NodeProcess(Process process) => (_process, _error) = (process, process.StandardError.ReadToEndAsync());
 
-    /// <summary>Starts a script of this folder beside the packages of eng/peers/oidc.</summary>
+    /// <summary>Starts a script of this folder beside the packages of a folder of eng/peers.</summary>
     /// <param name="script">Its file name.</param>
     /// <param name="environment">Its whole environment, beside PATH; null: this process's.</param>
-    public static NodeProcess Start(string script, IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="peers">The folder.</param>
+    public static NodeProcess Start(string script, IReadOnlyDictionary<string, string>? environment = null, string peers = "oidc")
     {
-        var path = NpmPackages.Install("oidc", script, File.ReadAllText(Path.Combine(Repository.Root, "tests", "Assay.Tests", "Service", script)));
+        var path = NpmPackages.Install(peers, script, File.ReadAllText(Path.Combine(Repository.Root, "tests", "Assay.Tests", "Service", script)));
         var start = new ProcessStartInfo(Peer.Require("node").Program, [path]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         if (environment is not null)
         {

@@ -84,12 +84,29 @@ public sealed class GuestAgentClient : IDisposable
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="AgentException">It refused, could not be asked, or the devices are not ready.</exception>
     /// <exception cref="SealingException">Memory that cannot be locked.</exception>
-    public async Task<SecretBuffer> UnwrapKeyAsync(string key, string wrapped, CancellationToken cancellation = default)
+    public Task<SecretBuffer> UnwrapKeyAsync(string key, string wrapped, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(wrapped);
+        return UnwrapAsync(key, "wrapped", wrapped, cancellation);
+    }
+
+    /// <summary>
+    /// The same of CMS EnvelopedData, as AWS KMS's protocol answers with it (<c>CiphertextForRecipient</c>). It authenticates nothing: take it only from a TLS
+    /// connection to the broker.
+    /// </summary>
+    /// <param name="key">Name of the release key, RSA.</param>
+    /// <param name="message">DER or BER.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="AgentException">It refused, could not be asked, or the devices are not ready.</exception>
+    /// <exception cref="SealingException">Memory that cannot be locked.</exception>
+    public Task<SecretBuffer> UnwrapCmsAsync(string key, ReadOnlyMemory<byte> message, CancellationToken cancellation = default) =>
+        UnwrapAsync(key, "cms", Convert.ToBase64String(message.Span), cancellation);
+
+    private async Task<SecretBuffer> UnwrapAsync(string key, string member, string wrapped, CancellationToken cancellation)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        ArgumentException.ThrowIfNullOrEmpty(wrapped);
         using var pair = SealingKeyPair.GenerateEphemeralKeyPair(KeyKind.P384);
-        var answer = await AskAsync("UnwrapKey", [("key", key), ("wrapped", wrapped)], cancellation, ("recipient", pair.PublicKey.Jwk)).ConfigureAwait(false);
+        var answer = await AskAsync("UnwrapKey", [("key", key), (member, wrapped)], cancellation, ("recipient", pair.PublicKey.Jwk)).ConfigureAwait(false);
         var own = Read(answer, root => root.GetProperty("wrapped").GetString()!);
         return pair.TryUnwrapKey(Encoding.ASCII.GetBytes(own), out var secret, out var fault) ? secret : throw new AgentException(fault.Id, fault.Problem, fault.Cure);
     }

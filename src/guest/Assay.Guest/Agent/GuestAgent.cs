@@ -8,7 +8,6 @@ using Assay.Guest.Gate;
 using Assay.Guest.Secrets;
 using Assay.Guest.Sources;
 using Assay.Sealing;
-using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
 using Assay.Wire;
 
@@ -288,38 +287,6 @@ internal sealed partial class GuestAgent : IDisposable
         var (name, kind) = (root.Text("key"), ReadKind(root));
         return root.Close() is { } fault ? Problem(400, "agent.request", fault, "{\"key\":NAME} is expected")
             : new HttpAnswer(200, "application/jwk+json", _keys.PublicKey(peer.User, name, kind));
-    }
-
-    /// <summary>
-    /// Opens a key that was wrapped for a release key of this user, and wraps it for a key of the asking process: no socket, buffer or array of either
-    /// process holds it in the clear.
-    /// </summary>
-    private HttpAnswer Unwrap(ReadOnlyMemory<byte> body, PeerCredentials peer)
-    {
-        const string expected = "{\"key\":NAME,\"wrapped\":JWE,\"recipient\":JWK} is expected";
-        var root = StrictNode.Parse(body);
-        var (name, wrapped, recipient) = (root.Text("key"), root.Text("wrapped", LongestWrapped), root.Raw("recipient", LongestKey));
-        root.Require(recipient is not null, "recipient", "a JWK is expected");
-        if (root.Close() is { } fault)
-        {
-            return Problem(400, "agent.request", fault, expected);
-        }
-
-        if (_state.Verifies && !_state.Snapshot.IsReady)
-        {
-            return NotReady(_state.Snapshot);
-        }
-
-        if (!SealingPublicKey.TryParse(recipient, out var key, out var wrong) || !Jwe.TryOpen(_keys.Find(peer.User, name), Encoding.ASCII.GetBytes(wrapped), out var secret, out wrong))
-        {
-            return Problem(400, wrong.Id, wrong.Problem, wrong.Cure);
-        }
-
-        using (secret)
-        {
-            return secret.Length > LargestSecret ? Problem(400, "agent.request", $"more than {LargestSecret} bytes were wrapped", expected)
-                : Json(writer => writer.WriteString("wrapped", secret.Use(lease => Jwe.SealCompact(key, lease.Bytes))));
-        }
     }
 
     private static KeyKind? ReadKind(StrictNode root)

@@ -23,9 +23,10 @@ namespace Assay.Broker.Keys;
 /// <param name="Bytes">How many random bytes, 16 to 4096; null with a secret.</param>
 /// <param name="Secret">Bytes of the caller, at most 4096; null: generated here, and never visible outside an attested machine.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, of 32 bytes, derived from this secret, which itself is never released.</param>
+/// <param name="Use"><c>data-keys</c>: it encrypts data keys, and is itself never released, for good. Null: it is released.</param>
 /// <param name="Approval"><c>two-person</c>: every change but disabling waits for a second person, for good. Null: one person is enough.</param>
 /// <param name="Resource">Where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG, for good; null: nowhere.</param>
-public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Approval = null, string? Resource = null);
+public sealed record KeyRequest(string Id, int? Bytes = null, byte[]? Secret = null, bool Derived = false, string? Use = null, string? Approval = null, string? Resource = null);
 
 /// <summary>A further version.</summary>
 /// <param name="Revision">The revision that the caller has read.</param>
@@ -59,7 +60,7 @@ internal static class KeyEndpoints
     private const int MostBytes = 4096;
     private const int LeastBytes = 16;
 
-    private static readonly string s_tooShort = string.Create(CultureInfo.InvariantCulture, $"derived: at least {DerivedKey.LeastSecret} bytes to derive from are expected");
+    private static readonly string s_tooShort = string.Create(CultureInfo.InvariantCulture, $"at least {DerivedKey.LeastSecret} bytes to derive from are expected");
 
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
@@ -92,7 +93,12 @@ internal static class KeyEndpoints
             return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
         }
 
-        if (request.Derived && secret.Length < DerivedKey.LeastSecret)
+        if (request.Use is not (null or KeyStore.DataKeys) || (request.Use is not null && request.Derived))
+        {
+            return Problems.Of(Problems.BadRequest, $"use: {KeyStore.DataKeys}, or nothing, is expected, and nothing with derived");
+        }
+
+        if ((request.Derived || request.Use is not null) && secret.Length < DerivedKey.LeastSecret)
         {
             return Problems.Of(Problems.BadRequest, s_tooShort);
         }
@@ -110,7 +116,7 @@ internal static class KeyEndpoints
         var caller = Caller.Of(user);
         try
         {
-            return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
+            return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Use, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
                 ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
                 : Problems.Of(BrokerProblems.KeyExists);
         }
@@ -134,7 +140,7 @@ internal static class KeyEndpoints
         }
 
         var caller = Caller.Of(user);
-        if (secret.Length < DerivedKey.LeastSecret && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true })
+        if (secret.Length < DerivedKey.LeastSecret && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true } or { Use: not null })
         {
             return Problems.Of(Problems.BadRequest, s_tooShort);
         }

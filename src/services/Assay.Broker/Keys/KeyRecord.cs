@@ -17,6 +17,9 @@ internal sealed record KeyRecord
     /// <summary>Whether what is released is derived from the secret for the image that asks: <see cref="DerivedKey"/>. It is never changed.</summary>
     public bool IsDerived { get; init; }
 
+    /// <summary><c>data-keys</c>: it encrypts data keys and is itself never released (<see cref="DataKeys.DataKeyBlob"/>). Null: it is released. It is never changed.</summary>
+    public string? Use { get; init; }
+
     /// <summary>Where guests of Confidential Containers find it: <see cref="ResourcePath"/>. Null: nowhere. It is never changed.</summary>
     public string? Resource { get; init; }
 

@@ -20,15 +20,17 @@ namespace Assay.Broker.Keys;
 /// <param name="CreatedBy">By whom.</param>
 /// <param name="Approval"><c>two-person</c>, or null.</param>
 /// <param name="Derived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
+/// <param name="Use"><c>data-keys</c>: it encrypts data keys, and is itself never released. Null: it is released.</param>
 /// <param name="DestroyAt">When a key that is being destroyed loses its secrets; null in every other state.</param>
 /// <param name="Resource">Where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG; null: nowhere.</param>
-public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, DateTimeOffset? DestroyAt, string? Resource);
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, string? Use, DateTimeOffset? DestroyAt, string? Resource);
 
 /// <summary>What a new key is.</summary>
 /// <param name="IsDerived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
+/// <param name="Use"><c>data-keys</c>: it encrypts data keys and is itself never released. Null: it is released.</param>
 /// <param name="Approval"><c>two-person</c>, or null.</param>
 /// <param name="Resource">Where guests of Confidential Containers find it; null: nowhere.</param>
-public sealed record NewKey(bool IsDerived = false, string? Approval = null, string? Resource = null);
+public sealed record NewKey(bool IsDerived = false, string? Use = null, string? Approval = null, string? Resource = null);
 
 /// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
 public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, BrokerTerms terms, TimeProvider clock)
@@ -43,6 +45,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     internal const string Disabled = "disabled";
     internal const string Destroying = "destroying";
     internal const string Destroyed = "destroyed";
+    internal const string DataKeys = "data-keys";
     internal const string TwoPerson = "two-person";
 
     private const int MostListed = 1000;
@@ -61,7 +64,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
             {
                 // A row that was removed is no free name: this throws, and no other key takes the place of one that two persons guard.
                 var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
-                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Use = key.Use, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 // Free is a name whose resource is free, too.
                 isFree = isFree && await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false) == 1;
@@ -70,7 +73,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("approval", key.Approval).With("resource", key.Resource), isFree ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("use", key.Use).With("approval", key.Approval).With("resource", key.Resource), isFree ? SubjectOf(id) : "");
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;
@@ -182,13 +185,13 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     }
 
     /// <summary>
-    /// The secret of the version that is released now, before it is decided whether: the decision compares the version. The caller wipes it. Null if there is
-    /// no such key, or it is destroyed.
+    /// The secret of the version that is released now, or of an earlier one, before it is decided whether: the decision compares the version. The caller wipes
+    /// it. Null if there is no such key or version, or the key is destroyed.
     /// </summary>
     /// <exception cref="ServiceException">The row was changed, or <see cref="KeyEncryptionKey.Unavailable"/>: the back-end does not answer.</exception>
-    internal async Task<(long Version, byte[] Secret)?> SecretAsync(string tenant, string id, CancellationToken cancellation)
+    internal async Task<(long Version, byte[] Secret)?> SecretAsync(string tenant, string id, long? earlier, CancellationToken cancellation)
     {
-        if (await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Version: > 0 and var version })
+        if (await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is not { Version: > 0 and var latest } || (earlier ?? latest) is not (> 0 and var version) || version > latest)
         {
             return null;
         }
@@ -239,7 +242,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
 
     private static KeyDescription Describe(string id, KeyRecord record) =>
-        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null, record.Resource);
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.Use, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null, record.Resource);
 
     private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
 

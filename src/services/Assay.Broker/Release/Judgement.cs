@@ -55,6 +55,9 @@ internal sealed record Judgement
     /// <summary>In the boot phase, the nonce that the gate of this boot chose, which is in its measured event.</summary>
     public string? Boot { get; init; }
 
+    /// <summary>What the key is for: it must be what is asked for. Null: to be released.</summary>
+    public string? Use { get; init; }
+
     /// <summary>The policy's text; null: there is no policy.</summary>
     public string? Policy { get; init; }
 

@@ -25,6 +25,9 @@ internal sealed record ReleaseAsk
     /// <summary>How the key is handed over.</summary>
     public required ReleaseForm Form { get; init; }
 
+    /// <summary>What is made of the key's secret and handed over; null: the secret itself.</summary>
+    public ReleaseContent? Content { get; init; }
+
     /// <summary>The protocol, for the log; null: ours.</summary>
     public string? Protocol { get; init; }
 

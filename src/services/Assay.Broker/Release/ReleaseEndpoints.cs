@@ -50,7 +50,7 @@ public sealed record ReleaseAnswer(string Key, long Version, string? Jwe, HpkeSe
 /// <summary>Challenges and releases.</summary>
 internal static class ReleaseEndpoints
 {
-    private const string Purpose = "release";
+    public const string Purpose = "release";
 
     public static void MapRelease(this IEndpointRouteBuilder routes)
     {

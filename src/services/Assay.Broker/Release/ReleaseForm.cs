@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text;
+using Assay.Sealing.Cms;
 using Assay.Sealing.Hpke;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
+using Assay.Sealing.Memory;
 
 namespace Assay.Broker.Release;
 
@@ -21,6 +23,9 @@ internal sealed record SealedSecret(string? Jwe = null, HpkeSealed? Hpke = null,
 /// <summary>How a secret is handed over. It chooses no recipient and makes no decision: that is the road's.</summary>
 internal abstract class ReleaseForm
 {
+    /// <summary>EnvelopedData of CMS, to an RSA key: for protocols that have no other form. Nothing in it says that it is authentic, which is left to TLS.</summary>
+    public static ReleaseForm Enveloped { get; } = new CmsForm();
+
     /// <summary>The form of a word in a request; null: not known.</summary>
     public static ReleaseForm? Of(string? word) => word switch
     {
@@ -51,6 +56,18 @@ internal abstract class ReleaseForm
         {
             using var sender = HpkeSender.Create(recipient, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"assay-key/v1/{name.Key}/{name.Version}")));
             return new SealedSecret(Hpke: new HpkeSealed(sender.Encapsulated.ToArray(), sender.Seal(secret)));
+        }
+    }
+
+    /// <summary>CMS EnvelopedData (RFC 5652), as AWS KMS answers with it.</summary>
+    private sealed class CmsForm : ReleaseForm
+    {
+        public override bool Takes(SealingPublicKey recipient) => recipient.Kind is KeyKind.Rsa3072 or KeyKind.Rsa4096;
+
+        public override SealedSecret Seal(ReadOnlySpan<byte> secret, SecretName name, SealingPublicKey recipient)
+        {
+            using var content = SecretMemory.Locked.Take(secret.ToArray());
+            return new SealedSecret(Cms: EnvelopedKey.Seal(recipient, keyIdentifier: [], content));
         }
     }
 }

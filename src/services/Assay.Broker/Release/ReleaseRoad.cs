@@ -22,7 +22,8 @@ namespace Assay.Broker.Release;
 /// <param name="Tier">What that is worth: <see cref="ReleaseTier"/>.</param>
 /// <param name="Failed">Checks that failed or could not be made, and conditions that do not hold.</param>
 /// <param name="IsOutage">It would be released, and the key encryption key does not answer.</param>
-internal sealed record ReleaseOutcome(LogReceipt Receipt, SealedSecret? Sealed, long Version, string? Image, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage);
+/// <param name="IsUnmade">It would be released, and what was asked for could not be made of it.</param>
+internal sealed record ReleaseOutcome(LogReceipt Receipt, SealedSecret? Sealed, long Version, string? Image, string Binding, string Tier, ImmutableArray<string> Failed, bool IsOutage, bool IsUnmade);
 
 /// <summary>
 /// The one road from evidence to a key: judged here, with the broker's own clock and collateral (S-13), under the policy that is in force when it is decided;
@@ -42,23 +43,25 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             return (null, judged.Fault);
         }
 
-        var (secret, opened, unavailable) = await OpenAsync(ask, judged, caller, requestId, cancellation).ConfigureAwait(false);
+        var opened = await OpenAsync(ask, judged, caller, requestId, cancellation).ConfigureAwait(false);
         var version = 0L;
         var image = (string?)null;
         var isReleased = false;
         var isOutage = false;
+        var isUnmade = false;
         try
         {
             var receipt = await log.AppendAsync(
                 async turn =>
                 {
                     var record = await keys.OpenAsync(caller.Tenant, id, turn).ConfigureAwait(false);
-                    var why = await WhyNotAsync(record, judged, id, caller.Tenant, turn).ConfigureAwait(false);
+                    var why = await WhyNotAsync(record, judged, ask, caller.Tenant, turn).ConfigureAwait(false);
                     // An outage comes last: what is denied is denied also while nothing answers.
-                    isOutage = why is null && unavailable;
-                    why ??= isOutage ? Unavailable : record!.Version != opened ? "version-changed" : null;
+                    isOutage = why is null && opened.IsUnavailable;
+                    isUnmade = why is null && opened.IsUnmade;
+                    why ??= isOutage ? Unavailable : isUnmade ? ask.Content!.Unmade : opened.Secret is null || (record!.Version != opened.Version && ask.Content?.Version is null) ? "version-changed" : null;
                     isReleased = why is null;
-                    version = isReleased ? record!.Version : 0;
+                    version = isReleased ? opened.Version : 0;
                     image = isReleased ? judged.Image : null;
                     // What the next release asks for: a boot has had the key.
                     return new LogDecision(Entry(ask, judged, record, version, image, why, caller, requestId), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "")
@@ -74,12 +77,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
             meters.Count(isReleased ? "allowed" : isOutage ? "failed" : "denied");
             // Behind the lock only what must be: sealing takes longer than deciding.
-            var released = isReleased ? Seal(secret!, new SecretName(caller.Tenant, id, version), image, judged.Recipient!, ask.Form) : null;
-            return (new ReleaseOutcome(receipt, released, version, image, judged.Binding ?? "none", judged.Tier ?? "none", judged.Failed, isOutage), null);
+            var released = isReleased ? Seal(opened.Secret!, new SecretName(caller.Tenant, id, version), image, judged.Recipient!, ask.Form) : null;
+            return (new ReleaseOutcome(receipt, released, version, image, judged.Binding ?? "none", judged.Tier ?? "none", judged.Failed, isOutage, isUnmade), null);
         }
         finally
         {
-            CryptographicOperations.ZeroMemory(secret);
+            CryptographicOperations.ZeroMemory(opened.Secret);
         }
     }
 
@@ -100,21 +103,38 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
     // Before the transaction, for which all other releases and every freeze wait: the key encryption key may be in a token behind a network. And after the
     // evidence was judged: a caller without a machine that passes costs the token nothing.
-    private async Task<(byte[]? Secret, long Version, bool IsUnavailable)> OpenAsync(ReleaseAsk ask, Judgement judged, Caller caller, string requestId, CancellationToken cancellation)
+    private async Task<Opened> OpenAsync(ReleaseAsk ask, Judgement judged, Caller caller, string requestId, CancellationToken cancellation)
     {
-        if (judged is not { Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null })
+        if (judged is not { Passed: true, Unaccepted.IsEmpty: true, Unmet.IsEmpty: true, Recipient: not null } || judged.Use != ask.Content?.Use)
         {
-            return (null, 0, false);
+            return new Opened();
         }
 
+        (long Version, byte[] Secret)? found;
         try
         {
-            return await keys.SecretAsync(caller.Tenant, ask.Key, cancellation).ConfigureAwait(false) is { } opened ? (opened.Secret, opened.Version, false) : (null, 0, false);
+            found = await keys.SecretAsync(caller.Tenant, ask.Key, ask.Content?.Version, cancellation).ConfigureAwait(false);
         }
         catch (ServiceException exception) when (exception.Id == KeyEncryptionKey.Unavailable)
         {
             Log.Unavailable(logger, ask.Key, judged.PolicyVersion, caller.Tenant, caller.Subject, exception.Message, requestId);
-            return (null, 0, true);
+            return new Opened(IsUnavailable: true);
+        }
+
+        if (ask.Content is not { } content || found is not { } opened)
+        {
+            // Of a version that was named and is not there, nothing can be made.
+            return new Opened(found?.Secret, found?.Version ?? 0, IsUnmade: ask.Content?.Version is not null);
+        }
+
+        try
+        {
+            var made = content.Make(opened.Secret, new SecretName(caller.Tenant, ask.Key, opened.Version));
+            return new Opened(made, opened.Version, IsUnmade: made is null);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(opened.Secret);
         }
     }
 
@@ -133,6 +153,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             Policy = policy,
             PolicyVersion = policyVersion,
             PolicyDigest = compiled.Digest.ToString(),
+            Use = record.Use,
             Recipient = judged.Recipient is { } recipient && ask.Form.Takes(recipient) ? recipient : null,
             Manifest = compiled.Manifest,
             IsBootPhase = compiled.IsBootPhase,
@@ -141,11 +162,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
 
     private static string SubjectOf(string id, string boot) => $"boot/{id}/{boot}";
 
-    private async Task<string?> WhyNotAsync(KeyRecord? record, Judgement judged, string id, string tenant, LogTurn turn) =>
+    private async Task<string?> WhyNotAsync(KeyRecord? record, Judgement judged, ReleaseAsk ask, string tenant, LogTurn turn) =>
         record is null ? "no-such-key"
+        : record.Use != ask.Content?.Use ? "other-use"
         : record.State != KeyStore.Enabled ? $"key-{record.State}"
         : record.Policy is null ? "no-policy"
-        : await freezes.FrozenByAsync(tenant, id, turn).ConfigureAwait(false) is { } freeze ? $"frozen:{freeze}"
+        : await freezes.FrozenByAsync(tenant, ask.Key, turn).ConfigureAwait(false) is { } freeze ? $"frozen:{freeze}"
         : record.Policy != judged.Policy || record.PolicyVersion != judged.PolicyVersion ? "policy-changed"
         : !judged.Passed ? "evidence-refused"
         : !judged.Unaccepted.IsEmpty ? "verdict-weakened"
@@ -154,11 +176,12 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         : judged.Recipient is null ? "no-key-to-seal-to"
         : record.IsDerived && judged.Image is null ? "no-image"
         : judged.IsBootPhase && judged.Boot is null ? "no-boot"
-        : judged.Boot is { } boot && turn.Last(tenant, SubjectOf(id, boot)) is not null ? "boot-had-it"
+        : judged.Boot is { } boot && turn.Last(tenant, SubjectOf(ask.Key, boot)) is not null ? "boot-had-it"
         : null;
 
-    private AuditEvent Entry(ReleaseAsk ask, Judgement judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId) =>
-        new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
+    private AuditEvent Entry(ReleaseAsk ask, Judgement judged, KeyRecord? record, long version, string? image, string? why, Caller caller, string requestId)
+    {
+        var entry = new AuditEvent(BrokerEntries.Release, caller.Tenant, caller.Subject, why is null ? AuditOutcome.Allowed : why == Unavailable ? AuditOutcome.Failed : AuditOutcome.Denied)
             .With("key", ask.Key).With("protocol", ask.Protocol).With("resource", ask.Resource).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", ask.EvidenceDigest.ToString())
             .With("verdict", judged.Word).With("binding", judged.Binding).With("tier", judged.Tier).With("anchors", judged.Anchors)
@@ -166,6 +189,11 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Tee).With("devices", judged.Devices)
             .With("certificates", judged.Certificates)
             .With("verifier", terms.Issuer.ToString()).With("request", requestId);
+        return ask.Content?.Tell(entry) ?? entry;
+    }
+
+    // Before the decision: the secret, or what was made of it.
+    private sealed record Opened(byte[]? Secret = null, long Version = 0, bool IsUnavailable = false, bool IsUnmade = false);
 
     private static partial class Log
     {

@@ -21,6 +21,13 @@ public sealed record ProblemKind(string Id, int Status, string Title)
     public string Type => $"urn:assay:{Id}";
 }
 
+/// <summary>How an endpoint that speaks another protocol tells its clients what came before it: no credential, limits, failures. It is metadata of the endpoint.</summary>
+public abstract class ProblemForm
+{
+    /// <summary>Writes the answer. The status is the kind's until it sets another.</summary>
+    public abstract Task WriteAsync(HttpContext context, ProblemKind kind, string? detail);
+}
+
 /// <summary>The kinds of the kernel, and how all of them are written. docs/reference/service.md lists every kind.</summary>
 public static class Problems
 {
@@ -92,7 +99,9 @@ public static class Problems
             context.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         }
 
-        await Of(kind, detail).ExecuteAsync(context).ConfigureAwait(false);
+        // The endpoint of a request that failed is with the failure.
+        var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        await (endpoint?.Metadata.GetMetadata<ProblemForm>() is { } form ? form.WriteAsync(context, kind, detail) : Of(kind, detail).ExecuteAsync(context)).ConfigureAwait(false);
     }
 
     internal static void AddTo(IServiceCollection services)

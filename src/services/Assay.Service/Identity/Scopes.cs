@@ -51,12 +51,28 @@ public static class Scopes
     /// <summary>Demands a scope of whoever calls the endpoint.</summary>
     public static TBuilder RequireScope<TBuilder>(this TBuilder endpoint, string scope)
         where TBuilder : IEndpointConventionBuilder =>
-        endpoint.RequireAuthorization(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireClaim(Caller.ScopeClaim, scope).Build()).WithMetadata(new RequiredScope(scope));
+        endpoint.RequireScope([scope]);
+
+    /// <summary>Demands one of several scopes, where an endpoint then asks for the one that the operation needs. The first is the one that is told.</summary>
+    public static TBuilder RequireScope<TBuilder>(this TBuilder endpoint, ImmutableArray<string> scopes)
+        where TBuilder : IEndpointConventionBuilder =>
+        endpoint.RequireAuthorization(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireClaim(Caller.ScopeClaim, scopes).Build()).WithMetadata(new RequiredScope(scopes[0]));
+
+    /// <summary>Whether a caller has a scope.</summary>
+    public static bool HasScope(this ClaimsPrincipal principal, string scope)
+    {
+        ArgumentNullException.ThrowIfNull(principal);
+        return principal.HasClaim(Caller.ScopeClaim, scope);
+    }
 }
 
 /// <summary>The scope that an endpoint demands: the API's description and the walls in tests read it.</summary>
 /// <param name="Scope">One of <see cref="Scopes"/>.</param>
 public sealed record RequiredScope(string Scope);
+
+/// <summary>Marks an endpoint whose clients may send an API key in this header, as their protocol has no bearer credentials. No other endpoint reads it.</summary>
+/// <param name="Name">The header.</param>
+public sealed record CredentialHeader(string Name);
 
 /// <summary>Who calls: always of one tenant, with scopes.</summary>
 /// <param name="Tenant">The tenant; empty for the operator's own.</param>

@@ -50,7 +50,12 @@ internal static class ServiceLogins
     // By form alone; each scheme then decides by itself. A token is read without belief, to see whose it says it is.
     private static string Select(HttpContext context, ServiceAuthentication options)
     {
-        var credential = Bearer(context.Request);
+        var credential = CredentialOf(context.Request, out var isOfHeader);
+        if (isOfHeader)
+        {
+            return ByKey;
+        }
+
         if (credential is null)
         {
             return options.Certificates.Count > 0 && context.Connection.ClientCertificate is not null ? CertificateAuthenticationDefaults.AuthenticationScheme : ByKey;
@@ -81,7 +86,16 @@ internal static class ServiceLogins
         }
     }
 
-    internal static string? Bearer(HttpRequest request)
+    // Where an endpoint says so, an API key may come in a header of another protocol. Two credentials in one request are refused: nothing says which of them counts.
+    private static string? CredentialOf(HttpRequest request, out bool isOfHeader)
+    {
+        var bearer = Bearer(request);
+        var given = request.HttpContext.GetEndpoint()?.Metadata.GetMetadata<CredentialHeader>() is { } header ? request.Headers[header.Name] : default;
+        isOfHeader = given.Count > 0;
+        return !isOfHeader ? bearer : bearer is null && given is [{ } one] ? one : "";
+    }
+
+    private static string? Bearer(HttpRequest request)
     {
         const string scheme = "Bearer ";
         var header = request.Headers.Authorization;
@@ -160,7 +174,7 @@ internal static class ServiceLogins
     {
         protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
         {
-            if (Bearer(Request) is not { } text)
+            if (CredentialOf(Request, out _) is not { } text)
             {
                 return AuthenticateResult.NoResult();
             }

@@ -8,7 +8,7 @@ namespace Assay.Service.Keys;
 /// A record: <c>salt[24] ‖ commitment[32] ‖ ciphertext ‖ tag[16]</c>. AES-256-GCM under a key derived for this record by HKDF with SHA-384, as is the
 /// commitment, so that no record opens under two keys (NIST SP 800-38D says nothing of that). Its context, which is not stored, names what it is of.
 /// </summary>
-internal static class RecordCipher
+public static class RecordCipher
 {
     /// <summary>Bytes of a key.</summary>
     public const int KeySize = 32;
@@ -19,8 +19,13 @@ internal static class RecordCipher
     private const int NonceSize = 12;
     private const string Label = "assay record v1";
 
+    /// <summary>Encrypts a record.</summary>
+    /// <param name="key">Of any length; at least 32 bytes that cannot be guessed.</param>
+    /// <param name="plain">What it holds.</param>
+    /// <param name="context">What it is of. It must be the same when it is opened.</param>
     public static byte[] Seal(SecretBuffer key, ReadOnlySpan<byte> plain, string context)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentException.ThrowIfNullOrEmpty(context);
         var record = new byte[SaltSize + CommitmentSize + plain.Length + TagSize];
         var salt = record.AsSpan(0, SaltSize);
@@ -40,6 +45,7 @@ internal static class RecordCipher
     /// <summary>Null if the record is of another key or context, or was changed.</summary>
     public static byte[]? Open(SecretBuffer key, ReadOnlySpan<byte> record, string context)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentException.ThrowIfNullOrEmpty(context);
         if (record.Length < SaltSize + CommitmentSize + TagSize)
         {
@@ -72,7 +78,7 @@ internal static class RecordCipher
     }
 
     /// <summary>HKDF with SHA-384, without a salt.</summary>
-    public static void Derive(SecretBuffer key, ReadOnlySpan<byte> info, Span<byte> derived)
+    internal static void Derive(SecretBuffer key, ReadOnlySpan<byte> info, Span<byte> derived)
     {
         var (about, made) = (info.ToArray(), new byte[derived.Length]);
         key.Use(lease => HKDF.DeriveKey(HashAlgorithmName.SHA384, lease.Bytes, made, salt: [], about));

@@ -39,8 +39,9 @@ internal static class KeyCommand
         var twoPersons = new Option<bool>("--two-persons") { Description = "changes of it wait for a second person, from now on and for good" };
         var derived = new Option<bool>("--derived") { Description = "each image that the policy's reference values name gets a key of its own, derived from this one, which is never released" };
         var resource = new Option<string?>("--resource") { Description = "where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG, for good", HelpName = "PATH" };
+        var use = new Option<string?>("--use") { Description = "data-keys: it encrypts data keys for software written for AWS KMS, and is never released itself; for good", HelpName = "USE" }.OneOf("data-keys");
         var (bytes, secret) = (Bytes(), new Option<string>("--secret") { Description = "file whose bytes are the key, 1 to 4096; - is standard input", HelpName = "FILE", Required = true });
-        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, derived, twoPersons, resource], id);
+        var command = Of(name, description, [$"assay key {name} weights {(isImport ? "--secret weights.key " : "")}{Account}"], options, [isImport ? secret : bytes, derived, use, twoPersons, resource], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             if (!TrySecret(isImport ? parsed.GetValue(secret) : null, out var given))
@@ -55,6 +56,11 @@ internal static class KeyCommand
                 if (parsed.GetValue(derived))
                 {
                     writer.WriteBoolean("derived", true);
+                }
+
+                if (parsed.GetValue(use) is { } word)
+                {
+                    writer.WriteString("use", word);
                 }
 
                 if (parsed.GetValue(twoPersons))

@@ -37,6 +37,7 @@ internal static class KeyPrinter
 
     private static string State(JsonElement key) =>
         key.TryGetProperty("destroyAt", out var at) ? $"destroyed at {Instant.Text(at.GetDateTimeOffset())}"
+        : key.TryGetProperty("use", out var use) ? $"{Text(key, "state")}, {use.GetString()}"
         : key.TryGetProperty("derived", out var derived) && derived.GetBoolean() ? $"{Text(key, "state")}, derived"
         : Text(key, "state");
 
