@@ -1,6 +1,7 @@
 using Assay.Broker.Approvals;
 using Assay.Broker.Aws;
 using Assay.Broker.DataKeys;
+using Assay.Broker.Hosted;
 using Assay.Broker.Kbs;
 using Assay.Broker.Keys;
 using Assay.Broker.Logs;
@@ -72,6 +73,11 @@ public static class BrokerRole
         if (terms.Kbs is not null)
         {
             routes.MapKbs();
+        }
+
+        if (terms.Hosted is not null)
+        {
+            routes.MapHosted();
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Assay.Broker.Hosted;
 using Assay.Broker.Kbs;
 using Assay.Broker.Release;
 using Assay.Collateral.Cache;
@@ -34,6 +35,9 @@ public sealed record BrokerTerms
 
     /// <summary>How long a key that is destroyed can be taken back; zero: it cannot.</summary>
     public TimeSpan DestroyWait { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>In a confidential VM of its own: what shows evidence of it; null: the broker is run by its owner.</summary>
+    public HostedTerms? Hosted { get; init; }
 
     /// <summary>Whose tokens of NVIDIA's service are taken in place of evidence, where a policy names that; null: none are.</summary>
     public NrasTerms? Nras { get; init; }

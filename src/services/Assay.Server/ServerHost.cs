@@ -5,6 +5,7 @@ using Assay.Attestation;
 using Assay.Attestation.Policies;
 using Assay.Attestation.SelfTests;
 using Assay.Broker;
+using Assay.Broker.Hosted;
 using Assay.Broker.Kbs;
 using Assay.Broker.Witnesses;
 using Assay.Collateral.Http;
@@ -224,6 +225,7 @@ internal sealed class ServerHost : IAsyncDisposable
                     ChallengeLife = TimeSpan.FromSeconds(options.Broker.ChallengeSeconds),
                     DestroyWait = TimeSpan.FromHours(options.Broker.DestroyHours),
                     Witnesses = [.. options.Broker.Witnesses.Select(Read)],
+                    Hosted = options.Broker.Hosted is { } hosted ? new HostedTerms { AgentSocket = hosted.Agent, Leaf = () => _tls?.LeafDigest() ?? "" } : null,
                     Nras = _configuration.Nras,
                     Kbs = options.Broker.Kbs is { } kbs ? new KbsTerms { Tenant = kbs.Tenant, SessionLife = TimeSpan.FromSeconds(kbs.SessionSeconds), MostSessions = kbs.Sessions } : null,
                 },

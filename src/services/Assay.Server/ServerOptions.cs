@@ -131,8 +131,18 @@ internal sealed record BrokerOptions
     /// <summary>The KBS protocol; null: it is not served.</summary>
     public KbsOptions? Kbs { get; init; }
 
+    /// <summary>In a confidential VM of its own; null: run by the keys' owner.</summary>
+    public HostedOptions? Hosted { get; init; }
+
     /// <summary>Tokens of NVIDIA's service in place of evidence, for policies that name them; null: none are taken.</summary>
     public NrasTokenOptions? Nras { get; init; }
+}
+
+/// <summary>The broker shows evidence of the machine in which it runs.</summary>
+internal sealed record HostedOptions
+{
+    /// <summary>The socket of the guest's agent.</summary>
+    public string Agent { get; init; } = "/run/assay/agent.sock";
 }
 
 /// <summary>Whose tokens of NVIDIA's service are believed.</summary>

@@ -54,6 +54,9 @@ internal sealed partial class TlsFiles : IDisposable
         }
     });
 
+    /// <summary>SHA-384 of the certificate that a connection begun now is served with.</summary>
+    public string LeafDigest() => Convert.ToHexStringLower(SHA384.HashData(Current().RawDataMemory.Span));
+
     public void Dispose() => _certificate.Dispose();
 
     private X509Certificate2 Current()

@@ -17,7 +17,7 @@ public sealed class DemoServiceTests
     public async Task The_chapter_releases_a_key_to_a_VM_denies_it_to_impostors_and_proves_it_from_the_log()
     {
         var json = await RunAsync("broker");
-        Assert.Equal((5, 5, 2), (json.GetProperty("steps").GetArrayLength(), json.GetProperty("attacks").GetArrayLength(), json.GetProperty("log").GetArrayLength()));
+        Assert.Equal((5, 2, 5, 2), (json.GetProperty("steps").GetArrayLength(), json.GetProperty("protocols").GetArrayLength(), json.GetProperty("attacks").GetArrayLength(), json.GetProperty("log").GetArrayLength()));
     }
 
     private static async Task<JsonElement> RunAsync(string chapter)

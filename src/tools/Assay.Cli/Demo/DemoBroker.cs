@@ -13,9 +13,10 @@ namespace Assay.Cli.Demo;
 internal sealed class DemoBroker : IDemoSteps
 {
     private static readonly DemoGroup s_honest = new("steps", "A model owner's key goes to the confidential VM that its policy describes");
+    private static readonly DemoGroup s_protocols = new("protocols", "The same broker, by protocols that software speaks already");
     private static readonly DemoGroup s_attacks = new("attacks", "Impostors ask for it, with the same API key", "refused");
     private static readonly DemoGroup s_log = new("log", "What an auditor sees", "proven");
-    private static readonly DemoGroup[] s_groups = [s_honest, s_attacks, s_log];
+    private static readonly DemoGroup[] s_groups = [s_honest, s_protocols, s_attacks, s_log];
 
     private const string Key = "weights";
     private const int TagSize = 16;
@@ -47,7 +48,7 @@ internal sealed class DemoBroker : IDemoSteps
     public IReadOnlyList<DemoGroup> Groups => s_groups;
 
     /// <inheritdoc/>
-    public IReadOnlyList<Func<CancellationToken, Task<DemoStep>>> Steps => [ServeAsync, StoreAsync, BootAsync, PolicyAsync, FetchAsync, ReplayAsync, OtherKeyAsync, NoGpuAsync, NoLogAsync, FrozenAsync, VerifyAsync, ProveAsync];
+    public IReadOnlyList<Func<CancellationToken, Task<DemoStep>>> Steps => [ServeAsync, StoreAsync, BootAsync, PolicyAsync, FetchAsync, ContainersAsync, CloudAsync, ReplayAsync, OtherKeyAsync, NoGpuAsync, NoLogAsync, FrozenAsync, VerifyAsync, ProveAsync];
 
     public async ValueTask DisposeAsync()
     {
@@ -66,7 +67,7 @@ internal sealed class DemoBroker : IDemoSteps
         const string title = "the broker starts, with SQLite and an empty log";
         string[][] credentials = [["--tenant", "demo", "--scope", "release"], ["--tenant", "demo", "--scope", "broker", "read", "audit"], ["--scope", "operator", "audit"]];
         (_server, var whyNot) = await DemoServer.StartAsync(
-            _program, _folder, _vm.Hardware.Anchors, _vm.Services, new JsonObject { ["roles"] = new JsonArray("broker") }, credentials, cancellation).ConfigureAwait(false);
+            _program, _folder, _vm.Hardware.Anchors, _vm.Services, new JsonObject { ["roles"] = new JsonArray("broker"), ["broker"] = new JsonObject { ["kbs"] = new JsonObject { ["tenant"] = "demo" } } }, credentials, cancellation).ConfigureAwait(false);
         if (_server is null)
         {
             return Honest(title, false, whyNot!);
@@ -158,6 +159,48 @@ internal sealed class DemoBroker : IDemoSteps
         }
 
         return Honest(title, opened.AsSpan().SequenceEqual(_content), $"{(await error.ConfigureAwait(false)).Replace("assay-guest: ", "", StringComparison.Ordinal).Trim()}; {opened.Length} bytes decrypted");
+    }
+
+    private async Task<DemoStep> ContainersAsync(CancellationToken cancellation)
+    {
+        const string title = "a client of Confidential Containers' KBS protocol, unmodified, gets its resource";
+        var secret = RandomNumberGenerator.GetBytes(48);
+        await File.WriteAllBytesAsync(PathOf("secret"), secret, cancellation).ConfigureAwait(false);
+        if (await KeyWithPolicyAsync("container", ["import", "container", "--secret", PathOf("secret"), "--resource", DemoProtocols.Resource], cancellation).ConfigureAwait(false) is { } whyNot)
+        {
+            return new DemoStep(s_protocols, title, false, whyNot);
+        }
+
+        var log = JsonNode.Parse(await EvidenceAsync(new string('1', 64), cancellation).ConfigureAwait(false))!["cpu"]!["eventLog"]!.GetValue<string>();
+        var (got, told) = await new DemoProtocols(_server!, _vm).GetResourceAsync(log, cancellation).ConfigureAwait(false);
+        return new DemoStep(s_protocols, title, got.AsSpan().SequenceEqual(secret), told);
+    }
+
+    private async Task<DemoStep> CloudAsync(CancellationToken cancellation)
+    {
+        const string title = "a client of AWS KMS's attested decryption opens what the owner encrypted";
+        if (await KeyWithPolicyAsync("records", ["create", "records", "--use", "data-keys"], cancellation).ConfigureAwait(false) is { } whyNot)
+        {
+            return new DemoStep(s_protocols, title, false, whyNot);
+        }
+
+        var plain = RandomNumberGenerator.GetBytes(100);
+        var (got, told) = await new DemoProtocols(_server!, _vm).DecryptAsync("records", plain, cancellation).ConfigureAwait(false);
+        return new DemoStep(s_protocols, title, got.AsSpan().SequenceEqual(plain), told);
+    }
+
+    private async Task<string?> KeyWithPolicyAsync(string id, string[] words, CancellationToken cancellation)
+    {
+        foreach (var command in (string[][])[words, ["policy", id, "--file", PathOf("policy.json")]])
+        {
+            var answer = await OwnAsync(["key", .. command, .. Account("owner"), "--format", "json"], cancellation).ConfigureAwait(false);
+            if (answer.ExitCode != 0)
+            {
+                return answer.Error;
+            }
+        }
+
+        return null;
     }
 
     private async Task<DemoStep> ReplayAsync(CancellationToken cancellation)
