@@ -54,9 +54,21 @@ internal sealed partial class BrokerUpkeep(BrokerTerms terms, KeyStore keys, Log
     internal async Task<int> LogDenialsAsync(bool all, CancellationToken cancellation)
     {
         var entries = denials.Take(all);
-        foreach (var entry in entries)
+        var written = 0;
+        try
         {
-            await log.AppendAsync(_ => Task.FromResult(new LogDecision(entry)), cancellation).ConfigureAwait(false);
+            foreach (var (_, _, entry) in entries)
+            {
+                await log.AppendAsync(_ => Task.FromResult(new LogDecision(entry)), cancellation).ConfigureAwait(false);
+                written++;
+            }
+        }
+        finally
+        {
+            foreach (var (denial, repeated, _) in entries.Skip(written))
+            {
+                denials.Return(denial, repeated);
+            }
         }
 
         return entries.Count;

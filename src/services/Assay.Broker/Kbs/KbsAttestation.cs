@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
 using Assay.Binding;
+using Assay.Checks;
 using Assay.Evidence.Files;
 using Assay.Policy;
 using Assay.Service.Judging;
@@ -22,8 +23,7 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
 {
     private const string Algorithm = "ES256";
     private const string BindingOfProcessor = "binding.cpu.devices";
-
-    private static readonly string[] s_about = [".wellformed", ".signature.valid", ".chain.trusted", ".nonce.match", ".report-data.match"];
+    private const string BindingOfKey = "binding.key.devices";
 
     private static readonly PolicyIdentity s_policy = new("kbs-session", "1", new Digest(SHA384.HashData("evidence is authentic and answers the session; resources have policies of their own\n"u8)));
 
@@ -41,6 +41,7 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
             Basis = new TrustBasis(time, terms.Trust, RevocationChecking.Required),
             Challenge = session.Challenge.Nonce,
             DangerouslyAcceptedBinding = GpuBinding.None,
+            AcceptVlek = true,
         };
         var (verdict, fault) = await _judge.JudgeAsync(evidence, expected, VerdictTerms.Default, terms.Collateral, cancellation).ConfigureAwait(false);
         if (verdict is null)
@@ -48,9 +49,9 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
             return (null, fault);
         }
 
-        if (WhyUnbound(verdict, evidence.Cpu is not null) is { } unbound)
+        if (!IsBound(verdict, evidence.Cpu is not null))
         {
-            return (null, unbound);
+            return (null, $"the evidence does not answer this session's nonce with this key: {string.Join(", ", VerdictFindings.FailedOrMissing(verdict))}");
         }
 
         var token = new TokenTerms
@@ -80,14 +81,12 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
 
     private static byte[] IdOf(KbsSession session) => [.. Convert.FromHexString(session.Id), .. RandomNumberGenerator.GetBytes(KbsSession.IdLength / 2)];
 
-    // Signed by who they name, and over this nonce and this key: without that anyone's evidence would fill sessions. What it is evidence of, policies decide.
-    private static string? WhyUnbound(Verdict verdict, bool hasProcessor)
-    {
-        string[] wrong = [.. VerdictFindings.FailedOrMissing(verdict).Where(check => IsAboutBinding(check) && (hasProcessor || check != BindingOfProcessor))];
-        return wrong.Length > 0 ? $"the evidence does not answer this session's nonce with this key: {string.Join(", ", wrong)}" : null;
-    }
+    // Asked for what holds, not for what fails: evidence that is not authentic has no binding that holds. What it is evidence of, policies decide.
+    private static bool IsBound(Verdict verdict, bool hasProcessor) =>
+        verdict.Appraisal.Devices.All(device => device.Device is not null)
+        && (hasProcessor ? Holds(verdict, BindingOfProcessor) : !verdict.Appraisal.Devices.IsEmpty && Holds(verdict, BindingOfKey));
 
-    private static bool IsAboutBinding(string check) => check is BindingOfProcessor or "binding.key.devices" || (!check.StartsWith("rim.", StringComparison.Ordinal) && s_about.Any(end => check.EndsWith(end, StringComparison.Ordinal)));
+    private static bool Holds(Verdict verdict, string check) => verdict.Machine?.Findings.Any(finding => finding.Id == check && finding.State is CheckState.Held) is true;
 
     private static string? Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 }

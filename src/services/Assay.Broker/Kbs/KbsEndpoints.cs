@@ -6,7 +6,6 @@ using Assay.Evidence.Files;
 using Assay.Service;
 using Assay.Service.Http;
 using Assay.Service.Identity;
-using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -30,7 +29,7 @@ internal static class KbsEndpoints
     {
         var kbs = routes.MapGroup("/kbs/v0").WithTags("KBS").AllowAnonymous().AddEndpointFilter(NeverAProblemAsync);
         kbs.MapPost("/auth", AuthAsync).WithMetadata(new BodyLimit(KbsMessages.MostRequestBytes)).WithSummary("A challenge, and a session for its answer (KBS 0.4.0).").Accepts<JsonElement>("application/json").Produces<JsonElement>();
-        kbs.MapPost("/attest", AttestAsync).WithMetadata(new BodyLimit(Limits.EvidenceFileBytes)).WithSummary("The answer: evidence over the session's nonce and a key (KBS 0.4.0).").Accepts<JsonElement>("application/json").Produces<JsonElement>();
+        kbs.MapPost("/attest", AttestAsync).WithMetadata(new BodyLimit(KbsMessages.MostEvidenceBytes)).WithSummary("The answer: evidence over the session's nonce and a key (KBS 0.4.0).").Accepts<JsonElement>("application/json").Produces<JsonElement>();
         kbs.MapGet("/resource/{repository}/{type}/{tag}", ResourceAsync).WithSummary("A key, as a JWE to the session's (KBS 0.4.0).").Produces<JsonElement>();
         kbs.MapGet("/{plugin}/{**rest}", (string plugin) => plugin == Resources
             ? KbsError.Of(KbsError.Path, $"the path is invalid: {ResourcePath.Expected}")
@@ -57,7 +56,7 @@ internal static class KbsEndpoints
 
     private static async Task<ContentHttpResult> AttestAsync(HttpContext context, BrokerTerms terms, KbsSessions sessions, KbsAttestation attestation)
     {
-        var body = await ReadAsync(context).ConfigureAwait(false);
+        // A body is read of those who began a session, and of no others.
         if (await sessions.FindAsync(context.Request.Cookies[Cookie], context.RequestAborted).ConfigureAwait(false) is not { } session)
         {
             return KbsError.Of(KbsError.Attestation, "the session is not known, or ended: begin with auth");
@@ -66,15 +65,16 @@ internal static class KbsEndpoints
         var token = session.Token;
         if (token is null)
         {
-            if (!KbsMessages.TryReadEvidence(body, session.Challenge, terms.Trust.Kind, out var evidence, out var fault))
-            {
-                return KbsError.Of(KbsError.Attestation, fault);
-            }
-
-            // Before anything is verified: an attempt uses the challenge up, whatever comes of it.
+            var body = await ReadAsync(context).ConfigureAwait(false);
+            // Before anything is parsed: an attempt uses the challenge up, whatever comes of it.
             if (!await sessions.TryAsync(session.Id, context.RequestAborted).ConfigureAwait(false))
             {
                 return KbsError.Of(KbsError.Attestation, "the session's challenge was answered before: begin with auth");
+            }
+
+            if (!KbsMessages.TryReadEvidence(body, session.Challenge, terms.Trust.Kind, out var evidence, out var fault))
+            {
+                return KbsError.Of(KbsError.Attestation, fault);
             }
 
             (token, fault) = await attestation.AttestAsync(session, evidence, context.RequestAborted).ConfigureAwait(false);
@@ -127,7 +127,7 @@ internal static class KbsEndpoints
         return outcome is null ? KbsError.Of(KbsError.Attestation, unjudged!)
             : outcome.IsOutage ? KbsError.Of(KbsError.Outage, "the key encryption key does not answer: nothing was decided, come again")
             : outcome.Sealed is { Jwe: { } jwe } ? Json(jwe)
-            : KbsError.Of(KbsError.Denied, outcome.Failed.IsEmpty ? "the resource is not released to this machine now" : $"the resource is not released to this machine now: {string.Join(", ", outcome.Failed)}");
+            : KbsError.Of(KbsError.Denied, "the resource is not released to this machine now; the broker's log says why");
     }
 
     // Clients of the protocol read one form of refusal and no other.

@@ -17,6 +17,9 @@ internal static class KbsMessages
     /// <summary>What a request for a challenge may have: names of hashes and of TEEs are short.</summary>
     public const int MostRequestBytes = 16 * 1024;
 
+    /// <summary>What evidence may have: eight GPUs and four switches with their chains, and a boot log, are less than half of it.</summary>
+    public const int MostEvidenceBytes = 2 * 1024 * 1024;
+
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
 
     // The kinds of the protocol that are judged here, and what their evidence is. The others are known and refused by name.
@@ -24,8 +27,6 @@ internal static class KbsMessages
     {
         ["tdx"] = ProcessorEvidenceKind.TdxQuote,
         ["snp"] = ProcessorEvidenceKind.SnpReport,
-        ["az-tdx-vtpm"] = ProcessorEvidenceKind.AzureVtpm,
-        ["az-snp-vtpm"] = ProcessorEvidenceKind.AzureVtpm,
     };
 
     /// <summary>The kind of TEE that a request for a challenge names; null with a reason where it is refused.</summary>

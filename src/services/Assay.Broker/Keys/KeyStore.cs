@@ -65,8 +65,8 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                 // A row that was removed is no free name: this throws, and no other key takes the place of one that two persons guard.
                 var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
                 var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Use = key.Use, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
-                // Free is a name whose resource is free, too.
-                isFree = isFree && await turn.Connection.ExecuteAsync(
+                // Free is a name whose resource is free, too, in the log as in the rows: guests find one key there, for good.
+                isFree = isFree && (key.Resource is null || turn.Last(tenant, $"resource/{key.Resource}") is null) && await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false) == 1;
                 if (isFree)
                 {

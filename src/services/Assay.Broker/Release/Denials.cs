@@ -51,13 +51,13 @@ internal sealed class Denials(TimeProvider clock)
             else if (!_seen.TryGetValue(at, out seen) || clock.GetUtcNow() - seen.Since >= s_span)
             {
                 // What was counted before its minute ended is written by the next look of the upkeep, or with this one.
-                _seen[at] = new Seen(clock.GetUtcNow(), Math.Max(0, position)) { Repeated = seen?.Repeated ?? 0 };
+                _seen[at] = new Seen(clock.GetUtcNow(), position) { Repeated = (seen?.Repeated ?? 0) + (position < 0 ? 1 : 0) };
             }
         }
     }
 
     /// <summary>What is to be written now: those whose minute is over, or all of them.</summary>
-    public IReadOnlyList<AuditEvent> Take(bool all)
+    public IReadOnlyList<(Denial Denial, long Repeated, AuditEvent Entry)> Take(bool all)
     {
         lock (_lock)
         {
@@ -67,7 +67,21 @@ internal sealed class Denials(TimeProvider clock)
                 _seen.Remove(denial);
             }
 
-            return [.. over.Where(pair => pair.Value.Repeated > 0).Select(pair => Entry(pair.Key, pair.Value))];
+            return [.. over.Where(pair => pair.Value.Repeated > 0).Select(pair => (pair.Key, pair.Value.Repeated, Entry(pair.Key, pair.Value)))];
+        }
+    }
+
+    /// <summary>Takes back what could not be written.</summary>
+    public void Return(Denial denial, long repeated)
+    {
+        lock (_lock)
+        {
+            if (!_seen.TryGetValue(denial, out var seen))
+            {
+                _seen[denial] = seen = new Seen(clock.GetUtcNow(), -1);
+            }
+
+            seen.Repeated += repeated;
         }
     }
 
@@ -75,7 +89,7 @@ internal sealed class Denials(TimeProvider clock)
     private Denial At(Denial denial) => _seen.Count < MostKept || _seen.ContainsKey(denial) ? denial : denial with { Address = "" };
 
     private static AuditEvent Entry(Denial denial, Seen seen) => new AuditEvent(BrokerEntries.Repeated, denial.Tenant, denial.Actor, AuditOutcome.Denied)
-        .With("key", denial.Key).With("protocol", denial.Protocol).With("why", denial.Why).With("repeated", seen.Repeated).With("first", seen.Position).With("since", seen.Since.ToUnixTimeMilliseconds());
+        .With("key", denial.Key).With("protocol", denial.Protocol).With("why", denial.Why).With("repeated", seen.Repeated).With("first", seen.Position < 0 ? null : seen.Position).With("since", seen.Since.ToUnixTimeMilliseconds());
 
     private sealed record Seen(DateTimeOffset Since, long Position)
     {

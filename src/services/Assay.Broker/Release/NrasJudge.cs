@@ -49,7 +49,9 @@ internal static class NrasJudge
         var expected = new EatExpectations { Nonce = binding.DeviceNonce(), Issuer = terms.Issuer, Audience = null, Time = time };
         var isVerified = EatBundleReader.TryVerify(answer.Token.Span, terms.Keys, expected, out var verified, out var findings);
         ImmutableArray<string> failed = isVerified ? [.. WhyNot(verified!, policy, time)] : [.. findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
-        var passed = failed.IsEmpty;
+        // A check that neither holds nor fails is no pass.
+        failed = failed.IsEmpty && !isVerified ? ["token.wellformed"] : failed;
+        var passed = isVerified && failed.IsEmpty;
         ImmutableArray<string> unmet = passed ? policy.Conditions.Unmet(key => ValuesOf(key, verified!)) : [];
         return new Judgement
         {
@@ -57,6 +59,7 @@ internal static class NrasJudge
             Word = passed ? "pass" : "fail",
             Binding = "none",
             Tier = ReleaseTier.NrasToken,
+            Anchors = $"issuer {terms.Issuer}",
             Weakened = [ReleaseTier.NrasToken],
             Unaccepted = policy.AcceptsNras ? [] : [ReleaseTier.NrasToken],
             Unmet = unmet,

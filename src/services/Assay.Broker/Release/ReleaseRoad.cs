@@ -66,11 +66,11 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
                     // What the next release asks for: a boot has had the key.
                     return new LogDecision(Entry(ask, judged, record, version, image, why, caller, requestId), isReleased && judged.Boot is { } boot ? SubjectOf(id, boot) : "")
                     {
-                        IsRepeated = why is not null && denials.Has(DenialOf(ask, caller, why)),
+                        IsRepeated = why is not null && !isOutage && denials.Has(DenialOf(ask, caller, why)),
                     };
                 },
                 cancellation).ConfigureAwait(false);
-            if (!isReleased && ask.Address is not null)
+            if (!isReleased && !isOutage && ask.Address is not null)
             {
                 denials.Count(DenialOf(ask, caller, receipt.Decided.Text("why")!)!, receipt.Position);
             }

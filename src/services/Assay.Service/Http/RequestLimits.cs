@@ -31,6 +31,7 @@ public sealed class RequestLimits : IAsyncDisposable
     private readonly PartitionedRateLimiter<HttpContext> _addresses;
     private readonly PartitionedRateLimiter<string> _tenants;
     private readonly ConcurrencyLimiter _underWay;
+    private readonly ConcurrencyLimiter _anonymous;
     private readonly PartitionedRateLimiter<(string Name, bool IsTenant)> _shares;
 
     /// <param name="terms">How much.</param>
@@ -46,6 +47,8 @@ public sealed class RequestLimits : IAsyncDisposable
             QueueLimit = terms.Waiting / (holder.IsTenant ? 2 : 8),
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         }));
+        // All callers without a tenant together: who has a credential finds a place beside them.
+        _anonymous = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = Math.Max(1, terms.Concurrency / 2), QueueLimit = terms.Waiting / 2, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
         _underWay = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = terms.Concurrency, QueueLimit = terms.Waiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
     }
 
@@ -86,7 +89,8 @@ public sealed class RequestLimits : IAsyncDisposable
         }
 
         using var share = await _shares.AcquireAsync(tenant is not null ? (tenant, true) : (AddressOf(context.Connection.RemoteIpAddress), false), 1, context.RequestAborted).ConfigureAwait(false);
-        using var place = share.IsAcquired ? await _underWay.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false) : null;
+        using var among = share.IsAcquired && tenant is null ? await _anonymous.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false) : null;
+        using var place = share.IsAcquired && among is not { IsAcquired: false } ? await _underWay.AcquireAsync(1, context.RequestAborted).ConfigureAwait(false) : null;
         if (place is not { IsAcquired: true })
         {
             await Problems.WriteAsync(context, Problems.Busy, retryAfter: TimeSpan.FromSeconds(1)).ConfigureAwait(false);
@@ -102,6 +106,7 @@ public sealed class RequestLimits : IAsyncDisposable
         await _addresses.DisposeAsync().ConfigureAwait(false);
         await _tenants.DisposeAsync().ConfigureAwait(false);
         await _shares.DisposeAsync().ConfigureAwait(false);
+        await _anonymous.DisposeAsync().ConfigureAwait(false);
         await _underWay.DisposeAsync().ConfigureAwait(false);
     }
 

@@ -294,6 +294,11 @@ public sealed class TransparencyLog : IAsyncDisposable
                 heads[(decided.Tenant, subject)] = frontier.Size;
             }
 
+            if (LogReplica.ResourceOf(subject, decided.Text("resource")) is { } taken)
+            {
+                heads[(decided.Tenant, taken)] = frontier.Size;
+            }
+
             var leaf = Merkle.Leaf(entry);
             written.Add((frontier.Size, entry, decided));
             entries.Add(new EntryRow(frontier.Size, decided.Tenant, decided.Kind, now.ToUnixTimeMilliseconds(), entry, leaf.Bytes.ToArray()));
