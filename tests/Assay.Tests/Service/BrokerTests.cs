@@ -262,6 +262,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
         await SetPolicyAsync(world, owner);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         Assert.Equal(201, (await world.PostAsync("/v1/freezes", """{"reason":"another","key":"other"}""", owner)).Status);
         Assert.Equal(200, (await ReleaseAsync(world, owner)).Status);
         Scalar(world, "CREATE TABLE earlier AS SELECT * FROM broker_freezes");
