@@ -33,7 +33,7 @@ public class CliWallTests
         ],
         ["Explain"] = [],
         // A log is believed under its own key alone: checkpoints, proofs and tree are the library's.
-        ["Audit"] = ["Assay.Log"],
+        ["Audit"] = ["Assay.Collateral.Http", "Assay.Log"],
         // The trial of a sample key proves its entry in the log, and compares what it opened.
         ["Keys"] = ["Assay.Log", "Assay.Sealing.Memory"],
         ["Services"] = ["Assay.Collateral.Http"],
