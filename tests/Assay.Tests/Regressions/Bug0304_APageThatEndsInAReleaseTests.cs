@@ -34,7 +34,7 @@ public sealed class Bug0304_APageThatEndsInAReleaseTests : IDisposable
         _ = Peer.Require("kill").Run("-INT", $"{demo.Id}");
         await demo.WaitForExitAsync(Cancellation);
 
-        Assert.Equal([0, 0, 0, 0, 0, 0, 1], answers.Select(answer => answer.ExitCode));
+        Assert.Equal("0 0 0 0 0 0 1", string.Join(' ', answers.Select(answer => answer.ExitCode)));
         Assert.Contains("would be released", answers[1].Output, StringComparison.Ordinal);
         Assert.Matches("^[0-9a-f]{64} ", answers[2].Output);
         Assert.Contains("key.release", answers[3].Output, StringComparison.Ordinal);
