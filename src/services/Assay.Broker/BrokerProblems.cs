@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Assay.Service.Http;
+using Assay.Service.Log;
 
 namespace Assay.Broker;
 
@@ -15,6 +16,9 @@ public static class BrokerProblems
     /// <summary>The key was changed in between.</summary>
     public static ProblemKind KeyChanged { get; } = new("key-changed", 409, "The key was changed in between: read it again.");
 
+    /// <summary>The key's state does not allow it.</summary>
+    public static ProblemKind KeyState { get; } = new("key-state", 409, "The key's state does not allow this.");
+
     /// <summary>The release policy cannot be taken.</summary>
     public static ProblemKind PolicyRefused { get; } = new("release-policy-refused", 400, "The release policy cannot be read, or would release to anybody.");
 
@@ -22,7 +26,7 @@ public static class BrokerProblems
     public static ProblemKind EvidenceMalformed { get; } = new("release-evidence-malformed", 400, "The evidence cannot be read.");
 
     /// <summary>The key is not released.</summary>
-    public static ProblemKind ReleaseDenied { get; } = new("release-denied", 403, "The key is not released to this machine now. The answer has the entry of the log.");
+    public static ProblemKind ReleaseDenied { get; } = new("release-denied", 403, "The key is not released to this machine now. The reason is in the log, at logPosition, for those who may read it.");
 
     /// <summary>The release policy's own tests do not all pass.</summary>
     public static ProblemKind PolicyTestsFailed { get; } = new("release-policy-tests-failed", 409, "The release policy's own tests do not all pass: it was not set.");
@@ -37,5 +41,5 @@ public static class BrokerProblems
     public static ProblemKind ApprovalRefused { get; } = new("approval-refused", 409, "The act is expired, or its digest is another one: read it again.");
 
     /// <summary>All of them.</summary>
-    public static ImmutableArray<ProblemKind> All { get; } = [ChallengeSpent, KeyExists, KeyChanged, PolicyRefused, PolicyTestsFailed, EvidenceMalformed, ReleaseDenied, ManifestRefused, SecondPerson, ApprovalRefused];
+    public static ImmutableArray<ProblemKind> All { get; } = [ChallengeSpent, KeyExists, KeyChanged, KeyState, PolicyRefused, PolicyTestsFailed, EvidenceMalformed, ReleaseDenied, ManifestRefused, SecondPerson, ApprovalRefused, .. LogProblems.All];
 }

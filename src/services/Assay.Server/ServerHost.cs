@@ -311,7 +311,7 @@ internal sealed class ServerHost : IAsyncDisposable
 
         application.MapAdministration();
         application.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
-        application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
+        application.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Name == ReadyCheck.Name, ResponseWriter = ReadyCheck.WriteAsync }).AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous().WithMetadata(new AlwaysAnswered());
         application.MapPrometheusScrapingEndpoint("/metrics").AllowAnonymous().WithMetadata(new AlwaysAnswered(), new ManagementOnly());
     }
@@ -429,7 +429,7 @@ internal sealed class Drain
 internal sealed record ReadyTerms(bool NeedsKek);
 
 /// <summary>Ready: the database answers, the key encryption key where it is needed, and no stop has begun.</summary>
-internal sealed class ReadyCheck(Drain drain, ServiceDatabase database, KeyEncryptionKey kek, ReadyTerms terms) : IHealthCheck
+internal sealed class ReadyCheck(Drain drain, ServiceDatabase database, KeyEncryptionKey kek, ReadyTerms terms, TransparencyLog? log = null) : IHealthCheck
 {
     public const string Name = "ready";
 
@@ -437,7 +437,16 @@ internal sealed class ReadyCheck(Drain drain, ServiceDatabase database, KeyEncry
         drain.HasBegun ? HealthCheckResult.Unhealthy("the server is about to stop")
         : !await database.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the database does not answer")
         : terms.NeedsKek && !await kek.Wrapper.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the key encryption key does not answer")
+        : log?.Held is { } held ? HealthCheckResult.Unhealthy(held.Id)
         : HealthCheckResult.Healthy();
+
+    // The word alone says nothing of what to do.
+    public static Task WriteAsync(HttpContext context, HealthReport report)
+    {
+        context.Response.ContentType = "text/plain";
+        var why = report.Entries.Values.Select(entry => entry.Description).FirstOrDefault(text => text is not null);
+        return context.Response.WriteAsync(why is null ? report.Status.ToString() : $"{report.Status}: {why}", context.RequestAborted);
+    }
 }
 
 /// <summary>Marks what the management listener alone serves, and keeps everything else off it.</summary>

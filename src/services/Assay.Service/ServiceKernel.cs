@@ -51,7 +51,7 @@ public static class ServiceKernel
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(terms);
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(terms.Database).AddSingleton(terms.Kek).AddSingleton(terms.SigningKeys);
+        services.AddSingleton(terms.Database).AddSingleton(terms.Kek).AddSingleton(terms.SigningKeys).AddSingleton(terms.Authentication);
         services.AddSingleton(provider => new GroupCommit(terms.Database, terms.Kek, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChallengeStore>().AddSingleton<SigningKeys>().AddSingleton<ApiKeyStore>().AddSingleton<TenantStore>();
         services.AddSingleton(new RequestLimits(terms.Limits)).AddSingleton<RequestLog>();

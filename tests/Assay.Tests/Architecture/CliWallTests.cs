@@ -29,11 +29,11 @@ public class CliWallTests
         [
             "Assay.Appraisal.Boot", "Assay.Appraisal.Devices", "Assay.Appraisal.Machine", "Assay.Appraisal.Processors", "Assay.Authentication", "Assay.Binding", "Assay.Collateral.Bundles", "Assay.Collateral.Cache",
             "Assay.Collateral.Files", "Assay.Collateral.Gathering", "Assay.Collateral.Http", "Assay.Collateral.Items", "Assay.Collateral.Proxy", "Assay.Collateral.Upstreams",
-            "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Tokens",
+            "Assay.Policies", "Assay.Policy", "Assay.Reference", "Assay.Reference.Intel", "Assay.Reference.Manifest", "Assay.Sealing", "Assay.Sealing.Jose", "Assay.Sealing.Keys", "Assay.Sealing.Memory", "Assay.Tokens",
         ],
         ["Explain"] = [],
         // A log is believed under its own key alone: checkpoints, proofs and tree are the library's.
-        ["Audit"] = ["Assay.Log"],
+        ["Audit"] = ["Assay.Collateral.Http", "Assay.Log"],
         // The trial of a sample key proves its entry in the log, and compares what it opened.
         ["Keys"] = ["Assay.Log", "Assay.Sealing.Memory"],
         ["Services"] = ["Assay.Collateral.Http"],

@@ -137,7 +137,7 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
         await ApproveAsync(world, bob, enabled);
         Assert.Equal(200, (await ReleaseAsync(world, owner)).Status);
         await ApproveAsync(world, bob, await world.PostAsync("/v1/keys/weights/state", """{"revision":6,"state":"destroyed"}""", ann));
-        Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"enabled"}""", ann)).Problem);
+        Assert.Equal("urn:assay:key-state", (await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"enabled"}""", ann)).Problem);
         // What two destroy one alone does not keep.
         Assert.Equal("urn:assay:second-person", (await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"disabled"}""", owner)).Problem);
         await ApproveAsync(world, bob, await world.PostAsync("/v1/keys/weights/state", """{"revision":7,"state":"disabled"}""", ann));
@@ -251,7 +251,7 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
 
         Assert.True(later.IsExpired(pending));
         Assert.Empty(await later.ListAsync("demo", TestContext.Current.CancellationToken));
-        Assert.False(await services.GetRequiredService<KeyStore>().SetPolicyAsync("demo", "weights", 1, pending.Act.Policy!, "test", new Approved(later, pending), TestContext.Current.CancellationToken));
+        Assert.Equal(KeyChange.NotApproved, (await services.GetRequiredService<KeyStore>().SetPolicyAsync("demo", "weights", 1, pending.Act.Policy!, "test", new Approved(later, pending), TestContext.Current.CancellationToken)).WhyNot);
         Assert.Equal(0, (await world.GetAsync("/v1/keys/weights", owner)).Body.GetProperty("policyVersion").GetInt32());
     }
 
@@ -264,9 +264,9 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
         await CreateAsync(world, owner);
         var (keys, approvals, cancellation) = (world.Host.Services.GetRequiredService<KeyStore>(), world.Host.Services.GetRequiredService<ApprovalStore>(), TestContext.Current.CancellationToken);
 
-        Assert.False(await keys.SetPolicyAsync("demo", "weights", 1, "{}", "test", approved: null, cancellation));
-        Assert.False(await keys.SetStateAsync("demo", "weights", 1, "destroyed", "test", approved: null, cancellation));
-        Assert.False(await keys.RotateAsync("demo", "weights", 1, new byte[32], "test", approved: null, cancellation));
+        Assert.False((await keys.SetPolicyAsync("demo", "weights", 1, "{}", "test", approved: null, cancellation)).IsDone);
+        Assert.False((await keys.SetStateAsync("demo", "weights", 1, "destroyed", "test", approved: null, cancellation)).IsDone);
+        Assert.False((await keys.RotateAsync("demo", "weights", 1, new NewVersion(new byte[32], IsImported: false), "test", approved: null, cancellation)).IsDone);
 
         // An approval of a rotation approves no policy, and no change of another key.
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"others","bytes":32,"approval":"two-person"}""", owner)).Status);
@@ -274,7 +274,7 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
         {
             var waiting = await world.PostAsync("/v1/keys/weights/rotate", """{"revision":1,"bytes":32}""", issuer.Person("ann"));
             var approved = new Approved(approvals, (await approvals.FindAsync("demo", Id(waiting), cancellation))!);
-            Assert.False(await keys.SetPolicyAsync("demo", key, 1, "{}", "test", approved, cancellation));
+            Assert.False((await keys.SetPolicyAsync("demo", key, 1, "{}", "test", approved, cancellation)).IsDone);
         }
 
         Assert.Equal(1, (await world.GetAsync("/v1/keys/weights", owner)).Body.GetProperty("revision").GetInt32());
@@ -339,7 +339,7 @@ public sealed class ApprovalTests(AttestedMachine machine) : IClassFixture<Attes
         var policy = new JsonObject { ["version"] = 1, ["expect"] = machine.Policy("x", "x", "{}")["expect"]!.DeepClone() };
         if (name is not null)
         {
-            policy["conditions"] = new JsonObject { ["StringNotEquals"] = new JsonObject { ["assay:platform"] = name } };
+            policy["conditions"] = new JsonObject { ["StringNotEquals"] = new JsonObject { ["assay:image:name"] = name } };
         }
 
         return policy;

@@ -94,6 +94,7 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         await using var world = await StartAsync(witness);
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         // The witness has cosigned this state, and the operator keeps both.
         Assert.True((await world.PostAsync("/v1/freezes", """{"reason":"another key's","key":"other"}""", owner)).Body.GetProperty("witnessed").GetBoolean());
         await world.StopAsync();
@@ -111,7 +112,7 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         witness.IsReplay = true;
         await world.StartAsync();
 
-        Assert.Equal("urn:assay:unavailable", (await ReleaseAsync(world, owner)).Problem);
+        Assert.Equal("urn:assay:log-not-compared", (await ReleaseAsync(world, owner)).Problem);
     }
 
     [Fact]
@@ -121,6 +122,7 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         await using var world = await StartAsync(witness);
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         Assert.True((await world.PostAsync("/v1/freezes", """{"reason":"another key's","key":"other"}""", owner)).Body.GetProperty("witnessed").GetBoolean());
         // The database takes a freeze, and forgets it as soon as it was acknowledged.
         Execute(world, """

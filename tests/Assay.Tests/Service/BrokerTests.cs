@@ -144,8 +144,8 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/state", """{"revision":3,"state":"destroyed"}""", owner)).Problem);
         Assert.Equal(204, (await world.PostAsync("/v1/keys/weights/state", """{"revision":4,"state":"destroyed"}""", owner)).Status);
         Assert.Equal("key-destroyed", await WhyAsync());
-        Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/state", """{"revision":5,"state":"enabled"}""", owner)).Problem);
-        Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/rotate", """{"revision":5,"bytes":32}""", owner)).Problem);
+        Assert.Equal("urn:assay:key-state", (await world.PostAsync("/v1/keys/weights/state", """{"revision":5,"state":"enabled"}""", owner)).Problem);
+        Assert.Equal("urn:assay:key-state", (await world.PostAsync("/v1/keys/weights/rotate", """{"revision":5,"bytes":32}""", owner)).Problem);
         Assert.Equal(0L, Scalar(world, "SELECT COUNT(*) FROM broker_key_version"));
     }
 
@@ -262,6 +262,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
         await SetPolicyAsync(world, owner);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         Assert.Equal(201, (await world.PostAsync("/v1/freezes", """{"reason":"another","key":"other"}""", owner)).Status);
         Assert.Equal(200, (await ReleaseAsync(world, owner)).Status);
         Scalar(world, "CREATE TABLE earlier AS SELECT * FROM broker_freezes");

@@ -47,7 +47,8 @@ public sealed class KeyCommandTests(AttestedMachine machine) : IClassFixture<Att
         await File.WriteAllTextAsync(proof, changed.ToJsonString(), Cancellation);
         Assert.Contains("cli.log", _assay.Says(1, "audit", "prove", proof, "--log-key", PathOf(world, "log.key")), StringComparison.Ordinal);
 
-        _assay.Says(0, ["key", "rotate", "weights", .. Account(world, "owner")]);
+        Assert.Contains("--confirm weights", _assay.Says(2, ["key", "rotate", "weights", .. Account(world, "owner")]), StringComparison.Ordinal);
+        Assert.Contains("Version 1 is kept", _assay.Says(0, ["key", "rotate", "weights", "--confirm", "weights", .. Account(world, "owner")]), StringComparison.Ordinal);
         Assert.Contains("--confirm", _assay.Says(2, ["key", "destroy", "weights", "--confirm", "other", .. Account(world, "owner")]), StringComparison.Ordinal);
         _assay.Says(0, ["key", "destroy", "weights", "--confirm", "weights", .. Account(world, "owner")]);
         var denied = await machine.Vm.RunAsync(["key", "fetch", "--key", "weights", "--exec", "echo", "it ran"], Cancellation);

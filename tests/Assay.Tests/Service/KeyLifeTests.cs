@@ -51,9 +51,9 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
         Assert.InRange(waiting.GetProperty("destroyAt").GetDateTimeOffset() - TimeProvider.System.GetUtcNow(), TimeSpan.FromHours(167), TimeSpan.FromHours(168));
         Assert.Equal(2L, Secrets(world));
         // Until then nothing but taking it back is done with it, which leaves it disabled.
-        Assert.Equal("urn:assay:key-changed", (await StateAsync("weights", 2, "enabled")).Problem);
-        Assert.Equal("urn:assay:key-changed", (await StateAsync("weights", 2, "destroyed")).Problem);
-        Assert.Equal("urn:assay:key-changed", (await world.PostAsync("/v1/keys/weights/rotate", """{"revision":2,"bytes":32}""", owner)).Problem);
+        Assert.Equal("urn:assay:key-state", (await StateAsync("weights", 2, "enabled")).Problem);
+        Assert.Equal("urn:assay:key-state", (await StateAsync("weights", 2, "destroyed")).Problem);
+        Assert.Equal("urn:assay:key-state", (await world.PostAsync("/v1/keys/weights/rotate", """{"revision":2,"bytes":32}""", owner)).Problem);
         Assert.Equal(204, (await StateAsync("taken-back", 2, "disabled")).Status);
 
         var clock = new ManualTime(TimeProvider.System.GetUtcNow());
@@ -71,7 +71,7 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
 
         Assert.Equal(("destroyed", "disabled"), (await StateOfAsync("weights"), await StateOfAsync("taken-back")));
         Assert.Equal(1L, Secrets(world));
-        Assert.Equal("urn:assay:key-changed", (await StateAsync("weights", 3, "disabled")).Problem);
+        Assert.Equal("urn:assay:key-state", (await StateAsync("weights", 3, "disabled")).Problem);
 
         Task<ServiceAnswer> StateAsync(string id, int revision, string state) => world.PostAsync($"/v1/keys/{id}/state", $$"""{"revision":{{revision}},"state":"{{state}}"}""", owner);
         async Task<string?> StateOfAsync(string id) => (await world.GetAsync($"/v1/keys/{id}", owner)).Body.GetProperty("state").GetString();

@@ -47,7 +47,7 @@ public sealed class NrasTokenTests(AttestedMachine machine) : IClassFixture<Atte
     {
         await using (var world = await StartAsync())
         {
-            var owner = await OwnerAsync(world, """{"version":1,"expect":{"gpus":2,"binding":"none","acceptWeakened":["gpu-only","processor-not-expected","boot-not-expected","gpu-binding-not-required"]}}""");
+            var owner = await OwnerAsync(world, """{"version":1,"expect":{"gpus":2,"binding":"none","acceptWeakened":["no-cpu-tee","gpu-binding-none","processor-not-expected","boot-not-expected"]}}""");
             Assert.Equal("verdict-weakened", await WhyAsync(world, owner, await ReleaseAsync(world, owner)));
             await SetAsync(world, owner, machine.Policy("x", "x", "{}")["expect"]!.DeepClone(), 2);
             Assert.Contains(await WhyAsync(world, owner, await ReleaseAsync(world, owner)), (string[])["evidence-refused", "verdict-weakened"]);

@@ -31,6 +31,7 @@ public sealed class RewrapTests(AttestedMachine machine) : IClassFixture<Atteste
         var secret = RandomNumberGenerator.GetBytes(32);
         await BrokerTokenTests.CreateAsync(world, owner, secret);
         await BrokerTokenTests.SetPolicyAsync(machine, world, owner);
+        Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         Assert.Equal(201, (await world.PostAsync("/v1/freezes", """{"reason":"another","key":"other"}""", owner)).Status);
         var appraisal = await world.AttestAsync();
         Assert.Equal(200, appraisal.Status);

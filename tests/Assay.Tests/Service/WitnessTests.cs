@@ -71,13 +71,13 @@ public sealed class WitnessTests(AttestedMachine machine) : IClassFixture<Attest
         Copy(world, "earlier.db", "assay.db");
         await world.StartAsync();
 
-        Assert.Equal("urn:assay:unavailable", (await ReleaseAsync(world, owner)).Problem);
+        Assert.Equal("urn:assay:log-contradicted", (await ReleaseAsync(world, owner)).Problem);
         Assert.Contains(world.Logged, line => line.Contains("service.log.rollback", StringComparison.Ordinal));
         // Nor after the witness was silenced: a process that has not heard it does nothing.
         await world.StopAsync();
         await witness.StopAsync();
         await world.StartAsync();
-        Assert.Equal("urn:assay:unavailable", (await ReleaseAsync(world, owner)).Problem);
+        Assert.Equal("urn:assay:log-not-compared", (await ReleaseAsync(world, owner)).Problem);
         Assert.Contains(world.Logged, line => line.Contains("was not compared with its witnesses yet", StringComparison.Ordinal));
     }
 
@@ -102,7 +102,7 @@ public sealed class WitnessTests(AttestedMachine machine) : IClassFixture<Attest
 
         // A fork begins with an entry of its own, which the witness did not see: it logs nothing more.
         Assert.Contains(fork.Logged, line => line.Contains("service.log.fork", StringComparison.Ordinal));
-        Assert.Equal("urn:assay:unavailable", (await fork.PostAsync("/v1/keys", """{"id":"more","bytes":32}""", other)).Problem);
+        Assert.Equal("urn:assay:log-contradicted", (await fork.PostAsync("/v1/keys", """{"id":"more","bytes":32}""", other)).Problem);
         // Two clients, two logs, one witness: the client of the fork is shown no cosignature of its entries.
         _assay.Says(0, ["audit", "prove", "3", "--witness", KeyOf(world), .. Log(world)]);
         Assert.Contains("not-found", _assay.Says(1, ["audit", "prove", "3", "--witness", KeyOf(world), .. Log(fork)]), StringComparison.Ordinal);
@@ -116,7 +116,7 @@ public sealed class WitnessTests(AttestedMachine machine) : IClassFixture<Attest
         var owner = await OwnerAsync(world);
         await witness.StopAsync();
         await WithWitnessAsync(world, witness);
-        Assert.Equal("urn:assay:unavailable", (await world.PostAsync("/v1/keys", """{"id":"more","bytes":32}""", owner)).Problem);
+        Assert.Equal("urn:assay:log-not-compared", (await world.PostAsync("/v1/keys", """{"id":"more","bytes":32}""", owner)).Problem);
 
         await witness.StartAsync();
         Assert.True(await world.Host.Services.GetRequiredService<LogWitnesses>().AskAsync(0, Cancellation));

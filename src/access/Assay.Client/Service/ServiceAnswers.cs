@@ -55,7 +55,7 @@ public sealed class ServiceRefusedException : Exception
     /// <param name="logPosition">The entry of the broker's log, where a release was denied.</param>
     /// <param name="inner">What the system said.</param>
     public ServiceRefusedException(string problem, int status, string detail, ImmutableArray<string> failed = default, string? appraisal = null, long? logPosition = null, Exception? inner = null)
-        : base(failed.IsDefaultOrEmpty ? $"{problem}: {detail}" : $"{problem}: {detail}: {string.Join(", ", failed)}", inner) =>
+        : base(failed.IsDefaultOrEmpty ? $"{problem}: {detail}" : $"{problem}: {detail.TrimEnd('.')}: {string.Join(", ", failed)}", inner) =>
         (Problem, Status, Failed, Appraisal, LogPosition) = (problem, status, failed.IsDefault ? [] : failed, appraisal, logPosition);
 
     /// <summary>The problem's type.</summary>

@@ -40,6 +40,10 @@ internal sealed class ServiceConnection : IDisposable
         return await SendAsync(HttpMethod.Post, path, content, cancellation).ConfigureAwait(false);
     }
 
+    /// <summary>Deletes.</summary>
+    /// <exception cref="ServiceRefusedException">The service refused, or could not be asked.</exception>
+    public Task DeleteAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Delete, path, content: null, cancellation);
+
     /// <summary>Gets JSON.</summary>
     /// <exception cref="ServiceRefusedException">The service refused, or could not be asked.</exception>
     public async Task<T> GetAsync<T>(string path, Func<JsonElement, T> read, CancellationToken cancellation) => Read(await GetAsync(path, cancellation).ConfigureAwait(false), read);

@@ -36,7 +36,13 @@ internal sealed class KeySource(BrokerSetting broker)
         {
             throw exception.IsTransient
                 ? new GuestException("agent.broker", exception.Message, "see that the broker runs, and that this VM can reach it; then ask again")
-                : new GuestException("agent.key-denied", exception.Message, exception.LogPosition is { } position ? $"have an auditor of the tenant look at entry {position} of the broker's log" : "see docs/reference/broker.md, \"Problems\"");
+                : exception.LogPosition is { } position ? new GuestException("agent.key-denied", Denied(id, exception), $"the owner of the key finds the reason in entry {position} of the broker's log: assay audit prove {position}")
+                : new GuestException("agent.key-denied", exception.Message.TrimEnd('.'), $"assay explain {exception.Problem} says what to do");
         }
     }
+
+    // The machine is told what is wrong with its own evidence, and of everything else only that it is so.
+    private static string Denied(string id, ServiceRefusedException exception) => exception.Failed.IsEmpty
+        ? $"the broker does not release the key {id} to this machine now ({exception.Problem}). Nothing in this machine's evidence was found wrong that it may be told, or no key of this name is released at all"
+        : $"the broker does not release the key {id} to this machine ({exception.Problem}): in its evidence these checks do not hold: {string.Join(", ", exception.Failed)}";
 }

@@ -56,6 +56,11 @@ internal static class PolicyEndpoints
             return Problems.Of(AttestationProblems.PolicyMalformed, fault);
         }
 
+        if (!ResourceName.IsValid(policy.Document.Id))
+        {
+            return Problems.Of(AttestationProblems.PolicyMalformed, $"$.id: {ResourceName.Expected}");
+        }
+
         return await policies.AddAsync(policy, Encoding.UTF8.GetString(json), caller.Subject, cancellation).ConfigureAwait(false) is { } version
             ? TypedResults.Created($"/v1/policies/{policy.Document.Id}", new PolicyAdded(policy.Document.Id, version, policy.Digest.ToString()))
             : Problems.Of(Problems.Forbidden, "a policy of this name is another tenant's: choose another name");

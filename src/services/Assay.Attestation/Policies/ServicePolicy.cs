@@ -74,7 +74,7 @@ public sealed record ServicePolicy
 
     private string? WhyNot() =>
         Version != 1 ? "$.version: 1 is expected"
-        : !ResourceName.IsValid(Id) ? $"$.id: {ResourceName.Expected}"
+        : !ResourceName.WasValid(Id) ? $"$.id: {ResourceName.Expected}"
         : Audiences.IsDefaultOrEmpty ? "$.audiences: at least one is expected"
         : Audiences.Any(audience => audience is not { Length: > 0 and <= 512 } || !Ascii.IsValid(audience) || audience.Any(char.IsControl)) ? "$.audiences: each is 1 to 512 printable ASCII characters"
         : Audiences.Distinct(StringComparer.Ordinal).Count() != Audiences.Length ? "$.audiences: one stands twice"

@@ -72,25 +72,26 @@ internal static class ApprovalEndpoints
             return Problems.Of(kind, why);
         }
 
-        return await DoAsync(pending, caller, approvals, keys, freezes, cancellation).ConfigureAwait(false) ? TypedResults.NoContent() : Problems.Of(BrokerProblems.KeyChanged);
+        var done = await DoAsync(pending, caller, approvals, keys, freezes, cancellation).ConfigureAwait(false);
+        return done.IsDone ? TypedResults.NoContent() : KeyEndpoints.Refused(done);
     }
 
     // The act's own words decide what is done, and nothing of the request but its digest.
-    private static async Task<bool> DoAsync(PendingAct pending, Caller caller, ApprovalStore approvals, KeyStore keys, FreezeStore freezes, CancellationToken cancellation)
+    private static async Task<KeyChange> DoAsync(PendingAct pending, Caller caller, ApprovalStore approvals, KeyStore keys, FreezeStore freezes, CancellationToken cancellation)
     {
         var act = pending.Act;
         var approved = new Approved(approvals, pending);
         switch (act)
         {
             case { Act: BrokerEntries.Policy, Policy: { } policy, Revision: { } revision }:
-                return await keys.SetPolicyAsync(act.Tenant, act.Key, revision, policy, caller.Subject, approved, cancellation).ConfigureAwait(false) is true;
+                return await keys.SetPolicyAsync(act.Tenant, act.Key, revision, policy, caller.Subject, approved, cancellation).ConfigureAwait(false);
             case { Act: BrokerEntries.State, State: { } state, Revision: { } revision }:
-                return await keys.SetStateAsync(act.Tenant, act.Key, revision, state, caller.Subject, approved, cancellation).ConfigureAwait(false) is true;
+                return await keys.SetStateAsync(act.Tenant, act.Key, revision, state, caller.Subject, approved, cancellation).ConfigureAwait(false);
             case { Act: BrokerEntries.Rotate, Bytes: { } bytes, Revision: { } revision }:
                 var secret = act.Import is true ? await approvals.SecretAsync(pending, cancellation).ConfigureAwait(false) : RandomNumberGenerator.GetBytes(bytes);
                 try
                 {
-                    return await keys.RotateAsync(act.Tenant, act.Key, revision, secret, caller.Subject, approved, cancellation).ConfigureAwait(false) is true;
+                    return await keys.RotateAsync(act.Tenant, act.Key, revision, new NewVersion(secret, act.Import is true), caller.Subject, approved, cancellation).ConfigureAwait(false);
                 }
                 finally
                 {
@@ -98,7 +99,7 @@ internal static class ApprovalEndpoints
                 }
 
             case { Act: BrokerEntries.Unfreeze, Freeze: { } freeze }:
-                return await freezes.LiftAsync(act.Tenant, freeze, caller.Subject, approved, cancellation).ConfigureAwait(false);
+                return new KeyChange(await freezes.LiftAsync(act.Tenant, freeze, caller.Subject, approved, cancellation).ConfigureAwait(false) ? "" : KeyChange.ChangedBetween);
             default:
                 throw new InvalidOperationException("an act that no endpoint proposes");
         }

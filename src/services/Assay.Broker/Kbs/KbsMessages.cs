@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
+using Assay.Binding;
 using Assay.Evidence.Files;
 using Assay.Sealing.Keys;
 using Assay.Trust;

@@ -17,7 +17,11 @@ namespace Assay.Broker.Keys;
 /// <param name="Reason">In words.</param>
 /// <param name="FrozenAt">When, milliseconds since 1970.</param>
 /// <param name="FrozenBy">By whom.</param>
-public sealed record Freeze(string Id, string Key, string Reason, long FrozenAt, string FrozenBy);
+public sealed record Freeze(string Id, string Key, string Reason, long FrozenAt, string FrozenBy)
+{
+    /// <summary>Whether a key is not released because of it.</summary>
+    public bool Covers(string key) => Key.Length == 0 || Key == key;
+}
 
 /// <summary>
 /// Freezes. A release reads them in its own turn of the log, and a freeze takes such a turn too: after it was acknowledged nothing that it covers is released.
@@ -32,19 +36,28 @@ public sealed class FreezeStore(ServiceDatabase database, TransparencyLog log, K
     private const string Select = "SELECT freezes_sealed FROM broker_freezes WHERE tenant = @tenant";
     private const string Store = "INSERT INTO broker_freezes (tenant, freezes_sealed) VALUES (@Tenant, @Sealed) ON CONFLICT (tenant) DO UPDATE SET freezes_sealed = excluded.freezes_sealed";
 
-    /// <summary>Freezes. Returns the id, and the size of the log with it, when it holds; null where there are too many.</summary>
-    public async Task<(string Id, long Size)?> FreezeAsync(string tenant, string key, string reason, string actor, CancellationToken cancellation)
+    /// <summary>Why a freeze was not made: the tenant never had such a key.</summary>
+    public const string NoSuchKey = "no-such-key";
+
+    /// <summary>Why a freeze was not made: as many hold as can.</summary>
+    public const string TooMany = "too-many";
+
+    /// <summary>Freezes. Returns the id, and the size of the log with it, when it holds, or why it was not made. A key in any state can be frozen, also one whose record does not open.</summary>
+    public async Task<(string? Id, long Size, string? WhyNot)> FreezeAsync(string tenant, string key, string reason, string actor, CancellationToken cancellation)
     {
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        string? whyNot = null;
         var receipt = await log.AppendAsync(
             async turn =>
             {
                 var held = await OpenAsync(tenant, turn).ConfigureAwait(false);
-                var entry = new AuditEvent(BrokerEntries.Freeze, tenant, actor, held.Length < Most ? AuditOutcome.Allowed : AuditOutcome.Denied).With("freeze", id).With("key", key).With("reason", reason);
-                return held.Length >= Most ? new LogDecision(entry) : await StoreAsync(tenant, held.Add(new Freeze(id, key, reason, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor)), entry, turn).ConfigureAwait(false);
+                // The log knows every key that was made, whatever became of its row.
+                whyNot = key.Length > 0 && turn.Last(tenant, KeyStore.SubjectOf(key)) is null ? NoSuchKey : held.Length >= Most ? TooMany : null;
+                var entry = new AuditEvent(BrokerEntries.Freeze, tenant, actor, whyNot is null ? AuditOutcome.Allowed : AuditOutcome.Denied).With("freeze", id).With("key", key).With("reason", reason);
+                return whyNot is not null ? new LogDecision(entry.With("why", whyNot)) : await StoreAsync(tenant, held.Add(new Freeze(id, key, reason, clock.GetUtcNow().ToUnixTimeMilliseconds(), actor)), entry, turn).ConfigureAwait(false);
             },
             cancellation).ConfigureAwait(false);
-        return receipt.Decided.Outcome is AuditOutcome.Allowed ? (id, receipt.Position + 1) : null;
+        return (receipt.Decided.Outcome is AuditOutcome.Allowed ? id : null, receipt.Position + 1, whyNot);
     }
 
     /// <summary>The freezes of a tenant that hold.</summary>
@@ -75,7 +88,7 @@ public sealed class FreezeStore(ServiceDatabase database, TransparencyLog log, K
 
     /// <summary>The id of a freeze that covers a key, in a turn of the log; null: none does.</summary>
     internal async Task<string?> FrozenByAsync(string tenant, string key, LogTurn turn) =>
-        (await OpenAsync(tenant, turn).ConfigureAwait(false)).FirstOrDefault(freeze => freeze.Key.Length == 0 || freeze.Key == key)?.Id;
+        (await OpenAsync(tenant, turn).ConfigureAwait(false)).FirstOrDefault(freeze => freeze.Covers(key))?.Id;
 
     private async Task<LogDecision> StoreAsync(string tenant, ImmutableArray<Freeze> freezes, AuditEvent entry, LogTurn turn)
     {

@@ -9,7 +9,6 @@ using Assay.Broker.Approvals;
 using Assay.Broker.Release;
 using Assay.Service.Http;
 using Assay.Service.Identity;
-using Assay.Service.Log;
 using Assay.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -44,17 +43,7 @@ public sealed record StateRequest(long Revision, string State);
 /// <param name="Policy">The document (docs/reference/broker.md).</param>
 public sealed record PolicyRequest(long Revision, JsonElement Policy);
 
-/// <summary>What is not to be released.</summary>
-/// <param name="Reason">In words, for the log.</param>
-/// <param name="Key">Which key; null: all of the tenant.</param>
-public sealed record FreezeRequest(string Reason, string? Key = null);
-
-/// <summary>A freeze.</summary>
-/// <param name="Id">32 hexadecimal digits, to lift it.</param>
-/// <param name="Witnessed">Whether every witness of the log has seen it, so that no database from before it releases anything; null: there are no witnesses.</param>
-public sealed record FreezeAnswer(string Id, bool? Witnessed);
-
-/// <summary>Keys, their policies and freezes. No answer has a secret.</summary>
+/// <summary>Keys and their policies. No answer has a secret.</summary>
 internal static class KeyEndpoints
 {
     private const int MostBytes = 4096;
@@ -70,18 +59,11 @@ internal static class KeyEndpoints
         keys.MapGet("/{id}", FindAsync).RequireScope(Scopes.Read).WithSummary("One key, without its secret.");
         keys.MapPost("/{id}/rotate", RotateAsync).RequireScope(Scopes.Broker).WithSummary("Makes or imports a further version, which is released from now on.");
         keys.MapPost("/{id}/state", SetStateAsync).RequireScope(Scopes.Broker).WithSummary("Enables or disables a key, or destroys it after a wait.");
+        keys.MapGet("/{id}/policy", PolicyAsync).RequireScope(Scopes.Read).WithSummary("The release policy in force, as it was set.");
         keys.MapPost("/{id}/policy", SetPolicyAsync).RequireScope(Scopes.Broker).WithMetadata(new BodyLimit(1024 * 1024)).WithSummary("Sets the release policy.");
     }
 
-    public static void MapFreezes(this IEndpointRouteBuilder routes)
-    {
-        var freezes = routes.MapGroup("/v1/freezes").WithTags("Keys");
-        freezes.MapPost("", FreezeAsync).RequireScope(Scopes.Broker).WithSummary("Freezes a key, or all keys of the tenant: when this returns nothing is released.");
-        freezes.MapGet("", FreezesAsync).RequireScope(Scopes.Read).WithSummary("The freezes that hold.");
-        freezes.MapPost("/{id}/lift", LiftAsync).RequireScope(Scopes.Broker).WithSummary("Proposes that a freeze ends. It ends when a second person approves.");
-    }
-
-    private static async Task<Results<Created<KeyDescription>, ProblemHttpResult>> CreateAsync(KeyRequest request, ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation)
+    private static async Task<Results<Created<KeyDescription>, ProblemHttpResult>> CreateAsync(KeyRequest request, ClaimsPrincipal user, KeyStore keys, PersonLogins persons, CancellationToken cancellation)
     {
         if (!ResourceName.IsValid(request.Id))
         {
@@ -116,8 +98,8 @@ internal static class KeyEndpoints
         var caller = Caller.Of(user);
         try
         {
-            return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Use, request.Approval, request.Resource), caller.Subject, cancellation).ConfigureAwait(false)
-                ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))!)
+            return await keys.CreateAsync(caller.Tenant, request.Id, secret, new NewKey(request.Derived, request.Use, request.Approval, request.Resource) { IsImported = request.Secret is not null }, caller.Subject, cancellation).ConfigureAwait(false)
+                ? TypedResults.Created((string?)null, (await keys.FindAsync(caller.Tenant, request.Id, cancellation).ConfigureAwait(false))! with { Persons = request.Approval is null ? null : persons.Of(caller.Tenant) })
                 : Problems.Of(BrokerProblems.KeyExists);
         }
         finally
@@ -126,11 +108,23 @@ internal static class KeyEndpoints
         }
     }
 
-    private static async Task<Ok<ImmutableArray<KeyDescription>>> ListAsync(ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
-        TypedResults.Ok(await keys.ListAsync(Caller.Of(user).Tenant, cancellation).ConfigureAwait(false));
+    private static async Task<Ok<ImmutableArray<KeyDescription>>> ListAsync(ClaimsPrincipal user, KeyStore keys, FreezeStore freezes, CancellationToken cancellation)
+    {
+        var tenant = Caller.Of(user).Tenant;
+        var held = await freezes.ListAsync(tenant, cancellation).ConfigureAwait(false);
+        return TypedResults.Ok(ImmutableArray.CreateRange((await keys.ListAsync(tenant, cancellation).ConfigureAwait(false)).Select(key => key with { Frozen = held.Any(freeze => freeze.Covers(key.Id)) })));
+    }
 
-    private static async Task<Results<Ok<KeyDescription>, ProblemHttpResult>> FindAsync(string id, ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
-        await keys.FindAsync(Caller.Of(user).Tenant, id, cancellation).ConfigureAwait(false) is { } key ? TypedResults.Ok(key) : Problems.Of(Problems.NotFound);
+    private static async Task<Results<Ok<KeyDescription>, ProblemHttpResult>> FindAsync(string id, ClaimsPrincipal user, KeyStore keys, FreezeStore freezes, CancellationToken cancellation)
+    {
+        var tenant = Caller.Of(user).Tenant;
+        return await keys.FindAsync(tenant, id, cancellation).ConfigureAwait(false) is { } key
+            ? TypedResults.Ok(key with { Frozen = (await freezes.ListAsync(tenant, cancellation).ConfigureAwait(false)).Any(freeze => freeze.Covers(id)) }) : Problems.Of(Problems.NotFound);
+    }
+
+    private static async Task<Results<Ok<PolicyAnswer>, ProblemHttpResult>> PolicyAsync(string id, ClaimsPrincipal user, KeyStore keys, CancellationToken cancellation) =>
+        await keys.PolicyAsync(Caller.Of(user).Tenant, id, cancellation).ConfigureAwait(false) is { } policy ? TypedResults.Ok(policy)
+            : Problems.Of(Problems.NotFound, $"the tenant has no key {Printable.Of(id)}, or the key has no policy yet");
 
     private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>> RotateAsync(string id, RotateRequest request, ClaimsPrincipal user, KeyStore keys, ApprovalStore approvals, CancellationToken cancellation)
     {
@@ -142,14 +136,14 @@ internal static class KeyEndpoints
         var caller = Caller.Of(user);
         if (secret.Length < DerivedKey.LeastSecret && await keys.FindAsync(caller.Tenant, id, cancellation).ConfigureAwait(false) is { Derived: true } or { Use: not null })
         {
-            return Problems.Of(Problems.BadRequest, s_tooShort);
+            return Refused(new KeyChange(KeyChange.SecretTooShort));
         }
 
         try
         {
             var act = new ApprovalAct { Act = BrokerEntries.Rotate, Key = id, Revision = request.Revision, Bytes = secret.Length, Import = request.Secret is not null };
             return await ProposedAsync(caller, keys, approvals, act, request.Secret, cancellation).ConfigureAwait(false)
-                ?? Answer(await keys.RotateAsync(caller.Tenant, id, request.Revision, secret, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
+                ?? Answer(await keys.RotateAsync(caller.Tenant, id, request.Revision, new NewVersion(secret, request.Secret is not null), caller.Subject, approved: null, cancellation).ConfigureAwait(false));
         }
         finally
         {
@@ -173,7 +167,7 @@ internal static class KeyEndpoints
     private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>> SetPolicyAsync(string id, PolicyRequest request, ClaimsPrincipal user, KeyStore keys, ApprovalStore approvals, ReleaseTrial trial, CancellationToken cancellation)
     {
         var json = JsonMarshal.GetRawUtf8Value(request.Policy).ToArray();
-        if (!ReleasePolicy.TryCompile(json, out var policy, out var fault))
+        if (!ReleasePolicy.TryCompile(json, out var policy, out var fault, isNew: true))
         {
             return Problems.Of(BrokerProblems.PolicyRefused, fault);
         }
@@ -194,39 +188,6 @@ internal static class KeyEndpoints
             ?? Answer(await keys.SetPolicyAsync(caller.Tenant, id, request.Revision, act.Policy, caller.Subject, approved: null, cancellation).ConfigureAwait(false));
     }
 
-    private static async Task<Results<Created<FreezeAnswer>, ProblemHttpResult>> FreezeAsync(FreezeRequest request, ClaimsPrincipal user, FreezeStore freezes, LogWitnesses witnesses, CancellationToken cancellation)
-    {
-        if (request.Reason.Length is 0 or > 200 || (request.Key is not null && !ResourceName.IsValid(request.Key)))
-        {
-            return Problems.Of(Problems.BadRequest, "reason: 1 to 200 characters are expected; key: a key's id, or nothing for all of the tenant");
-        }
-
-        var caller = Caller.Of(user);
-        return await freezes.FreezeAsync(caller.Tenant, request.Key ?? "", request.Reason, caller.Subject, cancellation).ConfigureAwait(false) is var (id, size)
-            ? TypedResults.Created((string?)null, new FreezeAnswer(id, await witnesses.AskAsync(size, cancellation).ConfigureAwait(false))) : Problems.Of(Problems.BadRequest, "the tenant has as many freezes as can hold at once");
-    }
-
-    private static async Task<Ok<ImmutableArray<Freeze>>> FreezesAsync(ClaimsPrincipal user, FreezeStore freezes, CancellationToken cancellation) =>
-        TypedResults.Ok(await freezes.ListAsync(Caller.Of(user).Tenant, cancellation).ConfigureAwait(false));
-
-    // A freeze of any key needs two persons to end: the first proposes it, the second approves it.
-    private static async Task<Results<Accepted<ApprovalAnswer>, ProblemHttpResult>> LiftAsync(string id, ClaimsPrincipal user, FreezeStore freezes, ApprovalStore approvals, CancellationToken cancellation)
-    {
-        var caller = Caller.Of(user);
-        if (!caller.IsPerson)
-        {
-            return Problems.Of(BrokerProblems.SecondPerson);
-        }
-
-        if ((await freezes.ListAsync(caller.Tenant, cancellation).ConfigureAwait(false)).FirstOrDefault(freeze => freeze.Id == id) is not { } found)
-        {
-            return Problems.Of(Problems.NotFound);
-        }
-
-        var act = new ApprovalAct { Act = BrokerEntries.Unfreeze, Key = found.Key, Freeze = id, Reason = Printable.Of(found.Reason) };
-        return await ApprovalEndpoints.ProposeAsync(caller, approvals, act, null, cancellation).ConfigureAwait(false) is { } waiting ? TypedResults.Accepted((string?)null, waiting) : ApprovalEndpoints.NotProposed(caller);
-    }
-
     // Null where one person is enough, or where there is no such key. Whether two are needed never changes, and the transaction asks again.
     private static async Task<Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult>?> ProposedAsync(Caller caller, KeyStore keys, ApprovalStore approvals, ApprovalAct act, byte[]? secret, CancellationToken cancellation)
     {
@@ -235,13 +196,23 @@ internal static class KeyEndpoints
             return null;
         }
 
-        return key.Revision != act.Revision || key.State == KeyStore.Destroyed || (key.State == KeyStore.Destroying && act.State is not KeyStore.Disabled) ? Problems.Of(BrokerProblems.KeyChanged)
+        return key.Revision != act.Revision ? Problems.Of(BrokerProblems.KeyChanged)
+            : key.State == KeyStore.Destroyed || (key.State == KeyStore.Destroying && act.State is not KeyStore.Disabled) ? Problems.Of(BrokerProblems.KeyState, KeyChange.OfState(key.State))
             : await ApprovalEndpoints.ProposeAsync(caller, approvals, act, secret, cancellation).ConfigureAwait(false) is { } waiting ? TypedResults.Accepted((string?)null, waiting)
             : ApprovalEndpoints.NotProposed(caller);
     }
 
-    private static Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult> Answer(bool? done) =>
-        done is null ? Problems.Of(Problems.NotFound) : done.Value ? TypedResults.NoContent() : Problems.Of(BrokerProblems.KeyChanged);
+    private static Results<NoContent, Accepted<ApprovalAnswer>, ProblemHttpResult> Answer(KeyChange done) => done.IsDone ? TypedResults.NoContent() : Refused(done);
+
+    /// <summary>Why a change was not made.</summary>
+    internal static ProblemHttpResult Refused(KeyChange change) => change.WhyNot switch
+    {
+        KeyChange.NoSuchKey => Problems.Of(Problems.NotFound),
+        KeyChange.SecretTooShort => Problems.Of(Problems.BadRequest, $"the key is derived from: at least {DerivedKey.LeastSecret} bytes are expected"),
+        "key-destroying" => Problems.Of(BrokerProblems.KeyState, KeyChange.OfState(KeyStore.Destroying)),
+        "key-destroyed" => Problems.Of(BrokerProblems.KeyState, KeyChange.OfState(KeyStore.Destroyed)),
+        _ => Problems.Of(BrokerProblems.KeyChanged),
+    };
 
     private static bool TryBytes(int? bytes, byte[]? given, out byte[] secret)
     {

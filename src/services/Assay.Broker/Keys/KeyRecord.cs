@@ -23,6 +23,9 @@ internal sealed record KeyRecord
     /// <summary>Where guests of Confidential Containers find it: <see cref="ResourcePath"/>. Null: nowhere. It is never changed.</summary>
     public string? Resource { get; init; }
 
+    /// <summary>Whether the version that is released was brought along by its owner; null: the record is of before that was kept.</summary>
+    public bool? IsImported { get; init; }
+
     /// <summary>The release policy's text; null until one is set, and until then nothing is released.</summary>
     public string? Policy { get; init; }
 

@@ -23,14 +23,28 @@ namespace Assay.Broker.Keys;
 /// <param name="Use"><c>data-keys</c>: it encrypts data keys, and is itself never released. Null: it is released.</param>
 /// <param name="DestroyAt">When a key that is being destroyed loses its secrets; null in every other state.</param>
 /// <param name="Resource">Where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG; null: nowhere.</param>
-public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, string? Use, DateTimeOffset? DestroyAt, string? Resource);
+public sealed record KeyDescription(string Id, string State, long? Version, long PolicyVersion, long Revision, DateTimeOffset CreatedAt, string CreatedBy, string? Approval, bool Derived, string? Use, DateTimeOffset? DestroyAt, string? Resource)
+{
+    /// <summary>Whether the version that is released was brought along by its owner; null: made before that was kept, or destroyed.</summary>
+    public bool? Imported { get; init; }
+
+    /// <summary>Whether a freeze covers it, so that it is not released whatever its state.</summary>
+    public bool Frozen { get; init; }
+
+    /// <summary>Of a key that was just made for two persons: whether the configuration lets persons of the tenant log in. Null in every other answer.</summary>
+    public bool? Persons { get; init; }
+}
 
 /// <summary>What a new key is.</summary>
 /// <param name="IsDerived">Whether each image of the policy gets a key of its own, derived from the secret.</param>
 /// <param name="Use"><c>data-keys</c>: it encrypts data keys and is itself never released. Null: it is released.</param>
 /// <param name="Approval"><c>two-person</c>, or null.</param>
 /// <param name="Resource">Where guests of Confidential Containers find it; null: nowhere.</param>
-public sealed record NewKey(bool IsDerived = false, string? Use = null, string? Approval = null, string? Resource = null);
+public sealed record NewKey(bool IsDerived = false, string? Use = null, string? Approval = null, string? Resource = null)
+{
+    /// <summary>Whether its owner brought the secret along.</summary>
+    public bool IsImported { get; init; }
+}
 
 /// <summary>Keys of tenants. Each change is an entry of the transparency log, in one transaction with it.</summary>
 public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyEncryptionKey kek, BrokerTerms terms, TimeProvider clock)
@@ -64,7 +78,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
             {
                 // A row that was removed is no free name: this throws, and no other key takes the place of one that two persons guard.
                 var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
-                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Use = key.Use, Approval = key.Approval, Resource = key.Resource, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
+                var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Use = key.Use, Approval = key.Approval, Resource = key.Resource, IsImported = key.IsImported, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 // Free is a name whose resource is free, too, in the log as in the rows: guests find one key there, for good.
                 isFree = isFree && (key.Resource is null || turn.Last(tenant, $"resource/{key.Resource}") is null) && await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false) == 1;
@@ -80,31 +94,34 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     }
 
     /// <summary>A further version, which is released from now on; those before are kept, and not released.</summary>
-    public async Task<bool?> RotateAsync(string tenant, string id, long revision, byte[] secret, string actor, Approved? approved, CancellationToken cancellation)
+    public async Task<KeyChange> RotateAsync(string tenant, string id, long revision, NewVersion version, string actor, Approved? approved, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(version);
         // Before the turn, for which all releases wait: the back-end may be a token behind a network. The revision fixes the version.
         var next = await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { } before && before.Revision == revision ? before.Version + 1 : 0;
-        var sealedSecret = next == 0 ? [] : await kek.SealSecretAsync(secret, Context(tenant, id, next), cancellation).ConfigureAwait(false);
+        var sealedSecret = next == 0 ? [] : await kek.SealSecretAsync(version.Secret, Context(tenant, id, next), cancellation).ConfigureAwait(false);
         return await ChangeAsync(
             BrokerEntries.Rotate, tenant, id, revision, actor, approved,
-            record => record.State is Destroyed or Destroying || record.Version + 1 != next ? null : record with { Version = next },
+            record => record.State is Destroyed or Destroying || record.Version + 1 != next ? new(null)
+                : (record.IsDerived || record.Use is not null) && version.Secret.Length < DerivedKey.LeastSecret ? new(null, KeyChange.SecretTooShort)
+                : new(record with { Version = next, IsImported = version.IsImported }),
             (entry, record) => entry.With("version", record.Version),
             (record, _, _, turn) => turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, record.Version, Sealed = sealedSecret }, turn.Transaction), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Sets the release policy, which was compiled before.</summary>
-    public Task<bool?> SetPolicyAsync(string tenant, string id, long revision, string policy, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
+    public Task<KeyChange> SetPolicyAsync(string tenant, string id, long revision, string policy, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
         BrokerEntries.Policy, tenant, id, revision, actor, approved,
-        record => record with { Policy = policy, PolicyVersion = record.PolicyVersion + 1 },
+        record => new(record with { Policy = policy, PolicyVersion = record.PolicyVersion + 1 }),
         (entry, record) => entry.With("policyVersion", record.PolicyVersion).With("policyDigest", ReleasePolicy.DigestOf(System.Text.Encoding.UTF8.GetBytes(policy)).ToString()), rows: null, cancellation);
 
     /// <summary>
     /// Enables, disables or destroys a key. One that is being destroyed has its secrets until the wait is over: until then disabling takes it back, and nothing else.
     /// A destroyed one comes to nothing else.
     /// </summary>
-    public Task<bool?> SetStateAsync(string tenant, string id, long revision, string state, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
+    public Task<KeyChange> SetStateAsync(string tenant, string id, long revision, string state, string actor, Approved? approved, CancellationToken cancellation) => ChangeAsync(
         BrokerEntries.State, tenant, id, revision, actor, approved,
-        record => Next(record, state), (entry, record) => entry.With("state", record.State).With("destroyAt", record.DestroyAt), DeleteSecretsAsync, cancellation);
+        record => new(Next(record, state)), (entry, record) => entry.With("state", record.State).With("destroyAt", record.DestroyAt), DeleteSecretsAsync, cancellation);
 
     /// <summary>Keys whose wait is over, the first ones first.</summary>
     internal async Task<IEnumerable<(string Tenant, string Id)>> DueAsync(CancellationToken cancellation) => await database.ReadAsync(
@@ -117,7 +134,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         bool IsDue(KeyRecord record) => record is { State: Destroying, DestroyAt: { } at } && at <= Now();
         return await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { } found && IsDue(found) && await ChangeAsync(
             BrokerEntries.State, tenant, id, found.Revision, "service", approved: null,
-            record => IsDue(record) ? Gone(record) : null, (entry, record) => entry.With("state", record.State), DeleteSecretsAsync, cancellation).ConfigureAwait(false) is true;
+            record => new(IsDue(record) ? Gone(record) : null), (entry, record) => entry.With("state", record.State), DeleteSecretsAsync, cancellation).ConfigureAwait(false) is { IsDone: true };
     }
 
     private KeyRecord? Next(KeyRecord record, string state) => (record.State, state) switch
@@ -201,23 +218,23 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
             : throw new ServiceException("service.broker.key", $"version {version} of the key {id} of {tenant} is not in the database, or does not open: it was changed, is another key's, or is under another key encryption key");
     }
 
-    // Null where there is no such key; false where it is at another revision, or cannot come to this.
-    private async Task<bool?> ChangeAsync(string kind, string tenant, string id, long revision, string actor, Approved? approved, Func<KeyRecord, KeyRecord?> change, Func<AuditEvent, KeyRecord, AuditEvent> tell, Func<KeyRecord, string, string, LogTurn, Task>? rows, CancellationToken cancellation)
+    private async Task<KeyChange> ChangeAsync(string kind, string tenant, string id, long revision, string actor, Approved? approved, Func<KeyRecord, Step> change, Func<AuditEvent, KeyRecord, AuditEvent> tell, Func<KeyRecord, string, string, LogTurn, Task>? rows, CancellationToken cancellation)
     {
-        var exists = true;
-        var receipt = await log.AppendAsync(
+        var whyNot = "";
+        await log.AppendAsync(
             async turn =>
             {
                 var record = await OpenAsync(tenant, id, turn).ConfigureAwait(false);
-                exists = record is not null;
                 // It is used up whatever comes of it.
                 var isTaken = approved is not null && await approved.TakeAsync(turn).ConfigureAwait(false) && approved.Act.Act == kind && approved.Act.Key == id && approved.Act.Tenant == tenant;
-                var changed = record is not null && record.Revision == revision ? change(record) : null;
-                if (record is null || changed is null || approved is not null != isTaken || (approved is null && NeedsTwo(record, changed)))
+                var step = record is not null && record.Revision == revision ? change(record) : default;
+                if (record is null || step.Record is not { } changed || approved is not null != isTaken || (approved is null && NeedsTwo(record, changed)))
                 {
-                    return new LogDecision(Entry(kind, tenant, id, actor, isDone: false).With("why", record is null ? "no such key" : record.Revision != revision ? "changed in between" : changed is null ? $"key-{record.State}" : "not approved"));
+                    whyNot = record is null ? KeyChange.NoSuchKey : record.Revision != revision ? KeyChange.ChangedBetween : step.Record is null ? step.Why ?? $"key-{record.State}" : KeyChange.NotApproved;
+                    return new LogDecision(Entry(kind, tenant, id, actor, isDone: false).With("why", whyNot));
                 }
 
+                whyNot = "";
                 changed = changed with { Revision = revision + 1, Position = turn.Position };
                 await turn.Connection.ExecuteAsync(
                     "UPDATE broker_key SET revision = @Revision, destroy_at = @DestroyAt, record_sealed = @Sealed WHERE tenant = @Tenant AND id = @Id", new { changed.Revision, changed.DestroyAt, Sealed = Seal(changed, tenant, id), Tenant = tenant, Id = id }, turn.Transaction).ConfigureAwait(false);
@@ -230,8 +247,13 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                 return new LogDecision(approved?.Tell(entry) ?? entry, SubjectOf(id));
             },
             cancellation).ConfigureAwait(false);
-        return exists ? receipt.Decided.Outcome is AuditOutcome.Allowed : null;
+        return new KeyChange(whyNot);
     }
+
+    /// <summary>A policy as it was set; null where the key has none, or there is no such key.</summary>
+    public async Task<PolicyAnswer?> PolicyAsync(string tenant, string id, CancellationToken cancellation) =>
+        await OpenAsync(tenant, id, cancellation).ConfigureAwait(false) is { Policy: { } text } record
+            ? new PolicyAnswer(id, record.PolicyVersion, ReleasePolicy.DigestOf(System.Text.Encoding.UTF8.GetBytes(text)).ToString(), record.Revision, text) : null;
 
     // Stopping releases is for one person: everything else could open the key, put another in its place, lose it, or keep what two persons destroy. The end of the
     // wait is part of the act that two approved.
@@ -242,7 +264,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         new AuditEvent(kind, tenant, actor, isDone ? AuditOutcome.Allowed : AuditOutcome.Denied).With("key", id);
 
     private static KeyDescription Describe(string id, KeyRecord record) =>
-        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.Use, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null, record.Resource);
+        new(id, record.State, record.Version == 0 ? null : record.Version, record.PolicyVersion, record.Revision, DateTimeOffset.FromUnixTimeMilliseconds(record.CreatedAt), record.CreatedBy, record.Approval, record.IsDerived, record.Use, record.DestroyAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null, record.Resource) { Imported = record.State == Destroyed ? null : record.IsImported };
 
     private byte[] Seal(KeyRecord record, string tenant, string id) => kek.Seal(record.ToBytes(), Context(tenant, id));
 
@@ -257,7 +279,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
         return record.Revision == row.Revision ? record : throw new ServiceException("service.broker.key", $"the key {row.Id} of {tenant} in the database has two revisions: it was changed");
     }
 
-    private static string SubjectOf(string id) => $"key/{id}";
+    internal static string SubjectOf(string id) => $"key/{id}";
 
     // Names of tenants and keys have no slash.
     private static string Context(string tenant, string id) => $"broker-key/{tenant}/{id}";
@@ -265,6 +287,9 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     private static string Context(string tenant, string id, long version) => ContextOfSecret(tenant, id, version.ToString(CultureInfo.InvariantCulture));
 
     private static string ContextOfSecret(string tenant, string id, string version) => $"broker-secret/{tenant}/{id}/{version}";
+
+    // A change that cannot be made has no record; without a reason of its own, the key's state is the reason.
+    private readonly record struct Step(KeyRecord? Record, string? Why = null);
 
     private sealed class Row
     {

@@ -42,7 +42,11 @@ public sealed record ReleasePolicy
     public ImmutableArray<PolicyTest> Tests { get; init; } = [];
 
     /// <summary>Reads and compiles a document.</summary>
-    public static bool TryCompile(ReadOnlySpan<byte> json, [NotNullWhen(true)] out CompiledRelease? compiled, [NotNullWhen(false)] out string? fault)
+    /// <param name="json">In UTF-8.</param>
+    /// <param name="compiled">Ready to judge.</param>
+    /// <param name="fault">Which member is wrong, and how.</param>
+    /// <param name="isNew">Whether it is to be set or tried: then words that mean nothing are refused, which policies of before may have.</param>
+    public static bool TryCompile(ReadOnlySpan<byte> json, [NotNullWhen(true)] out CompiledRelease? compiled, [NotNullWhen(false)] out string? fault, bool isNew = false)
     {
         (compiled, fault) = (null, null);
         ReleasePolicy? document = null;
@@ -56,6 +60,7 @@ public sealed record ReleasePolicy
             fault = StrictJsonOptions.WhyNot(exception);
         }
 
+        fault ??= isNew ? PolicyWords.WhyNot(document!) : null;
         if (fault is null && HidesCharacters(json))
         {
             fault = "$: a character that is not shown, for example one that turns the direction of writing: what a second person reads must be what it says";

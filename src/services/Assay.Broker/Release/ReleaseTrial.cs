@@ -57,7 +57,7 @@ internal sealed class ReleaseTrial(ReleaseJudge judge, KeyStore keys, FreezeStor
             why.Add($"key-{record.State}");
         }
 
-        why.AddRange((await freezes.ListAsync(tenant, cancellation).ConfigureAwait(false)).Where(freeze => freeze.Key.Length == 0 || freeze.Key == id).Select(freeze => $"frozen:{freeze.Id}"));
+        why.AddRange((await freezes.ListAsync(tenant, cancellation).ConfigureAwait(false)).Where(freeze => freeze.Covers(id)).Select(freeze => $"frozen:{freeze.Id}"));
         if (evidence is null)
         {
             return (new ReleaseTrialReport(false, why.ToImmutable(), null, null, null, [], [], policy.Digest.ToString(), tests), null);

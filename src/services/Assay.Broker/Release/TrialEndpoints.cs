@@ -38,7 +38,7 @@ internal static class TrialEndpoints
         }
 
         CompiledRelease? draft = null;
-        if (request.Policy is { } policy && !ReleasePolicy.TryCompile(JsonMarshal.GetRawUtf8Value(policy), out draft, out var fault))
+        if (request.Policy is { } policy && !ReleasePolicy.TryCompile(JsonMarshal.GetRawUtf8Value(policy), out draft, out var fault, isNew: true))
         {
             return Problems.Of(BrokerProblems.PolicyRefused, fault);
         }

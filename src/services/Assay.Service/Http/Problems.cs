@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
 using Assay.Service.Keys;
+using Assay.Service.Log;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -132,6 +133,7 @@ public static class Problems
                 BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => MediaType,
                 BadHttpRequestException => BadRequest,
                 ServiceException { Id: KeyEncryptionKey.Unavailable } => KekUnavailable,
+                ServiceException held when LogProblems.Of(held.Id) is { } told => told,
                 ServiceException => Unavailable,
                 _ => Internal,
             };
@@ -141,7 +143,8 @@ public static class Problems
             }
 
             // Where in the client's own text, and of which kind; none of its values.
-            var detail = kind == BadRequest && exception.InnerException is JsonException malformed ? StrictJsonOptions.WhyNot(malformed) : null;
+            var detail = kind == BadRequest && exception.InnerException is JsonException malformed ? StrictJsonOptions.WhyNot(malformed)
+                : LogProblems.All.Contains(kind) ? exception.Message : null;
             await WriteAsync(httpContext, kind, detail, retryAfter: kind.Status == StatusCodes.Status503ServiceUnavailable ? TimeSpan.FromSeconds(2) : null).ConfigureAwait(false);
             return true;
         }

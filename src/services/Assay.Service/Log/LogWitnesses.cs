@@ -28,7 +28,7 @@ public sealed partial class LogWitnesses : IDisposable
         "INSERT INTO log_witnessed (witness, size, signed_at, note) VALUES (@Witness, @Size, @SignedAt, @Note) ON CONFLICT (witness) DO UPDATE SET size = excluded.size, signed_at = excluded.signed_at, note = excluded.note WHERE log_witnessed.size <= excluded.size";
 
     // After so long the same checkpoint is shown again: a cosignature tells how fresh it is.
-    private static readonly TimeSpan s_fresh = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_fresh = TimeSpan.FromMinutes(5);
 
     private readonly TransparencyLog _log;
     private readonly ServiceDatabase _database;

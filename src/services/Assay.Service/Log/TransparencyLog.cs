@@ -41,6 +41,7 @@ public sealed class TransparencyLog : IAsyncDisposable
     private readonly WriteQueue<Item> _queue;
     private LogKey? _key;
     private ServiceException? _held;
+    private ServiceException? _setBack;
 
     /// <param name="database">Where it is kept.</param>
     /// <param name="kek">Encrypts its key.</param>
@@ -204,6 +205,9 @@ public sealed class TransparencyLog : IAsyncDisposable
     /// <summary>The position of the last entry that changed a subject, as far as this process has seen: what is decided asks <see cref="LogTurn.Last"/>. Null: none.</summary>
     public long? LastSeen(string tenant, string subject) => _replica.Last((tenant, subject));
 
+    /// <summary>Why nothing is logged now, and so nothing is done that must be logged; null: it is.</summary>
+    public ServiceException? Held => Volatile.Read(ref _held) ?? Volatile.Read(ref _setBack);
+
     /// <summary>Logs nothing, and so does nothing that must be logged; null: no longer.</summary>
     internal void Hold(ServiceException? why) => Volatile.Write(ref _held, why);
 
@@ -270,7 +274,17 @@ public sealed class TransparencyLog : IAsyncDisposable
 
         // The lock comes first: whatever is read behind it is read after every append before.
         var frontier = Open(await connection.QuerySingleOrDefaultAsync<StateRow?>(Lock, transaction: transaction).ConfigureAwait(false) ?? throw Removed());
-        await _replica.CatchUpAsync(frontier, connection, transaction).ConfigureAwait(false);
+        try
+        {
+            await _replica.CatchUpAsync(frontier, connection, transaction).ConfigureAwait(false);
+            Volatile.Write(ref _setBack, null);
+        }
+        catch (ServiceException exception) when (LogProblems.Of(exception.Id) is not null)
+        {
+            Volatile.Write(ref _setBack, exception);
+            throw;
+        }
+
         var now = _clock.GetUtcNow();
         List<(long Position, byte[] Entry, AuditEvent Decided)> written = [];
         List<EntryRow> entries = [];

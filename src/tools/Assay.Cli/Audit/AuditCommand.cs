@@ -10,7 +10,7 @@ using Assay.Wire;
 namespace Assay.Cli.Audit;
 
 /// <summary><c>assay audit</c>: reads a key broker's transparency log, and believes none of it unverified (docs/reference/broker.md).</summary>
-internal static class AuditCommand
+internal static partial class AuditCommand
 {
     private const string ExitCodes = "0 verified · 1 the log contradicts itself, or the broker refused · 2 unusable command line or file · 3 the broker could not be reached";
     private const string Account = "--log-key log.key --service https://keys.example.org --credential auditor.key";
@@ -27,8 +27,40 @@ internal static class AuditCommand
             $"assay audit monitor --state seen.checkpoint {Account}",
         ])
     {
-        Prove(), Tail(), Monitor(), Verify(), Affected(),
+        Key(), Prove(), Tail(), Monitor(), Verify(), Affected(),
     };
+
+    private static DescribedCommand Key()
+    {
+        var options = new ServiceOptions();
+        var command = Of("key", "Prints the log's public key as the broker shows it, for --log-key. Everything that the log shows later is believed under it: compare it once by another way.", ["assay audit key --service https://keys.example.org --credential auditor.key"], options, []);
+        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
+        {
+            var key = System.Text.Encoding.UTF8.GetString(await service.GetAsync("v1/log/key", cancellation).ConfigureAwait(false)).Trim();
+            if (!NoteKey.TryParse(key, out var read, out var fault))
+            {
+                Output.Error("cli.log-key", $"the broker shows no key of a log: {fault}");
+                return ExitCode.Refused;
+            }
+
+            read.Dispose();
+            if (options.IsJson(parsed))
+            {
+                JsonOutput.Print(writer =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("key", key);
+                    writer.WriteEndObject();
+                });
+                return ExitCode.Verified;
+            }
+
+            Console.Out.WriteLine(key);
+            await Console.Error.WriteLineAsync("assay: this is the broker's own word: compare it by another way with whom you trust, for instance another party that audits this log, before you rely on it").ConfigureAwait(false);
+            return ExitCode.Verified;
+        }));
+        return command;
+    }
 
     private static DescribedCommand Prove()
     {
@@ -73,35 +105,6 @@ internal static class AuditCommand
         return command;
     }
 
-    private static DescribedCommand Monitor()
-    {
-        var (options, key, witness, state) = (new ServiceOptions(), LogKeyOption.Create(), LogKeyOption.CreateWitness(), State(isRequired: true));
-        var every = new Option<int?>("--every") { Description = "look again after so many seconds, until interrupted; once, if it is not given", HelpName = "SECONDS" }.Within(1, 86400);
-        var against = new Option<string?>("--against") { Description = "a checkpoint that another party was shown: the log must have it too", HelpName = "FILE" };
-        var command = Of("monitor", "Requires that the log only grows: the latest checkpoint must extend the one that was seen last, which is kept in a file.", [$"assay audit monitor --state seen.checkpoint {Account}", $"assay audit monitor --state seen.checkpoint --witness witness.key {Account}"], options, [state, against, witness, every, key]);
-        command.SetAction((parsed, cancellation) => WithKeysAsync(parsed, key, witness, (log, by) => options.RunAsync(parsed, async service =>
-        {
-            var source = new LogSource(service, log);
-            if (parsed.GetValue(against) is { } theirs)
-            {
-                var other = SeenCheckpoint.Read(theirs, log) ?? throw new IOException($"{theirs}: no such file");
-                await source.ExtendAsync(other, cancellation).ConfigureAwait(false);
-            }
-
-            while (true)
-            {
-                await LookAsync(source, log, by, parsed.GetValue(state)!, options.IsJson(parsed), cancellation).ConfigureAwait(false);
-                if (parsed.GetValue(every) is not { } seconds)
-                {
-                    return ExitCode.Verified;
-                }
-
-                await Task.Delay(TimeSpan.FromSeconds(seconds), cancellation).ConfigureAwait(false);
-            }
-        })));
-        return command;
-    }
-
     private static DescribedCommand Verify()
     {
         var (options, key, state) = (new ServiceOptions(), LogKeyOption.Create(), State(isRequired: false));
@@ -109,7 +112,7 @@ internal static class AuditCommand
         command.SetAction((parsed, cancellation) => WithKeyAsync(parsed, key, log => options.RunAsync(parsed, async service =>
         {
             var source = new LogSource(service, log);
-            var seen = parsed.GetValue(state) is { } path ? SeenCheckpoint.Read(path, log) : null;
+            var seen = parsed.GetValue(state) is { } path ? SeenCheckpoint.Read("--state", path, log) : null;
             var (head, note) = await source.ExtendAsync(seen, cancellation).ConfigureAwait(false);
             var entries = await Bar.ShowAsync("verifying the log", tell => source.ReadAllAsync(head, tell, cancellation)).ConfigureAwait(false);
             if (parsed.GetValue(state) is { } kept)
@@ -186,28 +189,6 @@ internal static class AuditCommand
             return ExitCode.Verified;
         })));
         return command;
-    }
-
-    private static async Task LookAsync(LogSource source, NoteKey log, WitnessKey? witness, string state, bool json, CancellationToken cancellation)
-    {
-        var seen = SeenCheckpoint.Read(state, log);
-        var (head, note) = await source.ExtendAsync(seen, cancellation).ConfigureAwait(false);
-        var witnessed = witness is null ? null : await source.WitnessedAsync(witness, cancellation).ConfigureAwait(false);
-        SeenCheckpoint.Write(state, note);
-        if (json)
-        {
-            JsonOutput.Print(writer =>
-            {
-                Head(writer, head, seen);
-                AuditPrinter.Write(writer, witnessed);
-                writer.WriteEndObject();
-            });
-            return;
-        }
-
-        var by = witnessed is null ? "consistent, not witnessed" : string.Create(CultureInfo.InvariantCulture, $"witnessed by {witnessed.Name} up to {witnessed.Size} at {Instant.Text(witnessed.At)}");
-        Console.Out.WriteLine((seen is null ? $"{head.Origin} has {head.Size} entries; kept in {state}, which it must extend from now on"
-            : head.Size == seen.Size ? $"{head.Origin} has {head.Size} entries, the same" : $"{head.Origin} has {head.Size} entries, and extends the {seen.Size} that were seen") + $"; {by}");
     }
 
     private static void Head(Utf8JsonWriter writer, Checkpoint head, Checkpoint? seen)
@@ -320,6 +301,16 @@ internal static class AuditCommand
             {
                 Output.Error("cli.log", exception.Message);
                 return ExitCode.Refused;
+            }
+            catch (LogInputException exception)
+            {
+                Output.Error(exception.Id, exception.Message);
+                return ExitCode.Unusable;
+            }
+            catch (WitnessUnreachableException exception)
+            {
+                Output.Error("cli.service", $"--witness-url: {exception.Message}");
+                return ExitCode.Incomplete;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

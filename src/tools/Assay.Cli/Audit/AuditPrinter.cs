@@ -13,7 +13,9 @@ internal static class AuditPrinter
     /// <summary>What a verified log promises without a witness, and what not (S-25).</summary>
     public const string Promise = "Consistent, not witnessed: this shows that the entry was in the log at that checkpoint. It does not show that everyone is shown the same log: have a witness cosign it (--witness), or compare checkpoints with another party (assay audit monitor).";
 
-    /// <summary>One line: position, time, what happened, to which key, by whom, and why not.</summary>
+    private const int ShownDigest = 12;
+
+    /// <summary>One line: position, time, what happened, to which key and what it came to, by whom, and why not.</summary>
     public static void Print(LogEntry entry, bool json)
     {
         if (json)
@@ -23,12 +25,31 @@ internal static class AuditPrinter
         }
 
         var outcome = entry.Text("outcome");
-        var why = entry.Text("why");
-        var binding = entry.Text("binding");
-        var said = (string[])[entry.Text("key"), why.Length > 0 ? $"({why})" : "", binding.Length > 0 ? $"binding {binding}" : "", $"by {entry.Text("actor")}", entry.Text("reason")];
+        var key = entry.Text("key");
+        string[] said =
+        [
+            key.Length == 0 && entry.Text("freeze").Length > 0 ? "every key" : key, Said(entry, "of", ""), Said(entry, "version"), Said(entry, "state"), DestroyedAt(entry),
+            Policy(entry), Said(entry, "binding"), Said(entry, "freeze"), Said(entry, "approval", "act "), Short(entry.Text("act"), "its digest "), Short(entry.Text("digest"), ""),
+            Said(entry, "why", "why: "), Said(entry, "proposedBy", "proposed by "), Said(entry, "actor", "by "), entry.Text("reason"),
+        ];
         Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{entry.Position,8}  {Instant.Text(entry.At)}  {entry.Tenant}  {entry.Kind,-16} {outcome,-8} {Printable.Of(string.Join("  ", said.Where(text => text.Length > 0 && text != "by ")))}"));
+            CultureInfo.InvariantCulture, $"{entry.Position,8}  {Instant.Text(entry.At)}  {entry.Tenant}  {entry.Kind,-16} {outcome,-8} {Printable.Of(string.Join("  ", said.Where(text => text.Length > 0)))}"));
     }
+
+    private static string Said(LogEntry entry, string name, string? label = null) => entry.Text(name) is { Length: > 0 } text ? $"{label ?? $"{name} "}{text}" : "";
+
+    // assay audit prove POSITION has the whole digest.
+    private static string Short(string digest, string label) => digest.Length > ShownDigest ? $"{label}{digest[..ShownDigest]}…" : "";
+
+    private static string Policy(LogEntry entry)
+    {
+        var version = entry.Text("policyVersion") is { Length: > 0 } number and not "0" ? $" {number}" : "";
+        var digest = Short(entry.Text("policyDigest"), " ");
+        return version.Length + digest.Length > 0 ? $"policy{version}{digest}" : "";
+    }
+
+    private static string DestroyedAt(LogEntry entry) =>
+        long.TryParse(entry.Text("destroyAt"), NumberStyles.None, CultureInfo.InvariantCulture, out var at) ? $"its secrets are deleted at {Instant.Text(DateTimeOffset.FromUnixTimeMilliseconds(at))}" : "";
 
     /// <summary>Every member of an entry.</summary>
     public static void PrintWhole(LogEntry entry)

@@ -36,3 +36,10 @@ internal sealed record Witnessed(string Name, long Size, DateTimeOffset At);
 
 /// <summary>What a log's own signed words show that it must not.</summary>
 internal sealed class LogFaultException(string message) : Exception(message);
+
+/// <summary>What was given to verify a log by is of another log, or of none: nothing was verified.</summary>
+internal sealed class LogInputException(string id, string message) : Exception(message)
+{
+    /// <summary>Of the error.</summary>
+    public string Id => id;
+}

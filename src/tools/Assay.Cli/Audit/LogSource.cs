@@ -94,6 +94,25 @@ internal sealed class LogSource(ServiceConnection service, NoteKey key)
         }
     }
 
+    /// <summary>What a witness itself shows of this log: the latest checkpoint extends it. The broker's own database has no part in it.</summary>
+    /// <exception cref="LogFaultException">The witness has seen more than the broker shows, or something else.</exception>
+    public async Task<Witnessed> AskedAsync(WitnessSource source, WitnessKey witness, CancellationToken cancellation)
+    {
+        // Before the broker is asked: what is appended in between is no difference.
+        var note = await source.GetAsync(key.Name, cancellation).ConfigureAwait(false) ?? throw new LogFaultException($"the witness {witness.Name} has cosigned no checkpoint of {key.Name}: what is shown may be shown to you alone");
+        var head = Read(note, $"the witness {witness.Name}");
+        var seen = Cosigned(note, head, witness);
+        try
+        {
+            await ExtendAsync(head, cancellation).ConfigureAwait(false);
+            return seen;
+        }
+        catch (LogFaultException exception)
+        {
+            throw new LogFaultException($"the witness {witness.Name} has seen {head.Size} entries, at {Instant.Text(seen.At)}: {exception.Message}");
+        }
+    }
+
     /// <summary>Every entry of every tenant: they must lead to the root of the checkpoint. Needs the operator's scope.</summary>
     /// <param name="head">Up to where.</param>
     /// <param name="tell">How far it has come; null: not told.</param>
@@ -172,5 +191,7 @@ internal sealed class LogSource(ServiceConnection service, NoteKey key)
         return (Read(note), Encoding.UTF8.GetString(note));
     }
 
-    private Checkpoint Read(byte[] note) => Checkpoint.TryVerify(note, key, out var head, out var fault) ? head : throw new LogFaultException($"the checkpoint is not one of {key.Name}: {fault}");
+    private Checkpoint Read(byte[] note, string whose = "the broker") => Checkpoint.TryVerify(note, key, out var head, out var fault) ? head
+        : SignedNote.TryParse(note, out _, out _) ? throw new LogInputException("cli.log-key", $"the checkpoint that {whose} shows is not signed by the key {key.Name} of --log-key ({fault}): it is the key of another log, or another log is shown to you. assay audit key prints the key that this broker shows; compare the two by a way that you trust. Nothing was verified")
+        : throw new LogFaultException($"the checkpoint of {whose} cannot be read: {fault}");
 }

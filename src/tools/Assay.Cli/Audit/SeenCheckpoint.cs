@@ -11,8 +11,8 @@ internal static class SeenCheckpoint
 
     /// <summary>Null where nothing was seen yet.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="LogFaultException">It is no checkpoint of this log.</exception>
-    public static Checkpoint? Read(string path, NoteKey key)
+    /// <exception cref="LogInputException">It is no checkpoint of this log.</exception>
+    public static Checkpoint? Read(string option, string path, NoteKey key)
     {
         if (!File.Exists(path))
         {
@@ -24,7 +24,7 @@ internal static class SeenCheckpoint
             throw new IOException(whyNot);
         }
 
-        return Checkpoint.TryVerify(bytes, key, out var seen, out var fault) ? seen : throw new LogFaultException($"{path} has no checkpoint of {key.Name}: {fault}");
+        return Checkpoint.TryVerify(bytes, key, out var seen, out var fault) ? seen : throw new LogInputException("cli.file", $"{option}: {path} has no checkpoint that the key {key.Name} of --log-key signed: {fault}. Name a file that this command wrote for this log, or one that does not exist to begin with");
     }
 
     /// <summary>Never half a checkpoint.</summary>

@@ -10,7 +10,7 @@ namespace Assay.Cli.Demo;
 /// A model owner stores a key at a broker, which runs as a process with SQLite; a simulated VM, whose image names the broker, boots through its gate, fetches the
 /// key and opens a file with it. Impostors are denied, and the log is verified. Every answer is one of the programs'.
 /// </summary>
-internal sealed class DemoBroker : IDemoSteps
+internal sealed partial class DemoBroker : IDemoSteps
 {
     private static readonly DemoGroup s_honest = new("steps", "A model owner's key goes to the confidential VM that its policy describes");
     private static readonly DemoGroup s_protocols = new("protocols", "The same broker, by protocols that software speaks already");
@@ -25,30 +25,40 @@ internal sealed class DemoBroker : IDemoSteps
     private readonly SimulatedAuthority _authority;
     private readonly DemoVm _vm;
     private readonly string _program;
-    private readonly string _folder = Directory.CreateTempSubdirectory("assay-demo-broker-").FullName;
+    private readonly bool _isKept;
+    private readonly string _folder;
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(40_000);
     private DemoServer? _server;
     private string _answered = "";
 
-    private DemoBroker(SimulatedAuthority authority, DemoVm vm, string program) => (_authority, _vm, _program) = (authority, vm, program);
+    private DemoBroker(SimulatedAuthority authority, DemoVm vm, string program, string? folder)
+    {
+        (_authority, _vm, _program, _isKept) = (authority, vm, program, folder is not null);
+        _folder = folder is null ? Directory.CreateTempSubdirectory("assay-demo-broker-").FullName : Directory.CreateDirectory(folder).FullName;
+    }
 
-    public static async Task<DemoBroker> StartAsync(string guest, string server, DateTimeOffset now, CancellationToken cancellation)
+    /// <param name="guest">The guest's program.</param>
+    /// <param name="server">The server's.</param>
+    /// <param name="now">When.</param>
+    /// <param name="folder">Where everything is left, for commands in another terminal; null: nothing is left, and the attacks are shown.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public static async Task<DemoBroker> StartAsync(string guest, string server, DateTimeOffset now, string? folder, CancellationToken cancellation)
     {
         var authority = SimulatedAuthority.Create(now);
-        return new DemoBroker(authority, await DemoVm.StartAsync(guest, authority, SimulatedIntel.Create(now), now, cancellation).ConfigureAwait(false), server);
+        return new DemoBroker(authority, await DemoVm.StartAsync(guest, authority, SimulatedIntel.Create(now), now, cancellation).ConfigureAwait(false), server, folder);
     }
 
     /// <inheritdoc/>
     public string Opening => "Everything here is simulated and proves nothing about hardware. The broker is assay-server, as a process on loopback.";
 
     /// <inheritdoc/>
-    public string Closing => "The key went to the attested VM alone, and every release and denial is in the log.";
+    public string Closing => _isKept ? "The key went to the attested VM. Broker and VM run until this command is interrupted." : "The key went to the attested VM alone, and every release and denial is in the log.";
 
     /// <inheritdoc/>
     public IReadOnlyList<DemoGroup> Groups => s_groups;
 
     /// <inheritdoc/>
-    public IReadOnlyList<Func<CancellationToken, Task<DemoStep>>> Steps => [ServeAsync, StoreAsync, BootAsync, PolicyAsync, FetchAsync, ContainersAsync, CloudAsync, ReplayAsync, OtherKeyAsync, NoGpuAsync, NoLogAsync, FrozenAsync, VerifyAsync, ProveAsync];
+    public IReadOnlyList<Func<CancellationToken, Task<DemoStep>>> Steps => _isKept ? [ServeAsync, StoreAsync, BootAsync, PolicyAsync, FetchAsync, LeaveAsync] : [ServeAsync, StoreAsync, BootAsync, PolicyAsync, FetchAsync, ContainersAsync, CloudAsync, ReplayAsync, OtherKeyAsync, NoGpuAsync, NoLogAsync, FrozenAsync, VerifyAsync, ProveAsync];
 
     public async ValueTask DisposeAsync()
     {
@@ -59,7 +69,10 @@ internal sealed class DemoBroker : IDemoSteps
 
         await _vm.DisposeAsync().ConfigureAwait(false);
         _authority.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        if (!_isKept)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 
     private async Task<DemoStep> ServeAsync(CancellationToken cancellation)
@@ -73,7 +86,7 @@ internal sealed class DemoBroker : IDemoSteps
             return Honest(title, false, whyNot!);
         }
 
-        foreach (var (name, key) in ((string[])["release", "owner", "operator"]).Zip(_server.Keys))
+        foreach (var (name, key) in ((string[])["machine.key", "owner.key", "operator.key"]).Zip(_server.Keys))
         {
             await File.WriteAllTextAsync(PathOf(name), key, cancellation).ConfigureAwait(false);
         }
@@ -108,7 +121,7 @@ internal sealed class DemoBroker : IDemoSteps
     private async Task<DemoStep> BootAsync(CancellationToken cancellation)
     {
         const string title = "the VM, whose image names the broker, boots through its gate";
-        File.Copy(PathOf("release"), Path.Combine(_vm.Folder, "broker.key"));
+        File.Copy(PathOf("machine.key"), Path.Combine(_vm.Folder, "broker.key"));
         _vm.Broker = new JsonObject { ["url"] = _server!.Address, ["credential"] = "/../broker.key" }.ToJsonString();
         _vm.Prepare(GuestFault.None);
         var whyNot = await _vm.BootAsync(cancellation).ConfigureAwait(false);
@@ -121,6 +134,7 @@ internal sealed class DemoBroker : IDemoSteps
         // The platform has collateral from its first quote on.
         await EvidenceAsync(new string('0', 64), cancellation).ConfigureAwait(false);
         var party = await _vm.RelyingPartyAsync(cancellation).ConfigureAwait(false);
+        await File.WriteAllBytesAsync(PathOf("references.json"), party.ReferenceFile(_vm.Hardware), cancellation).ConfigureAwait(false);
         await File.WriteAllTextAsync(PathOf("policy.json"), new JsonObject
         {
             ["version"] = 1,
@@ -294,7 +308,7 @@ internal sealed class DemoBroker : IDemoSteps
         return await DemoVm.EndOfAsync(process, cancellation).ConfigureAwait(false);
     }
 
-    private string[] Account(string credential) => ["--service", _server!.Address, "--credential", PathOf(credential)];
+    private string[] Account(string credential) => ["--service", _server!.Address, "--credential", PathOf($"{credential}.key")];
 
     private string PathOf(string name) => Path.Combine(_folder, name);
 }

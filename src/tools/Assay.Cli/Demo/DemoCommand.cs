@@ -11,7 +11,7 @@ internal static class DemoCommand
     public static DescribedCommand Create()
     {
         var chapter = new Argument<string?>("chapter") { Description = "devices, machine, outage, guest, seal, channel, service or broker; the first three when none is given: the others build the programs that they run, and need a checkout", Arity = ArgumentArity.ZeroOrOne, HelpName = "CHAPTER" }.OneOf("devices", "machine", "outage", "guest", "seal", "channel", "service", "broker");
-        var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with", HelpName = "DIR" };
+        var output = new Option<string?>("--out") { Description = "also write the simulated set to this folder, to play with; with broker: what each party has, and broker and VM run until interrupted", HelpName = "DIR" };
         var verbose = new Option<bool>("--verbose", "-v") { Description = "show every check" };
         var format = Options.Format();
         var command = new DescribedCommand(
@@ -26,6 +26,7 @@ internal static class DemoCommand
                 "assay demo channel",
                 "assay demo service",
                 "assay demo broker",
+                "assay demo broker --out broker",
                 "assay demo --out machine",
             ])
         {
@@ -64,7 +65,7 @@ internal static class DemoCommand
 
     private static async Task<int> RunGuestAsync(DemoChapter chapter, string? folder, bool json, CancellationToken cancellation)
     {
-        if (folder is not null)
+        if (folder is not null && chapter is not DemoChapter.Broker)
         {
             Output.Error("cli.folder", $"--out: the chapter {chapter.ToString().ToLowerInvariant()} writes no folder; leave out --out, or take another chapter");
             return ExitCode.Unusable;
@@ -84,7 +85,7 @@ internal static class DemoCommand
             DemoChapter.Guest => ShowGuestAsync(guest!, now, json, cancellation),
             DemoChapter.Seal => ShowSealAsync(guest!, now, json, cancellation),
             DemoChapter.Service => ShowAsync(DemoService.StartAsync(guest!, server!, now, cancellation), json, cancellation),
-            DemoChapter.Broker => ShowAsync(DemoBroker.StartAsync(guest!, server!, now, cancellation), json, cancellation),
+            DemoChapter.Broker => ShowBrokerAsync(DemoBroker.StartAsync(guest!, server!, now, folder, cancellation), folder is not null, json, cancellation),
             _ => ShowChannelAsync(guest!, now, json, cancellation),
         };
         var asExpected = await show.ConfigureAwait(false);
@@ -114,6 +115,37 @@ internal static class DemoCommand
     {
         await using var chapter = await starting.ConfigureAwait(false);
         return json ? await DemoStepPrinter.PrintJsonAsync(chapter, cancellation).ConfigureAwait(false) : await DemoStepPrinter.PrintAsync(chapter, Output.Out, cancellation).ConfigureAwait(false);
+    }
+
+    private static async Task<bool> ShowBrokerAsync(Task<DemoBroker> starting, bool isKept, bool json, CancellationToken cancellation)
+    {
+        await using var chapter = await starting.ConfigureAwait(false);
+        var asExpected = json ? await DemoStepPrinter.PrintJsonAsync(chapter, cancellation).ConfigureAwait(false) : await DemoStepPrinter.PrintAsync(chapter, Output.Out, cancellation).ConfigureAwait(false);
+        if (!isKept || !asExpected)
+        {
+            return asExpected;
+        }
+
+        if (!json)
+        {
+            // Not folded: they are copied.
+            Console.Out.WriteLine("In another terminal, in this folder:");
+            foreach (var line in await chapter.CommandsAsync(cancellation).ConfigureAwait(false))
+            {
+                Console.Out.WriteLine($"  {line}");
+            }
+        }
+
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellation).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // As it was asked to.
+        }
+
+        return asExpected;
     }
 
     private static Task<(string? Program, string? WhyNot)> BuildAsync(CheckoutProgram program, CancellationToken cancellation)

@@ -190,6 +190,9 @@ internal sealed class DemoVm : IAsyncDisposable
         }
     }
 
+    /// <summary>The beginning of a command line of the guest's program in this VM.</summary>
+    public string CommandLine => $"dotnet {_program} --root {Root} --sources {Socket}";
+
     /// <summary>Starts a command of the guest's program.</summary>
     public Process Begin(IEnumerable<string> words) => Begin("dotnet", [_program, "--root", Root, "--sources", Socket, .. words]);
 

@@ -16,6 +16,8 @@ internal static partial class Explanations
 {
     private const string Folder = "troubleshooting/";
     private const string ProblemPrefix = "urn:assay:";
+    private const string FrozenPrefix = "frozen:";
+    private const string ConditionPrefix = "condition:";
     private const string Rules = "policy.rules.satisfied";
 
     private static readonly Lazy<ImmutableArray<Explanation>> s_all = new(() => [.. Pages().SelectMany(page => Read(page, Text(page)))]);
@@ -28,6 +30,8 @@ internal static partial class Explanations
     {
         // As a problem of HTTP has it.
         id = id.StartsWith(ProblemPrefix, StringComparison.Ordinal) ? id[ProblemPrefix.Length..] : id;
+        // As the broker's log has it, with the freeze or the condition that is meant.
+        id = id.StartsWith(FrozenPrefix, StringComparison.Ordinal) ? "frozen" : id.StartsWith(ConditionPrefix, StringComparison.Ordinal) ? "conditions-unmet" : id;
         var known = PolicyRule().IsMatch(id) ? Rules : id;
         return All.FirstOrDefault(explanation => explanation.Id == known);
     }

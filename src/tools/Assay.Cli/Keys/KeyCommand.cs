@@ -3,12 +3,11 @@ using System.Text;
 using System.Text.Json;
 using Assay.Cli.Services;
 using Assay.Client.Service;
-using Assay.Wire;
 
 namespace Assay.Cli.Keys;
 
 /// <summary><c>assay key</c>: a model owner's side of the key broker (docs/reference/broker.md).</summary>
-internal static class KeyCommand
+internal static partial class KeyCommand
 {
     private const string ExitCodes = "0 done · 1 the broker refused · 2 unusable command line or file · 3 the broker could not be reached";
     private const string Account = "--service https://keys.example.org --credential owner.key";
@@ -27,15 +26,15 @@ internal static class KeyCommand
     {
         Make("create", "Makes a key of random bytes at the broker. It is not released until it has a policy.", isImport: false),
         Make("import", "Stores a secret of yours as a key. It is not released until it has a policy.", isImport: true),
-        Rotate(), List(), Policy(),
+        Rotate(), List(), Show(), Policy(),
         State("enable", "enabled", "Lets a disabled key be released again."),
         State("disable", "disabled", "Stops releases of a key until it is enabled. Takes back one that is being destroyed."),
-        Destroy(), Freeze(), Unfreeze(), Freezes(), DryRun(), Manifest(), Approvals(), Approve(),
+        Destroy(), Freeze(), Unfreeze(), Freezes(), DryRun(), Manifest(), Approvals(), Approve(), Withdraw(),
     };
 
     private static DescribedCommand Make(string name, string description, bool isImport)
     {
-        var (options, id) = (new ServiceOptions(), Id());
+        var (options, id) = (new ServiceOptions(), NewId());
         var twoPersons = new Option<bool>("--two-persons") { Description = "changes of it wait for a second person, from now on and for good" };
         var derived = new Option<bool>("--derived") { Description = "each image that the policy's reference values name gets a key of its own, derived from this one, which is never released" };
         var resource = new Option<string?>("--resource") { Description = "where guests of Confidential Containers find it, REPOSITORY/TYPE/TAG, for good", HelpName = "PATH" };
@@ -73,6 +72,11 @@ internal static class KeyCommand
                     writer.WriteString("resource", path);
                 }
             }), root => root.Clone(), cancellation).ConfigureAwait(false);
+            if (key.TryGetProperty("persons", out var persons) && !persons.GetBoolean())
+            {
+                await Console.Error.WriteLineAsync(NoPersons("changes of this key wait for a second person")).ConfigureAwait(false);
+            }
+
             return KeyPrinter.Print(key, options.IsJson(parsed));
         }));
         return command;
@@ -80,12 +84,34 @@ internal static class KeyCommand
 
     private static DescribedCommand Rotate()
     {
-        var (options, id, bytes) = (new ServiceOptions(), Id(), Bytes());
+        var (options, id, bytes, revision) = (new ServiceOptions(), Id(), Bytes(), Revision());
         var secret = new Option<string?>("--secret") { Description = "file whose bytes are the new version; random bytes, if it is not given", HelpName = "FILE" };
-        var command = Of("rotate", "Makes a further version, which is released from then on. Those before are kept, and not released.", [$"assay key rotate weights {Account}"], options, [bytes, secret], id);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service => TrySecret(parsed.GetValue(secret), out var given)
-            ? await ChangeAsync(service, parsed, options, parsed.GetValue(id)!, "rotate", writer => Write(writer, given, parsed.GetValue(bytes)), cancellation).ConfigureAwait(false)
-            : ExitCode.Unusable));
+        var confirm = new Option<string?>("--confirm") { Description = "the id once more: expected where random bytes are to follow a secret that was imported", HelpName = "ID" };
+        var command = Of("rotate", "Makes a further version, which is released from then on. Those before are kept, and not released.", [$"assay key rotate weights {Account}", $"assay key rotate weights --secret weights.key {Account}"], options, [bytes, secret, confirm, revision], id);
+        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
+        {
+            if (parsed.GetValue(secret) is not null && parsed.GetResult(bytes) is { Implicit: false })
+            {
+                Output.Error("cli.arguments", "--secret and --bytes exclude each other: the file's bytes are the new version, all of them");
+                return ExitCode.Unusable;
+            }
+
+            if (!TrySecret(parsed.GetValue(secret), out var given))
+            {
+                return ExitCode.Unusable;
+            }
+
+            var key = await service.GetAsync(PathOf(parsed.GetValue(id)!), root => root.Clone(), cancellation).ConfigureAwait(false);
+            // A key of before this was kept may be either.
+            var isMadeThere = key.TryGetProperty("imported", out var imported) && !imported.GetBoolean();
+            if (given is null && !isMadeThere && key.TryGetProperty("version", out _) && parsed.GetValue(confirm) != parsed.GetValue(id))
+            {
+                Output.Error("cli.arguments", $"the secret of {parsed.GetValue(id)} was imported, and would be followed by random bytes that only machines get: --secret FILE imports the next one, --confirm {parsed.GetValue(id)} says that random bytes are meant");
+                return ExitCode.Unusable;
+            }
+
+            return await ChangeAsync(service, parsed, options, (parsed.GetValue(id)!, parsed.GetValue(revision)), "rotate", writer => Write(writer, given, parsed.GetValue(bytes)), KeyPrinter.Rotated, cancellation).ConfigureAwait(false);
+        }));
         return command;
     }
 
@@ -93,21 +119,36 @@ internal static class KeyCommand
     {
         var options = new ServiceOptions();
         var id = new Argument<string?>("id") { Description = "one key; all of the tenant, if it is not given", HelpName = "ID", Arity = ArgumentArity.ZeroOrOne };
+        id.Validators.Add(result => Validate(result, KeyName.WhyNotNamed));
         var command = Of("list", "Lists keys, without their secrets.", [$"assay key list {Account}", $"assay key list weights --format json {Account}"], options, [], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
             KeyPrinter.Print(await service.GetAsync(parsed.GetValue(id) is { } one ? PathOf(one) : "v1/keys", root => root.Clone(), cancellation).ConfigureAwait(false), options.IsJson(parsed))));
         return command;
     }
 
-    private static DescribedCommand Policy()
+    private static DescribedCommand Show()
     {
         var (options, id) = (new ServiceOptions(), Id());
+        var command = Of("show", "Shows one key, with its release policy as it was set. Its secret is shown by no command.", [$"assay key show weights {Account}"], options, [], id);
+        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
+        {
+            var path = PathOf(parsed.GetValue(id)!);
+            var key = await service.GetAsync(path, root => root.Clone(), cancellation).ConfigureAwait(false);
+            JsonElement? policy = key.GetProperty("policyVersion").GetInt64() == 0 ? null : await service.GetAsync($"{path}/policy", root => root.Clone(), cancellation).ConfigureAwait(false);
+            return KeyPrinter.PrintWhole(key, policy, options.IsJson(parsed));
+        }));
+        return command;
+    }
+
+    private static DescribedCommand Policy()
+    {
+        var (options, id, revision) = (new ServiceOptions(), Id(), Revision());
         var file = new Option<string>("--file") { Description = "the release policy, JSON; - is standard input", HelpName = "FILE", Required = true };
-        var command = Of("policy", "Sets the release policy of a key: to which machines it is released.", [$"assay key policy weights --file release.json {Account}"], options, [file], id);
+        var command = Of("policy", "Sets the release policy of a key: to which machines it is released.", [$"assay key policy weights --file release.json {Account}"], options, [file, revision], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             return TryJson("--file", parsed.GetValue(file)!, MostPolicy, out var policy)
-                ? await ChangeAsync(service, parsed, options, parsed.GetValue(id)!, "policy", writer => Write(writer, "policy", policy), cancellation).ConfigureAwait(false)
+                ? await ChangeAsync(service, parsed, options, (parsed.GetValue(id)!, parsed.GetValue(revision)), "policy", writer => Write(writer, "policy", policy), KeyPrinter.PolicySet, cancellation).ConfigureAwait(false)
                 : ExitCode.Unusable;
         }));
         return command;
@@ -115,18 +156,18 @@ internal static class KeyCommand
 
     private static DescribedCommand State(string name, string state, string description)
     {
-        var (options, id) = (new ServiceOptions(), Id());
-        var command = Of(name, description, [$"assay key {name} weights {Account}"], options, [], id);
+        var (options, id, revision) = (new ServiceOptions(), Id(), Revision());
+        var command = Of(name, description, [$"assay key {name} weights {Account}"], options, [revision], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, service =>
-            ChangeAsync(service, parsed, options, parsed.GetValue(id)!, "state", writer => writer.WriteString("state", state), cancellation)));
+            ChangeAsync(service, parsed, options, (parsed.GetValue(id)!, parsed.GetValue(revision)), "state", writer => writer.WriteString("state", state), tell: null, cancellation)));
         return command;
     }
 
     private static DescribedCommand Destroy()
     {
-        var (options, id) = (new ServiceOptions(), Id());
+        var (options, id, revision) = (new ServiceOptions(), Id(), Revision());
         var confirm = new Option<string>("--confirm") { Description = "the id once more", HelpName = "ID", Required = true };
-        var command = Of("destroy", "Deletes every version of a key, for good, when the broker's wait is over. It is not released from now on; assay key disable takes it back until then.", [$"assay key destroy weights --confirm weights {Account}"], options, [confirm], id);
+        var command = Of("destroy", "Deletes every version of a key, for good, when the broker's wait is over. It is not released from now on; assay key disable takes it back until then.", [$"assay key destroy weights --confirm weights {Account}"], options, [confirm, revision], id);
         command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
         {
             if (parsed.GetValue(confirm) != parsed.GetValue(id))
@@ -135,81 +176,7 @@ internal static class KeyCommand
                 return ExitCode.Unusable;
             }
 
-            return await ChangeAsync(service, parsed, options, parsed.GetValue(id)!, "state", writer => writer.WriteString("state", "destroyed"), cancellation).ConfigureAwait(false);
-        }));
-        return command;
-    }
-
-    private static DescribedCommand Freeze()
-    {
-        var options = new ServiceOptions();
-        var id = new Argument<string?>("id") { Description = "which key; all of the tenant, if it is not given", HelpName = "ID", Arity = ArgumentArity.ZeroOrOne };
-        var reason = new Option<string>("--reason") { Description = "why, for the log", HelpName = "TEXT", Required = true };
-        var command = Of("freeze", "Stops releases of a key, or of all keys: when it returns, nothing is released. Two persons lift it.", [$"assay key freeze weights --reason forged-driver {Account}"], options, [reason], id);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-        {
-            var body = ServiceConnection.Body(writer =>
-            {
-                writer.WriteString("reason", parsed.GetValue(reason));
-                if (parsed.GetValue(id) is { } key)
-                {
-                    writer.WriteString("key", key);
-                }
-            });
-            var freeze = await service.PostAsync("v1/freezes", body, root => root.GetProperty("id").GetString()!, cancellation).ConfigureAwait(false);
-            return KeyPrinter.Print(options.IsJson(parsed), ("id", freeze), $"{parsed.GetValue(id) ?? "every key of the tenant"} is frozen: nothing of it is released until two persons lift freeze {freeze}");
-        }));
-        return command;
-    }
-
-    private static DescribedCommand Unfreeze()
-    {
-        var options = new ServiceOptions();
-        var id = new Argument<string>("freeze") { Description = "the freeze, as assay key freezes lists it", HelpName = "FREEZE" };
-        var command = Of("unfreeze", "Proposes that a freeze ends. It ends when a second person approves; both log in as persons: API keys do not count.", [$"assay key unfreeze 0123456789abcdef0123456789abcdef --service https://keys.example.org --credential login.jwt"], options, [], id);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-        {
-            var act = await service.PostAsync($"v1/freezes/{Uri.EscapeDataString(parsed.GetValue(id)!)}/lift", ServiceConnection.Body(_ => { }), root => root.Clone(), cancellation).ConfigureAwait(false);
-            return KeyPrinter.PrintAct(act, options.IsJson(parsed));
-        }));
-        return command;
-    }
-
-    private static DescribedCommand Freezes()
-    {
-        var options = new ServiceOptions();
-        var command = Of("freezes", "Lists the freezes that hold.", [$"assay key freezes {Account}"], options, []);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-            KeyPrinter.PrintFreezes(await service.GetAsync("v1/freezes", root => root.Clone(), cancellation).ConfigureAwait(false), options.IsJson(parsed))));
-        return command;
-    }
-
-    private static DescribedCommand DryRun()
-    {
-        var (options, id) = (new ServiceOptions(), Id());
-        var file = new Option<string?>("--file") { Description = "a policy in place of the one in force", HelpName = "FILE" };
-        var evidence = new Option<string?>("--evidence") { Description = "evidence of a machine that was kept; the policy's own tests alone, if it is not given", HelpName = "FILE" };
-        var challenge = new Option<string?>("--challenge") { Description = "what the evidence answers", HelpName = "TEXT" };
-        var command = Of("dry-run", "Tells whether a machine would get a key, and if not, which checks and conditions fail. Nothing is released.", [$"assay key dry-run weights --file release.json --evidence machine.json {Account}"], options, [file, evidence, challenge], id);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-        {
-            if (!TryJson("--file", parsed.GetValue(file), MostPolicy, out var policy) || !TryJson("--evidence", parsed.GetValue(evidence), Limits.EvidenceFileBytes, out var shown))
-            {
-                return ExitCode.Unusable;
-            }
-
-            var report = await service.PostAsync($"{PathOf(parsed.GetValue(id)!)}/policy/dry-run", ServiceConnection.Body(writer =>
-            {
-                Write(writer, "policy", policy);
-                Write(writer, "evidence", shown);
-                if (parsed.GetValue(challenge) is { } text)
-                {
-                    writer.WriteString("challenge", text);
-                }
-            }), root => root.Clone(), cancellation).ConfigureAwait(false);
-            // Its members are the broker's; docs/reference/broker.md has them.
-            JsonOutput.Print(report.WriteTo);
-            return ExitCode.Verified;
+            return await ChangeAsync(service, parsed, options, (parsed.GetValue(id)!, parsed.GetValue(revision)), "state", writer => writer.WriteString("state", "destroyed"), tell: null, cancellation).ConfigureAwait(false);
         }));
         return command;
     }
@@ -250,34 +217,12 @@ internal static class KeyCommand
         return command;
     }
 
-    private static DescribedCommand Approvals()
-    {
-        var options = new ServiceOptions();
-        var command = Of("approvals", "Lists the acts that wait for a second person, whole, with the digest that an approval names.", [$"assay key approvals {Account}"], options, []);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-            KeyPrinter.PrintActs(await service.GetAsync("v1/approvals", root => root.Clone(), cancellation).ConfigureAwait(false), options.IsJson(parsed))));
-        return command;
-    }
-
-    private static DescribedCommand Approve()
-    {
-        var options = new ServiceOptions();
-        var id = new Argument<string>("act") { Description = "the act, as assay key approvals lists it", HelpName = "ACT" };
-        var digest = new Option<string>("--digest") { Description = "SHA-384 of what you have read: the act is done only if it is this one", HelpName = "HEX", Required = true };
-        var command = Of("approve", "Approves an act as the second person, logged in by OIDC or client certificate. It is done at once.", [$"assay key approve 0123456789abcdef0123456789abcdef --digest {new string('0', 96)} --service https://keys.example.org --credential login.jwt"], options, [digest], id);
-        command.SetAction((parsed, cancellation) => options.RunAsync(parsed, async service =>
-        {
-            await service.PostAsync($"v1/approvals/{Uri.EscapeDataString(parsed.GetValue(id)!)}", ServiceConnection.Body(writer => writer.WriteString("digest", parsed.GetValue(digest))), cancellation).ConfigureAwait(false);
-            return KeyPrinter.Print(options.IsJson(parsed), ("approved", parsed.GetValue(id)!), "approved, and done");
-        }));
-        return command;
-    }
-
     // A change names the revision that it is of: what another makes in between is not undone unseen.
-    private static async Task<int> ChangeAsync(ServiceConnection service, ParseResult parsed, ServiceOptions options, string id, string what, Action<Utf8JsonWriter> write, CancellationToken cancellation)
+    private static async Task<int> ChangeAsync(ServiceConnection service, ParseResult parsed, ServiceOptions options, (string Id, long? Revision) key, string what, Action<Utf8JsonWriter> write, Action<JsonElement, JsonElement?>? tell, CancellationToken cancellation)
     {
-        var revision = await service.GetAsync(PathOf(id), root => root.GetProperty("revision").GetInt64(), cancellation).ConfigureAwait(false);
-        var answer = await service.PostAsync($"{PathOf(id)}/{what}", ServiceConnection.Body(writer =>
+        var path = PathOf(key.Id);
+        var revision = key.Revision ?? await service.GetAsync(path, root => root.GetProperty("revision").GetInt64(), cancellation).ConfigureAwait(false);
+        var answer = await service.PostAsync($"{path}/{what}", ServiceConnection.Body(writer =>
         {
             writer.WriteNumber("revision", revision);
             write(writer);
@@ -288,75 +233,16 @@ internal static class KeyCommand
             return KeyPrinter.PrintAct(JsonElement.Parse(answer), options.IsJson(parsed));
         }
 
-        return KeyPrinter.Print(await service.GetAsync(PathOf(id), root => root.Clone(), cancellation).ConfigureAwait(false), options.IsJson(parsed));
+        var changed = await service.GetAsync(path, root => root.Clone(), cancellation).ConfigureAwait(false);
+        KeyPrinter.Print(changed, options.IsJson(parsed));
+        if (tell is not null && !options.IsJson(parsed))
+        {
+            tell(changed, what == "policy" ? await service.GetAsync($"{path}/policy", root => root.Clone(), cancellation).ConfigureAwait(false) : null);
+        }
+
+        return ExitCode.Verified;
     }
 
     private static DescribedCommand Of(string name, string description, string[] examples, ServiceOptions options, Option[] own, Argument? argument = null) =>
         options.AddTo(new DescribedCommand(name, description, ExitCodes, examples), own, argument);
-
-    private static Argument<string> Id() => new("id") { Description = "the key's name: 1 to 64 of a-z, 0-9, hyphen and dot", HelpName = "ID" };
-
-    private static Option<int> Bytes() => new Option<int>("--bytes") { Description = "how many random bytes, 16 to 4096", HelpName = "N", DefaultValueFactory = _ => 32 }.Within(16, 4096);
-
-    private static string PathOf(string id) => $"v1/keys/{Uri.EscapeDataString(id)}";
-
-    private static bool TrySecret(string? path, out byte[]? secret)
-    {
-        secret = null;
-        if (path is null || InputFile.TryReadEveryByte(path, MostSecret, out secret, out var whyNot))
-        {
-            return true;
-        }
-
-        Output.Error("cli.file", $"--secret: {whyNot}");
-        return false;
-    }
-
-    // Null where no file is given.
-    private static bool TryJson(string option, string? path, int most, out JsonElement? json)
-    {
-        json = null;
-        if (path is null)
-        {
-            return true;
-        }
-
-        if (!InputFile.TryRead(path, most, out var bytes, out var whyNot))
-        {
-            Output.Error("cli.file", $"{option}: {whyNot}");
-            return false;
-        }
-
-        try
-        {
-            json = JsonElement.Parse(bytes);
-            return true;
-        }
-        catch (JsonException exception)
-        {
-            Output.Error("cli.file", $"{option}: {path}: {exception.Message}");
-            return false;
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, string name, JsonElement? json)
-    {
-        if (json is { } value)
-        {
-            writer.WritePropertyName(name);
-            value.WriteTo(writer);
-        }
-    }
-
-    private static void Write(Utf8JsonWriter writer, byte[]? secret, int bytes)
-    {
-        if (secret is not null)
-        {
-            writer.WriteBase64String("secret", secret);
-        }
-        else
-        {
-            writer.WriteNumber("bytes", bytes);
-        }
-    }
 }

@@ -70,6 +70,11 @@ internal static class TestKeyCommand
                 Output.Error("cli.log", exception.Message);
                 return ExitCode.Refused;
             }
+            catch (LogInputException exception)
+            {
+                Output.Error(exception.Id, exception.Message);
+                return ExitCode.Unusable;
+            }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
                 Output.Error("cli.file", exception.Message);

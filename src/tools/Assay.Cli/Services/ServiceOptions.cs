@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Assay.Cli.Explain;
 using Assay.Client.Service;
 using Assay.Collateral.Http;
 
@@ -75,7 +76,9 @@ internal sealed class ServiceOptions(bool isRequired = true)
         }
         catch (ServiceRefusedException exception)
         {
-            Output.Error("cli.service", exception.Message);
+            // The broker's problems say what; what to do is in the documents.
+            var cure = Explanations.Find(exception.Problem) is { } found && found.Document.StartsWith("docs/troubleshooting/broker.md", StringComparison.Ordinal) ? $". {found.Cure}" : "";
+            Output.Error("cli.service", $"{exception.Message.TrimEnd('.')}{cure}");
             return exception.IsTransient ? ExitCode.Incomplete : ExitCode.Refused;
         }
     }

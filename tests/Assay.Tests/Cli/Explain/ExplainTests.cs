@@ -8,11 +8,14 @@ using Assay.Appraisal.Processors;
 using Assay.Appraisal.Snp;
 using Assay.Appraisal.Tdx;
 using Assay.Appraisal.Tpm;
+using Assay.Attestation;
+using Assay.Broker;
 using Assay.Checks;
 using Assay.Cli.Explain;
 using Assay.Collateral.Bundles;
 using Assay.Reference.Manifest;
 using Assay.Sealing;
+using Assay.Service.Http;
 using Assay.Tests.Architecture;
 using Assay.Tokens;
 
@@ -52,7 +55,11 @@ public sealed partial class ExplainTests
     /// <summary>The faults of the server: ServiceDocumentTests holds their page against its source.</summary>
     private static IEnumerable<string> OfTheService => ServiceFault().Matches(s_document).Select(match => match.Groups[1].Value);
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy).Union(OfTheService);
+    /// <summary>The problems of services, and the reasons of a broker's log, as its reference lists them.</summary>
+    private static IEnumerable<string> OfProblems => Problems.All.Concat(AttestationProblems.All).Concat(BrokerProblems.All).Select(kind => kind.Id)
+        .Union(Reason().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "broker.md")).Split("Reasons of a denial")[1].Split("\n\n")[0]).Select(match => match.Groups[1].Value).Where(word => word is not ("why" or "outcome" or "failed")));
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy).Union(OfTheService).Union(OfProblems);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -195,6 +202,9 @@ public sealed partial class ExplainTests
 
     [GeneratedRegex("^### `(service\\.[a-z.]+)`$", RegexOptions.Multiline)]
     private static partial Regex ServiceFault();
+
+    [GeneratedRegex("`([a-z-]+)(?::ID)?`")]
+    private static partial Regex Reason();
 
     [GeneratedRegex("<id>|#N")]
     private static partial Regex Placeholder();

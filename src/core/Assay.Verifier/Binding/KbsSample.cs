@@ -1,10 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
-using Assay.Binding;
+using Assay.Evidence.Files;
 using Assay.Wire;
 
-namespace Assay.Evidence.Files;
+namespace Assay.Binding;
 
 /// <summary>
 /// The request of a guest of Confidential Containers without a TEE (attester <c>sample</c>, KBS protocol 0.4.0): in place of a processor's statement
