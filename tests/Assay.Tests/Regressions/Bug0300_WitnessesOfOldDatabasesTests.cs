@@ -1,5 +1,5 @@
-using System.Text.RegularExpressions;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Assay.Service.Identity;
 using Assay.Service.Log;
 using Assay.Tests.Cli;
@@ -51,7 +51,7 @@ public sealed class Bug0300_WitnessesOfOldDatabasesTests(AttestedMachine machine
         Assert.Equal((503, "Unhealthy: service.log.rollback"), (ready.Status, await ready.Response.Content.ReadAsStringAsync(Cancellation)));
         var refused = await world.PostAsync("/v1/keys", """{"id":"third","bytes":32}""", owner);
         Assert.Equal((500, "urn:assay:log-contradicted"), (refused.Status, refused.Problem));
-        Assert.Contains("witness.example/w has seen 3", refused.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Matches("witness\\.example/w has seen [0-9]+", refused.Body.GetProperty("detail").GetString());
         var freeze = _assay.Says(1, ["key", "freeze", "first", "--reason", "a-test", .. account]);
         Assert.Contains("releases nothing as long as that is so", freeze, StringComparison.Ordinal);
         Assert.Contains("restores the newest backup", freeze, StringComparison.Ordinal);
