@@ -223,13 +223,16 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
             Assert.Equal(401, (await guest.GetAsync()).Status);
         }
 
-        var denied = Assert.Single(await EntriesAsync(world, owner), entry => entry.Kind == "key.release");
         // A minute later, or when the service is stopped.
-        Assert.Equal(1, await world.Host.Services.GetRequiredService<BrokerUpkeep>().LogDenialsAsync(all: true, Cancellation));
+        await world.Host.Services.GetRequiredService<BrokerUpkeep>().LogDenialsAsync(all: true, Cancellation);
 
-        var repeated = Assert.Single(await EntriesAsync(world, owner), entry => entry.Kind == "key.denials").Event;
-        Assert.Equal((denied.Position, 6L), (repeated.GetProperty("first").GetInt64(), repeated.GetProperty("repeated").GetInt64()));
-        Assert.Equal(Text(denied.Event, "why"), Text(repeated, "why"));
+        // Two by the client and five by the guest: each is in the log, however many minutes they took.
+        var entries = await EntriesAsync(world, owner);
+        var (denied, repeated) = (entries.Where(entry => entry.Kind == "key.release").ToArray(), entries.Where(entry => entry.Kind == "key.denials").ToArray());
+        Assert.InRange(denied.Length, 1, 6);
+        Assert.Equal(7, denied.Length + repeated.Sum(entry => entry.Event.GetProperty("repeated").GetInt64()));
+        Assert.Equal(denied[0].Position, repeated[0].Event.GetProperty("first").GetInt64());
+        Assert.Equal(Text(denied[0].Event, "why"), Text(repeated[0].Event, "why"));
     }
 
     [Fact]
@@ -308,7 +311,7 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
     [Fact]
     public async Task Sessions_are_limited_for_each_address_and_end_with_their_challenge()
     {
-        await using var world = await StartAsync(kbs => (kbs["sessions"], kbs["sessionSeconds"]) = (16, 10));
+        await using var world = await StartAsync(kbs => kbs["sessions"] = 16);
         using var guest = new KbsGuest(world, machine);
         await guest.AuthAsync();
         await guest.AuthAsync();
@@ -327,7 +330,7 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
     [Fact]
     public async Task Who_can_write_the_database_moves_no_key_to_another_resource_and_makes_no_session_last()
     {
-        await using var world = await StartAsync(kbs => kbs["sessionSeconds"] = 10);
+        await using var world = await StartAsync();
         var owner = await OwnerAsync(world);
         Assert.Equal(201, (await world.PostAsync("/v1/keys", """{"id":"other","bytes":32}""", owner)).Status);
         Assert.Equal(409, (await world.PostAsync("/v1/keys", $$"""{"id":"third","bytes":32,"resource":"{{Resource}}"}""", owner)).Status);
@@ -346,10 +349,18 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
         await second.AuthAsync();
         Execute(world, "UPDATE kbs_session SET evidence_sealed = (SELECT evidence_sealed FROM kbs_session WHERE evidence_sealed IS NOT NULL), token_sealed = (SELECT token_sealed FROM kbs_session WHERE token_sealed IS NOT NULL) WHERE evidence_sealed IS NULL");
         Assert.Equal(503, (await second.GetAsync()).Status);
-        // One whose end was moved ends when it was made to.
+    }
+
+    [Fact]
+    public async Task A_session_whose_end_was_moved_in_the_database_ends_when_it_was_made_to()
+    {
+        await using var world = await StartAsync(kbs => kbs["sessionSeconds"] = 10);
+        using var guest = new KbsGuest(world, machine);
+        await guest.AuthAsync();
         Execute(world, "UPDATE kbs_session SET expires_at = expires_at + 100000000");
         await Task.Delay(TimeSpan.FromSeconds(10.5), Cancellation);
-        Assert.Equal($"{Errors}TokenNotFound", Text(JsonElement.Parse((await guest.GetAsync()).Body), "type"));
+
+        Assert.Contains("not known, or ended", (await guest.AttestAsync("{}")).Body, StringComparison.Ordinal);
     }
 
     [GeneratedRegex("""^\{"protected":"([A-Za-z0-9_-]+)","encrypted_key":"[A-Za-z0-9_-]{54}","iv":"[A-Za-z0-9_-]{16}","ciphertext":"[A-Za-z0-9_-]+","tag":"[A-Za-z0-9_-]{22}"\}$""")]

@@ -39,7 +39,7 @@ public sealed record HostedProof(string Proof);
 
 /// <summary>
 /// Evidence of the machine in which the broker runs (S-25, hosted). The evidence answers a statement that names this connection's certificate and the log's key, so
-/// that a host that puts itself between shows a certificate of its own, and is found; and the client's challenge, so that it is new. That is half of it: whoever a
+/// that a host that puts itself between shows a certificate of its own, and is found; and the client's challenge, so that it is new. That is half of it: a broker that a
 /// machine asks for a key chooses a challenge, and could choose the hash of a statement of their own. So the evidence's key is one that is in no other evidence, and
 /// the client seals something to it, which only this endpoint opens (S-23a).
 /// </summary>

@@ -124,7 +124,7 @@ public sealed class WitnessStore(ServiceDatabase database, KeyEncryptionKey kek,
         }
     }
 
-    // What is shown to all has the log's signature and ours: who sends a checkpoint can add lines that nobody verifies, and that spoil ours.
+    // What is shown to all has the log's signature and ours: who sends a checkpoint can add lines that are not verified, and that spoil ours.
     private static string SignedAlone(string text, string checkpoint, NoteKey log) =>
         checkpoint.Split('\n').Select(line => $"{text}\n{line}\n").First(note => Checkpoint.TryVerify(Encoding.UTF8.GetBytes(note), log, out _, out _));
 

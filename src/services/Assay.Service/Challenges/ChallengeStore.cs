@@ -15,7 +15,7 @@ public sealed record Challenge(string Id, string Nonce, DateTimeOffset ExpiresAt
 /// <summary>
 /// Challenges: random, for one tenant and purpose, short of life, redeemed once whatever number of processes and clients try. Redeemed before anything is
 /// verified: an attempt that fails has used it up. The nonce that evidence must answer is the row's, never the request's; it
-/// is encrypted with its end under the key encryption key, so that nobody who writes rows lets old evidence answer again (S-25).
+/// is encrypted with its end under the key encryption key, so that writing rows makes no old evidence answer again (S-25). That a challenge was redeemed is in the row as it is: who writes rows can have it answered twice within its life, by the same machine.
 /// </summary>
 public sealed class ChallengeStore(ServiceDatabase database, KeyEncryptionKey kek, TimeProvider clock)
 {

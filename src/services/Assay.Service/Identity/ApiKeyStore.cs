@@ -88,7 +88,7 @@ public sealed class ApiKeyStore(ServiceDatabase database, GroupCommit commits, K
             return null;
         }
 
-        // Without a record that opens, a key is of a release that made none, or of whoever writes rows: it gets no broker's key, and makes no identity.
+        // Without a record that opens, a key is of a release that made none, or of one who writes rows: it gets no broker's key, and makes no identity.
         var kept = row.Kept ?? new Kept(row.Tenant, row.SecretSha256, string.Join(' ', ScopesOf(row.Scopes).Except(s_authenticated, StringComparer.Ordinal)), row.ExpiresAt);
         return kept.Tenant == row.Tenant && CryptographicOperations.FixedTimeEquals(given, kept.SecretSha256) && (kept.ExpiresAt is null || kept.ExpiresAt > now)
             ? row.ToKey() with { Scopes = ScopesOf(kept.Scopes), ExpiresAt = Instant(kept.ExpiresAt) } : null;

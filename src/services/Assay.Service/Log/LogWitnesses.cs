@@ -59,7 +59,7 @@ public sealed partial class LogWitnesses : IDisposable
     }
 
     /// <summary>
-    /// Logs that a process starts, with random bytes, and shows that to each witness: a cosignature of before, which somebody who cut the witness off says
+    /// Logs that a process starts, with random bytes, and shows that to each witness: a cosignature of before, which one who cut the witness off says
     /// again, is of no log that has them.
     /// </summary>
     /// <exception cref="ServiceException">The database does not answer.</exception>
