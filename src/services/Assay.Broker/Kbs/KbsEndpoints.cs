@@ -10,7 +10,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Assay.Broker.Kbs;
 
@@ -27,7 +26,7 @@ internal static class KbsEndpoints
 
     public static void MapKbs(this IEndpointRouteBuilder routes)
     {
-        var kbs = routes.MapGroup("/kbs/v0").WithTags("KBS").AllowAnonymous().AddEndpointFilter(NeverAProblemAsync);
+        var kbs = routes.MapGroup("/kbs/v0").WithTags("KBS").AllowAnonymous().WithMetadata(new KbsError.Form());
         kbs.MapPost("/auth", AuthAsync).WithMetadata(new BodyLimit(KbsMessages.MostRequestBytes)).WithSummary("A challenge, and a session for its answer (KBS 0.4.0).").Accepts<JsonElement>("application/json").Produces<JsonElement>();
         kbs.MapPost("/attest", AttestAsync).WithMetadata(new BodyLimit(KbsMessages.MostEvidenceBytes)).WithSummary("The answer: evidence over the session's nonce and a key (KBS 0.4.0).").Accepts<JsonElement>("application/json").Produces<JsonElement>();
         kbs.MapGet("/resource/{repository}/{type}/{tag}", ResourceAsync).WithSummary("A key, as a JWE to the session's (KBS 0.4.0).").Produces<JsonElement>();
@@ -128,24 +127,6 @@ internal static class KbsEndpoints
             : outcome.IsOutage ? KbsError.Of(KbsError.Outage, "the key encryption key does not answer: nothing was decided, come again")
             : outcome.Sealed is { Jwe: { } jwe } ? Json(jwe)
             : KbsError.Of(KbsError.Denied, "the resource is not released to this machine now; the broker's log says why");
-    }
-
-    // Clients of the protocol read one form of refusal and no other.
-    private static async ValueTask<object?> NeverAProblemAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        try
-        {
-            return await next(context).ConfigureAwait(false);
-        }
-        catch (BadHttpRequestException exception)
-        {
-            return KbsError.Of(KbsError.Attestation, exception.StatusCode == StatusCodes.Status413PayloadTooLarge ? "the request is too large" : "the request is malformed");
-        }
-        catch (ServiceException exception)
-        {
-            context.HttpContext.RequestServices.GetRequiredService<RequestLog>().Failed(context.HttpContext, exception);
-            return KbsError.Of(KbsError.Outage, "a part that the broker needs does not answer: nothing was decided, come again", StatusCodes.Status503ServiceUnavailable);
-        }
     }
 
     private static void SetCookie(HttpContext context, KbsSession session) =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Assay.Service.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -37,6 +38,19 @@ internal static class KbsError
     public static ContentHttpResult Of(string variant, string detail, int? status = null) => TypedResults.Content(
         JsonSerializer.Serialize(new Body($"{Prefix}{variant}", detail)), "application/json", contentEncoding: null,
         status ?? (variant is Path or Plugin ? StatusCodes.Status404NotFound : StatusCodes.Status401Unauthorized));
+
+    /// <summary>What filters and failures answer under the protocol's paths: clients read one form of refusal and no other.</summary>
+    public sealed class Form : ProblemForm
+    {
+        public override Task WriteAsync(HttpContext context, ProblemKind kind, string? detail)
+        {
+            ArgumentNullException.ThrowIfNull(context);
+            ArgumentNullException.ThrowIfNull(kind);
+            // What the client sent is refused as the protocol refuses it; what is not the client's fault keeps its status, and ends its attempt.
+            var isRefusal = kind.Status is StatusCodes.Status400BadRequest or StatusCodes.Status413PayloadTooLarge or StatusCodes.Status415UnsupportedMediaType;
+            return Of(isRefusal ? Attestation : Outage, detail ?? kind.Title, isRefusal ? null : kind.Status).ExecuteAsync(context);
+        }
+    }
 
     private sealed record Body([property: JsonPropertyName("type")] string Type, [property: JsonPropertyName("detail")] string Detail);
 }

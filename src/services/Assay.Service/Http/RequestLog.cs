@@ -7,22 +7,13 @@ namespace Assay.Service.Http;
 /// What is logged of requests, by an allow-list: method, route pattern, status, milliseconds, tenant and request id. Never a path as it came, a query, a
 /// header, a body, or the text of what was thrown but for its kind.
 /// </summary>
-public sealed partial class RequestLog(ILogger<RequestLog> logger)
+internal sealed partial class RequestLog(ILogger<RequestLog> logger)
 {
-    /// <summary>A request that was answered.</summary>
-    public void Served(HttpContext context, string? tenant, double milliseconds)
-    {
-        ArgumentNullException.ThrowIfNull(context);
+    public void Served(HttpContext context, string? tenant, double milliseconds) =>
         Log.Served(logger, context.Request.Method, RouteOf(context), context.Response.StatusCode, milliseconds, tenant ?? "", context.TraceIdentifier);
-    }
 
-    /// <summary>A request that something thrown ended.</summary>
-    public void Failed(HttpContext context, Exception exception)
-    {
-        ArgumentNullException.ThrowIfNull(context);
-        ArgumentNullException.ThrowIfNull(exception);
+    public void Failed(HttpContext context, Exception exception) =>
         Log.Failed(logger, RouteOf(context), exception is ServiceException service ? service.Id : exception.GetType().Name, exception is ServiceException ? exception.Message : exception.StackTrace ?? "", context.TraceIdentifier);
-    }
 
     internal static string RouteOf(HttpContext context) => (context.GetEndpoint() as Microsoft.AspNetCore.Routing.RouteEndpoint)?.RoutePattern.RawText ?? "none";
 
