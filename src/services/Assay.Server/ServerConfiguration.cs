@@ -184,6 +184,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Require(options.Broker.Kbs is null or { SessionSeconds: >= 10 and <= 3600, Sessions: >= 8 and <= 100_000 }, "broker.kbs: sessionSeconds 10 to 3600 and sessions 8 to 100000 are expected");
             Require(options.Broker.Kbs is null || ResourceName.IsValid(options.Broker.Kbs.Tenant), $"broker.kbs.tenant: {ResourceName.Expected}");
             Require(options.Broker.Hosted is null || (options.Roles.Contains("broker") && Path.IsPathFullyQualified(options.Broker.Hosted.Agent)), "broker.hosted: the role broker, and in agent the whole path of the agent's socket, are expected");
+            Require(options.Broker.Hosted is null || options.Tls is not null || options.Listen.All(text => IPEndPoint.TryParse(text, out var end) && IPAddress.IsLoopback(end.Address)), "broker.hosted: tls is expected, because the evidence names its certificate; without it, listen is on loopback alone");
             Require(options.Broker.Kbs is null || options.Roles.Contains("broker"), "broker.kbs: the role broker serves it");
             Require(options.Signing.LeadSeconds >= 10, "signing.leadSeconds: at least 10 are expected: every process must know a key before it signs");
             Require(options.Signing.OverlapSeconds >= 10, "signing.overlapSeconds: at least 10 are expected");

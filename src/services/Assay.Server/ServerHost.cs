@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
-using System.Text;
 using Assay.Attestation;
 using Assay.Attestation.Policies;
 using Assay.Attestation.SelfTests;
@@ -41,7 +39,7 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly CollateralPart _collateral;
     private readonly Drain _drain;
     private KeyEncryptionKey? _kek;
-    private ImmutableArray<(PolicyFileOptions File, CompiledPolicy Policy, byte[] Json)> _files = [];
+    private ImmutableArray<PolicyFile> _files = [];
     private WebApplication? _application;
     private TlsFiles? _tls;
 
@@ -337,7 +335,7 @@ internal sealed class ServerHost : IAsyncDisposable
             return;
         }
 
-        _files = [.. _configuration.Options.Attestation.Policies.Select(Read)];
+        _files = [.. _configuration.Options.Attestation.Policies.Select(PolicyFile.Read)];
         await Services.GetRequiredService<PolicyStore>().ReloadAsync(cancellation).ConfigureAwait(false);
     }
 
@@ -351,114 +349,14 @@ internal sealed class ServerHost : IAsyncDisposable
         var (policies, trial, tenants) = (Services.GetRequiredService<PolicyStore>(), Services.GetRequiredService<PolicyTrial>(), Services.GetRequiredService<TenantStore>());
         if (_configuration.Options.Attestation.NrasAnonymousTenant is { } anonymous)
         {
-            await tenants.CreateAsync(anonymous, null, "configuration", cancellation).ConfigureAwait(false);
+            await tenants.CreateAsync(anonymous, null, PolicyFile.Actor, cancellation).ConfigureAwait(false);
         }
 
-        foreach (var (file, policy, json) in _files)
+        foreach (var file in _files)
         {
-            await ApplyAsync(file, policy, json, policies, trial, tenants, cancellation).ConfigureAwait(false);
+            await file.ApplyAsync(policies, trial, tenants, cancellation).ConfigureAwait(false);
         }
 
         await policies.ReloadAsync(cancellation).ConfigureAwait(false);
-    }
-
-    private static (PolicyFileOptions File, CompiledPolicy Policy, byte[] Json) Read(PolicyFileOptions file)
-    {
-        byte[] json;
-        try
-        {
-            json = File.ReadAllBytes(file.File);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new ServiceException("service.policy.file", $"attestation.policies: {exception.Message}", exception);
-        }
-
-        return CompiledPolicy.TryCompile(file.Tenant, 0, json, out var policy, out var fault) ? (file, policy, json)
-            : throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: {fault}");
-    }
-
-    private static async Task ApplyAsync(PolicyFileOptions file, CompiledPolicy policy, byte[] json, PolicyStore policies, PolicyTrial trial, TenantStore tenants, CancellationToken cancellation)
-    {
-        const string actor = "configuration";
-        var id = policy.Document.Id;
-        var state = await policies.StateAsync(id, file.Tenant, cancellation).ConfigureAwait(false);
-        if (state?.Active is { } active && await policies.VersionAsync(id, active, cancellation).ConfigureAwait(false) is { } row && row.Sha384 == policy.Digest.ToString())
-        {
-            return;
-        }
-
-        var report = await trial.TestAsync(policy, cancellation).ConfigureAwait(false);
-        if (!report.Passed)
-        {
-            var failed = report.Tests.FirstOrDefault(test => !test.Passed);
-            throw new ServiceException("service.policy.tests", $"attestation.policies: {file.File}: {(failed is null ? "it has no test: at least one is expected" : string.Create(CultureInfo.InvariantCulture, $"the test \"{failed.Name}\" expects {failed.Expected} and got {failed.Found}: {failed.Detail}"))}");
-        }
-
-        await tenants.CreateAsync(file.Tenant, null, actor, cancellation).ConfigureAwait(false);
-        foreach (var audience in policy.Document.Audiences)
-        {
-            if (!await policies.AssignAsync(audience, file.Tenant, actor, cancellation).ConfigureAwait(false))
-            {
-                throw new ServiceException("service.policy.audience", $"attestation.policies: {file.File}: the audience {audience} is another tenant's");
-            }
-        }
-
-        var version = await policies.AddAsync(policy, Encoding.UTF8.GetString(json), actor, cancellation).ConfigureAwait(false)
-            ?? throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: the policy {id} is another tenant's");
-        state = (await policies.StateAsync(id, file.Tenant, cancellation).ConfigureAwait(false))!;
-        if (!CompiledPolicy.TryCompile(file.Tenant, version, json, out var numbered, out _) || !await policies.ActivateAsync(state, numbered, "policy.activate", actor, cancellation).ConfigureAwait(false))
-        {
-            throw new ServiceException("service.policy.file", $"attestation.policies: {file.File}: another process changed the policy at the same time; start again");
-        }
-    }
-}
-
-/// <summary>Whether the server is about to stop.</summary>
-internal sealed class Drain
-{
-    private int _begun;
-
-    public bool HasBegun => Volatile.Read(ref _begun) == 1;
-
-    public void Begin() => Interlocked.Exchange(ref _begun, 1);
-}
-
-/// <summary>What a server needs to be ready besides its database.</summary>
-/// <param name="NeedsKek">The key encryption key itself: the broker alone asks it after the start.</param>
-internal sealed record ReadyTerms(bool NeedsKek);
-
-/// <summary>Ready: the database answers, the key encryption key where it is needed, and no stop has begun.</summary>
-internal sealed class ReadyCheck(Drain drain, ServiceDatabase database, KeyEncryptionKey kek, ReadyTerms terms, TransparencyLog? log = null) : IHealthCheck
-{
-    public const string Name = "ready";
-
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        drain.HasBegun ? HealthCheckResult.Unhealthy("the server is about to stop")
-        : !await database.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the database does not answer")
-        : terms.NeedsKek && !await kek.Wrapper.AnswersAsync(cancellationToken).ConfigureAwait(false) ? HealthCheckResult.Unhealthy("the key encryption key does not answer")
-        : log?.Held is { } held ? HealthCheckResult.Unhealthy(held.Id)
-        : HealthCheckResult.Healthy();
-
-    // The word alone says nothing of what to do.
-    public static Task WriteAsync(HttpContext context, HealthReport report)
-    {
-        context.Response.ContentType = "text/plain";
-        var why = report.Entries.Values.Select(entry => entry.Description).FirstOrDefault(text => text is not null);
-        return context.Response.WriteAsync(why is null ? report.Status.ToString() : $"{report.Status}: {why}", context.RequestAborted);
-    }
-}
-
-/// <summary>Marks what the management listener alone serves, and keeps everything else off it.</summary>
-internal sealed record ManagementOnly
-{
-    private static readonly string[] s_paths = ["/metrics", "/healthz", "/readyz"];
-
-    public static Task GuardAsync(HttpContext context, RequestDelegate next)
-    {
-        var isManagement = context.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionItemsFeature>()?.Items.ContainsKey(typeof(ManagementOnly)) is true;
-        var path = context.Request.Path.Value ?? "";
-        var allowed = isManagement ? s_paths.Contains(path, StringComparer.Ordinal) : !path.Equals("/metrics", StringComparison.OrdinalIgnoreCase);
-        return allowed ? next(context) : Problems.WriteAsync(context, Problems.NotFound);
     }
 }

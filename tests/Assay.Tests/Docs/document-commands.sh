@@ -16,7 +16,8 @@ for word in "$@"; do
     word="${word//127.0.0.1:8093/127.0.0.1:$PROXY_PORT}"
     word="${word//127.0.0.1:8471/127.0.0.1:$SIMULATOR_PORT}"
     word="${word//127.0.0.1:8080/127.0.0.1:$SERVER_PORT}"
-    word="${word/#8471/$SIMULATOR_PORT}"
+    # The whole word: a nonce may begin with these digits.
+    if [ "$word" = 8471 ]; then word="$SIMULATOR_PORT"; fi
     for place in /var/lib /etc /srv; do
         word="${word/#$place\//$WORLD$place/}"
     done

@@ -226,8 +226,10 @@ internal static class FuzzTargets
             { Allocation = (256, 256 * 1024) },
             new("ProcessorEvidence.TryParse", [tdx10.Quote, snp[0].Report, AzureJson(), Encoding.UTF8.GetBytes($$"""{"quote":"{{Convert.ToHexStringLower(tdx10.Quote)}}","event_log":"[]"}""")], input =>
                 ProcessorEvidence.TryParse(input, "file", out var read, out var fault) ? Ok($"{read.Kind} {Convert.ToHexString(read.Bytes.Span)} {read.EventLog?.Length}", fault is not null) : Bad(fault)),
-            new("KbsSample.TryRead", [SampleJson()], input =>
-                KbsSample.TryRead(input, out var read, out var fault) ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
+            new("KbsEvidence.TryRead", [BrokerJson(tdx10.Quote)], input =>
+                KbsEvidence.TryRead(input, out var read, out var fault) ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
+            new("KbsEvidence.TryReadSample", [SampleJson()], input =>
+                KbsEvidence.TryReadSample(input, out var read, out var fault) ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),
             new("MachineEvidence.TryParse", [MachineJson(tdx10.Quote), BrokerJson(tdx10.Quote)], input =>
                 MachineEvidence.TryParse(input, "file", out var read, out var fault)
                     ? Ok($"{read.Devices.Length} {read.Cpu?.Kind} {read.Cpu?.EventLog?.Length} {read.Key?.Length} {read.StatedNonce}", fault is not null) : Bad(fault)),

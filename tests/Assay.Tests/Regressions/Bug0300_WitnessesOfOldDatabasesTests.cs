@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Assay.Service.Identity;
 using Assay.Service.Log;
 using Assay.Tests.Cli;
@@ -42,7 +41,7 @@ public sealed class Bug0300_WitnessesOfOldDatabasesTests(AttestedMachine machine
         Assert.Contains("as the broker shows it", _assay.Says(0, monitor), StringComparison.Ordinal);
         File.Delete(PathOf(world, "seen"));
         var found = _assay.Says(1, [.. monitor, "--witness-url", $"{witness.Issuer}/v1/witness"]);
-        Assert.True(Regex.IsMatch(found, "has seen [0-9]+ entries"), found);
+        Assert.Contains("witness.example/w has seen 5 entries", found, StringComparison.Ordinal);
         Assert.False(File.Exists(PathOf(world, "seen")));
         await Task.Delay(TimeSpan.FromSeconds(2.1), Cancellation);
         Assert.Contains("--max-witness-age", _assay.Says(1, [.. monitor, "--max-witness-age", "1"]), StringComparison.Ordinal);
@@ -51,7 +50,7 @@ public sealed class Bug0300_WitnessesOfOldDatabasesTests(AttestedMachine machine
         Assert.Equal((503, "Unhealthy: service.log.rollback"), (ready.Status, await ready.Response.Content.ReadAsStringAsync(Cancellation)));
         var refused = await world.PostAsync("/v1/keys", """{"id":"third","bytes":32}""", owner);
         Assert.Equal((500, "urn:assay:log-contradicted"), (refused.Status, refused.Problem));
-        Assert.Matches("witness\\.example/w has seen [0-9]+", refused.Body.GetProperty("detail").GetString());
+        Assert.Contains("witness.example/w has seen 5", refused.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
         var freeze = _assay.Says(1, ["key", "freeze", "first", "--reason", "a-test", .. account]);
         Assert.Contains("releases nothing as long as that is so", freeze, StringComparison.Ordinal);
         Assert.Contains("restores the newest backup", freeze, StringComparison.Ordinal);

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
+using Assay.Server;
 using Assay.Service.Identity;
 
 namespace Assay.Tests.Service;
@@ -50,6 +51,22 @@ public sealed class HostedBrokerTests(AttestedMachine machine) : IClassFixture<A
         // It passes as evidence, and its key is not the one that the broker answers with.
         Assert.Equal("pass", await WordAsync(evidence.Output, nonce));
         Assert.False(await HasKeyAsync(world, JsonElement.Parse(evidence.Output)));
+    }
+
+    [Fact]
+    public void Without_TLS_a_hosted_broker_listens_on_loopback_alone()
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("assay-hosted-").FullName, "configuration");
+        string[] FaultsOf(string listen)
+        {
+            File.WriteAllText(file, $$"""{"issuer":"https://keys.example","roles":["broker"],"listen":["{{listen}}"],"broker":{"hosted":{"agent":"/run/assay/agent.sock"} } }""");
+            _ = ServerConfiguration.TryRead(file, _ => null, out _, out var faults);
+            return [.. faults.Where(fault => fault.Contains("broker.hosted", StringComparison.Ordinal))];
+        }
+
+        Assert.Contains("tls is expected", Assert.Single(FaultsOf("0.0.0.0:8443")), StringComparison.Ordinal);
+        Assert.Empty(FaultsOf("127.0.0.1:8443"));
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 
     private static string NewChallenge() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));

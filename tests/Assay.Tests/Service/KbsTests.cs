@@ -142,8 +142,8 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
             ("ML-KEM", async () => (await attacker.EvidenceAsync()).Replace("\"kty\":\"EC\"", "\"kty\":\"AKP\"", StringComparison.Ordinal), "AKP"),
             ("a point that is on no curve", () => attacker.EvidenceAsync(key: new JsonObject { ["alg"] = "ECDH-ES+A256KW", ["crv"] = "P-256", ["kty"] = "EC", ["x"] = attacker.Jwk["y"]!.GetValue<string>(), ["y"] = attacker.Jwk["y"]!.GetValue<string>() }), "tee-pubkey"),
             ("the evidence of an SNP guest's session", () => attacker.EvidenceAsync(change: request => request["tee-evidence"]!["primary_evidence"] = new JsonObject { ["svn"] = "1", ["report_data"] = "AAAA" }), "sample attester"),
-            ("our own bundle", () => Task.FromResult("""{"version":1,"nonce":"x","gpus":[],"key":{}}"""), "runtime-data and tee-evidence"),
-            ("a body that is no JSON", () => Task.FromResult("{"), "runtime-data and tee-evidence"),
+            ("our own bundle", () => Task.FromResult("""{"version":1,"nonce":"x","gpus":[],"key":{}}"""), "request: an object with \"runtime-data\" and \"tee-evidence\" is expected"),
+            ("a body that is no JSON", () => Task.FromResult("{"), "JSON: malformed"),
         };
         foreach (var (name, evidence, told) in impostors)
         {

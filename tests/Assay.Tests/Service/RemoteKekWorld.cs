@@ -41,8 +41,8 @@ public abstract class RemoteKekWorld : IAsyncLifetime
     protected static byte[] Bytes(byte value) => [.. Enumerable.Repeat(value, 32)];
 
     /// <summary>Opens it. A slow machine is waited for, but where a test states that no answer comes.</summary>
-    protected static Task<IKeyWrapper> OpenAsync(KekTerms terms, TimeSpan? patience = null) =>
-        terms.AwsKms is { } kms ? AwsKmsKeyWrapper.OpenAsync(kms, patience ?? Patience.Long, Cancellation) : VaultKeyWrapper.OpenAsync(terms.Vault!, patience ?? Patience.Long, Cancellation);
+    protected static Task<IKeyWrapper> OpenAsync(KekTerms terms, TimeSpan? patience = null, TimeProvider? clock = null) =>
+        terms.AwsKms is { } kms ? AwsKmsKeyWrapper.OpenAsync(kms, patience ?? Patience.Long, Cancellation) : VaultKeyWrapper.OpenAsync(terms.Vault!, patience ?? Patience.Long, clock ?? TimeProvider.System, Cancellation);
 
     protected static string FaultOf(string kind) => kind == "awsKms" ? "service.kek.awskms" : "service.kek.vault";
 

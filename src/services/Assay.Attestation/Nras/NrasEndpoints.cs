@@ -98,9 +98,7 @@ internal static class NrasEndpoints
             throw new BadHttpRequestException("application/json is expected", StatusCodes.Status415UnsupportedMediaType);
         }
 
-        using var buffer = new MemoryStream();
-        await context.Request.Body.CopyToAsync(buffer, context.RequestAborted).ConfigureAwait(false);
-        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        return await RequestBody.ReadAsync(context).ConfigureAwait(false);
     }
 
     /// <summary>One of the four paths.</summary>

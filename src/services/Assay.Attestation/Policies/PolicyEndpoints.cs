@@ -48,9 +48,7 @@ internal static class PolicyEndpoints
     private static async Task<Results<Created<PolicyAdded>, ProblemHttpResult>> AddAsync(HttpContext context, ClaimsPrincipal user, PolicyStore policies, CancellationToken cancellation)
     {
         var caller = Caller.Of(user);
-        using var buffer = new MemoryStream();
-        await context.Request.Body.CopyToAsync(buffer, cancellation).ConfigureAwait(false);
-        var json = buffer.ToArray();
+        var json = await RequestBody.ReadAsync(context).ConfigureAwait(false);
         if (!CompiledPolicy.TryCompile(caller.Tenant, 0, json, out var policy, out var fault))
         {
             return Problems.Of(AttestationProblems.PolicyMalformed, fault);

@@ -36,17 +36,16 @@ internal static class KmsEndpoints
 
     private static async Task<KmsFault?> DispatchAsync(HttpContext context, ClaimsPrincipal user, KmsDesk desk, string operation, CancellationToken cancellation)
     {
-        var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, cancellation).ConfigureAwait(false);
+        var body = await RequestBody.ReadAsync(context).ConfigureAwait(false);
         var ask = new KmsAsk(operation, Caller.Of(user), user, context);
         try
         {
             return operation switch
             {
-                "Decrypt" => await desk.DecryptAsync(ask, KmsForm.Read<DecryptRequest>(body.ToArray()), cancellation).ConfigureAwait(false),
-                "GenerateDataKey" => await desk.GenerateAsync(ask, KmsForm.Read<DataKeyRequest>(body.ToArray()), cancellation).ConfigureAwait(false),
-                "GenerateDataKeyWithoutPlaintext" => await desk.GenerateWithoutPlaintextAsync(ask, KmsForm.Read<DataKeyRequest>(body.ToArray()), cancellation).ConfigureAwait(false),
-                "Encrypt" => await desk.EncryptAsync(ask, KmsForm.Read<EncryptRequest>(body.ToArray()), cancellation).ConfigureAwait(false),
+                "Decrypt" => await desk.DecryptAsync(ask, KmsForm.Read<DecryptRequest>(body), cancellation).ConfigureAwait(false),
+                "GenerateDataKey" => await desk.GenerateAsync(ask, KmsForm.Read<DataKeyRequest>(body), cancellation).ConfigureAwait(false),
+                "GenerateDataKeyWithoutPlaintext" => await desk.GenerateWithoutPlaintextAsync(ask, KmsForm.Read<DataKeyRequest>(body), cancellation).ConfigureAwait(false),
+                "Encrypt" => await desk.EncryptAsync(ask, KmsForm.Read<EncryptRequest>(body), cancellation).ConfigureAwait(false),
                 _ => Unknown(),
             };
         }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Assay.Broker.Keys;
 using Assay.Broker.Release;
 using Assay.Service.Audit;
@@ -46,9 +47,22 @@ internal sealed class DataKeyStore(KeyStore keys, TransparencyLog log)
             .With("key", key).With("protocol", "aws").With("operation", operation).With("context", context.Digest.ToString()).With("why", "no-recipient").With("request", requestId))), cancellation);
 
     // Before the turn, for which all releases wait: the back-end may be a token behind a network.
-    private async Task<(byte[]? Ciphertext, long Version)> SealAsync(string tenant, string key, byte[] content, EncryptionContext context, CancellationToken cancellation) =>
-        WhyNot(await keys.OpenAsync(tenant, key, cancellation).ConfigureAwait(false), null) is null && await keys.SecretAsync(tenant, key, null, cancellation).ConfigureAwait(false) is { } opened
-            ? (DataKeyBlob.Seal(opened.Secret, new SecretName(tenant, key, opened.Version), context, content), opened.Version) : (null, 0);
+    private async Task<(byte[]? Ciphertext, long Version)> SealAsync(string tenant, string key, byte[] content, EncryptionContext context, CancellationToken cancellation)
+    {
+        if (WhyNot(await keys.OpenAsync(tenant, key, cancellation).ConfigureAwait(false), null) is not null || await keys.SecretAsync(tenant, key, null, cancellation).ConfigureAwait(false) is not { } opened)
+        {
+            return (null, 0);
+        }
+
+        try
+        {
+            return (DataKeyBlob.Seal(opened.Secret, new SecretName(tenant, key, opened.Version), context, content), opened.Version);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(opened.Secret);
+        }
+    }
 
     private static string? WhyNot(KeyRecord? record, long? version) =>
         record is null ? NoSuchKey

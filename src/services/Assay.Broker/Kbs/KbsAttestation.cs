@@ -66,7 +66,7 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
         return TrusteeEar.TryWrite(verdict, token, keys.Current(Algorithm), id => IdOf(session).CopyTo(id), out var text, out var unwritten) ? (text, null) : (null, unwritten.ToString());
     }
 
-    /// <summary>The session that a token is of; null if it is none of ours, or ended.</summary>
+    /// <summary>The session that a token belongs to; null if this broker did not write it, or it has expired.</summary>
     public string? SessionOf(string token)
     {
         if (!CompactJws.TryParse(token, out var jws, out _) || !jws.IsSignedBy(keys.Published()))
@@ -75,8 +75,8 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
         }
 
         var claims = jws.Payload;
-        return Text(claims, "aud") == Audience && Text(claims, "iss") == terms.Issuer.ToString()
-            && claims.TryGetProperty("exp", out var end) && end.TryGetInt64(out var seconds) && clock.GetUtcNow().ToUnixTimeSeconds() < seconds && Text(claims, "jti") is { Length: >= KbsSession.IdLength } id ? id[..KbsSession.IdLength] : null;
+        return JsonMember.Text(claims, "aud") == Audience && JsonMember.Text(claims, "iss") == terms.Issuer.ToString()
+            && claims.TryGetProperty("exp", out var end) && end.TryGetInt64(out var seconds) && clock.GetUtcNow().ToUnixTimeSeconds() < seconds && JsonMember.Text(claims, "jti") is { Length: >= KbsSession.IdLength } id ? id[..KbsSession.IdLength] : null;
     }
 
     private static byte[] IdOf(KbsSession session) => [.. Convert.FromHexString(session.Id), .. RandomNumberGenerator.GetBytes(KbsSession.IdLength / 2)];
@@ -87,6 +87,4 @@ internal sealed class KbsAttestation(BrokerTerms terms, SigningKeys keys, Verifi
         && (hasProcessor ? Holds(verdict, BindingOfProcessor) : !verdict.Appraisal.Devices.IsEmpty && Holds(verdict, BindingOfKey));
 
     private static bool Holds(Verdict verdict, string check) => verdict.Machine?.Findings.Any(finding => finding.Id == check && finding.State is CheckState.Held) is true;
-
-    private static string? Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 }

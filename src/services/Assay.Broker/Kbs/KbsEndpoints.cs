@@ -37,7 +37,7 @@ internal static class KbsEndpoints
 
     private static async Task<ContentHttpResult> AuthAsync(HttpContext context, BrokerTerms terms, KbsSessions sessions)
     {
-        var body = await ReadAsync(context).ConfigureAwait(false);
+        var body = await RequestBody.ReadAsync(context).ConfigureAwait(false);
         if (KbsMessages.TeeOf(body, terms.Trust.Kind, out var fault) is not { } tee)
         {
             return KbsError.Of(KbsError.Attestation, fault!);
@@ -64,7 +64,7 @@ internal static class KbsEndpoints
         var token = session.Token;
         if (token is null)
         {
-            var body = await ReadAsync(context).ConfigureAwait(false);
+            var body = await RequestBody.ReadAsync(context).ConfigureAwait(false);
             // Before anything is parsed: an attempt uses the challenge up, whatever comes of it.
             if (!await sessions.TryAsync(session.Id, context.RequestAborted).ConfigureAwait(false))
             {
@@ -135,11 +135,4 @@ internal static class KbsEndpoints
     private static string AddressOf(HttpContext context) => RequestLimits.AddressOf(context.Connection.RemoteIpAddress);
 
     private static ContentHttpResult Json(string text) => TypedResults.Content(text, "application/json");
-
-    private static async Task<byte[]> ReadAsync(HttpContext context)
-    {
-        using var buffer = new MemoryStream();
-        await context.Request.Body.CopyToAsync(buffer, context.RequestAborted).ConfigureAwait(false);
-        return buffer.ToArray();
-    }
 }

@@ -37,11 +37,11 @@ internal static class KbsMessages
         {
             using var document = JsonDocument.Parse(body, s_strict);
             var root = document.RootElement;
-            var version = Text(root, "version");
-            var tee = Text(root, "tee");
+            var version = JsonMember.Text(root, "version");
+            var tee = JsonMember.Text(root, "tee");
             fault = version is null || tee is null ? "version and tee are expected"
                 : version != Version ? $"version: {Version} is spoken here, the request is for {Printable.Of(version)}"
-                : KbsSample.IsSample(tee) ? trust is TrustSetKind.Simulated ? null : $"tee: {tee} is evidence that no key signs: it is accepted under a simulated set of anchors alone"
+                : KbsEvidence.IsSample(tee) ? trust is TrustSetKind.Simulated ? null : $"tee: {tee} is evidence that no key signs: it is accepted under a simulated set of anchors alone"
                 : s_kinds.ContainsKey(tee) ? null
                 : $"tee: {string.Join(", ", s_kinds.Keys)} are judged here, not {Printable.Of(tee)}";
             return fault is null ? tee : null;
@@ -61,32 +61,13 @@ internal static class KbsMessages
     /// <param name="fault">Why it is no answer to this session's challenge.</param>
     public static bool TryReadEvidence(byte[] body, KbsChallenge session, TrustSetKind trust, [NotNullWhen(true)] out MachineEvidence? evidence, [NotNullWhen(false)] out string? fault)
     {
-        var isSample = KbsSample.IsSample(session.Tee) && trust is TrustSetKind.Simulated;
-        fault = !IsRequest(body) ? "runtime-data and tee-evidence are expected" : null;
-        evidence = null;
-        if (fault is null && !(isSample ? KbsSample.TryRead(body, out evidence, out var malformed) : MachineEvidence.TryParse(body, "evidence", out evidence, out malformed)))
-        {
-            fault = malformed.ToString();
-        }
-
+        var isSample = KbsEvidence.IsSample(session.Tee) && trust is TrustSetKind.Simulated;
+        fault = (isSample ? KbsEvidence.TryReadSample(body, out evidence, out var malformed) : KbsEvidence.TryRead(body, out evidence, out malformed)) ? null : malformed.ToString();
         fault ??= evidence!.StatedNonce != session.Nonce ? "runtime-data.nonce is not this session's, character by character"
             : !isSample && evidence.Cpu?.Kind != s_kinds.GetValueOrDefault(session.Tee) ? $"tee-evidence: the session began with tee {session.Tee}, and this is the evidence of another kind"
             : WhyNotKey(evidence.Key);
         evidence = fault is null ? evidence : null;
         return evidence is not null;
-    }
-
-    private static bool IsRequest(byte[] body)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(body, s_strict);
-            return document.RootElement.ValueKind is JsonValueKind.Object && document.RootElement.TryGetProperty("runtime-data", out _) && document.RootElement.TryGetProperty("tee-evidence", out _);
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
     }
 
     // The algorithm is part of what the guest's evidence covers, so it is that one or none.
@@ -98,14 +79,12 @@ internal static class KbsMessages
         }
 
         using var document = JsonDocument.Parse(bytes, s_strict);
-        var algorithm = Text(document.RootElement, "alg");
-        var kind = Text(document.RootElement, "kty");
+        var algorithm = JsonMember.Text(document.RootElement, "alg");
+        var kind = JsonMember.Text(document.RootElement, "kty");
         return kind is "AKP" || algorithm?.StartsWith("ML-KEM", StringComparison.Ordinal) is true ? "runtime-data.tee-pubkey: keys of kind AKP (ML-KEM) are not sealed to here"
             : algorithm is "RSA1_5" ? "runtime-data.tee-pubkey: RSA1_5 is refused, for its padding tells an attacker whether a guess was right; use ECDH-ES+A256KW or RSA-OAEP-256"
             : algorithm is not ("ECDH-ES+A256KW" or "RSA-OAEP-256") || algorithm is "RSA-OAEP-256" != kind is "RSA" ? "runtime-data.tee-pubkey.alg: ECDH-ES+A256KW of an EC key, or RSA-OAEP-256 of an RSA key, is expected"
             : SealingPublicKey.TryParse(bytes.Span, out _, out var unusable) ? null
             : $"runtime-data.tee-pubkey: {unusable.Problem}";
     }
-
-    private static string? Text(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Claims;
 using System.Security.Cryptography;
@@ -49,8 +48,6 @@ internal static class KeyEndpoints
     private const int MostBytes = 4096;
     private const int LeastBytes = 16;
 
-    private static readonly string s_tooShort = string.Create(CultureInfo.InvariantCulture, $"at least {DerivedKey.LeastSecret} bytes to derive from are expected");
-
     public static void MapKeys(this IEndpointRouteBuilder routes)
     {
         var keys = routes.MapGroup("/v1/keys").WithTags("Keys");
@@ -82,7 +79,7 @@ internal static class KeyEndpoints
 
         if ((request.Derived || request.Use is not null) && secret.Length < DerivedKey.LeastSecret)
         {
-            return Problems.Of(Problems.BadRequest, s_tooShort);
+            return Refused(new KeyChange(KeyChange.SecretTooShort));
         }
 
         if (request.Approval is not (null or KeyStore.TwoPerson))
@@ -208,7 +205,7 @@ internal static class KeyEndpoints
     internal static ProblemHttpResult Refused(KeyChange change) => change.WhyNot switch
     {
         KeyChange.NoSuchKey => Problems.Of(Problems.NotFound),
-        KeyChange.SecretTooShort => Problems.Of(Problems.BadRequest, $"the key is derived from: at least {DerivedKey.LeastSecret} bytes are expected"),
+        KeyChange.SecretTooShort => Problems.Of(Problems.BadRequest, $"at least {DerivedKey.LeastSecret} bytes to derive from are expected"),
         "key-destroying" => Problems.Of(BrokerProblems.KeyState, KeyChange.OfState(KeyStore.Destroying)),
         "key-destroyed" => Problems.Of(BrokerProblems.KeyState, KeyChange.OfState(KeyStore.Destroyed)),
         _ => Problems.Of(BrokerProblems.KeyChanged),

@@ -72,6 +72,7 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
     public async Task<bool> CreateAsync(string tenant, string id, byte[] secret, NewKey key, string actor, CancellationToken cancellation)
     {
         var now = Now();
+        var resource = key.Resource is { } path ? $"resource/{path}" : "";
         var sealedSecret = await kek.SealSecretAsync(secret, Context(tenant, id, 1), cancellation).ConfigureAwait(false);
         var receipt = await log.AppendAsync(
             async turn =>
@@ -80,14 +81,14 @@ public sealed class KeyStore(ServiceDatabase database, TransparencyLog log, KeyE
                 var isFree = await OpenAsync(tenant, id, turn).ConfigureAwait(false) is null;
                 var record = Seal(new KeyRecord { State = Enabled, Version = 1, Revision = 1, IsDerived = key.IsDerived, Use = key.Use, Approval = key.Approval, Resource = key.Resource, IsImported = key.IsImported, Position = turn.Position, CreatedAt = now, CreatedBy = actor }, tenant, id);
                 // Free is a name whose resource is free, too, in the log as in the rows: guests find one key there, for good.
-                isFree = isFree && (key.Resource is null || turn.Last(tenant, $"resource/{key.Resource}") is null) && await turn.Connection.ExecuteAsync(
+                isFree = isFree && (resource.Length == 0 || turn.Last(tenant, resource) is null) && await turn.Connection.ExecuteAsync(
                     "INSERT INTO broker_key (tenant, id, revision, resource, record_sealed) VALUES (@Tenant, @Id, 1, @Resource, @Sealed) ON CONFLICT DO NOTHING", new { Tenant = tenant, Id = id, key.Resource, Sealed = record }, turn.Transaction).ConfigureAwait(false) == 1;
                 if (isFree)
                 {
                     await turn.Connection.ExecuteAsync(InsertVersion, new { Tenant = tenant, Id = id, Version = 1L, Sealed = sealedSecret }, turn.Transaction).ConfigureAwait(false);
                 }
 
-                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("use", key.Use).With("approval", key.Approval).With("resource", key.Resource), isFree ? SubjectOf(id) : "");
+                return new LogDecision(Entry(BrokerEntries.Create, tenant, id, actor, isFree).With("version", 1).With("derived", key.IsDerived ? "true" : null).With("use", key.Use).With("approval", key.Approval).With("resource", key.Resource), isFree ? SubjectOf(id) : "") { Also = isFree ? resource : "" };
             },
             cancellation).ConfigureAwait(false);
         return receipt.Decided.Outcome is AuditOutcome.Allowed;

@@ -92,7 +92,7 @@ internal static class NrasJudge
             yield return "nras.gpus.count";
         }
 
-        if (devices.Select(device => Text(device, "ueid")).Distinct(StringComparer.Ordinal).Count() != devices.Length || devices.Any(device => Text(device, "ueid") is null))
+        if (devices.Select(device => JsonMember.Text(device, "ueid")).Distinct(StringComparer.Ordinal).Count() != devices.Length || devices.Any(device => JsonMember.Text(device, "ueid") is null))
         {
             yield return "nras.devices.distinct";
         }
@@ -111,8 +111,8 @@ internal static class NrasJudge
 
     // NVIDIA's overall result is a formula over these: each is asked here too, so that a formula that changes does not decide.
     private static bool IsWhole(JsonElement device) =>
-        Text(device, "measres") is "success" && Text(device, "dbgstat") is "disabled" && IsTrue(device, "secboot")
-        && Text(device, "x-nvidia-gpu-driver-version") is not null && IsTrue(device, "x-nvidia-gpu-attestation-report-nonce-match");
+        JsonMember.Text(device, "measres") is "success" && JsonMember.Text(device, "dbgstat") is "disabled" && IsTrue(device, "secboot")
+        && JsonMember.Text(device, "x-nvidia-gpu-driver-version") is not null && IsTrue(device, "x-nvidia-gpu-attestation-report-nonce-match");
 
     // The keys of which a token says something; every other has no value, so a condition on it does not hold.
     private static ImmutableArray<string> ValuesOf(ConditionKey key, VerifiedEatBundle token)
@@ -121,17 +121,15 @@ internal static class NrasJudge
         string?[] values = key.Name switch
         {
             "assay:gpu:count" => [devices.Length.ToString(CultureInfo.InvariantCulture)],
-            "assay:gpu:hwmodel" => [.. devices.Select(device => Text(device, "hwmodel"))],
-            "assay:gpu:driver-version" => [.. devices.Select(device => Text(device, "x-nvidia-gpu-driver-version"))],
-            "assay:gpu:vbios-version" => [.. devices.Select(device => Text(device, "x-nvidia-gpu-vbios-version"))],
-            "assay:gpu:measurements" => [.. devices.Select(device => Text(device, "measres"))],
+            "assay:gpu:hwmodel" => [.. devices.Select(device => JsonMember.Text(device, "hwmodel"))],
+            "assay:gpu:driver-version" => [.. devices.Select(device => JsonMember.Text(device, "x-nvidia-gpu-driver-version"))],
+            "assay:gpu:vbios-version" => [.. devices.Select(device => JsonMember.Text(device, "x-nvidia-gpu-vbios-version"))],
+            "assay:gpu:measurements" => [.. devices.Select(device => JsonMember.Text(device, "measres"))],
             "assay:binding" => ["none"],
             _ => [],
         };
         return values.Any(string.IsNullOrEmpty) ? [] : [.. values.OfType<string>().Distinct(StringComparer.Ordinal)];
     }
-
-    private static string? Text(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 
     private static bool IsTrue(JsonElement claims, string name) => claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True;
 }

@@ -28,7 +28,7 @@ public sealed record KekTerms
     public Task<IKeyWrapper> OpenAsync(CancellationToken cancellation) =>
         Pkcs11 is { } token ? Pkcs11KeyWrapper.OpenAsync(token, cancellation)
         : AwsKms is { } kms ? AwsKmsKeyWrapper.OpenAsync(kms, RemoteKeyWrapper.Patience, cancellation)
-        : Vault is { } vault ? VaultKeyWrapper.OpenAsync(vault, RemoteKeyWrapper.Patience, cancellation)
+        : Vault is { } vault ? VaultKeyWrapper.OpenAsync(vault, RemoteKeyWrapper.Patience, TimeProvider.System, cancellation)
         : Task.FromResult<IKeyWrapper>(KeyEncryptionKey.ReadWrapper(File!));
 
     /// <summary>What is wrong with it, as far as it can be told without asking; each begins with the member's name below <c>kek</c>.</summary>

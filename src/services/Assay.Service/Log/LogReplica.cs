@@ -41,14 +41,11 @@ internal sealed class LogReplica
         {
             await foreach (var entry in connection.QueryUnbufferedAsync<byte[]>(Select, new { From = _known.Size, To = state.Size }, transaction).ConfigureAwait(false))
             {
-                if (TryRead(entry) is var (tenant, subject, resource))
+                if (TryRead(entry) is var (tenant, subject, also))
                 {
                     heads[(tenant, Anything)] = frontier.Size;
                     heads[(tenant, subject)] = frontier.Size;
-                    if (ResourceOf(subject, resource) is { } taken)
-                    {
-                        heads[(tenant, taken)] = frontier.Size;
-                    }
+                    heads[(tenant, also)] = frontier.Size;
                 }
 
                 frontier.Append(Merkle.Leaf(entry));
@@ -73,17 +70,13 @@ internal sealed class LogReplica
         }
     }
 
-    /// <summary>The second subject of an entry that changes a key and names the resource at which it is found: that resource. Null: it has none.</summary>
-    public static string? ResourceOf(string subject, string? resource) => resource is not null && subject.StartsWith("key/", StringComparison.Ordinal) ? $"resource/{resource}" : null;
-
     // Null for bytes that are no entry, which do not lead to the root either.
-    private static (string Tenant, string Subject, string? Resource)? TryRead(byte[] entry)
+    private static (string Tenant, string Subject, string Also)? TryRead(byte[] entry)
     {
         try
         {
             var root = JsonElement.Parse(entry);
-            var resource = root.GetProperty("event").TryGetProperty("resource", out var path) ? path.GetString() : null;
-            return (root.GetProperty("tenant").GetString()!, root.GetProperty("subject").GetString()!, resource);
+            return (root.GetProperty("tenant").GetString()!, root.GetProperty("subject").GetString()!, root.TryGetProperty("also", out var also) ? also.GetString()! : Anything);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
         {

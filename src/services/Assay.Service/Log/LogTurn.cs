@@ -17,7 +17,10 @@ public sealed record LogReceipt(long Position, ReadOnlyMemory<byte> Entry, strin
 /// <param name="Subject">What it changes, if later decisions depend on it; otherwise empty. It is part of the entry. See <see cref="LogTurn.Last"/>.</param>
 public sealed record LogDecision(AuditEvent Event, string Subject = "")
 {
-    /// <summary>Writes no entry: for a refusal that repeats one which the log has. Nothing may have been changed.</summary>
+    /// <summary>A second subject that it changes, where two are decided by one entry; otherwise empty.</summary>
+    public string Also { get; init; } = "";
+
+    /// <summary>Writes no entry: for a denial that repeats one which the log has. Nothing may have been changed, and what is no denial is written all the same.</summary>
     public bool IsRepeated { get; init; }
 }
 

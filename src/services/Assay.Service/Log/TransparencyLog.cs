@@ -295,22 +295,20 @@ public sealed class TransparencyLog : IAsyncDisposable
         {
             var decision = await item.Decide(new LogTurn(frontier.Size, connection, transaction, Last)).ConfigureAwait(false);
             var (decided, subject) = decision;
-            if (decision.IsRepeated)
+            if (decision.IsRepeated && decided.Outcome is AuditOutcome.Denied)
             {
                 written.Add((-1, [], decided));
                 continue;
             }
 
-            var entry = Bytes(frontier.Size, now, decided, subject, Last((decided.Tenant, LogReplica.Anything)));
+            var entry = Bytes(frontier.Size, now, decision, Last((decided.Tenant, LogReplica.Anything)));
             heads[(decided.Tenant, LogReplica.Anything)] = frontier.Size;
-            if (subject.Length > 0)
+            foreach (var changed in (ReadOnlySpan<string>)[subject, decision.Also])
             {
-                heads[(decided.Tenant, subject)] = frontier.Size;
-            }
-
-            if (LogReplica.ResourceOf(subject, decided.Text("resource")) is { } taken)
-            {
-                heads[(decided.Tenant, taken)] = frontier.Size;
+                if (changed.Length > 0)
+                {
+                    heads[(decided.Tenant, changed)] = frontier.Size;
+                }
             }
 
             var leaf = Merkle.Leaf(entry);
@@ -335,9 +333,12 @@ public sealed class TransparencyLog : IAsyncDisposable
 
     // Its own position is in it: of two equal acts each has an entry that is its own. So is that of the tenant's entry before: a tenant who sees only its own
     // sees whether one is kept from it.
-    private static byte[] Bytes(long position, DateTimeOffset at, AuditEvent entry, string subject, long? previous)
+    private static byte[] Bytes(long position, DateTimeOffset at, LogDecision decision, long? previous)
     {
-        var text = $$"""{"at":{{at.ToUnixTimeMilliseconds()}},"event":{{entry.ToJson()}},"kind":{{JsonSerializer.Serialize(entry.Kind)}},"position":{{position}},"previous":{{previous?.ToString(CultureInfo.InvariantCulture) ?? "null"}},"subject":{{JsonSerializer.Serialize(subject)}},"tenant":{{JsonSerializer.Serialize(entry.Tenant)}}}""";
+        var entry = decision.Event;
+        var also = decision.Also.Length == 0 ? "" : $"\"also\":{JsonSerializer.Serialize(decision.Also)},";
+        var before = previous?.ToString(CultureInfo.InvariantCulture) ?? "null";
+        var text = $$"""{{{also}}"at":{{at.ToUnixTimeMilliseconds()}},"event":{{entry.ToJson()}},"kind":{{JsonSerializer.Serialize(entry.Kind)}},"position":{{position}},"previous":{{before}},"subject":{{JsonSerializer.Serialize(decision.Subject)}},"tenant":{{JsonSerializer.Serialize(entry.Tenant)}}}""";
         var bytes = Encoding.UTF8.GetBytes(text);
         return bytes.Length <= LogTile.MostEntryBytes ? bytes : throw new InvalidOperationException($"an entry of at most {LogTile.MostEntryBytes} bytes is expected");
     }

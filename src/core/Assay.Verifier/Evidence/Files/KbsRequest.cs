@@ -25,11 +25,11 @@ internal static class KbsRequest
 
     public static MachineEvidence? Read(JsonElement root, string name, out ParseFault? fault) => Read(root, name, ReadPrimary, out fault);
 
-    /// <summary>The same without the primary evidence, which the caller reads.</summary>
-    public static MachineEvidence? ReadWithout(JsonElement root, string name, out ParseFault? fault)
+    /// <summary>The same of a whole request alone, with its primary evidence or without it, which the caller then reads.</summary>
+    public static MachineEvidence? ReadWhole(JsonElement root, string name, bool hasPrimary, out ParseFault? fault)
     {
-        fault = root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty(Evidence, out _) ? new ParseFault(Evidence, 0, "a request with it is expected") : null;
-        return fault is null ? Read(root, name, primary: null, out fault) : null;
+        fault = root.ValueKind is not JsonValueKind.Object || !root.TryGetProperty(Evidence, out _) || !root.TryGetProperty(Runtime, out _) ? new ParseFault("request", 0, $"an object with \"{Runtime}\" and \"{Evidence}\" is expected") : null;
+        return fault is null ? Read(root, name, hasPrimary ? ReadPrimary : null, out fault) : null;
     }
 
     private static MachineEvidence? Read(JsonElement root, string name, PrimaryReader? primary, out ParseFault? fault)

@@ -24,15 +24,15 @@ internal sealed partial class VaultKeyWrapper : RemoteKeyWrapper
     private readonly VaultClient _client;
     private readonly VaultLogin _login;
 
-    private VaultKeyWrapper(VaultTerms terms, VaultClient client, TimeSpan patience)
+    private VaultKeyWrapper(VaultTerms terms, VaultClient client, TimeSpan patience, TimeProvider clock)
         : base("Vault", FaultId, IdOf("assay vault kek v1", terms.Namespace ?? "", terms.Mount, terms.Key), patience) =>
-        (_terms, _client, _login) = (terms, client, new VaultLogin(client, terms, (what, said) => Fault(what + Said(said))));
+        (_terms, _client, _login) = (terms, client, new VaultLogin(client, terms, clock, (what, said) => Fault(what + Said(said))));
 
     public override string Mechanism => "vault-transit-aes256-gcm96";
 
     /// <summary>Logs in, and tries the key.</summary>
     /// <exception cref="ServiceException">Files, login or key are not as they must be, or Vault does not answer.</exception>
-    public static async Task<IKeyWrapper> OpenAsync(VaultTerms terms, TimeSpan patience, CancellationToken cancellation)
+    public static async Task<IKeyWrapper> OpenAsync(VaultTerms terms, TimeSpan patience, TimeProvider clock, CancellationToken cancellation)
     {
         var faults = terms.Faults();
         if (faults.Count > 0 || !ServiceAddress.TryParse(terms.Address, out var address, out _))
@@ -40,7 +40,7 @@ internal sealed partial class VaultKeyWrapper : RemoteKeyWrapper
             throw new ServiceException(FaultId, $"kek.vault: {string.Join("; ", faults)}");
         }
 
-        var wrapper = new VaultKeyWrapper(terms, new VaultClient(terms, address), patience);
+        var wrapper = new VaultKeyWrapper(terms, new VaultClient(terms, address), patience, clock);
         try
         {
             await wrapper.TryAsync(cancellation).ConfigureAwait(false);

@@ -10,7 +10,7 @@ namespace Assay.Service.Keys.Vault;
 /// one that can be renewed no more, or that is refused, is replaced by a new login, or by what the file holds then. Tokens are text of the HTTP client's, and
 /// cannot be wiped.
 /// </summary>
-internal sealed class VaultLogin(VaultClient client, VaultTerms terms, Func<string, string?, ServiceException> refused) : IDisposable
+internal sealed class VaultLogin(VaultClient client, VaultTerms terms, TimeProvider clock, Func<string, string?, ServiceException> refused) : IDisposable
 {
     private static readonly TimeSpan s_leastWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_afterOutage = TimeSpan.FromSeconds(5);
@@ -38,13 +38,13 @@ internal sealed class VaultLogin(VaultClient client, VaultTerms terms, Func<stri
         try
         {
             // Others may have been faster. A policy that refuses is not answered with a new login, and a new token there, for each request.
-            if (_token is { } token && (token != old || Environment.TickCount64 - _loggedInAt < s_leastWait.TotalMilliseconds))
+            if (_token is { } token && (token != old || clock.GetElapsedTime(_loggedInAt) < s_leastWait))
             {
                 return token;
             }
 
             var (replaced, lease) = terms.AppRole is { } role ? await LogInAsync(role, cancellation).ConfigureAwait(false) : await ReadAsync(cancellation).ConfigureAwait(false);
-            _loggedInAt = Environment.TickCount64;
+            _loggedInAt = clock.GetTimestamp();
             Due(lease);
             Volatile.Write(ref _token, replaced);
             return replaced;
@@ -65,7 +65,7 @@ internal sealed class VaultLogin(VaultClient client, VaultTerms terms, Func<stri
     }
 
     // Never where a token has no end, or may not be renewed.
-    private void Due(TimeSpan? next) => Volatile.Write(ref _dueAt, next is { } span ? Environment.TickCount64 + (long)span.TotalMilliseconds : long.MaxValue);
+    private void Due(TimeSpan? next) => Volatile.Write(ref _dueAt, next is { } span ? clock.GetTimestamp() + (long)(span.TotalSeconds * clock.TimestampFrequency) : long.MaxValue);
 
     private async Task KeepAsync()
     {
@@ -74,10 +74,10 @@ internal sealed class VaultLogin(VaultClient client, VaultTerms terms, Func<stri
         {
             while (true)
             {
-                var left = Volatile.Read(ref _dueAt) - Environment.TickCount64;
+                var left = (Volatile.Read(ref _dueAt) - clock.GetTimestamp()) / (double)clock.TimestampFrequency;
                 if (left > 0)
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(left, s_glance.TotalMilliseconds)), end).ConfigureAwait(false);
+                    await Task.Delay(TimeSpan.FromSeconds(Math.Min(left, s_glance.TotalSeconds)), clock, end).ConfigureAwait(false);
                     continue;
                 }
 
