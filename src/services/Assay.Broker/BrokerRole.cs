@@ -39,7 +39,7 @@ public static class BrokerRole
         services.AddSingleton(provider => new LogWitnesses(
             provider.GetRequiredService<TransparencyLog>(), provider.GetRequiredService<ServiceDatabase>(), terms.Witnesses, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LogWitnesses>>()));
         services.AddSingleton<KeyStore>().AddSingleton<FreezeStore>().AddSingleton<ApprovalStore>().AddSingleton<PersonLogins>();
-        services.AddSingleton(provider => new ReleaseJudge(terms, cache, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ReleaseJudge(terms, provider.GetRequiredService<SigningKeys>(), cache, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KbsSessions>().AddSingleton<Denials>();
         services.AddSingleton(provider => new KbsAttestation(terms, provider.GetRequiredService<SigningKeys>(), cache, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<BrokerMeters>().AddSingleton<ReleaseTrial>().AddSingleton<ReleaseRoad>().AddSingleton<DataKeyStore>().AddSingleton<KmsDesk>().AddSingleton<BrokerUpkeep>().AddHostedService(provider => provider.GetRequiredService<BrokerUpkeep>());

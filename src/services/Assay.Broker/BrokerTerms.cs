@@ -42,6 +42,9 @@ public sealed record BrokerTerms
     /// <summary>Whose tokens of NVIDIA's service are taken in place of evidence, where a policy names that; null: none are.</summary>
     public NrasTerms? Nras { get; init; }
 
+    /// <summary>The attestation services whose tokens are taken in place of evidence, where a policy names that; empty: none are.</summary>
+    public ImmutableArray<TokenIssuerTerms> Issuers { get; init; } = [];
+
     /// <summary>How the KBS protocol is served; null: not at all.</summary>
     public KbsTerms? Kbs { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
@@ -15,7 +16,7 @@ using Assay.Wire;
 namespace Assay.Server;
 
 /// <summary>A configuration that makes sense, with its files read. All of its faults are found before one is reported.</summary>
-internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<IPEndPoint> Listen, IPEndPoint? Management, TokenIssuer? Issuer, TrustSet Trust, ServiceAddress? CollateralUrl, NrasTerms? Nras)
+internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<IPEndPoint> Listen, IPEndPoint? Management, TokenIssuer? Issuer, TrustSet Trust, ServiceAddress? CollateralUrl, NrasTerms? Nras, ImmutableArray<TokenIssuerTerms> Issuers)
 {
     private const int MostBytes = 1024 * 1024;
 
@@ -95,7 +96,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Numbers();
             Witnesses();
             Logins();
-            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras());
+            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras(), [.. options.Broker.Issuers.Select(Issuer).OfType<TokenIssuerTerms>()]);
         }
 
         private IPEndPoint EndPoint(string name, string text)
@@ -245,18 +246,34 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
 
             Require(options.Roles.Contains("broker"), "broker.nras: the role broker takes such tokens");
             Require(nras.Issuer.Length > 0 && nras.Issuer != options.Issuer, "broker.nras.issuer: the issuer of NVIDIA's service is expected, and not this service's own");
-            if (!BoundedFile.TryRead(nras.Keys, MostBytes, out var bytes, out var whyNot))
+            return Keys("broker.nras.keys", nras.Keys) is { } keys ? new NrasTerms { Issuer = nras.Issuer, Keys = keys } : null;
+        }
+
+        private TokenIssuerTerms? Issuer(TokenIssuerOptions issuer, int index)
+        {
+            var at = $"broker.issuers[{index}]";
+            Require(options.Roles.Contains("broker"), $"{at}: the role broker takes such tokens");
+            Require(issuer.Issuer.Length > 0 && issuer.Audience.Length > 0, $"{at}: the issuer and the audience of the tokens are expected");
+            Require(options.Broker.Issuers.Count(item => item.Issuer == issuer.Issuer) == 1, $"{at}.issuer: each is expected once");
+            Require(issuer.Keys is not null || (issuer.Issuer == options.Issuer && options.Roles.Contains("attestation")), $"{at}.keys: a file with the service's JWK set is expected, unless it is this service itself");
+            JsonWebKeySet? keys = null;
+            return issuer.Keys is { } file && (keys = Keys($"{at}.keys", file)) is null ? null : new TokenIssuerTerms { Issuer = issuer.Issuer, Audience = issuer.Audience, Keys = keys };
+        }
+
+        private JsonWebKeySet? Keys(string member, string file)
+        {
+            if (!BoundedFile.TryRead(file, MostBytes, out var bytes, out var whyNot))
             {
-                Faults.Add($"{path}: broker.nras.keys: {whyNot}");
+                Faults.Add($"{path}: {member}: {whyNot}");
                 return null;
             }
 
             if (JsonWebKeySet.TryParse(bytes.Span, out var keys, out var fault))
             {
-                return new NrasTerms { Issuer = nras.Issuer, Keys = keys };
+                return keys;
             }
 
-            Faults.Add($"{path}: broker.nras.keys: {nras.Keys}: {fault}");
+            Faults.Add($"{path}: {member}: {file}: {fault}");
             return null;
         }
 

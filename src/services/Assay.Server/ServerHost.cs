@@ -225,6 +225,7 @@ internal sealed class ServerHost : IAsyncDisposable
                     Witnesses = [.. options.Broker.Witnesses.Select(Read)],
                     Hosted = options.Broker.Hosted is { } hosted ? new HostedTerms { AgentSocket = hosted.Agent, Leaf = () => _tls?.LeafDigest() ?? "" } : null,
                     Nras = _configuration.Nras,
+                    Issuers = _configuration.Issuers,
                     Kbs = options.Broker.Kbs is { } kbs ? new KbsTerms { Tenant = kbs.Tenant, SessionLife = TimeSpan.FromSeconds(kbs.SessionSeconds), MostSessions = kbs.Sessions } : null,
                 },
                 _collateral.Verifier);

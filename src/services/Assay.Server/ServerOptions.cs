@@ -136,6 +136,22 @@ internal sealed record BrokerOptions
 
     /// <summary>Tokens of NVIDIA's service in place of evidence, for policies that name them; null: none are taken.</summary>
     public NrasTokenOptions? Nras { get; init; }
+
+    /// <summary>The attestation services whose tokens are taken in place of evidence, for policies that name them.</summary>
+    public IReadOnlyList<TokenIssuerOptions> Issuers { get; init; } = [];
+}
+
+/// <summary>An Assay attestation service whose tokens are believed.</summary>
+internal sealed record TokenIssuerOptions
+{
+    /// <summary>Their <c>iss</c>.</summary>
+    public required string Issuer { get; init; }
+
+    /// <summary>Their <c>aud</c>: this broker's name with that service.</summary>
+    public required string Audience { get; init; }
+
+    /// <summary>A file with that service's JWK set, read at the start and never fetched; null: it is this service itself.</summary>
+    public string? Keys { get; init; }
 }
 
 /// <summary>The broker shows evidence of the machine in which it runs.</summary>

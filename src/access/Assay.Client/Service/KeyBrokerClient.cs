@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Assay.Collateral.Http;
+using Assay.Sealing.Memory;
 
 namespace Assay.Client.Service;
 
@@ -48,6 +49,42 @@ public sealed class KeyBrokerClient : IDisposable
         ArgumentNullException.ThrowIfNull(collect);
         var challenge = await CreateChallengeAsync(cancellation).ConfigureAwait(false);
         return await ReleaseAsync(id, challenge.Id, await collect(challenge.Nonce, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>A key for a token of an attestation service in place of evidence, where the key's policy takes one.</summary>
+    /// <param name="id">The key's name.</param>
+    /// <param name="token">The token, not older than five minutes: a compact JWS in the form <c>eat</c>.</param>
+    /// <param name="audience">For whom the service wrote it.</param>
+    /// <param name="key">The JWK that it names, to which the secret is sealed.</param>
+    /// <param name="open">Opens a compact JWE with the private half.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="ServiceRefusedException">The key is not released, or the broker could not be asked.</exception>
+    /// <exception cref="ArgumentException">The key is no JSON.</exception>
+    public async Task<ReleasedKey> FetchByTokenAsync(string id, string token, string audience, ReadOnlyMemory<byte> key, Func<string, CancellationToken, Task<SecretBuffer>> open, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        ArgumentException.ThrowIfNullOrEmpty(token);
+        ArgumentException.ThrowIfNullOrEmpty(audience);
+        ArgumentNullException.ThrowIfNull(open);
+        var (challenge, jwe) = await _service.PostAsync("v1/possession-challenges", ServiceConnection.Body(writer =>
+        {
+            writer.WritePropertyName("key");
+            writer.WriteRawValue(key.Span);
+        }), root => (ServiceChallenge.Text(root, "id"), ServiceChallenge.Text(root, "jwe")), cancellation).ConfigureAwait(false);
+        string? proof;
+        using (var opened = await open(jwe, cancellation).ConfigureAwait(false))
+        {
+            proof = opened.Use(lease => KeyPossession.TryProve(lease.Bytes, audience, id, out var made) ? made : null);
+        }
+
+        return proof is null
+            ? throw new ServiceRefusedException("urn:assay:unreachable", 201, "what the broker sealed to the key is no challenge of possession: nothing is answered about it")
+            : await _service.PostAsync($"v1/keys/{Uri.EscapeDataString(id)}/release", ServiceConnection.Body(writer =>
+            {
+                writer.WriteString("challenge", challenge);
+                writer.WriteString("token", token);
+                writer.WriteString("possession", proof);
+            }), root => Read(root, id), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Closes what is open.</summary>

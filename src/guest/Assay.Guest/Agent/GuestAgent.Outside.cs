@@ -1,6 +1,8 @@
+using Assay.Client.Service;
 using Assay.Guest.Configuration;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
+using Assay.Sealing.Memory;
 using Assay.Wire;
 
 namespace Assay.Guest.Agent;
@@ -68,7 +70,7 @@ internal sealed partial class GuestAgent
 
         return await OutsideAsync("agent.broker", "the broker", async patience =>
         {
-            var (secret, released) = await new KeySource(broker).FetchAsync(id, BundleAsync, _keys.PublicKey(peer.User, KeySource.Key), () => _keys.Find(peer.User, KeySource.Key), patience).ConfigureAwait(false);
+            var (secret, released) = await KeyAsync(broker, id, peer, patience).ConfigureAwait(false);
             using (secret)
             {
                 return Json(writer =>
@@ -83,6 +85,21 @@ internal sealed partial class GuestAgent
                 });
             }
         }, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<(SecretBuffer Secret, ReleasedKey Released)> KeyAsync(BrokerSetting broker, string id, PeerCredentials peer, CancellationToken cancellation)
+    {
+        var source = new KeySource(broker);
+        var name = broker.Token is null ? KeySource.Key : TokenSource.Key;
+        var publicKey = _keys.PublicKey(peer.User, name);
+        SealingKeyPair Pair() => _keys.Find(peer.User, name);
+        if (broker.Token is not { } audience)
+        {
+            return await source.FetchAsync(id, BundleAsync, publicKey, Pair, cancellation).ConfigureAwait(false);
+        }
+
+        var (token, _) = await new TokenSource(_configuration.Service!).GetAsync(audience, BundleAsync, publicKey, Pair, cancellation).ConfigureAwait(false);
+        return await source.FetchByTokenAsync(id, token, publicKey, Pair, cancellation).ConfigureAwait(false);
     }
 
     // A service that does not answer holds few places, and not for long: the agent's other answers need none of them.

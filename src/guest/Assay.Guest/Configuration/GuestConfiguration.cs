@@ -107,7 +107,8 @@ internal sealed record ServiceSetting(ServiceAddress Url, string Credential, Imm
 /// <summary>The key broker that the agent asks for keys.</summary>
 /// <param name="Url">Where it is.</param>
 /// <param name="Credential">A file with an API key of the scope <c>release</c>, brought to this VM at run time.</param>
-internal sealed record BrokerSetting(ServiceAddress Url, string Credential);
+/// <param name="Token">The audience of the attestation service's tokens that are shown in place of evidence; null: evidence is.</param>
+internal sealed record BrokerSetting(ServiceAddress Url, string Credential, string? Token);
 
 /// <summary>The measured configuration of gate and agent (S-6, S-30): docs/reference/guest.md describes each member.</summary>
 internal sealed record GuestConfiguration

@@ -104,10 +104,9 @@ internal static class GuestConfigurationReader
             Agent = ReadAgent(root),
             Proxy = ReadProxy(root, paths),
             Service = ReadService(root, paths),
-            Broker = ReadBroker(root, paths),
             Source = new Digest(System.Security.Cryptography.SHA384.HashData(json.Span)),
         };
-        read = read with { PersistentKeys = ReadPersistentKeys(root, read) };
+        read = read with { PersistentKeys = ReadPersistentKeys(root, read), Broker = ReadBroker(root, read.Service, paths) };
         root.Require(read is not { Agent.KeysInTpm: true, Pcr: null }, "agent.keyStorage", "\"tpm\" needs a PCR as the register: only that is known to be of a TPM inside the TEE");
         root.Require(!verifies || read.Bundle is not null || read.CollateralUrl is not null, "collateral", "a bundle, a url or both are expected: without collateral nothing can be verified");
         return root.Close() is { } fault ? throw new GuestException("gate.config.malformed", $"{path}: {fault}", Cure) : read;
@@ -240,10 +239,17 @@ internal static class GuestConfigurationReader
         return address is null ? null : new ServiceSetting(address, credential, audiences);
     }
 
-    private static BrokerSetting? ReadBroker(StrictNode root, GuestPaths paths)
+    private static BrokerSetting? ReadBroker(StrictNode root, ServiceSetting? service, GuestPaths paths)
     {
-        var (address, credential) = root.ObjectOrNull("broker") is { } broker ? ReadAccount(broker, paths) : default;
-        return address is null ? null : new BrokerSetting(address, credential);
+        if (root.ObjectOrNull("broker") is not { } broker)
+        {
+            return null;
+        }
+
+        var (address, credential) = ReadAccount(broker, paths);
+        var token = broker.TextOrNull("token");
+        broker.Require(token is null || service?.Audiences.Contains(token, StringComparer.Ordinal) is true, "token", "one of service.audiences is expected: the broker's name with the attestation service");
+        return address is null ? null : new BrokerSetting(address, credential, token);
     }
 
     // Where a service is, and the file with the credential for it.

@@ -28,7 +28,7 @@ internal static class PolicyWords
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     // What no verdict can have is not to be accepted.
-    private static readonly ImmutableArray<string> s_weakenings = [.. Weakening.Names.Except(Weakening.OfChannelsAlone).Remove(Weakening.FreshnessNotProven.Name), ReleaseTier.NrasToken];
+    private static readonly ImmutableArray<string> s_weakenings = [.. Weakening.Names.Except(Weakening.OfChannelsAlone).Remove(Weakening.FreshnessNotProven.Name), ReleaseTier.NrasToken, ReleaseTier.AssayToken];
 
     /// <summary>The values of a key that has a closed list; empty: any text.</summary>
     public static ImmutableArray<string> Of(string key) => s_values.GetValueOrDefault(key, []);

@@ -32,6 +32,9 @@ public sealed record ReleasePolicy
     /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): the log's auditors see every image that could get the key.</summary>
     public bool ManifestLogged { get; init; }
 
+    /// <summary>Whose token is taken in place of evidence, beside <c>assay-token</c> in <see cref="PolicyExpectations.AcceptWeakened"/>; null: only evidence is.</summary>
+    public TokenRelease? Token { get; init; }
+
     /// <summary>A Rego policy that decides beside the expectations; null: everything must hold.</summary>
     public PolicyRego? Rego { get; init; }
 
@@ -71,7 +74,7 @@ public sealed record ReleasePolicy
             return false;
         }
 
-        compiled = new CompiledRelease(expectations, conditions, document.Tests, document.ManifestLogged ? expectations.ReferenceDigest : null, document.Phase is Boot, DigestOf(json));
+        compiled = new CompiledRelease(expectations, conditions, document.Tests, document.ManifestLogged ? expectations.ReferenceDigest : null, document.Phase is Boot, document.Token, DigestOf(json));
         return true;
     }
 
@@ -82,6 +85,8 @@ public sealed record ReleasePolicy
     {
         Binding: "none", Gpus: > 0, Switches: null or 0, Processor: false, SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null,
     };
+
+    private bool IsShownByOurTokens => Phase is not Boot && Rego is null && Expect is { SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null };
 
     private static bool HidesCharacters(ReadOnlySpan<byte> json)
     {
@@ -99,7 +104,26 @@ public sealed record ReleasePolicy
         : Phase is not (null or "run" or Boot) ? "$.phase: run or boot is expected"
         : Phase is Boot && (Expect.Binding is not "boot-event" || Expect.ReferenceValues is null) ? "$.phase: boot goes with the binding boot-event and with expect.referenceValues, which name the gate's policies"
         : Expect.AcceptWeakened.Contains(ReleaseTier.NrasToken) && !IsShownByTokens ? $"$.expect.acceptWeakened: {ReleaseTier.NrasToken} goes with binding none, a number of gpus and conditions: a token of NVIDIA's service shows nothing else"
+        : Token is not null != Expect.AcceptWeakened.Contains(ReleaseTier.AssayToken) ? $"$.token: it goes with {ReleaseTier.AssayToken} in expect.acceptWeakened, and that with it"
+        : Token?.WhyNot() is { } wrong ? wrong
+        : Token is not null && !IsShownByOurTokens ? "$.token: it goes with binding, gpus, switches, processor and conditions: the policy that the token names judged everything else"
         : ManifestLogged && Expect.ReferenceValues is null ? "$.manifestLogged: it goes with expect.referenceValues"
         : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"
-        : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(wrong => wrong is not null);
+        : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(found => found is not null);
+}
+
+/// <summary>Whose token is taken in place of evidence.</summary>
+/// <param name="Issuer">The service, one of the broker's configuration (<c>broker.issuers</c>).</param>
+/// <param name="Policies">The policies under which it may have judged, as tokens name them: <c>sha384:</c> and 96 hexadecimal digits, 1 to 16 of them.</param>
+public sealed record TokenRelease(string Issuer, ImmutableArray<string> Policies)
+{
+    private const int Most = 16;
+    private const string Prefix = "sha384:";
+
+    /// <summary>What is wrong with it; null: nothing.</summary>
+    public string? WhyNot() =>
+        Issuer is not { Length: > 0 and <= Limits.TokenNameCharacters } ? "$.token.issuer: the URL of an attestation service is expected"
+        : Policies.IsDefaultOrEmpty || Policies.Length > Most ? $"$.token.policies: 1 to {Most} digests are expected"
+        : Policies.All(item => item is { Length: 103 } && item.StartsWith(Prefix, StringComparison.Ordinal) && item[Prefix.Length..].All(char.IsAsciiHexDigitLower)) ? null
+        : $"$.token.policies: {Prefix} and 96 hexadecimal digits in lower case are expected";
 }

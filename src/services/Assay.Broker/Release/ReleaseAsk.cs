@@ -10,11 +10,14 @@ internal sealed record ReleaseAsk
     /// <summary>Which key.</summary>
     public required string Key { get; init; }
 
-    /// <summary>What the machine shows; null: <see cref="Token"/>.</summary>
+    /// <summary>What the machine shows; null: <see cref="Nras"/> or <see cref="Token"/>.</summary>
     public MachineEvidence? Evidence { get; init; }
 
     /// <summary>What NVIDIA's service said of it, in place of evidence.</summary>
-    public NrasAnswer? Token { get; init; }
+    public NrasAnswer? Nras { get; init; }
+
+    /// <summary>What an attestation service of ours said of it, in place of evidence.</summary>
+    public TokenAnswer? Token { get; init; }
 
     /// <summary>SHA-384 of the evidence as it was received, for the log.</summary>
     public required Digest EvidenceDigest { get; init; }

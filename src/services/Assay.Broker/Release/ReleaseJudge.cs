@@ -7,13 +7,14 @@ using Assay.Policy;
 using Assay.Sealing.Keys;
 using Assay.Service;
 using Assay.Service.Judging;
+using Assay.Service.Keys;
 using Assay.Trust;
 using Assay.Wire;
 
 namespace Assay.Broker.Release;
 
 /// <summary>Judges evidence under release policies, with the broker's own clock, anchors and collateral (S-13). It decides about no release.</summary>
-internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeProvider clock)
+internal sealed class ReleaseJudge(BrokerTerms terms, SigningKeys signing, VerifierCache cache, TimeProvider clock)
 {
     private const int MostCompiled = 1000;
 
@@ -93,6 +94,9 @@ internal sealed class ReleaseJudge(BrokerTerms terms, VerifierCache cache, TimeP
     /// <summary>What a token of NVIDIA's service is worth under a policy.</summary>
     public Judgement Judge(NrasAnswer answer, CompiledRelease policy, string challenge) =>
         terms.Nras is { } nras ? NrasJudge.Judge(answer, nras, policy, challenge, Now()) : new Judgement { Fault = "nrasToken: this broker pins no keys of NVIDIA's service (broker.nras), so it takes no token" };
+
+    /// <summary>What a token of an attestation service is worth under a policy.</summary>
+    public Judgement Judge(TokenAnswer answer, string id, CompiledRelease policy, string challenge) => TokenJudge.Judge(answer, terms.Issuers, signing.Published, terms.Trust.Kind, id, policy, challenge, Now());
 
     /// <summary>The name of the policy's image, without its version, if that is the one that the machine runs; null if no reference value is the machine's.</summary>
     public static string? ImageOf(Verdict verdict, CompiledRelease policy, EvaluationTime time) => s_image.Of(verdict).IsEmpty ? null : policy.Expectations.ImageName(time);

@@ -147,7 +147,9 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
         }
 
         var compiled = judge.Compile(tenant, ask.Key, policy);
-        var judged = ask.Token is { } token ? judge.Judge(token, compiled, ask.Challenge) : await judge.JudgeAsync(ask.Key, compiled, ask.Evidence!, ask.Challenge, record.IsDerived, cancellation).ConfigureAwait(false);
+        var judged = ask.Nras is { } nras ? judge.Judge(nras, compiled, ask.Challenge)
+            : ask.Token is { } token ? judge.Judge(token, ask.Key, compiled, ask.Challenge)
+            : await judge.JudgeAsync(ask.Key, compiled, ask.Evidence!, ask.Challenge, record.IsDerived, cancellation).ConfigureAwait(false);
         return judged with
         {
             Policy = policy,

@@ -5,12 +5,13 @@ namespace Assay.Broker.Release;
 /// <summary>
 /// What a release rests on, by name, from the strongest: <c>boot-event</c>, <c>evidence-hash</c>, <c>processor-only</c> (a confidential VM without devices),
 /// <c>unbound</c> (devices beside a VM, bound by nothing), <c>gpu-only</c> (the host can read what the VM reads; S-10) and <c>nras-token</c> (the same, and NVIDIA's
-/// service judged in this broker's place).
+/// service judged in this broker's place). <c>assay-token</c> stands beside them: an attestation service of ours judged, and what it found is the token's binding.
 /// </summary>
 internal static class ReleaseTier
 {
     public const string GpuOnly = "gpu-only";
     public const string NrasToken = "nras-token";
+    public const string AssayToken = "assay-token";
 
     public static string Of(Verdict? verdict) => verdict switch
     {

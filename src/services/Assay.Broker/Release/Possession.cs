@@ -1,0 +1,37 @@
+using System.Security.Cryptography;
+using System.Text;
+using Assay.Client.Service;
+using Assay.Sealing.Keys;
+
+namespace Assay.Broker.Release;
+
+/// <summary>
+/// That a caller has the private half of the key that its token names. The challenge's nonce never leaves in the clear: what is sealed to a key has
+/// HMAC-SHA-256 under the nonce of the key's thumbprint, and what comes back is made of that, of this broker's audience and of the asked key's name
+/// (<see cref="KeyPossession"/>). So an answer to this broker about one key is none to another broker, or about another key.
+/// </summary>
+internal static class Possession
+{
+    /// <summary>What is sealed to a key. The caller wipes it.</summary>
+    public static byte[] SecretFor(string nonce, SealingPublicKey key) =>
+        [.. KeyPossession.Label, .. HMACSHA256.HashData(Convert.FromHexString(nonce), (byte[])[.. KeyPossession.Label, .. Encoding.ASCII.GetBytes(key.Thumbprint)])];
+
+    /// <summary>Whether a proof answers a challenge with a key; false without one.</summary>
+    public static bool IsProven(string proof, string nonce, SealingPublicKey? key, string audience, string id)
+    {
+        if (key is null)
+        {
+            return false;
+        }
+
+        var secret = SecretFor(nonce, key);
+        try
+        {
+            return KeyPossession.TryProve(secret, audience, id, out var expected) && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.UTF8.GetBytes(proof));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+}
