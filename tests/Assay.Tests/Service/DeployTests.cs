@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Xml.Linq;
 using Assay.Server;
 using k8s;
 using k8s.Models;
@@ -145,6 +146,23 @@ public sealed class DeployTests
         Assert.Equal($"""["run", "--config", "{Config}"]""", Instructions("CMD").Single());
         Assert.Equal(string.Join(' ', Container.Ports.Select(port => port.ContainerPort.ToString(CultureInfo.InvariantCulture))), Instructions("EXPOSE").Single());
         Assert.NotEqual("0", Instructions("USER").Single().Split(':')[0]);
+    }
+
+    // Bug 305: the broker compiled a file of the command line's, and only the long test below noticed that no image could be built.
+    [Fact]
+    public void No_project_that_the_image_builds_takes_a_file_from_outside_of_what_it_copies()
+    {
+        string[] copied = [.. Sources().Select(path => Path.GetFullPath(path, Repository.Root))];
+        var projects = copied.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "*.csproj", SearchOption.AllDirectories)).ToArray();
+
+        var outside = projects.SelectMany(project => XDocument.Load(project).Descendants()
+            .SelectMany(item => new[] { item.Attribute("Include"), item.Attribute("Project") }).OfType<XAttribute>().Where(attribute => attribute.Value.Contains('/', StringComparison.Ordinal))
+            .Select(attribute => Path.GetFullPath(attribute.Value, Path.GetDirectoryName(project)!))
+            .Where(path => !copied.Any(place => path == place || path.StartsWith(place + "/", StringComparison.Ordinal)))
+            .Select(path => $"{Path.GetFileName(project)}: {path}"));
+
+        Assert.NotEmpty(projects);
+        Assert.Empty(outside);
     }
 
     /// <summary>As the image builds it: from the files that it copies and no others, under the lock files.</summary>

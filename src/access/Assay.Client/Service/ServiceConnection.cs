@@ -17,14 +17,20 @@ internal sealed class ServiceConnection : IDisposable
     /// <param name="timeout">For one call; null: a minute.</param>
     /// <param name="largestAnswer">In bytes.</param>
     public ServiceConnection(ServiceAddress address, string key, TimeSpan? timeout, int largestAnswer)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        ArgumentException.ThrowIfNullOrEmpty(key);
         // A redirection would send the key elsewhere.
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback };
-        _http = new HttpClient(handler) { BaseAddress = new Uri(address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"), Timeout = timeout ?? TimeSpan.FromMinutes(1), MaxResponseContentBufferSize = largestAnswer };
+        : this(address, new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback }, largestAnswer, timeout)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
+
+    /// <summary>Without a credential.</summary>
+    /// <param name="address">The service's.</param>
+    /// <param name="handler">It is disposed with this.</param>
+    /// <param name="largestAnswer">In bytes.</param>
+    /// <param name="timeout">For one call; null: a minute.</param>
+    public ServiceConnection(ServiceAddress address, SocketsHttpHandler handler, int largestAnswer, TimeSpan? timeout = null) =>
+        _http = new HttpClient(handler) { BaseAddress = new Uri(address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"), Timeout = timeout ?? TimeSpan.FromMinutes(1), MaxResponseContentBufferSize = largestAnswer };
 
     /// <summary>Posts JSON and reads the JSON of the answer.</summary>
     /// <exception cref="ServiceRefusedException">The service refused, or could not be asked.</exception>

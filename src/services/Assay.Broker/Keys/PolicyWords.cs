@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Assay.Broker.Release;
 using Assay.Checks;
-using Assay.Cli;
 using Assay.Reference.Intel;
 using Assay.Wire;
 

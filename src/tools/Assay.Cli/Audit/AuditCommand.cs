@@ -27,7 +27,7 @@ internal static partial class AuditCommand
             $"assay audit monitor --state seen.checkpoint {Account}",
         ])
     {
-        Key(), Prove(), Tail(), Monitor(), Verify(), Affected(),
+        Key(), Prove(), Tail(), Monitor(), Verify(), Affected(), Host(),
     };
 
     private static DescribedCommand Key()

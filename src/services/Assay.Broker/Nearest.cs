@@ -1,4 +1,4 @@
-namespace Assay.Cli;
+namespace Assay;
 
 /// <summary>Which known word was probably meant by one that is not known.</summary>
 internal static class Nearest
