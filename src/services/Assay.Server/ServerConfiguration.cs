@@ -96,7 +96,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Numbers();
             Witnesses();
             Logins();
-            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras(), [.. options.Broker.Issuers.Select(Issuer).OfType<TokenIssuerTerms>()]);
+            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras(), [.. options.Broker.Issuers.OfType<TokenIssuerOptions>().Select(Issuer).OfType<TokenIssuerTerms>()]);
         }
 
         private IPEndPoint EndPoint(string name, string text)
@@ -253,8 +253,8 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
         {
             var at = $"broker.issuers[{index}]";
             Require(options.Roles.Contains("broker"), $"{at}: the role broker takes such tokens");
-            Require(issuer.Issuer.Length > 0 && issuer.Audience.Length > 0, $"{at}: the issuer and the audience of the tokens are expected");
-            Require(options.Broker.Issuers.Count(item => item.Issuer == issuer.Issuer) == 1, $"{at}.issuer: each is expected once");
+            Require(issuer is { Issuer.Length: > 0 and <= Limits.TokenNameCharacters, Audience.Length: > 0 and <= Limits.TokenNameCharacters }, $"{at}: the issuer and the audience of the tokens are expected");
+            Require(options.Broker.Issuers.Count(item => item?.Issuer == issuer.Issuer) == 1, $"{at}.issuer: each is expected once");
             Require(issuer.Keys is not null || (issuer.Issuer == options.Issuer && options.Roles.Contains("attestation")), $"{at}.keys: a file with the service's JWK set is expected, unless it is this service itself");
             JsonWebKeySet? keys = null;
             return issuer.Keys is { } file && (keys = Keys($"{at}.keys", file)) is null ? null : new TokenIssuerTerms { Issuer = issuer.Issuer, Audience = issuer.Audience, Keys = keys };

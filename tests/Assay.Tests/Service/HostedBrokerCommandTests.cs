@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -35,10 +36,17 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
 
         Assert.True(good.Code == 0, good.Text);
         Assert.Contains("PASS weakened · 2 GPUs and 2 switches", good.Text, StringComparison.Ordinal);
-        Assert.Contains("has the key of this evidence, which answers this connection (certificate sha384:", good.Text, StringComparison.Ordinal);
+        Assert.Contains("has the key of this evidence, which answers this connection and no later one (certificate sha384:", good.Text, StringComparison.Ordinal);
         Assert.Contains("the operator can roll back state", good.Text, StringComparison.Ordinal);
-        var other = "keys.example/v1/log+" + File.ReadAllText(At("log.key")).Split('+', 2)[1];
-        Assert.NotEqual(0, Run(service, "--log-key", other).Code);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(At("1"), "statement.json")))), Regex.Match(good.Text, "with the nonce ([0-9a-f]{64})").Groups[1].Value);
+        using (var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            using var other = Assay.Log.NoteKey.Of("keys.example/v1/log", stranger);
+            var answer = Run(service, "--log-key", other.ToString());
+            Assert.Equal(1, answer.Code);
+            Assert.Contains("another key than that of --log-key", answer.Text, StringComparison.Ordinal);
+        }
+
         // A machine of another image is no broker.
         Assert.Equal(1, RunUnder(Regex.Replace(machine.References.ToJsonString(), "\"[0-9a-f]{96}\"", $"\"{new string('0', 96)}\""), service).Code);
 
@@ -48,7 +56,7 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
         Assert.Equal(1, found.Code);
         Assert.Contains("cli.host", found.Text, StringComparison.Ordinal);
         Assert.Contains("another TLS certificate than this connection's", found.Text, StringComparison.Ordinal);
-        Assert.False(File.Exists(At($"{_runs}.json")));
+        Assert.False(Directory.Exists(At(Name(_runs))));
     }
 
     [Fact]
@@ -85,10 +93,12 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
             ("answers another challenge", answer => { answer["statement"] = JsonNode.Parse(recorded)!["statement"]!.DeepClone(); answer["evidence"] = JsonNode.Parse(recorded)!["evidence"]!.DeepClone(); return Task.CompletedTask; }),
             ("is not an object with challenge", answer => { Statement(answer, statement => statement["more"] = "x"); return Task.CompletedTask; }),
             ("is not an object with challenge", answer => { answer["statement"] = ((string)answer["statement"]!)[..^1] + ",\"v\":1}"; return Task.CompletedTask; }),
+            ("is not of the expected type", answer => { Statement(answer, statement => statement["v"] = "1"); return Task.CompletedTask; }),
+            ("is not of the expected type", answer => { answer["statement"] = ((string)answer["statement"]!).Replace("\"issuer\":\"", "\"issuer\":\"\\ud800", StringComparison.Ordinal); return Task.CompletedTask; }),
             ("another version than 1", answer => { Statement(answer, statement => statement["v"] = 2); return Task.CompletedTask; }),
             ("another TLS certificate", answer => { Statement(answer, statement => statement["leaf"] = new string('b', 96)); return Task.CompletedTask; }),
             ("report.nonce.match", answer => { Statement(answer, statement => statement["log"] = "the host's own"); return Task.CompletedTask; }),
-            ("has not the key that its evidence names", async answer =>
+            ("does not have the key that its evidence names", async answer =>
             {
                 // The machine asks the host's own broker for its key encryption key, and that chose the hash of a statement of the host's as its challenge.
                 Statement(answer, statement => statement["log"] = "the host's own");
@@ -103,8 +113,30 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
             Assert.Contains(told, answer.Text, StringComparison.Ordinal);
         }
 
-        Assert.Contains("cli.arguments", RunUnder(references: null, world.Issuer).Text, StringComparison.Ordinal);
         Assert.Equal(3, Run("http://127.0.0.1:9").Code);
+    }
+
+    [Fact]
+    public async Task Without_values_to_judge_by_or_without_TLS_nothing_is_asked()
+    {
+        await using var host = await Loopback.StartAsync(_ => Task.CompletedTask);
+
+        var nothing = RunUnder(references: null, host.Text);
+        Assert.Equal(2, nothing.Code);
+        Assert.Contains("cli.arguments", nothing.Text, StringComparison.Ordinal);
+        var any = RunUnder(references: null, host.Text, "--", "--rim-url", machine.Services, "--ocsp-url", machine.Services);
+        Assert.Equal(2, any.Code);
+        Assert.Contains("--reference-values is expected behind --", any.Text, StringComparison.Ordinal);
+        var wrong = RunUnder(references: null, host.Text, "--", "--reference-valuse", "x");
+        Assert.Equal(2, wrong.Code);
+        var plain = Peer.Require("env").Run([.. AssayProgram.Words("assay"), "audit", "host", "--service", host.Text, "--out", At("plain"), "--", "--reference-values", "x"]);
+        Assert.Equal(2, plain.ExitCode);
+        Assert.Contains("https is expected", plain.Output, StringComparison.Ordinal);
+        Directory.CreateDirectory(At("there"));
+        var there = Peer.Require("env").Run([.. AssayProgram.Words("assay"), "audit", "host", "--service", "https://127.0.0.1:9", "--out", At("there"), "--", "--reference-values", "x"]);
+        Assert.Equal(2, there.ExitCode);
+        Assert.Contains("cli.out", there.Output, StringComparison.Ordinal);
+        Assert.Empty(host.Requests);
     }
 
     private static async Task ForwardAsync(HttpClient client, HttpContext context)
@@ -122,6 +154,8 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
         await answer.Content.CopyToAsync(context.Response.Body, Cancellation);
     }
 
+    private static string Name(int run) => run.ToString(CultureInfo.InvariantCulture);
+
     private string At(string name) => Path.Combine(_folder, name);
 
     private (int Code, string Text) Run(string service, params string[] more) => RunUnder(machine.References.ToJsonString(), service, more);
@@ -130,6 +164,11 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
     private (int Code, string Text) RunUnder(string? references, string service, params string[] more)
     {
         _runs++;
+        if (service.StartsWith("http:", StringComparison.Ordinal))
+        {
+            more = ["--dangerously-without-tls", .. more];
+        }
+
         File.WriteAllBytes(At("anchors.json"), machine.Anchors);
         string[] verify = [];
         if (references is not null)
@@ -143,7 +182,7 @@ public sealed class HostedBrokerCommandTests(AttestedMachine machine) : IClassFi
         }
 
         string[] trust = File.Exists(At("trusted.pem")) ? [$"SSL_CERT_FILE={At("trusted.pem")}"] : [];
-        var answer = Peer.Require("env").Run([.. trust, .. AssayProgram.Words("assay"), "audit", "host", "--service", service, "--out", At($"{_runs}.json"), .. more, .. verify]);
+        var answer = Peer.Require("env").Run([.. trust, .. AssayProgram.Words("assay"), "audit", "host", "--service", service, "--out", At(Name(_runs)), .. more, .. verify]);
         return (answer.ExitCode, answer.Output);
     }
 

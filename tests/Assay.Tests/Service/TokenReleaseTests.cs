@@ -42,7 +42,8 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         Assert.Equal(32, secret.Length);
         Assert.Equal("boot-event", released.Binding);
         var told = JsonElement.Parse(released.LogEntry.Span).GetProperty("event");
-        Assert.Equal(("assay-token", "pass", $"simulated, by {world.Issuer}"), (told.GetProperty("tier").GetString(), told.GetProperty("verdict").GetString(), told.GetProperty("anchors").GetString()));
+        Assert.Equal(("assay-token", "pass", "simulated", world.Issuer), (told.GetProperty("tier").GetString(), told.GetProperty("verdict").GetString(), told.GetProperty("anchors").GetString(), told.GetProperty("issuer").GetString()));
+        Assert.Equal(((string)Payload(token)["x-assay-policy"]!["digest"]!, (string)Payload(token)["jti"]!), (told.GetProperty("issuersPolicy").GetString(), told.GetProperty("token").GetString()));
         Assert.Equal(["reference-values-unsigned", "assay-token"], told.GetProperty("weakened").EnumerateArray().Select(item => item.GetString()!));
         Assert.Equal("tdx", told.GetProperty("tee").GetString());
         Assert.Equal(4, told.GetProperty("devices").GetInt32());
@@ -139,6 +140,10 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             ("one GPU less", Forged(real, claims => claims["submods"]!.AsObject().Remove("GPU-1")), "assay-token.gpus.count"),
             ("without the switches", Forged(real, claims => { claims["submods"]!.AsObject().Remove("SWITCH-0"); claims["submods"]!.AsObject().Remove("SWITCH-1"); }), "assay-token.switches.count"),
             ("without the processor", Forged(real, claims => claims["submods"]!.AsObject().Remove("CPU-0")), "assay-token.processor.shown"),
+            ("that names no policy", Forged(real, claims => claims.Remove("x-assay-policy")), "assay-token.policy.named"),
+            ("whose policy is text", Forged(real, claims => claims["x-assay-policy"] = "sha384:00"), "assay-token.policy.named"),
+            ("of a chip under a VLEK", Forged(real, claims => claims["submods"]!["CPU-0"]!["x-assay-snp-signing-key"] = "vlek"), "assay-token.vlek.accepted"),
+            ("two minutes ahead", Forged(real, claims => claims["iat"] = Ago(-2)), "token.time.begun"),
             ("for another audience", Forged(real, claims => claims["aud"] = "https://another.example"), "token.audience.match"),
             ("bound less strongly", Forged(real, claims => claims["x-assay-gpu-binding"] = "evidence-hash"), "token.binding.met"),
             ("weakened by what the policy does not accept", Forged(real, claims => claims["x-assay-weakened"] = new JsonArray("revocation-not-checked")), "token.weakened.none"),
@@ -175,6 +180,11 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             (policy => policy["token"]!["policies"] = new JsonArray("sha384:00"), "96 hexadecimal digits"),
             (policy => policy["token"]!["issuer"] = "", "$.token.issuer"),
             (policy => policy["expect"]!["secureBoot"] = true, "$.token: it goes with binding"),
+            (policy => policy["token"]!["issuer"] = null, "$.token"),
+            (policy => policy["token"]!["policies"] = new JsonArray((JsonNode?)null), "96 hexadecimal digits"),
+            (policy => policy["phase"] = "boot", "$.phase"),
+            (policy => policy["expect"]!["dangerouslySkipRevocation"] = true, "$.token: it goes with binding"),
+            (policy => policy["expect"]!["acceptWeakened"]!.AsArray().Add("nras-token"), "$."),
             (policy => policy["expect"]!["fwid"] = true, "$.token: it goes with binding"),
             (policy => policy["expect"]!["referenceValues"] = machine.References, "$.token: it goes with binding"),
             (policy => policy["expect"]!["collateralHours"] = 5, "$.token: it goes with binding"),
@@ -187,6 +197,29 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             Assert.True(set.Problem == "urn:assay:release-policy-refused", $"{told}: {set.Status} {set.Body}");
             Assert.Contains(told, set.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task What_is_accepted_of_tokens_is_not_accepted_of_evidence()
+    {
+        await using var world = await StartAsync();
+        var policy = Policy(world.Issuer, await TokenAsync(world));
+        policy["expect"]!["binding"] = "evidence-hash";
+        foreach (var name in (string[])["boot-not-expected", "gpu-binding-evidence-hash", "tdx-no-reference-values"])
+        {
+            policy["expect"]!["acceptWeakened"]!.AsArray().Add(name);
+        }
+
+        var owner = await OwnerAsync(world, policy);
+        var (id, nonce) = await ChallengeAsync(world, owner);
+        var evidence = await machine.EvidenceAsync(nonce);
+
+        var answer = await world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{id}}","evidence":{{evidence}}}""", owner);
+        Assert.Equal("conditions-unmet", await WhyAsync(world, owner, answer));
+        Assert.Equal(["assay-token.shown"], answer.Body.GetProperty("failed").EnumerateArray().Select(item => item.GetString()!));
+        var tried = await world.PostAsync("/v1/keys/weights/policy/dry-run", $$"""{"evidence":{{evidence}},"challenge":"{{nonce}}"}""", owner);
+        Assert.False(tried.Body.GetProperty("released").GetBoolean());
+        Assert.Equal(200, (await ReleaseAsync(world, owner, await TokenAsync(world))).Status);
     }
 
     [Fact]
@@ -208,8 +241,13 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         Assert.Equal("32", fetched.Output.Trim());
         Assert.Contains("binding boot-event", fetched.Error, StringComparison.Ordinal);
         Assert.Contains("agent.key-denied", (await machine.Vm.RunAsync(["key", "fetch", "--key", "theirs", "--exec", "true"], Cancellation)).Error, StringComparison.Ordinal);
+        // A token for a cloud is a bearer's: no broker is shown one.
+        await world.ActivateAsync("cloud", "https://cloud.example", policy => policy["token"] = new JsonObject { ["form"] = "cloud", ["algorithm"] = "ES384", ["cloud"] = new JsonObject { ["kind"] = "aws" } });
         Assert.Equal(201, (await world.PostAsync("/v1/freezes", """{"reason":"now"}""", owner)).Status);
         Assert.Contains("agent.key-denied", (await machine.Vm.RunAsync(["key", "fetch", "--key", "weights", "--exec", "true"], Cancellation)).Error, StringComparison.Ordinal);
+        machine.Vm.Prepare(Assay.Simulator.GuestFault.None, Image("https://cloud.example").Replace($"\"token\":\"{ServiceWorld.Audience}\"", "\"token\":\"https://cloud.example\"", StringComparison.Ordinal));
+        Assert.Null(await machine.Vm.BootAsync(Cancellation));
+        Assert.Contains("agent.token-refused", (await machine.Vm.RunAsync(["key", "fetch", "--key", "weights", "--exec", "true"], Cancellation)).Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Assay.Collateral.Http;
+using Assay.Sealing.Keys;
 using Assay.Sealing.Memory;
 
 namespace Assay.Client.Service;
@@ -51,7 +52,7 @@ public sealed class KeyBrokerClient : IDisposable
         return await ReleaseAsync(id, challenge.Id, await collect(challenge.Nonce, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>A key for a token of an attestation service in place of evidence, where the key's policy takes one.</summary>
+    /// <summary>A key for a token of an attestation service, where the key's policy takes one.</summary>
     /// <param name="id">The key's name.</param>
     /// <param name="token">The token, not older than five minutes: a compact JWS in the form <c>eat</c>.</param>
     /// <param name="audience">For whom the service wrote it.</param>
@@ -59,17 +60,22 @@ public sealed class KeyBrokerClient : IDisposable
     /// <param name="open">Opens a compact JWE with the private half.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="ServiceRefusedException">The key is not released, or the broker could not be asked.</exception>
-    /// <exception cref="ArgumentException">The key is no JSON.</exception>
+    /// <exception cref="ArgumentException">The key cannot be read, or nothing can be sealed to it.</exception>
     public async Task<ReleasedKey> FetchByTokenAsync(string id, string token, string audience, ReadOnlyMemory<byte> key, Func<string, CancellationToken, Task<SecretBuffer>> open, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(id);
         ArgumentException.ThrowIfNullOrEmpty(token);
         ArgumentException.ThrowIfNullOrEmpty(audience);
         ArgumentNullException.ThrowIfNull(open);
+        if (!SealingPublicKey.TryParse(key.Span, out var named, out var unusable))
+        {
+            throw new ArgumentException(unusable.Problem, nameof(key));
+        }
+
         var (challenge, jwe) = await _service.PostAsync("v1/possession-challenges", ServiceConnection.Body(writer =>
         {
             writer.WritePropertyName("key");
-            writer.WriteRawValue(key.Span);
+            writer.WriteRawValue(named.Jwk);
         }), root => (ServiceChallenge.Text(root, "id"), ServiceChallenge.Text(root, "jwe")), cancellation).ConfigureAwait(false);
         string? proof;
         using (var opened = await open(jwe, cancellation).ConfigureAwait(false))
@@ -78,7 +84,7 @@ public sealed class KeyBrokerClient : IDisposable
         }
 
         return proof is null
-            ? throw new ServiceRefusedException("urn:assay:unreachable", 201, "what the broker sealed to the key is no challenge of possession: nothing is answered about it")
+            ? throw new ServiceRefusedException("urn:assay:unreachable", 201, "the broker sealed something else to the key than a challenge of possession, so it gets no answer")
             : await _service.PostAsync($"v1/keys/{Uri.EscapeDataString(id)}/release", ServiceConnection.Body(writer =>
             {
                 writer.WriteString("challenge", challenge);

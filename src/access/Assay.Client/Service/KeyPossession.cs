@@ -15,12 +15,12 @@ public static class KeyPossession
     /// <summary><c>assay-possession/v1/</c>. What was sealed to the key for another use does not begin so: nothing is answered about it.</summary>
     public static ReadOnlySpan<byte> Label => "assay-possession/v1/"u8;
 
-    /// <summary>The answer.</summary>
+    /// <summary>Makes the answer to a challenge.</summary>
     /// <param name="opened">What the key opened.</param>
     /// <param name="audience">The <c>aud</c> of the token: the broker's name with the service that wrote it.</param>
     /// <param name="id">Which key is asked for.</param>
     /// <param name="proof">64 hexadecimal digits.</param>
-    /// <returns>False where what was opened is no challenge.</returns>
+    /// <returns>False where something else was opened than a challenge.</returns>
     public static bool TryProve(ReadOnlySpan<byte> opened, string audience, string id, [NotNullWhen(true)] out string? proof)
     {
         ArgumentException.ThrowIfNullOrEmpty(audience);

@@ -33,7 +33,7 @@ internal sealed partial class GuestAgent
 
         return await OutsideAsync("agent.service", "the service", async patience =>
         {
-            var (token, ends) = await new TokenSource(service).GetAsync(audience, BundleAsync, _keys.PublicKey(peer.User, TokenSource.Key), () => _keys.Find(peer.User, TokenSource.Key), patience).ConfigureAwait(false);
+            var (token, ends) = await new TokenSource(service).GetAsync(audience, isForBroker: false, BundleAsync, _keys.PublicKey(peer.User, TokenSource.Key), () => _keys.Find(peer.User, TokenSource.Key), patience).ConfigureAwait(false);
             return Json(writer =>
             {
                 writer.WriteString("token", token);
@@ -98,7 +98,7 @@ internal sealed partial class GuestAgent
             return await source.FetchAsync(id, BundleAsync, publicKey, Pair, cancellation).ConfigureAwait(false);
         }
 
-        var (token, _) = await new TokenSource(_configuration.Service!).GetAsync(audience, BundleAsync, publicKey, Pair, cancellation).ConfigureAwait(false);
+        var (token, _) = await new TokenSource(_configuration.Service!).GetAsync(audience, isForBroker: true, BundleAsync, publicKey, Pair, cancellation).ConfigureAwait(false);
         return await source.FetchByTokenAsync(id, token, publicKey, Pair, cancellation).ConfigureAwait(false);
     }
 

@@ -15,6 +15,7 @@ internal sealed class TokenSource(ServiceSetting service)
 
     /// <summary>A token for an audience of the configuration.</summary>
     /// <param name="audience">For whom.</param>
+    /// <param name="isForBroker">Whether it is for a key broker: then a token for a cloud is not opened, because its holder is believed there (S-21).</param>
     /// <param name="bundle">Evidence over a challenge and a key.</param>
     /// <param name="publicKey">The asking user's key.</param>
     /// <param name="pair">The same with its private half.</param>
@@ -22,7 +23,7 @@ internal sealed class TokenSource(ServiceSetting service)
     /// <exception cref="GuestException">The audience is not configured, the service refused, or could not be asked.</exception>
     /// <exception cref="Assay.Sealing.SealingException">Memory that cannot be locked.</exception>
     public async Task<(string Token, DateTimeOffset ExpiresAt)> GetAsync(
-        string audience, Func<string, KeyBinding, CancellationToken, Task<byte[]>> bundle, byte[] publicKey, Func<SealingKeyPair> pair, CancellationToken cancellation)
+        string audience, bool isForBroker, Func<string, KeyBinding, CancellationToken, Task<byte[]>> bundle, byte[] publicKey, Func<SealingKeyPair> pair, CancellationToken cancellation)
     {
         if (!service.Audiences.Contains(audience, StringComparer.Ordinal))
         {
@@ -33,6 +34,11 @@ internal sealed class TokenSource(ServiceSetting service)
         try
         {
             var token = await client.AttestAsync(audience, new ServiceEvidence(bundle, publicKey, "agent.service").OverAsync, cancellation).ConfigureAwait(false);
+            if (isForBroker && token.Form is not "eat")
+            {
+                throw new GuestException("agent.token-refused", "a key broker is shown tokens of the form eat", "see that the service's policy for this audience writes that form", token.Form, "eat");
+            }
+
             return (token.Form is "cloud" ? Open(token.Text, pair()) : token.Text, token.ExpiresAt);
         }
         catch (ServiceRefusedException exception)

@@ -32,7 +32,7 @@ public sealed record ReleasePolicy
     /// <summary>Whether the manifest of <see cref="PolicyExpectations.ReferenceValues"/> must be in the log (<c>POST /v1/manifests</c>): the log's auditors see every image that could get the key.</summary>
     public bool ManifestLogged { get; init; }
 
-    /// <summary>Whose token is taken in place of evidence, beside <c>assay-token</c> in <see cref="PolicyExpectations.AcceptWeakened"/>; null: only evidence is.</summary>
+    /// <summary>Whose token is taken, and no evidence, beside <c>assay-token</c> in <see cref="PolicyExpectations.AcceptWeakened"/>; null: evidence is.</summary>
     public TokenRelease? Token { get; init; }
 
     /// <summary>A Rego policy that decides beside the expectations; null: everything must hold.</summary>
@@ -86,7 +86,11 @@ public sealed record ReleasePolicy
         Binding: "none", Gpus: > 0, Switches: null or 0, Processor: false, SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null,
     };
 
-    private bool IsShownByOurTokens => Phase is not Boot && Rego is null && Expect is { SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null };
+    private bool IsShownByOurTokens => Phase is not Boot && Rego is null && Expect is
+    {
+        SecureBoot: false, BootLog: false, Fwid: false, ReferenceValues: null, CollateralHours: null,
+        DangerouslySkipRevocation: false, DangerouslyAcceptHeldRimSigner: false, DangerouslyAcceptTcb.IsEmpty: true,
+    };
 
     private static bool HidesCharacters(ReadOnlySpan<byte> json)
     {
@@ -106,6 +110,7 @@ public sealed record ReleasePolicy
         : Expect.AcceptWeakened.Contains(ReleaseTier.NrasToken) && !IsShownByTokens ? $"$.expect.acceptWeakened: {ReleaseTier.NrasToken} goes with binding none, a number of gpus and conditions: a token of NVIDIA's service shows nothing else"
         : Token is not null != Expect.AcceptWeakened.Contains(ReleaseTier.AssayToken) ? $"$.token: it goes with {ReleaseTier.AssayToken} in expect.acceptWeakened, and that with it"
         : Token?.WhyNot() is { } wrong ? wrong
+        : Token is not null && Expect.AcceptWeakened.Contains(ReleaseTier.NrasToken) ? $"$.token: a policy takes one kind of token, and {ReleaseTier.NrasToken} is another"
         : Token is not null && !IsShownByOurTokens ? "$.token: it goes with binding, gpus, switches, processor and conditions: the policy that the token names judged everything else"
         : ManifestLogged && Expect.ReferenceValues is null ? "$.manifestLogged: it goes with expect.referenceValues"
         : Tests.IsDefault || Tests.Length > MostTests ? $"$.tests: at most {MostTests} are expected"

@@ -25,6 +25,15 @@ internal sealed record Judgement
     /// <summary>Under whose anchors.</summary>
     public string? Anchors { get; init; }
 
+    /// <summary>Whose token was judged; null: evidence was, or no pinned service wrote it.</summary>
+    public string? Issuer { get; init; }
+
+    /// <summary>The digest of the policy under which that service judged.</summary>
+    public string? IssuersPolicy { get; init; }
+
+    /// <summary>The token's <c>jti</c>.</summary>
+    public string? TokenId { get; init; }
+
     /// <summary>What was waived.</summary>
     public ImmutableArray<string> Weakened { get; init; } = [];
 

@@ -35,9 +35,6 @@ internal static class NrasJudge
 {
     private const string NotWhole = "nras.device.result";
 
-    private static readonly TimeSpan s_oldest = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan s_skew = TimeSpan.FromMinutes(1);
-
     public static Judgement Judge(NrasAnswer answer, NrasTerms terms, CompiledRelease policy, string challenge, EvaluationTime time)
     {
         if (!KeyBinding.TryCreate(challenge, answer.Key.Span, out var binding, out var malformed))
@@ -98,16 +95,9 @@ internal static class NrasJudge
         }
     }
 
-    private static bool IsRecent(JsonElement claims, EvaluationTime time)
-    {
-        if (!claims.TryGetProperty("iat", out var value) || value.ValueKind is not JsonValueKind.Number || !value.TryGetInt64(out var seconds) || seconds is < 0 or > 253_402_300_799)
-        {
-            return false;
-        }
-
-        var age = time.Instant - DateTimeOffset.FromUnixTimeSeconds(seconds);
-        return age <= s_oldest && age >= -s_skew;
-    }
+    private static bool IsRecent(JsonElement claims, EvaluationTime time) =>
+        claims.TryGetProperty("iat", out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetInt64(out var seconds) && seconds is >= 0 and <= 253_402_300_799
+        && TokenAge.IsRecent(DateTimeOffset.FromUnixTimeSeconds(seconds), time);
 
     // NVIDIA's overall result is a formula over these: each is asked here too, so that a formula that changes does not decide.
     private static bool IsWhole(JsonElement device) =>

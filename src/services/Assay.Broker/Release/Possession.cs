@@ -8,13 +8,20 @@ namespace Assay.Broker.Release;
 /// <summary>
 /// That a caller has the private half of the key that its token names. The challenge's nonce never leaves in the clear: what is sealed to a key has
 /// HMAC-SHA-256 under the nonce of the key's thumbprint, and what comes back is made of that, of this broker's audience and of the asked key's name
-/// (<see cref="KeyPossession"/>). So an answer to this broker about one key is none to another broker, or about another key.
+/// (<see cref="KeyPossession"/>). So an answer to this broker about one key is worth nothing to another broker, or about another key.
 /// </summary>
 internal static class Possession
 {
     /// <summary>What is sealed to a key. The caller wipes it.</summary>
-    public static byte[] SecretFor(string nonce, SealingPublicKey key) =>
-        [.. KeyPossession.Label, .. HMACSHA256.HashData(Convert.FromHexString(nonce), (byte[])[.. KeyPossession.Label, .. Encoding.ASCII.GetBytes(key.Thumbprint)])];
+    public static byte[] SecretFor(string nonce, SealingPublicKey key)
+    {
+        var secret = new byte[KeyPossession.Label.Length + HMACSHA256.HashSizeInBytes];
+        var own = Convert.FromHexString(nonce);
+        KeyPossession.Label.CopyTo(secret);
+        HMACSHA256.HashData(own, (byte[])[.. KeyPossession.Label, .. Encoding.ASCII.GetBytes(key.Thumbprint)], secret.AsSpan(KeyPossession.Label.Length));
+        CryptographicOperations.ZeroMemory(own);
+        return secret;
+    }
 
     /// <summary>Whether a proof answers a challenge with a key; false without one.</summary>
     public static bool IsProven(string proof, string nonce, SealingPublicKey? key, string audience, string id)

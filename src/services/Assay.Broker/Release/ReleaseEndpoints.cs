@@ -114,8 +114,7 @@ internal static class ReleaseEndpoints
             return Problems.Of(Problems.BadRequest, "seal: jwe, hpke or nothing is expected");
         }
 
-        if (new[] { request.Evidence is not null, request.NrasToken is not null, request.Token is not null }.Count(isThere => isThere) != 1
-            || request.NrasToken is null != request.Key is null || request.Token is null != request.Possession is null)
+        if (!IsOneOfThree(request))
         {
             return Problems.Of(Problems.BadRequest, "evidence, or nrasToken and key, or token and possession, is expected");
         }
@@ -162,4 +161,8 @@ internal static class ReleaseEndpoints
                 id, outcome.Version, released.Jwe, released.Hpke, outcome.Image, outcome.Binding, outcome.Tier, outcome.Receipt.Position, outcome.Receipt.Entry.ToArray(), (await log.ProveAsync(outcome.Receipt, cancellation).ConfigureAwait(false)).ToString()))
             : Problems.Of(BrokerProblems.ReleaseDenied, null, ("failed", outcome.Failed), ("logPosition", outcome.Receipt.Position));
     }
+
+    private static bool IsOneOfThree(ReleaseRequest request) =>
+        new[] { request.Evidence is not null, request.NrasToken is not null, request.Token is not null }.Count(isThere => isThere) == 1
+        && request.NrasToken is null == request.Key is null && request.Token is null == request.Possession is null;
 }

@@ -187,6 +187,7 @@ internal sealed partial class ReleaseRoad(BrokerTerms terms, ReleaseJudge judge,
             .With("key", ask.Key).With("protocol", ask.Protocol).With("resource", ask.Resource).With("version", version).With("image", image).With("phase", judged.IsBootPhase ? "boot" : null).With("boot", judged.Boot).With("why", why).With("policyVersion", record?.PolicyVersion ?? 0)
             .With("policyDigest", judged.PolicyDigest).With("evidenceDigest", ask.EvidenceDigest.ToString())
             .With("verdict", judged.Word).With("binding", judged.Binding).With("tier", judged.Tier).With("anchors", judged.Anchors)
+            .With("issuer", judged.Issuer).With("issuersPolicy", judged.IssuersPolicy).With("token", judged.TokenId)
             .With("weakened", judged.Weakened).With("unaccepted", judged.Unaccepted).With("failed", judged.Failed)
             .With("recipient", judged.Recipient?.Thumbprint).With("tee", judged.Tee).With("devices", judged.Devices)
             .With("certificates", judged.Certificates)

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Assay.Appraisal.Machine;
@@ -39,8 +38,7 @@ internal sealed record TokenAnswer(string Token, string Possession);
 /// </summary>
 internal static class TokenJudge
 {
-    private static readonly TimeSpan s_oldest = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan s_skew = TimeSpan.FromMinutes(1);
+    private const string Processor = "CPU-0";
 
     public static Judgement Judge(TokenAnswer answer, ImmutableArray<TokenIssuerTerms> issuers, Func<JsonWebKeySet> own, TrustSetKind anchors, string key, CompiledRelease policy, string challenge, EvaluationTime time)
     {
@@ -57,99 +55,119 @@ internal static class TokenJudge
         // Which of the pinned ones is asked for; everything that is believed is read after the signature was verified.
         if (issuers.FirstOrDefault(item => item.Issuer == JsonMember.Text(unverified.Payload, "iss")) is not { } issuer)
         {
-            return new Judgement { Word = "fail", Binding = "none", Tier = ReleaseTier.AssayToken, Anchors = "issuer unknown", Weakened = [ReleaseTier.AssayToken], Failed = ["assay-token.issuer.known"] };
+            return Refused(issuer: null, "assay-token.issuer.known");
         }
 
-        var expect = policy.Expectations.Document;
-        var expected = new EatExpectations
+        if (!EatReader.TryVerify(answer.Token, issuer.Keys ?? own(), Expected(issuer, policy, anchors, time), out var verified, out var findings))
         {
-            Nonce = null,
-            Issuer = issuer.Issuer,
-            Audience = issuer.Audience,
-            Time = time,
-            DangerouslyAcceptedWeakenings = expect.AcceptWeakened,
-            RequiredBinding = expect.Binding switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None },
-            OtherAnchors = anchors is TrustSetKind.BuiltIn ? [] : [anchors],
-        };
-        var isVerified = EatReader.TryVerify(answer.Token, issuer.Keys ?? own(), expected, out var verified, out var findings);
-        var recipient = isVerified && SealingPublicKey.TryParse(Named(verified!.Claims), out var named, out _) ? named : null;
-        ImmutableArray<string> failed = isVerified
-            ? [.. WhyNot(verified!.Claims, verified, issuer, policy, time), .. Possession.IsProven(answer.Possession, challenge, recipient, issuer.Audience, key) ? (string[])[] : ["assay-token.possession.proven"]]
-            : [.. findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
-        // A check that neither holds nor fails is no pass.
-        failed = failed.IsEmpty && !isVerified ? ["token.wellformed"] : failed;
-        var passed = isVerified && failed.IsEmpty;
-        ImmutableArray<string> unmet = passed ? policy.Conditions.Unmet(condition => ValuesOf(condition, verified!)) : [];
+            ImmutableArray<string> refused = [.. findings.Where(finding => finding.State is CheckState.Failed).Select(finding => finding.Id)];
+            // A check that neither holds nor fails is no pass.
+            return Refused(issuer.Issuer, refused.IsEmpty ? ["token.wellformed"] : refused);
+        }
+
+        var recipient = SealingPublicKey.TryParse(KeyIn(verified.Claims), out var named, out _) ? named : null;
+        ImmutableArray<string> failed = [.. WhyNot(verified, issuer, policy, time)];
+        failed = Possession.IsProven(answer.Possession, challenge, recipient, issuer.Audience, key) ? failed : failed.Add("assay-token.possession.proven");
+        ImmutableArray<string> unmet = failed.IsEmpty ? policy.Conditions.Unmet(condition => ValuesOf(condition, verified)) : [];
         return new Judgement
         {
-            Passed = passed,
-            Word = passed ? "pass" : "fail",
-            Binding = isVerified ? JsonMember.Text(verified!.Claims, "x-assay-gpu-binding") : "none",
+            Passed = failed.IsEmpty,
+            Word = failed.IsEmpty ? "pass" : "fail",
+            Binding = JsonMember.Text(verified.Claims, "x-assay-gpu-binding"),
             Tier = ReleaseTier.AssayToken,
-            Anchors = isVerified ? $"{JsonMember.Text(verified!.Claims, "x-assay-anchors")}, by {issuer.Issuer}" : $"issuer {issuer.Issuer}",
-            Weakened = [.. isVerified ? Texts(verified!.Claims, "x-assay-weakened") : [], ReleaseTier.AssayToken],
+            Anchors = JsonMember.Text(verified.Claims, "x-assay-anchors"),
+            Issuer = issuer.Issuer,
+            IssuersPolicy = PolicyOf(verified.Claims),
+            TokenId = JsonMember.Text(verified.Claims, "jti"),
+            Weakened = [.. Texts(verified.Claims, "x-assay-weakened"), ReleaseTier.AssayToken],
             Unaccepted = policy.Token is null ? [ReleaseTier.AssayToken] : [],
             Unmet = unmet,
             Failed = [.. failed, .. unmet],
-            Tee = isVerified ? ValueOf(verified!, "CPU-0", "x-assay-tee") : null,
-            Devices = isVerified ? Named(verified!, "GPU-").Count() + Named(verified!, "SWITCH-").Count() : 0,
-            Recipient = passed ? recipient : null,
+            Tee = ValueOf(verified, Processor, "x-assay-tee"),
+            Devices = Parts(verified, "GPU-").Count() + Parts(verified, "SWITCH-").Count(),
+            Recipient = failed.IsEmpty ? recipient : null,
         };
     }
 
-    private static IEnumerable<string> WhyNot(JsonElement claims, VerifiedEat token, TokenIssuerTerms issuer, CompiledRelease policy, EvaluationTime time)
+    // Nothing is told of a token that is not verified.
+    private static Judgement Refused(string? issuer, params ImmutableArray<string> failed) =>
+        new() { Word = "fail", Binding = "none", Tier = ReleaseTier.AssayToken, Issuer = issuer, Weakened = [ReleaseTier.AssayToken], Failed = failed };
+
+    private static EatExpectations Expected(TokenIssuerTerms issuer, CompiledRelease policy, TrustSetKind anchors, EvaluationTime time) => new()
     {
+        // The challenge is answered by the proof of possession.
+        Nonce = null,
+        Issuer = issuer.Issuer,
+        Audience = issuer.Audience,
+        Time = time,
+        DangerouslyAcceptedWeakenings = policy.Expectations.Document.AcceptWeakened,
+        RequiredBinding = policy.Expectations.Document.Binding switch { "boot-event" => GpuBinding.BootEvent, "evidence-hash" => GpuBinding.EvidenceHash, _ => GpuBinding.None },
+        OtherAnchors = anchors is TrustSetKind.BuiltIn ? [] : [anchors],
+    };
+
+    private static IEnumerable<string> WhyNot(VerifiedEat token, TokenIssuerTerms issuer, CompiledRelease policy, EvaluationTime time)
+    {
+        var claims = token.Claims;
         var expect = policy.Expectations.Document;
         // The policy of the key names both, so that neither another issuer of this broker's nor another policy of that issuer's will do.
-        if (policy.Token is { } wanted && (wanted.Issuer != issuer.Issuer || !wanted.Policies.Contains(JsonMember.Text(claims.GetProperty("x-assay-policy"), "digest") ?? "", StringComparer.Ordinal)))
+        if (policy.Token is { } wanted && (wanted.Issuer != issuer.Issuer || !wanted.Policies.Contains(PolicyOf(claims) ?? "", StringComparer.Ordinal)))
         {
             yield return "assay-token.policy.named";
         }
 
-        if (!IsRecent(token.IssuedAt, time) || !Utc.TryParse(JsonMember.Text(claims, "x-assay-evaluated-at") ?? "", out var judged) || !IsRecent(judged, time))
+        if (!TokenAge.IsRecent(token.IssuedAt, time) || !Utc.TryParse(JsonMember.Text(claims, "x-assay-evaluated-at") ?? "", out var judged) || !TokenAge.IsRecent(judged, time))
         {
             yield return "assay-token.issued.recent";
         }
 
-        if (Named(claims).IsEmpty)
+        if (KeyIn(claims).IsEmpty)
         {
             yield return "assay-token.key.named";
         }
 
-        if (Named(token, "GPU-").Count() != (expect.Gpus ?? 0))
+        if (Parts(token, "GPU-").Count() != (expect.Gpus ?? 0))
         {
             yield return "assay-token.gpus.count";
         }
 
-        if (expect.Switches is { } switches && Named(token, "SWITCH-").Count() != switches)
+        if (expect.Switches is { } switches && Parts(token, "SWITCH-").Count() != switches)
         {
             yield return "assay-token.switches.count";
         }
 
-        if (expect.Processor && !Named(token, "CPU-0").Any())
+        if (expect.Processor && ValueOf(token, Processor, "x-assay-tee") is null)
         {
             yield return "assay-token.processor.shown";
         }
+
+        // No weakening tells it.
+        if (!expect.AcceptVlek && ValueOf(token, Processor, "x-assay-snp-signing-key") is "vlek")
+        {
+            yield return "assay-token.vlek.accepted";
+        }
     }
 
-    private static bool IsRecent(DateTimeOffset instant, EvaluationTime time) => time.Instant - instant is var age && age <= s_oldest && age >= -s_skew;
+    private static string? PolicyOf(JsonElement claims) => claims.TryGetProperty("x-assay-policy", out var policy) ? JsonMember.Text(policy, "digest") : null;
 
     // The key that the processor's statement covers: a service names no other.
-    private static ReadOnlySpan<byte> Named(JsonElement claims) => claims.TryGetProperty("tee-pubkey", out var key) && key.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetBytes(key.GetRawText()) : [];
+    private static ReadOnlySpan<byte> KeyIn(JsonElement claims) => claims.TryGetProperty("tee-pubkey", out var key) && key.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetBytes(key.GetRawText()) : [];
 
-    private static IEnumerable<JsonElement> Named(VerifiedEat token, string prefix) => token.Devices.Where(device => device.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(device => device.Value);
+    private static IEnumerable<JsonElement> Parts(VerifiedEat token, string prefix) => token.Devices.Where(device => device.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(device => device.Value);
 
-    private static string? ValueOf(VerifiedEat token, string submodule, string claim) => Named(token, submodule).Select(claims => JsonMember.Text(claims, claim)).FirstOrDefault();
+    private static string? ValueOf(VerifiedEat token, string part, string claim) => token.Devices.Where(device => device.Key == part).Select(device => JsonMember.Text(device.Value, claim)).FirstOrDefault();
+
+    // What the gate measured says something of these devices only where it verified them.
+    private static string? OfGate(VerifiedEat token, string claim) => JsonMember.Text(token.Claims, "x-assay-gpu-binding") is "boot-event" ? ValueOf(token, "BOOT-0", claim) : null;
 
     private static string[] Texts(JsonElement claims, string name) => [.. claims.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
 
     // The keys of which a token says something; every other has no value, so a condition on it does not hold.
     private static ImmutableArray<string> ValuesOf(ConditionKey key, VerifiedEat token)
     {
-        string?[] EachGpu(string claim) => [.. Named(token, "GPU-").Select(device => JsonMember.Text(device, claim))];
+        string?[] EachGpu(string claim) => [.. Parts(token, "GPU-").Select(device => JsonMember.Text(device, claim))];
         string?[] values = key.Name switch
         {
-            "assay:gpu:count" => [Named(token, "GPU-").Count().ToString(CultureInfo.InvariantCulture)],
+            "assay:gpu:count" => [Parts(token, "GPU-").Count().ToString(CultureInfo.InvariantCulture)],
             "assay:gpu:hwmodel" => EachGpu("hwmodel"),
             "assay:gpu:driver-version" => EachGpu("x-nvidia-gpu-driver-version"),
             "assay:gpu:vbios-version" => EachGpu("x-nvidia-gpu-vbios-version"),
@@ -157,10 +175,10 @@ internal static class TokenJudge
             "assay:binding" => [JsonMember.Text(token.Claims, "x-assay-gpu-binding")],
             "assay:anchors" => [JsonMember.Text(token.Claims, "x-assay-anchors")],
             "assay:platform" => [JsonMember.Text(token.Claims, "x-assay-platform")],
-            "assay:cpu:tee" => [ValueOf(token, "CPU-0", "x-assay-tee")],
-            "assay:cpu:tcb-status" => [ValueOf(token, "CPU-0", "x-assay-tcb-status")],
-            "assay:model" => [ValueOf(token, "BOOT-0", "x-assay-model")],
-            "assay:workload" => [ValueOf(token, "BOOT-0", "x-assay-workload")],
+            "assay:cpu:tee" => [ValueOf(token, Processor, "x-assay-tee")],
+            "assay:cpu:tcb-status" => [ValueOf(token, Processor, "x-assay-tcb-status")],
+            "assay:model" => [OfGate(token, "x-assay-model")],
+            "assay:workload" => [OfGate(token, "x-assay-workload")],
             _ => [],
         };
         return values.Any(string.IsNullOrEmpty) ? [] : [.. values.OfType<string>().Distinct(StringComparer.Ordinal)];

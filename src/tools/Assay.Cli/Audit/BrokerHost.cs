@@ -19,9 +19,10 @@ namespace Assay.Cli.Audit;
 /// <param name="Log">The key of its log.</param>
 /// <param name="Rollback"><c>witnessed</c>, or that the operator can roll back state.</param>
 /// <param name="Witnesses">Their keys.</param>
-/// <param name="Nonce">What the evidence must answer.</param>
+/// <param name="Text">The statement itself, as it came.</param>
+/// <param name="Nonce">What the evidence must answer: SHA-256 of that text.</param>
 /// <param name="Evidence">Our bundle, which nothing has judged yet.</param>
-internal sealed record HostStatement(string Issuer, string Leaf, string Log, string Rollback, ImmutableArray<string> Witnesses, string Nonce, ReadOnlyMemory<byte> Evidence);
+internal sealed record HostStatement(string Issuer, string Leaf, string Log, string Rollback, ImmutableArray<string> Witnesses, string Text, string Nonce, ReadOnlyMemory<byte> Evidence);
 
 /// <summary>
 /// A client's half of S-25, hosted: the statement is over our challenge and over the certificate of this very connection, and the broker has the key that the
@@ -51,7 +52,7 @@ internal sealed class BrokerHost : IDisposable
         _service = new ServiceConnection(address, handler, LargestAnswer);
     }
 
-    /// <summary>Asks with a new challenge.</summary>
+    /// <summary>Asks over a new challenge, and has the broker open what is sealed to its evidence's key.</summary>
     /// <exception cref="HostFaultException">What is shown is not over this connection, or the broker has not the key of its evidence.</exception>
     /// <exception cref="ServiceRefusedException">The broker refused, or could not be asked.</exception>
     public async Task<HostStatement> AskAsync(CancellationToken cancellation)
@@ -59,7 +60,7 @@ internal sealed class BrokerHost : IDisposable
         var challenge = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var (text, evidence) = await _service.GetAsync(
             $"{Path}?challenge={challenge}", root => (ServiceChallenge.Text(root, "statement"), Encoding.UTF8.GetBytes(root.GetProperty("evidence").GetRawText())), cancellation).ConfigureAwait(false);
-        var statement = Read(text, challenge, evidence);
+        var statement = ReadSound(text, challenge, evidence);
         if (!MachineEvidence.TryParse(evidence, "evidence", out var machine, out var fault))
         {
             throw new HostFaultException($"its evidence cannot be read: {fault}");
@@ -70,7 +71,7 @@ internal sealed class BrokerHost : IDisposable
             throw new HostFaultException("its evidence names no key that something can be sealed to");
         }
 
-        return !await HasAsync(key, statement.Leaf, cancellation).ConfigureAwait(false) ? throw new HostFaultException("the broker has not the key that its evidence names: the evidence is another machine's, or was got from a machine by a trick")
+        return !await HasAsync(key, statement.Leaf, cancellation).ConfigureAwait(false) ? throw new HostFaultException("the broker does not have the key that its evidence names: the evidence is another machine's, or a machine was tricked into it")
             : Seen() != statement.Leaf ? throw new HostFaultException("two certificates were shown on the way: two ends answered")
             : statement;
     }
@@ -95,6 +96,19 @@ internal sealed class BrokerHost : IDisposable
         }
     }
 
+    private HostStatement ReadSound(string text, string challenge, byte[] evidence)
+    {
+        try
+        {
+            return Read(text, challenge, evidence);
+        }
+        // Half of a surrogate pair is no text, and a number that is text no number.
+        catch (InvalidOperationException)
+        {
+            throw new HostFaultException("its statement has a member that is not of the expected type");
+        }
+    }
+
     private HostStatement Read(string text, string challenge, byte[] evidence)
     {
         var root = Parse(text);
@@ -103,7 +117,7 @@ internal sealed class BrokerHost : IDisposable
             throw new HostFaultException($"its statement is not an object with {string.Join(", ", s_members)}");
         }
 
-        string Text(string name) => root.GetProperty(name) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : throw new HostFaultException($"its statement's {name} is no text");
+        string Text(string name) => root.GetProperty(name) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : throw new HostFaultException($"its statement's {name} is not text");
         if (!root.GetProperty("v").TryGetInt32(out var version) || version != 1)
         {
             throw new HostFaultException("its statement has another version than 1");
@@ -122,7 +136,7 @@ internal sealed class BrokerHost : IDisposable
         var witnesses = root.GetProperty("witnesses");
         return witnesses.ValueKind is not JsonValueKind.Array || witnesses.GetArrayLength() > MostWitnesses || witnesses.EnumerateArray().Any(item => item.ValueKind is not JsonValueKind.String)
             ? throw new HostFaultException($"its statement's witnesses are not at most {MostWitnesses} keys")
-            : new HostStatement(Text("issuer"), leaf, Text("log"), Text("rollback"), [.. witnesses.EnumerateArray().Select(item => item.GetString()!)], Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))), evidence);
+            : new HostStatement(Text("issuer"), leaf, Text("log"), Text("rollback"), [.. witnesses.EnumerateArray().Select(item => item.GetString()!)], text, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))), evidence);
     }
 
     private static JsonElement Parse(string text)

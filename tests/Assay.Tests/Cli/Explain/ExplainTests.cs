@@ -59,7 +59,10 @@ public sealed partial class ExplainTests
     private static IEnumerable<string> OfProblems => Problems.All.Concat(AttestationProblems.All).Concat(BrokerProblems.All).Select(kind => kind.Id)
         .Union(Reason().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "reference", "broker.md")).Split("Reasons of a denial")[1].Split("\n\n")[0]).Select(match => match.Groups[1].Value).Where(word => word is not ("why" or "outcome" or "failed")));
 
-    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy).Union(OfTheService).Union(OfProblems);
+    /// <summary>The checks of tokens that a key broker is shown, as its source has them.</summary>
+    private static IEnumerable<string> OfTokensForKeys => SourceFiles.Of(Path.Combine(Repository.Root, "src", "services", "Assay.Broker")).SelectMany(file => TokenForKey().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value)).Distinct();
+
+    private static IEnumerable<string> All => Ids.Union(Weakening.Names).Union(ErrorCodes).Union(OfTheGuest).Union(OfSealing).Union(OfChannels).Union(OfTheProxy).Union(OfTheService).Union(OfProblems).Union(OfTokensForKeys);
 
     [Fact]
     public void Every_check_weakening_and_error_is_explained_and_no_other()
@@ -205,6 +208,9 @@ public sealed partial class ExplainTests
 
     [GeneratedRegex("`([a-z-]+)(?::ID)?`")]
     private static partial Regex Reason();
+
+    [GeneratedRegex(@"""(assay-token\.[a-z.]+)""")]
+    private static partial Regex TokenForKey();
 
     [GeneratedRegex("<id>|#N")]
     private static partial Regex Placeholder();
