@@ -72,9 +72,9 @@ internal static class KeyEndpoints
             return Problems.Of(Problems.BadRequest, $"exactly one of bytes ({LeastBytes} to {MostBytes}) and secret (1 to {MostBytes} bytes in base64) is expected");
         }
 
-        if (request.Use is not (null or KeyStore.DataKeys) || (request.Use is not null && request.Derived))
+        if (request.Use is not (null or KeyStore.DataKeys) || (request.Use is not null && (request.Derived || request.Resource is not null)))
         {
-            return Problems.Of(Problems.BadRequest, $"use: {KeyStore.DataKeys}, or nothing, is expected, and nothing with derived");
+            return Problems.Of(Problems.BadRequest, $"use: {KeyStore.DataKeys}, or nothing, is expected, and nothing with derived or resource, because such a key is never released");
         }
 
         if ((request.Derived || request.Use is not null) && secret.Length < DerivedKey.LeastSecret)

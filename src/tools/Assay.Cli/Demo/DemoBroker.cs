@@ -88,7 +88,14 @@ internal sealed partial class DemoBroker : IDemoSteps
 
         foreach (var (name, key) in ((string[])["machine.key", "owner.key", "operator.key"]).Zip(_server.Keys))
         {
-            await File.WriteAllTextAsync(PathOf(name), key, cancellation).ConfigureAwait(false);
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            await using var file = new StreamWriter(PathOf(name), options);
+            await file.WriteAsync(key.AsMemory(), cancellation).ConfigureAwait(false);
         }
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/log/key");
@@ -177,7 +184,7 @@ internal sealed partial class DemoBroker : IDemoSteps
 
     private async Task<DemoStep> ContainersAsync(CancellationToken cancellation)
     {
-        const string title = "a client of Confidential Containers' KBS protocol, unmodified, gets its resource";
+        const string title = "a client that was written from Confidential Containers' KBS protocol gets its resource";
         var secret = RandomNumberGenerator.GetBytes(48);
         await File.WriteAllBytesAsync(PathOf("secret"), secret, cancellation).ConfigureAwait(false);
         if (await KeyWithPolicyAsync("container", ["import", "container", "--secret", PathOf("secret"), "--resource", DemoProtocols.Resource], cancellation).ConfigureAwait(false) is { } whyNot)
