@@ -270,6 +270,9 @@ public sealed partial class KbsTests(AttestedMachine machine) : IClassFixture<At
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations", "confidential-containers.md"));
         var policy = JsonNode.Parse(Fence().Matches(page).Select(match => match.Groups[1].Value).Single(text => text.Contains("evidence-hash", StringComparison.Ordinal)).Replace("HEX", new string('0', 96), StringComparison.Ordinal))!.AsObject();
         policy["expect"]!["gpus"] = 2;
+        // The simulated image's manifest names a gate, and a guest without its log does not satisfy that.
+        policy["expect"]!.AsObject().Remove("referenceValues");
+        policy["expect"]!["acceptWeakened"] = new JsonArray("boot-not-expected", "gpu-binding-evidence-hash", "tdx-no-reference-values");
         using var guest = new KbsGuest(world, machine) { HasLog = false };
         await guest.AttestedAsync();
         Assert.Equal(401, (await guest.GetAsync()).Status);

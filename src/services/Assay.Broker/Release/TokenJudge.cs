@@ -147,7 +147,7 @@ internal static class TokenJudge
         }
     }
 
-    private static string? PolicyOf(JsonElement claims) => claims.TryGetProperty("x-assay-policy", out var policy) ? JsonMember.Text(policy, "digest") : null;
+    private static string? PolicyOf(JsonElement claims) => claims.TryGetProperty("x-assay-policy", out var policy) && policy.ValueKind is JsonValueKind.Object ? JsonMember.Text(policy, "digest") : null;
 
     // The key that the processor's statement covers: a service names no other.
     private static ReadOnlySpan<byte> KeyIn(JsonElement claims) => claims.TryGetProperty("tee-pubkey", out var key) && key.ValueKind is JsonValueKind.Object ? Encoding.UTF8.GetBytes(key.GetRawText()) : [];
