@@ -2,6 +2,7 @@ using Assay.Service.Keys;
 using Assay.Service.Log;
 using Assay.Service.Storage;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+
 namespace Assay.Server;
 
 /// <summary>Whether the server is about to stop.</summary>

@@ -96,7 +96,7 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             Numbers();
             Witnesses();
             Logins();
-            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras(), [.. options.Broker.Issuers.OfType<TokenIssuerOptions>().Select(Issuer).OfType<TokenIssuerTerms>()]);
+            return new ServerConfiguration(options, listen, management, issuer, trust, Url(), Nras(), [.. options.Broker.Issuers.Select(Issuer).OfType<TokenIssuerTerms>()]);
         }
 
         private IPEndPoint EndPoint(string name, string text)
@@ -249,9 +249,15 @@ internal sealed record ServerConfiguration(ServerOptions Options, IReadOnlyList<
             return Keys("broker.nras.keys", nras.Keys) is { } keys ? new NrasTerms { Issuer = nras.Issuer, Keys = keys } : null;
         }
 
-        private TokenIssuerTerms? Issuer(TokenIssuerOptions issuer, int index)
+        private TokenIssuerTerms? Issuer(TokenIssuerOptions? issuer, int index)
         {
             var at = $"broker.issuers[{index}]";
+            if (issuer is null)
+            {
+                Faults.Add($"{path}: {at}: an object is expected");
+                return null;
+            }
+
             Require(options.Roles.Contains("broker"), $"{at}: the role broker takes such tokens");
             Require(issuer is { Issuer.Length: > 0 and <= Limits.TokenNameCharacters, Audience.Length: > 0 and <= Limits.TokenNameCharacters }, $"{at}: the issuer and the audience of the tokens are expected");
             Require(options.Broker.Issuers.Count(item => item?.Issuer == issuer.Issuer) == 1, $"{at}.issuer: each is expected once");

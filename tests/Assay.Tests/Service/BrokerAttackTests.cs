@@ -51,7 +51,7 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         await using var world = await StartAsync();
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var evidence = await machine.EvidenceAsync(nonce);
         Assert.Equal(200, (await ReleaseAsync(world, owner, id, evidence)).Status);
         var again = new string('f', 32);
@@ -197,19 +197,12 @@ public sealed class BrokerAttackTests(AttestedMachine machine) : IClassFixture<A
         Assert.Equal(204, (await world.PostAsync("/v1/keys/weights/policy", new JsonObject { ["revision"] = 1, ["policy"] = policy }.ToJsonString(), owner)).Status);
     }
 
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        Assert.Equal(201, challenge.Status);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
-    }
-
     private static Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, string challenge, string evidence) =>
         world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{challenge}}","evidence":{{evidence}}}""", owner);
 
     private async Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner)
     {
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         return await ReleaseAsync(world, owner, id, await machine.EvidenceAsync(nonce));
     }
 

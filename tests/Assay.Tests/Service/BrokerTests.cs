@@ -68,7 +68,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         var owner = await OwnerAsync(world);
         await CreateAsync(world, owner);
         await SetPolicyAsync(world, owner);
-        var (_, old) = await ChallengeAsync(world, owner);
+        var (_, old) = await world.ReleaseChallengeAsync(owner);
         var replayed = await machine.EvidenceAsync(old);
 
         var impostors = new (string Name, Func<string, Task<string>> Evidence, string Failing)[]
@@ -82,7 +82,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         };
         foreach (var (name, evidence, failing) in impostors)
         {
-            var (id, nonce) = await ChallengeAsync(world, owner);
+            var (id, nonce) = await world.ReleaseChallengeAsync(owner);
             var answer = await ReleaseAsync(world, owner, id, await evidence(nonce));
 
             Assert.True(answer.Problem == Denied, $"{name}: {answer.Body}");
@@ -101,7 +101,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         await CreateAsync(world, owner);
         await SetPolicyAsync(world, owner);
         var neighbour = await OwnerAsync(world, "neighbour");
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var evidence = await machine.EvidenceAsync(nonce);
 
         Assert.Equal("urn:assay:release-challenge-spent", (await ReleaseAsync(world, neighbour, id, evidence)).Problem);
@@ -159,7 +159,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         var asked = new List<(string Id, string Evidence)>();
         for (var number = 0; number < 12; number++)
         {
-            var (id, nonce) = await ChallengeAsync(world, owner);
+            var (id, nonce) = await world.ReleaseChallengeAsync(owner);
             asked.Add((id, await machine.EvidenceAsync(nonce)));
         }
 
@@ -285,7 +285,7 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         }
 
         Assert.Equal("urn:assay:bad-request", (await world.PostAsync("/v1/freezes", """{"reason":""}""", owner)).Problem);
-        var (id, _) = await ChallengeAsync(world, owner);
+        var (id, _) = await world.ReleaseChallengeAsync(owner);
         Assert.Equal("urn:assay:release-evidence-malformed", (await ReleaseAsync(world, owner, id, "{}")).Problem);
         Assert.Equal(413, (await world.PostAsync("/v1/keys", $$"""{"id":"a","secret":"{{new string('A', 200_000)}}"}""", owner)).Status);
         Assert.Equal(0L, Scalar(world, "SELECT size FROM log_state"));
@@ -333,28 +333,19 @@ public sealed class BrokerTests(AttestedMachine machine) : IClassFixture<Atteste
         Assert.True(set.Status == 204, set.Body.ToString());
     }
 
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        Assert.Equal(201, challenge.Status);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
-    }
-
     private static Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, string challenge, string evidence, string key = "weights") =>
         world.PostAsync($"/v1/keys/{key}/release", $$"""{"challenge":"{{challenge}}","evidence":{{evidence}}}""", owner);
 
     private async Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, string key = "weights")
     {
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         return await ReleaseAsync(world, owner, id, await machine.EvidenceAsync(nonce), key);
     }
 
     private static async Task<JsonElement> EntryAsync(ServiceWorld world, string owner, ServiceAnswer denied)
     {
         Assert.Equal(Denied, denied.Problem);
-        var entry = await world.GetAsync($"/v1/log/entries/{denied.Body.GetProperty("logPosition").GetInt64()}", owner);
-        Assert.Equal(200, entry.Status);
-        return JsonElement.Parse(entry.Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event");
+        return await world.EntryAsync(owner, denied);
     }
 
     private Task<ServiceWorld> StartAsync(string? database = null) =>

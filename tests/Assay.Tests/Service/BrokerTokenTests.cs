@@ -31,7 +31,7 @@ public sealed class BrokerTokenTests(AttestedMachine machine) : IClassFixture<At
         var answer = await ReleaseAsync(machine, world, owner);
         Assert.Equal((503, Outage), (answer.Status, answer.Problem));
         Assert.True(answer.Response.Headers.Contains("Retry-After"));
-        var told = await EntryAsync(world, owner, answer);
+        var told = await world.EntryAsync(owner, answer);
         Assert.Equal(("failed", "kek-unavailable", "weights", 1), (told.GetProperty("outcome").GetString(), told.GetProperty("why").GetString(), told.GetProperty("key").GetString(), told.GetProperty("policyVersion").GetInt32()));
         Assert.Equal(0, told.GetProperty("version").GetInt32());
         var requester = told.GetProperty("actor").GetString()!;
@@ -40,14 +40,14 @@ public sealed class BrokerTokenTests(AttestedMachine machine) : IClassFixture<At
         Assert.Equal(Outage, (await world.PostAsync("/v1/keys", """{"id":"more","bytes":32}""", owner)).Problem);
 
         // What is denied is denied as before, and needs no token: also a freeze.
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var without = JsonNode.Parse(await machine.EvidenceAsync(nonce))!.AsObject();
         without["gpus"] = new JsonArray();
         Assert.Equal("urn:assay:release-denied", (await ReleaseAsync(world, owner, id, without.ToJsonString())).Problem);
         Assert.Equal(201, (await world.PostAsync("/v1/freezes", """{"reason":"now"}""", owner)).Status);
         var frozen = await ReleaseAsync(machine, world, owner);
         Assert.Equal("urn:assay:release-denied", frozen.Problem);
-        Assert.StartsWith("frozen:", (await EntryAsync(world, owner, frozen)).GetProperty("why").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("frozen:", (await world.EntryAsync(owner, frozen)).GetProperty("why").GetString(), StringComparison.Ordinal);
 
         token.Plug();
         // The module is one for all tests of this process: whether another one has it started anew is no matter of this one's.
@@ -119,7 +119,7 @@ public sealed class BrokerTokenTests(AttestedMachine machine) : IClassFixture<At
 
     internal static async Task<ServiceAnswer> ReleaseAsync(AttestedMachine machine, ServiceWorld world, string owner)
     {
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         return await ReleaseAsync(world, owner, id, await machine.EvidenceAsync(nonce));
     }
 
@@ -134,22 +134,8 @@ public sealed class BrokerTokenTests(AttestedMachine machine) : IClassFixture<At
         return opened.Use(lease => lease.Bytes.ToArray());
     }
 
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        Assert.Equal(201, challenge.Status);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
-    }
-
     private static Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, string challenge, string evidence) =>
         world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{challenge}}","evidence":{{evidence}}}""", owner);
-
-    private static async Task<JsonElement> EntryAsync(ServiceWorld world, string owner, ServiceAnswer answer)
-    {
-        var entry = await world.GetAsync($"/v1/log/entries/{answer.Body.GetProperty("logPosition").GetInt64()}", owner);
-        Assert.Equal(200, entry.Status);
-        return JsonElement.Parse(entry.Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event");
-    }
 
     // What a token answered is believed for a second.
     private static async Task<ServiceAnswer> ReadyAsync(ServiceWorld world, int expected)

@@ -128,7 +128,7 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
         byte[] Expected(string id, int version) => HKDF.DeriveKey(HashAlgorithmName.SHA384, secret, 32, [], Encoding.UTF8.GetBytes($"assay-derived-key/v1/demo/{id}/{version}/{image}"));
         async Task<(byte[] Key, string Image)> ReleaseAsync(string id)
         {
-            var (challenge, nonce) = await ChallengeAsync(world, owner);
+            var (challenge, nonce) = await world.ReleaseChallengeAsync(owner);
             var released = await world.PostAsync($"/v1/keys/{id}/release", $$"""{"challenge":"{{challenge}}","evidence":{{await machine.EvidenceAsync(nonce)}}}""", owner);
             Assert.True(released.Status == 200, released.Body.ToString());
             using var agent = new GuestAgentClient(machine.Vm.AgentSocket);
@@ -183,7 +183,7 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
     // Devices answer a challenge together with a key that this test holds: what a policy of the weakest tier releases to.
     private async Task<ServiceAnswer> ReleaseToAsync(ServiceWorld world, string owner, string jwk, string seal)
     {
-        var (challenge, nonce) = await ChallengeAsync(world, owner);
+        var (challenge, nonce) = await world.ReleaseChallengeAsync(owner);
         Assert.True(KeyBinding.TryCreate(nonce, Encoding.UTF8.GetBytes(jwk), out var binding, out _));
         JsonArray Devices(string kind) => [.. machine.Vm.Devices(binding.DeviceNonce().Bytes.ToArray()).Where(device => device.Kind == kind).Select(device => new JsonObject { ["evidence"] = device.Report, ["certificate"] = device.Chain })];
         var evidence = new JsonObject { ["version"] = 1, ["nonce"] = nonce, ["key"] = JsonNode.Parse(jwk), ["gpus"] = Devices("gpu"), ["switches"] = Devices("switch") };
@@ -207,12 +207,6 @@ public sealed class KeyLifeTests(AttestedMachine machine) : IClassFixture<Attest
         var expect = machine.Policy("x", "x", "{}")["expect"]!.DeepClone().AsObject();
         change?.Invoke(expect);
         return world.PostAsync($"/v1/keys/{id}/policy", new JsonObject { ["revision"] = 1, ["policy"] = new JsonObject { ["version"] = 1, ["expect"] = expect } }.ToJsonString(), owner);
-    }
-
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
     }
 
     private static Task<string> OwnerAsync(ServiceWorld world) => world.KeyOfAsync("demo", Scopes.Release, Scopes.Broker, Scopes.Read, Scopes.Audit);

@@ -107,11 +107,11 @@ public sealed class NrasTokenTests(AttestedMachine machine) : IClassFixture<Atte
         }
 
         // Its own challenge once, and never this service's own tokens of NVIDIA's form, which answer whatever nonce is asked.
-        var (id, challenge) = await ChallengeAsync(world, owner);
+        var (id, challenge) = await world.ReleaseChallengeAsync(owner);
         var good = Request(id, Token(challenge), _pair.PublicKey.Jwk);
         Assert.Equal(200, (await world.PostAsync("/v1/keys/weights/release", good, owner)).Status);
         Assert.Equal("urn:assay:release-challenge-spent", (await world.PostAsync("/v1/keys/weights/release", good, owner)).Problem);
-        (id, challenge) = await ChallengeAsync(world, owner);
+        (id, challenge) = await world.ReleaseChallengeAsync(owner);
         var own = await world.PostAsync("/v4/attest/gpu", machine.NvidiaRequest(DeviceNonce(challenge), "3.0"));
         Assert.Equal(200, own.Status);
         Assert.Equal(Denied, (await world.PostAsync("/v1/keys/weights/release", Request(id, own.Body.ToString(), _pair.PublicKey.Jwk), owner)).Problem);
@@ -179,23 +179,15 @@ public sealed class NrasTokenTests(AttestedMachine machine) : IClassFixture<Atte
 
     private async Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, Func<string, (string Token, string Key)>? make = null)
     {
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var (token, key) = make?.Invoke(nonce) ?? (Token(nonce), _pair.PublicKey.Jwk);
         return await world.PostAsync("/v1/keys/weights/release", Request(id, token, key), owner);
-    }
-
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        Assert.Equal(201, challenge.Status);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
     }
 
     private static async Task<string> WhyAsync(ServiceWorld world, string owner, ServiceAnswer denied)
     {
         Assert.True(denied.Problem == Denied, denied.Body.ToString());
-        var entry = await world.GetAsync($"/v1/log/entries/{denied.Body.GetProperty("logPosition").GetInt64()}", owner);
-        return JsonElement.Parse(entry.Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event").GetProperty("why").GetString()!;
+        return (await world.EntryAsync(owner, denied)).GetProperty("why").GetString()!;
     }
 
     private static async Task<string> OwnerAsync(ServiceWorld world, string policy)

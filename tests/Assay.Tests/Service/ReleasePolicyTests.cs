@@ -19,7 +19,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
 
         Assert.Equal("urn:assay:release-denied", denied.Problem);
         Assert.Equal(["condition:StringEquals:assay:cpu:tee"], Texts(denied.Body, "failed"));
-        var told = await EntryAsync(world, owner, denied);
+        var told = await world.EntryAsync(owner, denied);
         Assert.Equal(("denied", "conditions-unmet", "pass"), (told.GetProperty("outcome").GetString(), told.GetProperty("why").GetString(), told.GetProperty("verdict").GetString()));
         Assert.Equal(["condition:StringEquals:assay:cpu:tee"], Texts(told, "failed"));
 
@@ -43,7 +43,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
         await SetAsync(world, owner, 1, policy => policy["conditions"] = Conditions("""{"StringEquals":{"assay:cpu:tee":"snp"}}"""));
 
         // Evidence that did not pass is told nothing of conditions.
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var evidence = JsonNode.Parse(await machine.EvidenceAsync(nonce))!;
         evidence["gpus"] = new JsonArray();
         var denied = await world.PostAsync("/v1/keys/weights/release", new JsonObject { ["challenge"] = id, ["evidence"] = evidence }.ToJsonString(), owner);
@@ -106,7 +106,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
         Assert.DoesNotContain("jwe", released.Body.ToString(), StringComparison.OrdinalIgnoreCase);
 
         // It uses no challenge: the same evidence is released for afterwards, and only then.
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var evidence = await machine.EvidenceAsync(nonce);
         Assert.True((await DryRunAsync(new JsonObject { ["evidence"] = JsonNode.Parse(evidence), ["challenge"] = nonce })).Body.GetProperty("released").GetBoolean());
         Assert.Equal(["evidence-refused"], Texts((await DryRunAsync(new JsonObject { ["evidence"] = JsonNode.Parse(evidence), ["challenge"] = new string('2', 64) })).Body, "why"));
@@ -161,7 +161,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
         Assert.Equal("urn:assay:release-denied", (await ReleaseAsync(world, owner, WeakerAsync)).Problem);
         await SetAsync(world, owner, 2, policy => Weaken(policy));
         var silent = await ReleaseAsync(world, owner, WeakerAsync);
-        var told = await EntryAsync(world, owner, silent);
+        var told = await world.EntryAsync(owner, silent);
         Assert.Equal(("verdict-weakened", tier), (told.GetProperty("why").GetString(), told.GetProperty("tier").GetString()));
         var unaccepted = Texts(told, "unaccepted");
         Assert.Contains(isHash ? "gpu-binding-evidence-hash" : "no-cpu-tee", unaccepted);
@@ -193,7 +193,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
             policy["expect"]!["referenceValues"] = JsonNode.Parse(manifest);
         });
         var before = await ReleaseAsync(world, owner);
-        Assert.Equal("manifest-not-logged", (await EntryAsync(world, owner, before)).GetProperty("why").GetString());
+        Assert.Equal("manifest-not-logged", (await world.EntryAsync(owner, before)).GetProperty("why").GetString());
         var trial = new JsonObject { ["evidence"] = JsonNode.Parse(await machine.TrialAsync()) }.ToJsonString();
         Assert.Equal(["manifest-not-logged"], Texts((await world.PostAsync("/v1/keys/weights/policy/dry-run", trial, owner)).Body, "why"));
 
@@ -258,7 +258,7 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
 
     private async Task<ServiceAnswer> ReleaseAsync(ServiceWorld world, string owner, Func<string, Task<string>>? evidence = null)
     {
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         return await world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{id}}","evidence":{{await (evidence ?? machine.EvidenceAsync)(nonce)}}}""", owner);
     }
 
@@ -273,18 +273,6 @@ public sealed class ReleasePolicyTests(AttestedMachine machine) : IClassFixture<
         var owner = await world.KeyOfAsync(tenant, Scopes.Release, Scopes.Broker, Scopes.Read, Scopes.Audit);
         Assert.True(!create || (await world.PostAsync("/v1/keys", """{"id":"weights","bytes":32}""", owner)).Status == 201);
         return owner;
-    }
-
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
-    }
-
-    private static async Task<JsonElement> EntryAsync(ServiceWorld world, string owner, ServiceAnswer answer)
-    {
-        Assert.True(answer.Body.TryGetProperty("logPosition", out var position), answer.Body.ToString());
-        return JsonElement.Parse((await world.GetAsync($"/v1/log/entries/{position.GetInt64()}", owner)).Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event");
     }
 
     private Task<ServiceWorld> StartAsync() => ServiceWorld.StartAsync(machine, configure: configuration => configuration["roles"] = new JsonArray("attestation", "broker"));

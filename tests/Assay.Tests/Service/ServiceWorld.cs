@@ -158,6 +158,23 @@ public sealed class ServiceWorld : IAsyncDisposable
         return (answer.Body.GetProperty("id").GetString()!, answer.Body.GetProperty("nonce").GetString()!);
     }
 
+    /// <summary>A broker's challenge for one release.</summary>
+    public async Task<(string Id, string Nonce)> ReleaseChallengeAsync(string key)
+    {
+        var answer = await PostAsync("/v1/release-challenges", "{}", key);
+        Assert.Equal(201, answer.Status);
+        return (answer.Body.GetProperty("id").GetString()!, answer.Body.GetProperty("nonce").GetString()!);
+    }
+
+    /// <summary>What the broker's log has of the release or denial that this answer is.</summary>
+    public async Task<JsonElement> EntryAsync(string key, ServiceAnswer answer)
+    {
+        Assert.True(answer.Body.TryGetProperty("logPosition", out var position), answer.Body.ToString());
+        var entry = await GetAsync($"/v1/log/entries/{position.GetInt64()}", key);
+        Assert.Equal(200, entry.Status);
+        return JsonElement.Parse(entry.Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event");
+    }
+
     public Task<ServiceAnswer> AppraiseAsync(string challenge, string evidence, string audience = Audience, string? key = null) =>
         PostAsync("/v1/appraisals", $$"""{"challenge":"{{challenge}}","audience":"{{audience}}","evidence":{{evidence}}}""", key);
 

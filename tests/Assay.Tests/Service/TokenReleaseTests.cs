@@ -8,6 +8,7 @@ using Assay.Client.Service;
 using Assay.Collateral.Http;
 using Assay.Sealing.Jose;
 using Assay.Sealing.Keys;
+using Assay.Server;
 using Assay.Service.Identity;
 using Assay.Tests.Tokens;
 using Assay.Trust.Jose;
@@ -66,7 +67,7 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         var plain = await TokenAsync(other);
         var keeper = await OwnerAsync(other, Policy(other.Issuer, plain));
         Assert.Equal("urn:assay:bad-request", (await PossessionAsync(other, keeper, KeyOf(plain))).Problem);
-        var (id, _) = await ChallengeAsync(other, keeper);
+        var (id, _) = await other.ReleaseChallengeAsync(keeper);
         Assert.Equal(Spent, (await PresentAsync(other, keeper, id, plain, new string('0', 64))).Problem);
     }
 
@@ -101,15 +102,15 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             Assert.Equal("evidence-refused", await WhyAsync(world, owner, answer));
         }
 
-        // A challenge of the other kind has a nonce that its asker knows, and is none here; and each is answered once.
-        var (known, nonce) = await ChallengeAsync(world, owner);
+        // A challenge of the other kind has a nonce that its asker knows, and is refused here; and each is answered once.
+        var (known, nonce) = await world.ReleaseChallengeAsync(owner);
         Assert.Equal(Spent, (await PresentAsync(world, owner, known, token, Prove([.. KeyPossession.Label, .. HMACSHA256.HashData(Convert.FromHexString(nonce), Array.Empty<byte>())]))).Problem);
         var challenge = await PossessionAsync(world, owner, KeyOf(token));
         using var answered = await OpenAsync(challenge.Body.GetProperty("jwe").GetString()!, Cancellation);
         var (once, proof) = (challenge.Body.GetProperty("id").GetString()!, answered.Use(lease => Prove(lease.Bytes)));
         Assert.Equal(200, (await PresentAsync(world, owner, once, token, proof)).Status);
         Assert.Equal(Spent, (await PresentAsync(world, owner, once, token, proof)).Problem);
-        // Another tenant's challenge is none either.
+        // Another tenant's challenge is refused too.
         var neighbour = await world.KeyOfAsync("neighbour", Scopes.Release);
         var foreign = await PossessionAsync(world, neighbour, KeyOf(token));
         Assert.Equal(Spent, (await PresentAsync(world, owner, foreign.Body.GetProperty("id").GetString()!, token, proof)).Problem);
@@ -143,6 +144,7 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             ("that names no policy", Forged(real, claims => claims.Remove("x-assay-policy")), "assay-token.policy.named"),
             ("whose policy is text", Forged(real, claims => claims["x-assay-policy"] = "sha384:00"), "assay-token.policy.named"),
             ("of a chip under a VLEK", Forged(real, claims => claims["submods"]!["CPU-0"]!["x-assay-snp-signing-key"] = "vlek"), "assay-token.vlek.accepted"),
+            ("of an SNP machine that does not say which key signed", Forged(real, claims => claims["submods"]!["CPU-0"]!["x-assay-tee"] = "snp"), "assay-token.vlek.accepted"),
             ("two minutes ahead", Forged(real, claims => claims["iat"] = Ago(-2)), "token.time.begun"),
             ("for another audience", Forged(real, claims => claims["aud"] = "https://another.example"), "token.audience.match"),
             ("bound less strongly", Forged(real, claims => claims["x-assay-gpu-binding"] = "evidence-hash"), "token.binding.met"),
@@ -152,7 +154,7 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
             ("signed by another key", Signed(real, NewKey(), claims => claims["iss"] = Elsewhere), "token.key.known"),
             ("altered after it was signed", elsewhere[..^6] + (elsewhere[^6] == 'A' ? 'B' : 'A') + elsewhere[^5..], "token.signature.valid"),
             ("of an issuer that is not pinned", Signed(real, _other, claims => claims["iss"] = "http://127.0.0.1:8"), "assay-token.issuer.known"),
-            ("of another tee", Forged(real, claims => claims["submods"]!["CPU-0"]!["x-assay-tee"] = "snp"), "condition:StringEquals:assay:cpu:tee"),
+            ("of another tee", Forged(real, claims => { claims["submods"]!["CPU-0"]!["x-assay-tee"] = "snp"; claims["submods"]!["CPU-0"]!["x-assay-snp-signing-key"] = "vcek"; }), "condition:StringEquals:assay:cpu:tee"),
         };
         foreach (var (name, token, failing) in attacks)
         {
@@ -211,7 +213,7 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         }
 
         var owner = await OwnerAsync(world, policy);
-        var (id, nonce) = await ChallengeAsync(world, owner);
+        var (id, nonce) = await world.ReleaseChallengeAsync(owner);
         var evidence = await machine.EvidenceAsync(nonce);
 
         var answer = await world.PostAsync("/v1/keys/weights/release", $$"""{"challenge":"{{id}}","evidence":{{evidence}}}""", owner);
@@ -248,6 +250,24 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         machine.Vm.Prepare(Assay.Simulator.GuestFault.None, Image("https://cloud.example").Replace($"\"token\":\"{ServiceWorld.Audience}\"", "\"token\":\"https://cloud.example\"", StringComparison.Ordinal));
         Assert.Null(await machine.Vm.BootAsync(Cancellation));
         Assert.Contains("agent.token-refused", (await machine.Vm.RunAsync(["key", "fetch", "--key", "weights", "--exec", "true"], Cancellation)).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("null", "broker.issuers[0]: an object is expected")]
+    [InlineData("""{"issuer":"","audience":"x","keys":"/nowhere"}""", "broker.issuers[0]: the issuer and the audience")]
+    [InlineData("""{"issuer":"https://attest.example","audience":"x"}""", "broker.issuers[0].keys: a file")]
+    [InlineData("""{"issuer":"https://keys.example","audience":"x"}""", "broker.issuers[0].keys: a file")]
+    [InlineData("""{"issuer":"https://attest.example","audience":"x","keys":"/nowhere"}""", "broker.issuers[0].keys: /nowhere")]
+    [InlineData("""{"issuer":"https://attest.example","audience":"x","keys":"/nowhere"},{"issuer":"https://attest.example","audience":"y","keys":"/nowhere"}""", "broker.issuers[1].issuer: each is expected once")]
+    public void An_issuer_that_is_not_pinned_whole_is_a_fault(string issuers, string told)
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("assay-issuers-").FullName, "configuration");
+        File.WriteAllText(file, $$"""{"issuer":"https://keys.example","roles":["broker"],"broker":{"issuers":[{{issuers}}]} }""");
+
+        Assert.False(ServerConfiguration.TryRead(file, _ => null, out _, out var faults));
+
+        Assert.Contains(faults, fault => fault.Contains(told, StringComparison.Ordinal));
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 
     [Fact]
@@ -326,18 +346,10 @@ public sealed class TokenReleaseTests(AttestedMachine machine) : IClassFixture<A
         return await PresentAsync(world, owner, challenge.Body.GetProperty("id").GetString()!, token, opened.Use(lease => Prove(lease.Bytes, audience, about)));
     }
 
-    private static async Task<(string Id, string Nonce)> ChallengeAsync(ServiceWorld world, string owner)
-    {
-        var challenge = await world.PostAsync("/v1/release-challenges", "{}", owner);
-        Assert.Equal(201, challenge.Status);
-        return (challenge.Body.GetProperty("id").GetString()!, challenge.Body.GetProperty("nonce").GetString()!);
-    }
-
     private static async Task<string> WhyAsync(ServiceWorld world, string owner, ServiceAnswer denied)
     {
         Assert.True(denied.Problem == Denied, denied.Body.ToString());
-        var entry = await world.GetAsync($"/v1/log/entries/{denied.Body.GetProperty("logPosition").GetInt64()}", owner);
-        return JsonElement.Parse(entry.Body.GetProperty("entry").GetBytesFromBase64()).GetProperty("event").GetProperty("why").GetString()!;
+        return (await world.EntryAsync(owner, denied)).GetProperty("why").GetString()!;
     }
 
     private static Task<ServiceAnswer> SetAsync(ServiceWorld world, string owner, JsonObject policy) =>

@@ -17,8 +17,7 @@ internal sealed class ServiceConnection : IDisposable
     /// <param name="timeout">For one call; null: a minute.</param>
     /// <param name="largestAnswer">In bytes.</param>
     public ServiceConnection(ServiceAddress address, string key, TimeSpan? timeout, int largestAnswer)
-        // A redirection would send the key elsewhere.
-        : this(address, new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback }, largestAnswer, timeout)
+        : this(address, Handler(address), largestAnswer, timeout)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
@@ -31,6 +30,13 @@ internal sealed class ServiceConnection : IDisposable
     /// <param name="timeout">For one call; null: a minute.</param>
     public ServiceConnection(ServiceAddress address, SocketsHttpHandler handler, int largestAnswer, TimeSpan? timeout = null) =>
         _http = new HttpClient(handler) { BaseAddress = new Uri(address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"), Timeout = timeout ?? TimeSpan.FromMinutes(1), MaxResponseContentBufferSize = largestAnswer };
+
+    /// <summary>What every connection to a service goes through: without redirections, which would send a key elsewhere.</summary>
+    public static SocketsHttpHandler Handler(ServiceAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback };
+    }
 
     /// <summary>Posts JSON and reads the JSON of the answer.</summary>
     /// <exception cref="ServiceRefusedException">The service refused, or could not be asked.</exception>

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Assay.Client.Guest;
+using Assay.Client.Service;
 using Assay.Service.Http;
 using Assay.Service.Keys;
 using Assay.Service.Log;
@@ -53,7 +54,6 @@ internal static class HostedEndpoints
     private const string NoAgent = "the agent of the machine does not answer";
     private const int ChallengeLength = 64;
     private const int LongestJwe = 4096;
-    private const int SecretSize = 32;
 
     private static readonly JsonWriterOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -96,8 +96,8 @@ internal static class HostedEndpoints
         {
             using var agent = new GuestAgentClient(terms.Hosted!.AgentSocket);
             using var secret = await agent.UnwrapKeyAsync(ReleaseKey, request.Jwe, cancellation).ConfigureAwait(false);
-            return secret.Length != SecretSize ? Problems.Of(Problems.BadRequest, "jwe: 32 bytes are expected")
-                : TypedResults.Ok(new HostedProof(secret.Use(lease => Convert.ToHexStringLower(HMACSHA256.HashData(lease.Bytes, Encoding.ASCII.GetBytes($"assay-broker-proof/v1/{terms.Hosted.Leaf()}"))))));
+            return secret.Length != HostedBrokerProof.SecretSize ? Problems.Of(Problems.BadRequest, "jwe: 32 bytes are expected")
+                : TypedResults.Ok(new HostedProof(secret.Use(lease => HostedBrokerProof.Of(lease.Bytes, terms.Hosted.Leaf()))));
         }
         catch (AgentException)
         {

@@ -117,18 +117,19 @@ public sealed record ReleasePolicy
         : Tests.Select((test, index) => test.WhyNot(index)).FirstOrDefault(found => found is not null);
 }
 
-/// <summary>Whose token is taken in place of evidence.</summary>
+/// <summary>The attestation service whose tokens a policy takes.</summary>
 /// <param name="Issuer">The service, one of the broker's configuration (<c>broker.issuers</c>).</param>
 /// <param name="Policies">The policies under which it may have judged, as tokens name them: <c>sha384:</c> and 96 hexadecimal digits, 1 to 16 of them.</param>
 public sealed record TokenRelease(string Issuer, ImmutableArray<string> Policies)
 {
     private const int Most = 16;
     private const string Prefix = "sha384:";
+    private const int HexDigits = 96;
 
     /// <summary>What is wrong with it; null: nothing.</summary>
     public string? WhyNot() =>
         Issuer is not { Length: > 0 and <= Limits.TokenNameCharacters } ? "$.token.issuer: the URL of an attestation service is expected"
         : Policies.IsDefaultOrEmpty || Policies.Length > Most ? $"$.token.policies: 1 to {Most} digests are expected"
-        : Policies.All(item => item is { Length: 103 } && item.StartsWith(Prefix, StringComparison.Ordinal) && item[Prefix.Length..].All(char.IsAsciiHexDigitLower)) ? null
-        : $"$.token.policies: {Prefix} and 96 hexadecimal digits in lower case are expected";
+        : Policies.All(item => item?.Length == Prefix.Length + HexDigits && item.StartsWith(Prefix, StringComparison.Ordinal) && item[Prefix.Length..].All(char.IsAsciiHexDigitLower)) ? null
+        : $"$.token.policies: {Prefix} and {HexDigits} hexadecimal digits in lower case are expected";
 }

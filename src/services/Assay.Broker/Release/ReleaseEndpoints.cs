@@ -41,7 +41,7 @@ public sealed record PossessionRequest(JsonElement Key);
 
 /// <summary>A challenge for one release by a token.</summary>
 /// <param name="Id">Sent back with the token.</param>
-/// <param name="Jwe">32 bytes, sealed to the key as a compact JWE.</param>
+/// <param name="Jwe">52 bytes, sealed to the key as a compact JWE: <see cref="Client.Service.KeyPossession.Label"/> and 32 more.</param>
 /// <param name="ExpiresAt">When it is too late.</param>
 public sealed record PossessionChallenge(string Id, string Jwe, DateTimeOffset ExpiresAt);
 

@@ -2,7 +2,7 @@ using Assay.Checks;
 
 namespace Assay.Broker.Release;
 
-/// <summary>How old the statement of another service may be that stands for evidence. Clocks may differ by a minute.</summary>
+/// <summary>The age limit for tokens that are accepted in place of evidence: five minutes, and one minute of clock skew.</summary>
 internal static class TokenAge
 {
     private static readonly TimeSpan s_oldest = TimeSpan.FromMinutes(5);

@@ -14,7 +14,7 @@ using Assay.Wire;
 
 namespace Assay.Broker.Release;
 
-/// <summary>An Assay attestation service whose tokens are believed. Issuer, audience and keys are pinned: none of them is fetched.</summary>
+/// <summary>An Assay attestation service whose tokens are believed. Issuer, audience and keys are pinned, and never fetched.</summary>
 public sealed record TokenIssuerTerms
 {
     /// <summary>The <c>iss</c> of the tokens, in these characters.</summary>
@@ -34,7 +34,7 @@ internal sealed record TokenAnswer(string Token, string Possession);
 
 /// <summary>
 /// Judges a token of an Assay attestation service in place of evidence. That service's clock and collateral decided (S-13 is waived, under the name
-/// <c>assay-token</c>), under a policy that the key's own policy names by its digest: other tenants of the service have policies of their own.
+/// <c>assay-token</c>), under a policy that the key's own policy names by its digest: who sets policies at the service does not thereby decide who gets the key.
 /// </summary>
 internal static class TokenJudge
 {
@@ -140,8 +140,8 @@ internal static class TokenJudge
             yield return "assay-token.processor.shown";
         }
 
-        // No weakening tells it.
-        if (!expect.AcceptVlek && ValueOf(token, Processor, "x-assay-snp-signing-key") is "vlek")
+        // No weakening tells a VLEK. SNP evidence says which key signed it, and other evidence says nothing of one.
+        if (!expect.AcceptVlek && ValueOf(token, Processor, "x-assay-snp-signing-key") != (ValueOf(token, Processor, "x-assay-tee") is "snp" ? "vcek" : null))
         {
             yield return "assay-token.vlek.accepted";
         }

@@ -46,7 +46,8 @@ internal sealed class BrokerHost : IDisposable
 
     public BrokerHost(ServiceAddress address)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback, MaxConnectionsPerServer = 1 };
+        var handler = ServiceConnection.Handler(address);
+        handler.MaxConnectionsPerServer = 1;
         // The usual check of name and chain stays: evidence adds to it.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, leaf, _, errors) => errors is SslPolicyErrors.None && Take(leaf);
         _service = new ServiceConnection(address, handler, LargestAnswer);
@@ -81,12 +82,12 @@ internal sealed class BrokerHost : IDisposable
 
     private async Task<bool> HasAsync(SealingPublicKey key, string leaf, CancellationToken cancellation)
     {
-        var secret = RandomNumberGenerator.GetBytes(32);
+        var secret = RandomNumberGenerator.GetBytes(HostedBrokerProof.SecretSize);
         var jwe = Jwe.SealCompact(key, secret);
         try
         {
             var proof = await _service.PostAsync($"{Path}/proof", ServiceConnection.Body(writer => writer.WriteString("jwe", jwe)), root => ServiceChallenge.Text(root, "proof"), cancellation).ConfigureAwait(false);
-            var expected = Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.ASCII.GetBytes($"assay-broker-proof/v1/{leaf}")));
+            var expected = HostedBrokerProof.Of(secret, leaf);
             return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(proof), Encoding.ASCII.GetBytes(expected));
         }
         // What it cannot open it refuses so.

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Assay.Client.Service;
 using Assay.Collateral.Http;
 
 namespace Assay.Cli.Audit;
@@ -13,7 +14,7 @@ internal sealed class WitnessSource(ServiceAddress address) : IDisposable
 
     // As the broker's configuration has it, or the witness's address alone.
     private readonly string _base = address.Uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + (address.Uri.AbsolutePath is "/" ? Prefix : "");
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = !address.IsLoopback }) { Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = LargestAnswer };
+    private readonly HttpClient _http = new(ServiceConnection.Handler(address)) { Timeout = TimeSpan.FromSeconds(20), MaxResponseContentBufferSize = LargestAnswer };
 
     /// <summary>The checkpoint of a log that the witness cosigned last; null: it has cosigned none.</summary>
     /// <param name="origin">The log's.</param>
